@@ -1,0 +1,1 @@
+"""torch.library operators and the public functions over them."""

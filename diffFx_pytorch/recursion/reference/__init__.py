@@ -1,0 +1,1 @@
+"""The recursions as on paper: slow, obvious, differentiable; the ground truth of every kernel."""
