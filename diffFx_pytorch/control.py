@@ -1,0 +1,132 @@
+"""From what a caller gives (positions, values, points in time) to what an equation takes: one tensor a knob."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .params import EffectParam
+
+KnobValue: TypeAlias = "float | int | np.number | Tensor"
+Knobs: TypeAlias = "Mapping[str, KnobValue] | Tensor"
+
+_ROUNDING = 16.0
+
+
+def unknown_name(name: str, known: Iterable[str], noun: str) -> str:
+    """The message for a name that is none of ``known``, with the nearest that is."""
+    known = list(known)
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown {noun} {name!r}; {hint}known: {', '.join(known) or 'none'}"
+
+
+def as_dict(knobs: Knobs, table: Mapping[str, EffectParam]) -> dict[str, KnobValue]:
+    """Knobs by name, from a dict or from a flat tensor (B, P) or (B, P, F) in the order of ``table``."""
+    if isinstance(knobs, Tensor):
+        if knobs.dim() not in (2, 3) or knobs.shape[1] != len(table):
+            raise ValueError(
+                f"a flat parameter tensor must be (B, P) or, moving, (B, P, F) with P = {len(table)} "
+                f"({', '.join(table)}), got shape {tuple(knobs.shape)}"
+            )
+        return dict(zip(table, knobs.unbind(1), strict=True))
+    if not isinstance(knobs, Mapping):
+        raise TypeError(f"parameters must be a dict by name or a flat tensor (B, P), got {type(knobs).__name__}")
+    for name in knobs:
+        if name not in table:
+            raise ValueError(unknown_name(name, table, "parameter"))
+    return dict(knobs)
+
+
+def as_flat(knobs: Mapping[str, KnobValue], table: Mapping[str, EffectParam], missing: Mapping[str, float]) -> Tensor:
+    """The flat tensor (B, P) or (B, P, F) of knobs by name; names left out take ``missing``."""
+    tensors = [torch.as_tensor(knobs.get(name, missing[name])) for name in table]
+    if not tensors:
+        return torch.zeros(1, 0)
+    dtype = torch.get_default_dtype()
+    for tensor in tensors:
+        if tensor.dim() and tensor.is_floating_point():
+            dtype = torch.promote_types(dtype, tensor.dtype)
+    moving = any(t.dim() == 2 for t in tensors)
+    shaped = [t.to(dtype).reshape(*t.shape, *(1,) * ((2 if moving else 1) - t.dim())) for t in tensors]
+    return torch.stack(torch.broadcast_tensors(*shaped), 1)
+
+
+def can_look_at(value: Tensor) -> bool:
+    """Whether a value may be read without a device synchronisation or a break of a traced graph."""
+    return (
+        value.device.type == "cpu"
+        and value.numel() > 0
+        and not torch.compiler.is_compiling()
+        and not torch._C._functorch.is_functorch_wrapped_tensor(value)  # pyright: ignore[reportAttributeAccessIssue]
+        and not isinstance(value, torch._subclasses.FakeTensor)
+    )
+
+
+def check_range(name: str, value: KnobValue, low: float, high: float, range_text: str) -> None:
+    """Refuse what lies outside [low, high] by more than rounding, and NaN.
+
+    Raises:
+        ValueError: naming the knob, the value and the legal range.
+    """
+    if isinstance(value, Tensor):
+        if not can_look_at(value):
+            return
+        smallest, largest = (float(v) for v in torch.aminmax(value.detach()))
+        eps = torch.finfo(value.dtype).eps if value.is_floating_point() else 0.0
+    else:
+        smallest = largest = float(value)
+        eps = float(np.finfo(np.float32).eps)
+    slack = _ROUNDING * eps * max(abs(low), abs(high))
+    if low - slack <= smallest and largest <= high + slack:
+        return
+    if smallest != smallest or largest != largest:
+        raise ValueError(f"{name} is NaN; it must lie in {range_text}")
+    given = f"{smallest:g}" if smallest == largest else f"values from {smallest:g} to {largest:g}"
+    raise ValueError(f"{name} must lie in {range_text}, got {given}")
+
+
+def check_kind(name: str, value: Any, batch: int | None) -> KnobValue:
+    """Refuse what is no knob value: the wrong type, or a tensor that is not 0-d, (B,) or (B, F)."""
+    if isinstance(value, np.ndarray) and value.ndim:
+        raise TypeError(f"{name} is a numpy array; give a tensor: torch.from_numpy(...)")
+    if isinstance(value, bool) or not isinstance(value, (float, int, np.number, np.ndarray, Tensor)):
+        raise TypeError(f"{name} must be a number or a tensor, got {type(value).__name__}")
+    if not isinstance(value, Tensor):
+        return float(value)
+    if value.is_complex():
+        raise TypeError(f"{name} must be real, got {value.dtype}")
+    if value.dim() > 2 or (batch is not None and value.dim() and value.shape[0] not in (1, batch)):
+        legal = "0-d, (B,) or (B, F)" + ("" if batch is None else f" with B = {batch}")
+        raise ValueError(f"{name} must be {legal}, got shape {tuple(value.shape)}")
+    if value.dim() == 2 and value.shape[1] == 0:
+        raise ValueError(f"{name} moves through no points: shape {tuple(value.shape)}")
+    return value if value.is_floating_point() else value.to(torch.get_default_dtype())
+
+
+def spread(points: Tensor, start: int, samples: int, total: int) -> Tensor:
+    """Samples ``start .. start + samples - 1`` of F control points spread evenly over ``total`` samples.
+
+    The first point stands on the first sample, the last on the last; straight lines between.
+
+    Args:
+        points: (B, F).
+        start: index of the first sample wanted.
+        samples: how many.
+        total: length over which the points are spread.
+
+    Returns:
+        (B, 1, samples).
+    """
+    last = points.shape[1] - 1
+    n = torch.arange(start, start + samples, device=points.device, dtype=torch.float64)
+    position = n * (last / max(total - 1, 1))
+    left = position.floor().clamp(0, max(last - 1, 0))
+    weight = (position - left).to(points.dtype)
+    index = left.long()
+    return torch.lerp(points[:, index], points[:, (index + 1).clamp_max(last)], weight).unsqueeze(1)

@@ -1,0 +1,47 @@
+"""What an effect does, as a curve: data first, drawn when asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of points with named axes.
+
+    Args:
+        x: positions, (N,).
+        y: values, (N,).
+        x_label: what x is, with its unit.
+        y_label: what y is, with its unit.
+        x_log: whether x is drawn on a logarithmic axis.
+        title: of the plot.
+    """
+
+    x: Tensor
+    y: Tensor
+    x_label: str
+    y_label: str
+    x_log: bool = False
+    title: str = ""
+
+
+def draw(curve: Curve, ax: Any = None) -> Any:
+    """Draw a curve with matplotlib on ``ax`` (new axes if None) and return the axes.
+
+    Raises:
+        ImportError: without matplotlib.
+    """
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError("plotting needs matplotlib: pip install 'diffFx-pytorch[plot]'") from error
+    if ax is None:
+        ax = plt.subplots(figsize=(7, 3.5), layout="constrained")[1]
+    ax.plot(curve.x.detach().cpu(), curve.y.detach().cpu())
+    ax.set(xlabel=curve.x_label, ylabel=curve.y_label, title=curve.title, xscale="log" if curve.x_log else "linear")
+    ax.grid(True, which="both", alpha=0.3)
+    return ax

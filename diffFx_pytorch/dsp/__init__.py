@@ -1,0 +1,1 @@
+"""Small shared signal maths on tensors: no effect, no knob, no module."""

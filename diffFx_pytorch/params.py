@@ -1,0 +1,127 @@
+"""A knob: its range, its curve, its unit, its default."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+import torch
+from torch import Tensor
+
+Value = TypeVar("Value", float, Tensor)
+
+HIGHEST_FREQUENCY = 0.49
+"""The highest frequency a knob may reach, as a fraction of the sample rate."""
+
+
+@dataclass(frozen=True)
+class EffectParam:
+    """One knob of an effect: how a position in [0, 1] becomes a value an engineer reads.
+
+    ``linear``: value = min + norm (max - min). ``log``: value = min (max / min)^norm, for what the ear hears in
+    ratios: frequencies, times, Q, compression ratios.
+
+    Args:
+        min_val: value at position 0, in ``unit``.
+        max_val: value at position 1, in ``unit``; greater than ``min_val``.
+        default: neutral or most usual value; None takes the middle of the curve (position 0.5).
+        curve: ``"linear"`` or ``"log"``; a log range must be positive.
+        unit: "dB", "Hz", "ms", "s", "deg" or "" for a pure number. A range in Hz is cut to
+            ``HIGHEST_FREQUENCY * sample_rate`` when a processor is built.
+        doc: one sentence on what turning the knob does.
+        automatable: False where a moving knob makes no sense; a processor then refuses (B, F) values.
+
+    Raises:
+        ValueError: for a range that is empty or not finite, a default outside it, an unknown curve, or a log curve
+            over a range that is not positive.
+    """
+
+    min_val: float
+    max_val: float
+    default: float = None  # type: ignore[assignment]  # a float once built
+    curve: Literal["linear", "log"] = "linear"
+    unit: str = ""
+    doc: str = ""
+    automatable: bool = True
+
+    def __post_init__(self) -> None:
+        if self.curve not in ("linear", "log"):
+            raise ValueError(f"curve must be 'linear' or 'log', got {self.curve!r}")
+        if not (math.isfinite(self.min_val) and math.isfinite(self.max_val) and self.min_val < self.max_val):
+            raise ValueError(f"a range needs finite min_val < max_val, got {self.min_val!r} .. {self.max_val!r}")
+        if self.curve == "log" and self.min_val <= 0:
+            raise ValueError(f"a log curve needs a positive range, got {self.min_val!r} .. {self.max_val!r}")
+        for name in ("min_val", "max_val"):
+            object.__setattr__(self, name, float(getattr(self, name)))
+        default = self.to_physical(0.5) if self.default is None else float(self.default)
+        if not self.min_val <= default <= self.max_val:
+            raise ValueError(f"default {default!r} lies outside {self.min_val!r} .. {self.max_val!r}")
+        object.__setattr__(self, "default", default)
+
+    def to_physical(self, norm: Value) -> Value:
+        """The value at knob position ``norm``.
+
+        Args:
+            norm: float or tensor of any shape, in [0, 1]. Positions a rounding error outside are brought back in,
+                with the gradient of the end they left.
+
+        Returns:
+            Value in ``unit``, same type and shape; exactly ``min_val`` at 0 and ``max_val`` at 1 (to the last bit for
+            linear curves).
+        """
+        if not isinstance(norm, Tensor):
+            return float(self.to_physical(torch.tensor(float(norm), dtype=torch.float64)))
+        low, high = self._ends()
+        norm = _keep_inside(norm, 0.0, 1.0)
+        value = norm * high + (1 - norm) * low  # exact at both ends, as low + norm (high - low) is not
+        return _keep_inside(value.exp(), self.min_val, self.max_val) if self.curve == "log" else value
+
+    def to_norm(self, value: Value) -> Value:
+        """The knob position of ``value``: the inverse of ``to_physical``.
+
+        Args:
+            value: float or tensor of any shape, in ``unit``, inside the range.
+
+        Returns:
+            Position in [0, 1], same type and shape.
+        """
+        if not isinstance(value, Tensor):
+            return float(self.to_norm(torch.tensor(float(value), dtype=torch.float64)))
+        low, high = self._ends()
+        position = value.log() if self.curve == "log" else value
+        return _keep_inside((position - low) / (high - low), 0.0, 1.0)
+
+    def at_rate(self, sample_rate: float) -> EffectParam:
+        """This knob with a range that the sample rate allows: frequencies end at ``HIGHEST_FREQUENCY * sample_rate``.
+
+        Raises:
+            ValueError: if nothing of the range is left.
+        """
+        highest = HIGHEST_FREQUENCY * sample_rate
+        if self.unit != "Hz" or self.max_val <= highest:
+            return self
+        if self.min_val >= highest:
+            raise ValueError(
+                f"a range of {self.min_val:g} .. {self.max_val:g} Hz has nothing below {highest:g} Hz, the highest "
+                f"frequency at a sample rate of {sample_rate:g} Hz"
+            )
+        return replace(self, max_val=highest, default=min(self.default, highest))
+
+    def inside(self, value: Value) -> Value:
+        """``value`` brought back into the range where rounding put it outside, with the gradient it had."""
+        if not isinstance(value, Tensor):
+            return min(max(value, self.min_val), self.max_val)
+        return _keep_inside(value, self.min_val, self.max_val)
+
+    def range_text(self) -> str:
+        """The range as a person writes it, e.g. ``20 .. 20000 Hz``."""
+        return f"{self.min_val:g} .. {self.max_val:g} {self.unit}".rstrip()
+
+    def _ends(self) -> tuple[float, float]:
+        return (math.log(self.min_val), math.log(self.max_val)) if self.curve == "log" else (self.min_val, self.max_val)
+
+
+def _keep_inside(value: Tensor, low: float, high: float) -> Tensor:
+    # A plain clamp gives a knob that rounding put one ulp outside no gradient: a network could not turn it back.
+    return value + (value.clamp(low, high) - value).detach()

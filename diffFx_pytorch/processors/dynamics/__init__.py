@@ -1,0 +1,1 @@
+"""Effects whose gain follows a level."""

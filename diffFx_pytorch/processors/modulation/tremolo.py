@@ -1,0 +1,73 @@
+"""Tremolo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ...curve import Curve
+from ...dsp.oscillator import SHAPES, Shape, oscillate, phase_ramp
+from ...params import EffectParam
+from ...processor import Processor, State
+
+
+class Tremolo(Processor):
+    """Level moved by a low-frequency oscillator: y[n] = (1 - d (1 - o(phi[n] + phi_0)) / 2) x[n].
+
+    The oscillator o runs between -1 and 1, so the gain between 1 - d and 1: tremolo takes level away, never adds.
+
+    Args:
+        sample_rate: in Hz.
+        param_range: rows of the table to replace.
+        shape: of the oscillator: "sine", "triangle" or "square" (with rounded corners).
+
+    References:
+        U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 3.3.4.
+    """
+
+    params = {
+        "rate_hz": EffectParam(0.1, 20.0, 5.0, "log", "Hz", doc="Speed of the oscillator."),
+        "depth": EffectParam(0.0, 1.0, 0.5, doc="0 leaves the signal alone, 1 closes fully."),
+        "phase_deg": EffectParam(
+            0.0, 360.0, 90.0, unit="deg", doc="Where the oscillator starts; at 90 it is fully open."
+        ),
+    }
+    neutral = {"depth": 0.0}
+    traits = {"linear", "causal", "odd"}
+    variants = ({}, {"shape": "triangle"}, {"shape": "square"})
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: Mapping[str, EffectParam] | None = None,
+        *,
+        shape: Shape = "sine",
+    ) -> None:
+        super().__init__(sample_rate, param_range)
+        if shape not in SHAPES:
+            raise ValueError(f"Tremolo: unknown shape {shape!r}; shapes are {', '.join(SHAPES)}")
+        self.shape: Shape = shape
+
+    def process(
+        self, x: Tensor, state: State, *, rate_hz: Tensor, depth: Tensor, phase_deg: Tensor
+    ) -> tuple[Tensor, State]:
+        """Multiply by the oscillator; the state is its phase."""
+        gain, state = self._gain(rate_hz, depth, phase_deg, x.shape[-1], state)
+        return x * gain.to(x.dtype), state
+
+    def curve(self, *, rate_hz: Tensor, depth: Tensor, phase_deg: Tensor) -> Curve:
+        """Gain over two turns of the oscillator."""
+        seconds = float(2 / rate_hz[0, 0, 0])
+        gain, _ = self._gain(
+            rate_hz[:1, :, :1], depth[:1, :, :1], phase_deg[:1, :, :1], int(seconds * self.sample_rate)
+        )
+        time = torch.arange(gain.shape[-1]) / self.sample_rate
+        return Curve(time, gain[0, 0], "time (s)", "gain", title="Tremolo")
+
+    def _gain(
+        self, rate_hz: Tensor, depth: Tensor, phase_deg: Tensor, samples: int, state: State = None
+    ) -> tuple[Tensor, Tensor]:
+        phase, state = phase_ramp(rate_hz, self.sample_rate, samples, state)
+        return 1 - depth * (1 - oscillate(phase + phase_deg / 360, self.shape)) / 2, state

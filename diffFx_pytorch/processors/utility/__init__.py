@@ -1,0 +1,5 @@
+"""Levels, fades and plumbing."""
+
+from .gain import Gain
+
+__all__ = ["Gain"]

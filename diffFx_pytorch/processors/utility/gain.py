@@ -1,0 +1,21 @@
+"""Gain."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ...dsp.levels import db_to_amp
+from ...params import EffectParam
+from ...processor import Processor, State
+
+
+class Gain(Processor):
+    """Level: y = 10^(gain / 20) x."""
+
+    params = {"gain_db": EffectParam(-60.0, 24.0, 0.0, unit="dB", doc="Change of level.")}
+    neutral = {"gain_db": 0.0}
+    traits = {"linear", "time_invariant", "causal", "odd", "memoryless"}
+
+    def process(self, x: Tensor, state: State, *, gain_db: Tensor) -> tuple[Tensor, State]:
+        """Multiply by the gain as an amplitude."""
+        return x * db_to_amp(gain_db), None
