@@ -1,0 +1,44 @@
+"""Options and fixtures shared by every test."""
+
+import importlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--effects",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module (dotted name or .py file) whose effects the contract tests run over too; may be repeated",
+    )
+
+
+def pytest_configure(config):
+    for module in config.getoption("--effects"):
+        if module.endswith(".py"):
+            spec = importlib.util.spec_from_file_location(Path(module).stem, module)
+            sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(sys.modules[spec.name])
+        else:
+            importlib.import_module(module)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def audio_folder():
+    """Real recordings: $DIFFFX_AUDIO, or ../shared/audio beside the checkout."""
+    folder = Path(os.environ.get("DIFFFX_AUDIO", Path(__file__).parents[2] / "shared" / "audio"))
+    if not folder.is_dir():
+        pytest.skip(f"no recordings at {folder}; set DIFFFX_AUDIO")
+    return folder

@@ -1,0 +1,95 @@
+"""The matrix of the contract: every effect of the registry, in every construction it names."""
+
+import importlib.util
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from diffFx_pytorch import registry
+
+RATE = 8000
+REFERENCES = Path(__file__).parents[1] / "reference"
+
+
+@dataclass(frozen=True)
+class Case:
+    cls: type
+    construction: dict
+
+    def __call__(self, sample_rate=RATE, **more):
+        return self.cls(sample_rate=sample_rate, **{**self.construction, **more})
+
+    @property
+    def built_in(self):
+        return self.cls.__module__.startswith("diffFx_pytorch.")
+
+    @property
+    def id(self):
+        options = ",".join(f"{k}={v}" for k, v in self.construction.items())
+        return f"{self.cls.__name__}[{options}]" if options else self.cls.__name__
+
+    def exempt(self, check):
+        """Skip, with the effect's own reason, a check the effect declares it cannot pass."""
+        if check in self.cls.exempt:
+            pytest.skip(f"{self.cls.__name__} declares itself exempt from {check}: {self.cls.exempt[check]}")
+
+    def channels(self, default=2):
+        return self().channels or default
+
+
+def cases():
+    return [Case(cls, dict(options)) for cls in registry.effects().values() for options in cls.variants]
+
+
+def pytest_generate_tests(metafunc):
+    if "case" in metafunc.fixturenames:
+        every = cases()
+        metafunc.parametrize("case", every, ids=[c.id for c in every])
+    elif "first" in metafunc.fixturenames:
+        # Where construction cannot matter, one of each effect is enough.
+        one = [Case(cls, dict(cls.variants[0])) for cls in registry.effects().values()]
+        metafunc.parametrize("first", one, ids=[c.cls.__name__ for c in one])
+
+
+def noise(batch, channels, samples, dtype=torch.float64, seed=0):
+    """Noise whose level rises from -40 to -6 dB, so that an effect with a threshold meets it from both sides."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(batch, channels, samples, generator=generator, dtype=torch.float64)
+    return (x * torch.logspace(-2, -0.3, samples, dtype=torch.float64) / 3).to(dtype)
+
+
+@pytest.fixture
+def make_noise():
+    return noise
+
+
+@pytest.fixture
+def positions():
+    """Random knob positions (B, P), float64, away from the ends."""
+
+    def draw(fx, batch, seed=0, dtype=torch.float64):
+        generator = torch.Generator().manual_seed(seed + 1)
+        return (0.05 + 0.9 * torch.rand(batch, len(fx.params), generator=generator, dtype=torch.float64)).to(dtype)
+
+    return draw
+
+
+@pytest.fixture
+def load_twin():
+    """The slow twin of an effect: ``twin`` of tests/reference/<module>.py, or of <module>_reference.py beside it."""
+
+    def load(cls):
+        stem = cls.__module__.rsplit(".", 1)[-1]
+        outside = Path(sys.modules[cls.__module__].__file__ or ".").parent / f"{stem}_reference.py"
+        path = next((p for p in (REFERENCES / f"{stem}.py", outside) if p.exists()), None)
+        if path is None:
+            return None
+        spec = importlib.util.spec_from_file_location(f"reference_{stem}", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return getattr(module, f"twin_{cls.__name__.lower()}", None) or module.twin
+
+    return load

@@ -1,0 +1,103 @@
+"""Gradients are right for every knob and for the sound, everywhere in the range, its ends included."""
+
+import torch
+
+SAMPLES = 500
+
+
+def _losses(fx, x, weights, flat):
+    y = fx(x.expand(flat.shape[0], -1, -1), norm_params=flat)
+    return (y * weights).sum((1, 2))
+
+
+def _settings(fx, positions):
+    """Random settings, the default, and every knob at each end with the others random."""
+    rows = [*positions(fx, 2), fx.demap_parameters(fx.to_flat({}).double())[0]]
+    for i in range(len(fx.params)):
+        for end in (0.0, 1.0):
+            row = positions(fx, 1, seed=i)[0]
+            row[i] = end
+            rows.append(row)
+    return torch.stack(rows)
+
+
+def test_knobs_match_finite_differences(case, make_noise, positions):
+    case.exempt("gradients")
+    fx = case()
+    x = make_noise(1, case.channels(), SAMPLES)
+    weights = torch.randn(x.shape, dtype=torch.float64)
+    flat = _settings(fx, positions).requires_grad_()
+    (gradient,) = torch.autograd.grad(_losses(fx, x, weights, flat).sum(), flat)
+    assert torch.isfinite(gradient).all()
+    h = 1e-5
+    for i, name in enumerate(fx.params):
+        if f"gradients:{name}" in case.cls.exempt:
+            continue
+        # Three points that stay inside: central in the middle, one-sided (of second order) at the ends.
+        position = flat.detach()[:, i]
+        shift = torch.where(position < h, 1.0, torch.where(position > 1 - h, -1.0, 0.0))
+        steps = torch.stack([shift - 1, shift, shift + 1]) * h
+        values = []
+        for step in steps:
+            moved = flat.detach().clone()
+            moved[:, i] += step
+            values.append(_losses(fx, x, weights, moved))
+        low, mid, high = values
+        numeric = torch.where(
+            shift == 0, high - low, torch.where(shift > 0, 4 * mid - 3 * low - high, 3 * high - 4 * mid + low)
+        ) / (2 * h)
+        scale = numeric.abs() + 1e-3 * numeric.abs().max() + 1e-6
+        error = ((gradient[:, i] - numeric).abs() / scale).max()
+        assert error < 2e-3, f"{name}: {gradient[:, i].tolist()} against {numeric.tolist()}"
+
+
+def test_sound_matches_finite_differences(case, make_noise, positions):
+    case.exempt("gradients")
+    case.exempt("sound_gradients")
+    fx = case()
+    x = make_noise(2, case.channels(), SAMPLES).requires_grad_()
+    flat = positions(fx, 2)
+    weights = torch.randn(x.shape, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad((fx(x, norm_params=flat) * weights).sum(), x)
+    for seed in range(3):
+        direction = make_noise(*x.shape, seed=20 + seed)
+        h = 1e-6
+        with torch.no_grad():
+            ahead, behind = (((fx(x + s * direction, norm_params=flat)) * weights).sum() for s in (h, -h))
+        numeric = (ahead - behind) / (2 * h)
+        assert torch.isclose((gradient * direction).sum(), numeric, rtol=1e-4, atol=1e-6)
+
+
+def test_no_knob_is_dead(case, make_noise, positions):
+    fx = case()
+    x = make_noise(6, case.channels(), 2 * fx.sample_rate)
+    flat = positions(fx, 6).requires_grad_()
+    y = fx(x, norm_params=flat)
+    (gradient,) = torch.autograd.grad((y * torch.randn_like(y)).sum(), flat)
+    for i, name in enumerate(fx.params):
+        moved = flat.detach().clone()
+        moved[:, i] = (moved[:, i] + 0.4) % 1.0
+        change = (fx(x, norm_params=moved) - y).detach().abs().max()
+        assert change > 1e-4 * y.abs().max(), f"turning {name} changes nothing"
+        assert gradient[:, i].abs().max() > 0, f"{name} gets no gradient"
+
+
+def test_finite_on_silence(case, positions):
+    fx = case()
+    x = torch.zeros(2, case.channels(), 300, requires_grad=True)
+    ends = torch.stack([torch.zeros(len(fx.params)), torch.ones(len(fx.params))]).requires_grad_()
+    for flat in (ends, positions(fx, 2, dtype=torch.float32).requires_grad_()):
+        y = fx(x, norm_params=flat)
+        for gradient in torch.autograd.grad(y.sum() + y.square().sum(), (x, flat)):
+            assert torch.isfinite(gradient).all()
+
+
+def test_finite_after_silence_begins(case, make_noise, positions):
+    fx = case()
+    x = make_noise(2, case.channels(), 600, torch.float32)
+    x[..., :200] = 0
+    x[..., 400:] = 0
+    x.requires_grad_()
+    flat = positions(fx, 2, dtype=torch.float32).requires_grad_()
+    for gradient in torch.autograd.grad(fx(x, norm_params=flat).square().sum(), (x, flat)):
+        assert torch.isfinite(gradient).all()
