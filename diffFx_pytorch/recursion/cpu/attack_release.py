@@ -1,0 +1,289 @@
+"""Numba kernels of the attack/release smoother: sixteen rows side by side, a tile of time steps at a time.
+
+Every kernel works on rows ``start`` to ``stop - 1``. Coefficient arrays are (rows, 1) or (rows, T), and ``*_row`` says
+which of their rows each output row reads, so that coefficients shared by channels are never copied.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from diffFx_pytorch.recursion.cpu.tiles import LANES, STEPS, load_tile, store_tile
+
+FEW = 4  # up to so many rows, one after the other is faster than sixteen lanes mostly empty
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False)
+def _constant_tile(tile, source, row_of, first, lanes):  # pragma: no cover
+    for lane in range(LANES):
+        value = source[row_of[first + min(lane, lanes - 1)], 0]
+        for t in range(STEPS):
+            tile[t * LANES + lane] = value
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False)
+def _advance_tile(levels, xs, attacks, releases, steps):  # pragma: no cover
+    """Run the recursion over a tile; ``levels[0:LANES]`` is the state before it, float64 throughout."""
+    for t in range(steps):
+        here = t * LANES
+        previous = levels[here : here + LANES]
+        following = levels[here + LANES : here + 2 * LANES]
+        values = xs[here : here + LANES]
+        ups = attacks[here : here + LANES]
+        downs = releases[here : here + LANES]
+        for lane in range(LANES):
+            value = np.float64(values[lane])
+            up = np.float64(ups[lane])
+            down = np.float64(downs[lane])
+            last = previous[lane]
+            # Both candidates are known early: one multiply-add and one selection lie on the critical path.
+            rise = up * last + (1.0 - up) * value
+            fall = down * last + (1.0 - down) * value
+            following[lane] = rise if value > last else fall
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False)
+def _one_row(x, attack, release, state, tiny, y, checkpoints):  # pragma: no cover
+    T = y.shape[0]
+    up = np.float64(attack[0])
+    down = np.float64(release[0])
+    for t0 in range(0, T, STEPS):
+        if checkpoints.shape[0] > 0:
+            checkpoints[t0 // STEPS] = state
+        for t in range(t0, min(T, t0 + STEPS)):
+            if attack.shape[0] > 1:
+                up = np.float64(attack[t])
+            if release.shape[0] > 1:
+                down = np.float64(release[t])
+            value = np.float64(x[t])
+            rise = up * state + (1.0 - up) * value
+            fall = down * state + (1.0 - down) * value
+            state = rise if value > state else fall
+            y[t] = state
+        if abs(state) < tiny:
+            state = 0.0
+    return state
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False)
+def attack_release_rows(
+    start, stop, x, x_row, attack, attack_row, release, release_row, zi, tiny, y, zf, checkpoints
+):  # pragma: no cover
+    """``y[t] = c y[t-1] + (1 - c) x[t]``, ``c`` the attack where ``x[t] > y[t-1]``, else the release.
+
+    ``checkpoints`` (rows, tiles) keeps the state before each tile in float64 (none wanted: an empty array). States
+    smaller than ``tiny`` become zero at the end of a tile, so that decaying tails never reach denormals.
+    """
+    T = y.shape[1]
+    if stop - start <= FEW:
+        for row in range(start, stop):
+            zf[row] = _one_row(
+                x[x_row[row]], attack[attack_row[row]], release[release_row[row]], zi[row], tiny, y[row], checkpoints[row]
+            )
+        return
+    attack_moves = attack.shape[1] > 1
+    release_moves = release.shape[1] > 1
+    xs = np.empty(LANES * STEPS, x.dtype)
+    x_scratch = np.empty(LANES * STEPS, x.dtype)
+    attacks = np.empty(LANES * STEPS, attack.dtype)
+    releases = np.empty(LANES * STEPS, release.dtype)
+    scratch = np.empty(LANES * STEPS, attack.dtype)
+    levels = np.empty(LANES * (STEPS + 1))
+    for first in range(start, stop, LANES):
+        lanes = min(LANES, stop - first)
+        for lane in range(LANES):
+            levels[lane] = zi[first + min(lane, lanes - 1)]
+        _constant_tile(attacks, attack, attack_row, first, lanes)
+        _constant_tile(releases, release, release_row, first, lanes)
+        for t0 in range(0, T, STEPS):
+            steps = min(STEPS, T - t0)
+            load_tile(xs, x_scratch, x, x_row, first, lanes, t0, steps)
+            if attack_moves:
+                load_tile(attacks, scratch, attack, attack_row, first, lanes, t0, steps)
+            if release_moves:
+                load_tile(releases, scratch, release, release_row, first, lanes, t0, steps)
+            if checkpoints.shape[1] > 0:
+                for lane in range(lanes):
+                    checkpoints[first + lane, t0 // STEPS] = levels[lane]
+            _advance_tile(levels, xs, attacks, releases, steps)
+            for i in range(steps * LANES):
+                xs[i] = levels[LANES + i]
+            store_tile(y, xs, x_scratch, first, lanes, t0, steps)
+            for lane in range(LANES):
+                state = levels[steps * LANES + lane]
+                levels[lane] = 0.0 if abs(state) < tiny else state
+        for lane in range(lanes):
+            zf[first + lane] = levels[lane]
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False)
+def _retreat_tile(
+    carry, sum_attack, sum_release, levels, xs, attacks, releases, grads, grads_attack, grads_release, steps
+):  # pragma: no cover
+    """The recursion backwards over a tile; ``grads`` holds the gradient of y and becomes that of x."""
+    for t in range(steps - 1, -1, -1):
+        here = t * LANES
+        previous = levels[here : here + LANES]
+        values = xs[here : here + LANES]
+        ups = attacks[here : here + LANES]
+        downs = releases[here : here + LANES]
+        grad = grads[here : here + LANES]
+        to_attack = grads_attack[here : here + LANES]
+        to_release = grads_release[here : here + LANES]
+        for lane in range(LANES):
+            value = np.float64(values[lane])
+            last = previous[lane]
+            rising = value > last
+            c = np.float64(ups[lane]) if rising else np.float64(downs[lane])
+            total = np.float64(grad[lane]) + carry[lane]
+            carry[lane] = c * total
+            grad[lane] = total - c * total
+            slope = total * (last - value)
+            up = slope if rising else 0.0
+            down = 0.0 if rising else slope
+            to_attack[lane] = up
+            to_release[lane] = down
+            sum_attack[lane] += up
+            sum_release[lane] += down
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False)
+def _one_row_backward(
+    x, attack, release, checkpoints, grad_y, carry, levels, grad_x, grad_attack, grad_release
+):  # pragma: no cover
+    T = x.shape[0]
+    up = np.float64(attack[0])
+    down = np.float64(release[0])
+    sum_attack = 0.0
+    sum_release = 0.0
+    for tile in range(checkpoints.shape[0] - 1, -1, -1):
+        t0 = tile * STEPS
+        steps = min(STEPS, T - t0)
+        state = checkpoints[tile]
+        for t in range(steps):
+            levels[t] = state
+            if attack.shape[0] > 1:
+                up = np.float64(attack[t0 + t])
+            if release.shape[0] > 1:
+                down = np.float64(release[t0 + t])
+            value = np.float64(x[t0 + t])
+            rise = up * state + (1.0 - up) * value
+            fall = down * state + (1.0 - down) * value
+            state = rise if value > state else fall
+        for t in range(steps - 1, -1, -1):
+            if attack.shape[0] > 1:
+                up = np.float64(attack[t0 + t])
+            if release.shape[0] > 1:
+                down = np.float64(release[t0 + t])
+            value = np.float64(x[t0 + t])
+            rising = value > levels[t]
+            c = up if rising else down
+            total = np.float64(grad_y[t0 + t]) + carry
+            carry = c * total
+            grad_x[t0 + t] = total - c * total
+            slope = total * (levels[t] - value)
+            to_attack = slope if rising else 0.0
+            to_release = 0.0 if rising else slope
+            sum_attack += to_attack
+            sum_release += to_release
+            if grad_attack.shape[0] > 1:
+                grad_attack[t0 + t] = to_attack
+            if grad_release.shape[0] > 1:
+                grad_release[t0 + t] = to_release
+    if grad_attack.shape[0] == 1:
+        grad_attack[0] = sum_attack
+    if grad_release.shape[0] == 1:
+        grad_release[0] = sum_release
+    return carry
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False)
+def attack_release_backward_rows(
+    start,
+    stop,
+    x,
+    x_row,
+    attack,
+    attack_row,
+    release,
+    release_row,
+    checkpoints,
+    grad_y,
+    grad_zf,
+    grad_x,
+    grad_attack,
+    grad_release,
+    grad_zi,
+):  # pragma: no cover
+    """Gradients of :func:`attack_release_rows`, one per output row (sums over shared rows are the caller's).
+
+    The levels, and with them the choice between attack and release, are computed again from the checkpoints in
+    float64, so the choice is the one the forward pass made. ``grad_attack`` and ``grad_release`` are (rows, T) for
+    moving coefficients, (rows, 1) for constant ones, (rows, 0) where nobody asks.
+    """
+    T = x.shape[1]
+    if stop - start <= FEW:
+        row_levels = np.empty(STEPS)
+        for row in range(start, stop):
+            grad_zi[row] = _one_row_backward(
+                x[x_row[row]],
+                attack[attack_row[row]],
+                release[release_row[row]],
+                checkpoints[row],
+                grad_y[row],
+                grad_zf[row],
+                row_levels,
+                grad_x[row],
+                grad_attack[row],
+                grad_release[row],
+            )
+        return
+    attack_moves = attack.shape[1] > 1
+    release_moves = release.shape[1] > 1
+    xs = np.empty(LANES * STEPS, x.dtype)
+    grads = np.empty(LANES * STEPS, x.dtype)
+    x_scratch = np.empty(LANES * STEPS, x.dtype)
+    attacks = np.empty(LANES * STEPS, attack.dtype)
+    releases = np.empty(LANES * STEPS, attack.dtype)
+    grads_attack = np.empty(LANES * STEPS, attack.dtype)
+    grads_release = np.empty(LANES * STEPS, attack.dtype)
+    scratch = np.empty(LANES * STEPS, attack.dtype)
+    levels = np.empty(LANES * (STEPS + 1))
+    carry = np.empty(LANES)
+    sum_attack = np.empty(LANES)
+    sum_release = np.empty(LANES)
+    for first in range(start, stop, LANES):
+        lanes = min(LANES, stop - first)
+        for lane in range(LANES):
+            carry[lane] = grad_zf[first + min(lane, lanes - 1)]
+            sum_attack[lane] = 0.0
+            sum_release[lane] = 0.0
+        _constant_tile(attacks, attack, attack_row, first, lanes)
+        _constant_tile(releases, release, release_row, first, lanes)
+        for tile in range(checkpoints.shape[1] - 1, -1, -1):
+            t0 = tile * STEPS
+            steps = min(STEPS, T - t0)
+            load_tile(xs, x_scratch, x, x_row, first, lanes, t0, steps)
+            load_tile(grads, x_scratch, grad_y, np.arange(grad_y.shape[0]), first, lanes, t0, steps)
+            if attack_moves:
+                load_tile(attacks, scratch, attack, attack_row, first, lanes, t0, steps)
+            if release_moves:
+                load_tile(releases, scratch, release, release_row, first, lanes, t0, steps)
+            for lane in range(LANES):
+                levels[lane] = checkpoints[first + min(lane, lanes - 1), tile]
+            _advance_tile(levels, xs, attacks, releases, steps)
+            _retreat_tile(
+                carry, sum_attack, sum_release, levels, xs, attacks, releases, grads, grads_attack, grads_release, steps
+            )
+            store_tile(grad_x, grads, x_scratch, first, lanes, t0, steps)
+            if grad_attack.shape[1] > 1:
+                store_tile(grad_attack, grads_attack, scratch, first, lanes, t0, steps)
+            if grad_release.shape[1] > 1:
+                store_tile(grad_release, grads_release, scratch, first, lanes, t0, steps)
+        for lane in range(lanes):
+            grad_zi[first + lane] = carry[lane]
+            if grad_attack.shape[1] == 1:
+                grad_attack[first + lane, 0] = sum_attack[lane]
+            if grad_release.shape[1] == 1:
+                grad_release[first + lane, 0] = sum_release[lane]
