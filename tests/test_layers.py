@@ -1,0 +1,62 @@
+"""A layer may import those below it, never one above."""
+
+import ast
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "diffFx_pytorch"
+
+LAYERS = (
+    {"dsp"},
+    {"recursion", "lti", "spectrogram"},
+    {"params", "control", "curve", "processor"},
+    {"processors", "routing", "registry"},
+    {"cli", "render", "fit", "presets", "plots", "demo", "page", "notebook"},
+)
+HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
+ENGINES = {"recursion", "lti", "spectrogram"}
+
+
+def _part(path):
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def _imports(path):
+    """Parts of the package that a file imports, at its top or inside a function."""
+    here = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level] if node.level else ()
+            module = (*base, *(node.module or "").split(".")) if node.module else base
+            names = [module, *((*module, alias.name) for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [tuple(alias.name.split(".")) for alias in node.names]
+        else:
+            continue
+        for name in names:
+            if len(name) > 1 and name[0] == PACKAGE.name and name[1] in HEIGHT:
+                yield name[1]
+
+
+def test_every_part_has_a_layer():
+    parts = {_part(p) for p in PACKAGE.rglob("*.py")} - {"__init__", "__main__"}
+    assert parts <= set(HEIGHT), f"no layer for {sorted(parts - set(HEIGHT))}"
+
+
+def test_nothing_imports_upwards():
+    upwards = [
+        f"{path.relative_to(PACKAGE)} imports {other}"
+        for path in PACKAGE.rglob("*.py")
+        if _part(path) in HEIGHT
+        for other in _imports(path)
+        if HEIGHT[other] > HEIGHT[_part(path)] or ({_part(path), other} <= ENGINES and other != _part(path))
+    ]
+    assert not upwards
+
+
+def test_pedalboard_and_torchaudio_are_never_imported_by_the_core():
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                text = ast.unparse(node)
+                assert "pedalboard" not in text, path
+                assert "torchaudio" not in text, path
