@@ -58,9 +58,9 @@ def main() -> int:
     lines = [
         "# Benchmarks",
         "",
-        "Written by `python tests/benchmarks`, which refuses to run while the tests are red. Peers and ours are called in",
-        "turn in one process with the same number of threads; the ratio is the median of neighbouring pairs, which is",
-        "what a noisy machine leaves intact. The allocator is warm. Absolute times are this machine's on that day.",
+        "Written by `python tests/benchmarks`, which refuses to run while the tests are red. Peers and ours are called",
+        "in turn in one process with the same number of threads; the ratio is the median of neighbouring pairs, which",
+        "a noisy machine leaves intact. The allocator is warm. Absolute times are this machine's on that day.",
         "",
         _machine(),
         "",
