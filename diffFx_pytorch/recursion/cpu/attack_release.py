@@ -79,7 +79,13 @@ def attack_release_rows(
     if stop - start <= FEW:
         for row in range(start, stop):
             zf[row] = _one_row(
-                x[x_row[row]], attack[attack_row[row]], release[release_row[row]], zi[row], tiny, y[row], checkpoints[row]
+                x[x_row[row]],
+                attack[attack_row[row]],
+                release[release_row[row]],
+                zi[row],
+                tiny,
+                y[row],
+                checkpoints[row],
             )
         return
     attack_moves = attack.shape[1] > 1
@@ -210,6 +216,7 @@ def attack_release_backward_rows(
     release_row,
     checkpoints,
     grad_y,
+    grad_y_row,
     grad_zf,
     grad_x,
     grad_attack,
@@ -231,7 +238,7 @@ def attack_release_backward_rows(
                 attack[attack_row[row]],
                 release[release_row[row]],
                 checkpoints[row],
-                grad_y[row],
+                grad_y[grad_y_row[row]],
                 grad_zf[row],
                 row_levels,
                 grad_x[row],
@@ -265,7 +272,7 @@ def attack_release_backward_rows(
             t0 = tile * STEPS
             steps = min(STEPS, T - t0)
             load_tile(xs, x_scratch, x, x_row, first, lanes, t0, steps)
-            load_tile(grads, x_scratch, grad_y, np.arange(grad_y.shape[0]), first, lanes, t0, steps)
+            load_tile(grads, x_scratch, grad_y, grad_y_row, first, lanes, t0, steps)
             if attack_moves:
                 load_tile(attacks, scratch, attack, attack_row, first, lanes, t0, steps)
             if release_moves:
