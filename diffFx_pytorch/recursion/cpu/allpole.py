@@ -1,0 +1,270 @@
+"""Numba kernels of the all-pole recursion with constant coefficients.
+
+One row runs in blocks of 16 samples. The response to the samples of the block is a product with the triangular
+Toeplitz matrix of the impulse response, free of any recursion; what the past adds is a product of the last N
+outputs with their decay over the block, so the recursion is paid once a block instead of once a sample. Both
+matrices and all sums are float64 whatever the audio is, which holds the error at that of the plain loop.
+
+A block mixes its samples, so an infinity or NaN would show up to 15 samples early. An all-pole filter never
+forgets one, so it is enough to look at the state at the end of a tile and to redo that tile by the plain loop.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.extending import overload
+
+from .simd import (
+    BLOCK,
+    LANES,
+    RUN,
+    add_history,
+    aligned_zeros,
+    copy_reversed,
+    copy_run,
+    dot_run,
+    toeplitz_blocks,
+)
+
+jit = njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
+
+TILE = 512
+
+
+@jit
+def plain_recursion(u: np.ndarray, a: np.ndarray, y: np.ndarray, at: int, count: int) -> None:
+    """``y[at + k] = u[k] - sum_m a[m] y[at + k - 1 - m]``, one sample after the other."""
+    order = a.shape[0]
+    for k in range(count):
+        total = u[k]
+        for m in range(order - 1, -1, -1):
+            total -= a[m] * y[at + k - 1 - m]
+        y[at + k] = total
+
+
+@jit
+def block_responses(a: np.ndarray, toeplitz: np.ndarray, response: np.ndarray) -> None:
+    """What a sample, and what each past output, adds to the samples of its block."""
+    order = a.shape[0]
+    impulse = np.zeros(BLOCK, a.dtype)
+    impulse[0] = 1.0
+    for k in range(1, BLOCK):
+        for m in range(min(k, order)):
+            impulse[k] -= a[m] * impulse[k - 1 - m]
+    for j in range(BLOCK):
+        for k in range(BLOCK):
+            toeplitz[j * BLOCK + k] = impulse[k - j] if k >= j else 0.0
+    for m in range(order):
+        for k in range(BLOCK):
+            total = 0.0
+            for j in range(min(k + 1, order - m)):
+                total -= impulse[k - j] * a[j + m]
+            response[m * BLOCK + k] = total
+
+
+def _recursion(*_: Any) -> None:
+    """``plain_recursion``, in blocks where the numbers are real; replaced by the overload below."""
+
+
+@overload(_recursion, jit_options={"fastmath": {"contract", "nsz"}})
+def _overload_recursion(u, a, y, at, count, toeplitz, response):
+    if isinstance(u.dtype, types.Complex):
+
+        def plain(u, a, y, at, count, toeplitz, response):
+            plain_recursion(u, a, y, at, count)
+
+        return plain
+
+    def blocks(u, a, y, at, count, toeplitz, response):
+        order = a.shape[0]
+        if count >= BLOCK:
+            padded = -(-count // (4 * BLOCK)) * 4 * BLOCK
+            u[count:padded] = 0.0
+            for k in range(0, padded, 4 * BLOCK):
+                toeplitz_blocks(u, k, toeplitz, y, at + k)
+            for k in range(0, count, BLOCK):
+                add_history(y, at + k, response, order)
+            sound = True
+            for m in range(min(order, count)):
+                sound &= np.isfinite(y[at + count - 1 - m])
+            if sound:
+                return
+        plain_recursion(u, a, y, at, count)
+
+    return blocks
+
+
+@jit
+def flush_silence(y: np.ndarray, start: int, stop: int, tiny: float) -> None:
+    """Put a state that has decayed below ``tiny`` to zero, before denormal numbers slow the arithmetic."""
+    for k in range(start, stop):
+        if not abs(y[k]) < tiny:
+            return
+    y[start:stop] = 0.0
+
+
+@jit
+def constant_forward(
+    start: int,
+    stop: int,
+    x: np.ndarray,
+    a: np.ndarray,
+    zi: np.ndarray,
+    x_row: np.ndarray,
+    a_row: np.ndarray,
+    y: np.ndarray,
+    zf: np.ndarray,
+    tiny: float,
+) -> None:
+    """Rows ``start`` to ``stop - 1`` of y and zf.
+
+    Args:
+        start: first row.
+        stop: the row after the last.
+        x: (X, T) input.
+        a: (A, N) coefficients, in the type of the sums.
+        zi: (R, N) past outputs, most recent first, in the type of the sums.
+        x_row: (R,) which row of x a row of y reads.
+        a_row: (R,) which row of a.
+        y: (R, T) output, written.
+        zf: (R, N) last outputs, written.
+        tiny: states below this are silence.
+    """
+    order, samples = a.shape[1], x.shape[1]
+    room = -(-order // LANES) * LANES
+    u = aligned_zeros(TILE, zi)
+    past = aligned_zeros(room + TILE, zi)
+    toeplitz = aligned_zeros(BLOCK * BLOCK, zi)
+    response = aligned_zeros(BLOCK * order, zi)
+    ready = -1
+    for r in range(start, stop):
+        coefs = a[a_row[r]]
+        if a_row[r] != ready:
+            block_responses(coefs, toeplitz, response)
+            ready = a_row[r]
+        for m in range(order):
+            past[room - 1 - m] = zi[r, m]
+        row, out = x[x_row[r]], y[r]
+        for t in range(0, samples, TILE):
+            count = min(TILE, samples - t)
+            flush_silence(past, room - order, room, tiny)
+            copy_run(row[t : t + count], u)
+            _recursion(u, coefs, past, room, count, toeplitz, response)
+            copy_run(past[room : room + count], out[t:])
+            for k in range(room - order, room):
+                past[k] = past[k + count]
+        for m in range(order):
+            zf[r, m] = past[room - 1 - m]
+
+
+@jit
+def _lagged_output(y: np.ndarray, zi: np.ndarray, last: int, count: int, lagged: np.ndarray) -> None:
+    """``lagged[k] = y[last - 1 - k]``, k up to count + N - 1; before time zero stand the past outputs."""
+    order = zi.shape[0]
+    reach = count + order - 1
+    known = min(reach, last)
+    copy_reversed(y[last - known : last], lagged)
+    for k in range(known, reach):
+        lagged[k] = zi[k - last]
+    lagged[reach:] = 0.0
+
+
+def _correlate(*_: Any) -> None:
+    """Add ``sum_k g[k] conj(lagged[k + m])`` to every ``sums[m]``; replaced by the overload below."""
+
+
+@overload(_correlate, jit_options={"fastmath": {"contract", "nsz"}})
+def _overload_correlate(g, lagged, count, sums):
+    if isinstance(g.dtype, types.Complex):
+
+        def plain(g, lagged, count, sums):
+            for m in range(sums.size):
+                for k in range(count):
+                    sums[m] += g[k] * np.conj(lagged[k + m])
+
+        return plain
+
+    def runs(g, lagged, count, sums):
+        padded = -(-count // RUN) * RUN
+        g[count:padded] = 0.0
+        for m in range(sums.size):
+            sums[m] += dot_run(g, lagged, m, padded)
+
+    return runs
+
+
+@jit
+def constant_backward(
+    start: int,
+    stop: int,
+    grad_y: np.ndarray,
+    grad_zf: np.ndarray,
+    y: np.ndarray,
+    a: np.ndarray,
+    zi: np.ndarray,
+    a_row: np.ndarray,
+    grad_x: np.ndarray,
+    grad_a: np.ndarray,
+    grad_zi: np.ndarray,
+    needs_a: bool,
+    tiny: float,
+) -> None:
+    """The adjoint of :func:`constant_forward`: the same recursion run backwards in time, one row at a time.
+
+    Args:
+        start: first row.
+        stop: the row after the last.
+        grad_y: (R, T) gradient of the output.
+        grad_zf: (R, N) gradient of the last outputs.
+        y: (R, T) output of the forward pass; read only if ``needs_a``.
+        a: (A, N) coefficients.
+        zi: (R, N) past outputs.
+        a_row: (R,) which row of a.
+        grad_x: (R, T), written.
+        grad_a: (R, N), one a row of y, written if ``needs_a``.
+        grad_zi: (R, N), written.
+        needs_a: whether grad_a is wanted.
+        tiny: states below this are silence.
+    """
+    order, samples = a.shape[1], grad_y.shape[1]
+    room = -(-order // LANES) * LANES
+    u = aligned_zeros(TILE, zi)
+    future = aligned_zeros(room + TILE, zi)
+    lagged = aligned_zeros(TILE + RUN + order, zi)
+    toeplitz = aligned_zeros(BLOCK * BLOCK, zi)
+    response = aligned_zeros(BLOCK * order, zi)
+    sums = np.zeros(order, zi.dtype)
+    coefs = np.zeros(order, zi.dtype)
+    ready = -1
+    for r in range(start, stop):
+        if a_row[r] != ready:
+            coefs[:] = np.conj(a[a_row[r]])
+            block_responses(coefs, toeplitz, response)
+            ready = a_row[r]
+        future[:room] = 0.0
+        sums[:] = 0.0
+        row, out = grad_y[r], grad_x[r]
+        for end in range(samples, 0, -TILE):
+            count = min(TILE, end)
+            flush_silence(future, room - order, room, tiny)
+            copy_reversed(row[end - count : end], u)
+            for k in range(max(0, samples - end), min(order - (samples - end), count)):
+                u[k] += grad_zf[r, samples - end + k]
+            _recursion(u, coefs, future, room, count, toeplitz, response)
+            copy_reversed(future[room : room + count], out[end - count :])
+            if needs_a:
+                _lagged_output(y[r], zi[r], end - 1, count, lagged)
+                _correlate(future[room:], lagged, count, sums)
+            for k in range(room - order, room):
+                future[k] = future[k + count]
+        if needs_a:
+            for m in range(order):
+                grad_a[r, m] = -sums[m]
+        for m in range(order):
+            total = grad_zf[r, m + samples] if m + samples < order else grad_zf[r, m] * 0
+            for t in range(order - m):
+                total -= coefs[t + m] * future[room - 1 - t]
+            grad_zi[r, m] = total

@@ -1,0 +1,278 @@
+"""Numba kernels of the all-pole recursion with coefficients that move every sample.
+
+Reading the coefficients is what costs here, and no block of samples shares any. Eight real rows therefore run side
+by side in the lanes of a vector, their coefficients transposed tile by tile; what does not fill enough lanes, and
+complex numbers, runs one row at a time.
+
+The adjoint pushes: once the gradient g[t] is known, ``a[t, i] g[t]`` is taken from what waits for g[t - i], so each
+coefficient is read once, in the order it lies in memory, and its own gradient ``-g[t] y[t - i]`` is written beside.
+Rows are numbered so that those which share coefficients follow each other; one thread has all of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .allpole import flush_silence, jit
+from .simd import LANES, add_lanes, aligned_zeros, lanes_backward, lanes_forward, read_lanes, write_lanes
+
+COEFFICIENTS = 1024  # of one row in a tile: 64 KiB for eight lanes
+LONGEST = 256
+
+
+@jit
+def _tile_length(order: int) -> int:
+    return max(LANES, min(LONGEST, COEFFICIENTS // order // LANES * LANES))
+
+
+@jit
+def moving_forward_lanes(
+    start: int,
+    stop: int,
+    x: np.ndarray,
+    a: np.ndarray,
+    zi: np.ndarray,
+    rows: np.ndarray,
+    x_row: np.ndarray,
+    a_row: np.ndarray,
+    samples: int,
+    y: np.ndarray,
+    zf: np.ndarray,
+    tiny: float,
+) -> None:
+    """The rows ``rows[start:stop]`` of y and zf, LANES at a time.
+
+    Args:
+        start: first place in ``rows``.
+        stop: the place after the last.
+        x: (X * T,) input.
+        a: (A * T * N,) coefficients.
+        zi: (R, N) past outputs, most recent first, in the type of the sums.
+        rows: (R,) order in which rows are worked on.
+        x_row: (R,) which row of x a row of y reads.
+        a_row: (R,) which row of a.
+        samples: T.
+        y: (R * T,) output, written.
+        zf: (R, N) last outputs, written.
+        tiny: states below this are silence.
+    """
+    order = zi.shape[1]
+    length = _tile_length(order)
+    xs = aligned_zeros(length * LANES, zi)
+    cs = aligned_zeros(length * order * LANES, zi)
+    past = aligned_zeros((order + length) * LANES, zi)
+    row = np.zeros(LANES, np.int64)
+    x_at, a_at, y_at = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
+    for first in range(start, stop, LANES):
+        lanes = min(LANES, stop - first)
+        for lane in range(LANES):  # empty lanes repeat the last row
+            r = rows[first + min(lane, lanes - 1)]
+            row[lane], y_at[lane] = r, r * samples
+            x_at[lane], a_at[lane] = x_row[r] * samples, a_row[r] * samples * order
+            for m in range(order):
+                past[(order - 1 - m) * LANES + lane] = zi[r, m]
+        for t in range(0, samples, length):
+            count = min(length, samples - t)
+            flush_silence(past, 0, order * LANES, tiny)
+            read_lanes(x, x_at, t, count, xs, 0)
+            read_lanes(a, a_at, t * order, count * order, cs, 0)
+            for k in range(count):
+                lanes_forward(xs, k * LANES, cs, k * order * LANES, past, (order + k) * LANES, order)
+            write_lanes(past, order, y, y_at, t, count, lanes)
+            for q in range(order * LANES):
+                past[q] = past[q + count * LANES]
+        for lane in range(lanes):
+            for m in range(order):
+                zf[row[lane], m] = past[(order - 1 - m) * LANES + lane]
+
+
+@jit
+def moving_backward_lanes(
+    start: int,
+    stop: int,
+    grad_y: np.ndarray,
+    grad_zf: np.ndarray,
+    y: np.ndarray,
+    a: np.ndarray,
+    zi: np.ndarray,
+    rows: np.ndarray,
+    a_row: np.ndarray,
+    samples: int,
+    grad_x: np.ndarray,
+    grad_a: np.ndarray,
+    grad_zi: np.ndarray,
+    needs_a: bool,
+    shared: int,
+    tiny: float,
+) -> None:
+    """The adjoint of :func:`moving_forward_lanes`, backwards in time.
+
+    Args:
+        start: first row of a; ``shared`` rows of y belong to each.
+        stop: the row of a after the last.
+        grad_y: (R * T,) gradient of the output.
+        grad_zf: (R, N) gradient of the last outputs.
+        y: (R * T,) output of the forward pass; read only if ``needs_a``.
+        a: (A * T * N,) coefficients.
+        zi: (R, N) past outputs.
+        rows: (R,) rows, those of one row of a next to each other.
+        a_row: (R,) which row of a.
+        samples: T.
+        grad_x: (R * T,), written.
+        grad_a: (A * T * N,), written if ``needs_a``; zeros before if ``shared`` is more than 1.
+        grad_zi: (R, N), written.
+        needs_a: whether grad_a is wanted.
+        shared: rows of y for each row of a.
+        tiny: states below this are silence.
+    """
+    order = zi.shape[1]
+    length = _tile_length(order)
+    cs = aligned_zeros(length * order * LANES, zi)
+    gs = aligned_zeros(length * order * LANES, zi)
+    past = aligned_zeros((order + length) * LANES, zi)
+    waiting = aligned_zeros((order + length) * LANES, zi)
+    row = np.zeros(LANES, np.int64)
+    a_at, y_at = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
+    for first in range(start * shared, stop * shared, LANES):
+        lanes = min(LANES, stop * shared - first)
+        for lane in range(LANES):
+            r = rows[first + min(lane, lanes - 1)]
+            row[lane], y_at[lane], a_at[lane] = r, r * samples, a_row[r] * samples * order
+        waiting[:] = 0.0
+        for end in range(samples, 0, -length):
+            count = min(length, end)
+            begin = end - count
+            # What waits for the samples before the tile was written relative to the tile after it: move it to the end.
+            flush_silence(waiting, 0, order * LANES, tiny)
+            for q in range(order * LANES - 1, -1, -1):
+                waiting[q + count * LANES] = waiting[q]
+            waiting[: min(count, order) * LANES] = 0.0
+            if count < order:
+                pass
+            read_lanes(a, a_at, begin * order, count * order, cs, 0)
+            read_lanes(grad_y, y_at, begin, count, gs, 0)
+            for q in range(count * LANES):
+                waiting[order * LANES + q] += gs[q]
+            for k in range(count):
+                m = samples - 1 - (begin + k)
+                if m < order:
+                    for lane in range(LANES):
+                        waiting[(order + k) * LANES + lane] += grad_zf[row[lane], m]
+            if needs_a:
+                known = min(order, begin)
+                read_lanes(y, y_at, begin - known, count + known, past, order - known)
+                for m in range(known, order):
+                    for lane in range(LANES):
+                        past[(order - 1 - m) * LANES + lane] = zi[row[lane], m - begin]
+            for k in range(count - 1, -1, -1):
+                lanes_backward(
+                    waiting, (order + k) * LANES, cs, k * order * LANES, past, (order + k) * LANES, gs, order
+                )
+            write_lanes(waiting, order, grad_x, y_at, begin, count, lanes)
+            if needs_a:
+                if shared > 1:
+                    add_lanes(gs, 0, grad_a, a_at, begin * order, count * order, lanes)
+                else:
+                    write_lanes(gs, 0, grad_a, a_at, begin * order, count * order, lanes)
+        for lane in range(lanes):
+            for m in range(order):
+                total = waiting[(order - 1 - m) * LANES + lane]
+                grad_zi[row[lane], m] = total + (grad_zf[row[lane], m + samples] if m + samples < order else 0.0)
+
+
+@jit
+def moving_forward_row(
+    start: int,
+    stop: int,
+    x: np.ndarray,
+    a: np.ndarray,
+    zi: np.ndarray,
+    rows: np.ndarray,
+    x_row: np.ndarray,
+    a_row: np.ndarray,
+    samples: int,
+    y: np.ndarray,
+    zf: np.ndarray,
+    tiny: float,
+) -> None:
+    """As :func:`moving_forward_lanes`, one row at a time, real or complex."""
+    order = zi.shape[1]
+    length = _tile_length(order)
+    past = aligned_zeros(order + length, zi)
+    for place in range(start, stop):
+        r = rows[place]
+        for m in range(order):
+            past[order - 1 - m] = zi[r, m]
+        for t in range(0, samples, length):
+            count = min(length, samples - t)
+            flush_silence(past, 0, order, tiny)
+            x_tile = x[x_row[r] * samples + t :]
+            c_tile = a[(a_row[r] * samples + t) * order :]
+            y_tile = y[r * samples + t :]
+            for k in range(count):
+                total = past[0] * 0 + x_tile[k]
+                for m in range(order - 1, -1, -1):
+                    total -= c_tile[k * order + m] * past[order + k - 1 - m]
+                past[order + k] = total
+                y_tile[k] = total
+            for q in range(order):
+                past[q] = past[q + count]
+        for m in range(order):
+            zf[r, m] = past[order - 1 - m]
+
+
+@jit
+def moving_backward_row(
+    start: int,
+    stop: int,
+    grad_y: np.ndarray,
+    grad_zf: np.ndarray,
+    y: np.ndarray,
+    a: np.ndarray,
+    zi: np.ndarray,
+    rows: np.ndarray,
+    a_row: np.ndarray,
+    samples: int,
+    grad_x: np.ndarray,
+    grad_a: np.ndarray,
+    grad_zi: np.ndarray,
+    needs_a: bool,
+    shared: int,
+    tiny: float,
+) -> None:
+    """As :func:`moving_backward_lanes`, one row at a time, real or complex; grad_a is added to, so give it zeros."""
+    order = zi.shape[1]
+    length = _tile_length(order)
+    past = aligned_zeros(order + length, zi)
+    waiting = aligned_zeros(order + length, zi)
+    for place in range(start * shared, stop * shared):
+        r = rows[place]
+        waiting[:] = 0.0
+        for end in range(samples, 0, -length):
+            count = min(length, end)
+            begin = end - count
+            flush_silence(waiting, 0, order, tiny)
+            for q in range(order - 1, -1, -1):
+                waiting[q + count] = waiting[q]
+            waiting[: min(count, order)] = 0.0
+            c_tile = a[(a_row[r] * samples + begin) * order :]
+            ga_tile = grad_a[(a_row[r] * samples + begin) * order :]
+            for k in range(count):
+                m = samples - 1 - (begin + k)
+                waiting[order + k] += grad_y[r * samples + begin + k]
+                if m < order:
+                    waiting[order + k] += grad_zf[r, m]
+            if needs_a:
+                for q in range(order + count):
+                    t = begin - order + q
+                    past[q] = y[r * samples + t] if t >= 0 else zi[r, -t - 1]
+            for k in range(count - 1, -1, -1):
+                g = waiting[order + k]
+                grad_x[r * samples + begin + k] = g
+                for m in range(order):
+                    waiting[order + k - 1 - m] -= np.conj(c_tile[k * order + m]) * g
+                if needs_a:
+                    for m in range(order):
+                        ga_tile[k * order + m] -= g * np.conj(past[order + k - 1 - m])
+        for m in range(order):
+            grad_zi[r, m] = waiting[order - 1 - m] + (grad_zf[r, m + samples] if m + samples < order else 0.0)

@@ -1,0 +1,313 @@
+"""Constant biquad cascades: segments of rows side by side in vector lanes, tile by tile, all sections per tile.
+
+A row is cut into segments of equal length, one a lane. A segment's first state is known either by running the cascade
+over the samples before it, as many as the filters remember, or, where they remember more than a segment, by running
+over the whole segment before it from silence and adding ``transition @ state``, the response to that segment's own
+first state.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .lanes import (
+    BLOCK,
+    LANES,
+    load_tile,
+    section_adjoint,
+    section_adjoint_only,
+    section_forward,
+    store_tile,
+)
+
+jit = njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
+
+
+@jit
+def _fill(group, lanes, segments, rows, coef, tile_coef):
+    """Lay the coefficients of the group's rows out as ``[section][coefficient][lane]``."""
+    K = coef.shape[1]
+    for lane in range(LANES):
+        number = min(group * LANES + lane, lanes - 1)
+        row = rows[number // segments]
+        for k in range(K):
+            for i in range(5):
+                tile_coef[(k * 5 + i) * LANES + lane] = coef[row, k, i]
+
+
+@jit
+def _carry(group, lanes, segments, rows, transition, state, step):
+    """Add the response to the neighbouring segment's state, for the segments of each row in their order."""
+    N = transition.shape[1]
+    for i in range(LANES):
+        lane = i if step > 0 else LANES - 1 - i
+        number = group * LANES + lane
+        segment, other = number % segments, number % segments - step
+        # Going backwards the state before the last segment is exact already: it started from the end of the signal.
+        exact = segment == 0 if step > 0 else segment >= segments - 2
+        if number >= lanes or exact or other < 0 or other >= segments:
+            continue
+        row = rows[number // segments]
+        for n in range(N):
+            total = state[n * LANES + lane]
+            for m in range(N):
+                weight = transition[row, n, m] if step > 0 else transition[row, m, n]
+                total += weight * state[m * LANES + lane - step]
+            state[n * LANES + lane] = total
+
+
+@jit
+def forward(start, stop, x, coef, rows, zi, segments, length, warmup, transition, tiny, y, zf, kept):
+    """Filter the groups ``start`` to ``stop - 1`` of LANES segments.
+
+    Args:
+        start: first group.
+        stop: one past the last group.
+        x: (R, T) float32 or float64.
+        coef: (Q, K, 5) float64, b0 b1 b2 a1 a2 with a0 = 1.
+        rows: (R,) int64, the coefficients that each row uses.
+        zi: (R, K, 2) float64.
+        segments: segments a row.
+        length: samples a segment, a multiple of BLOCK; the last may be shorter.
+        warmup: tiles to run before a segment; with a transition, all tiles of a segment.
+        transition: (Q, 2K, 2K) float64, the cascade's state matrix to the power ``length``, or (0, 2K, 2K).
+        tiny: states below this become 0.
+        y: (R, T), receives the output.
+        zf: (R, K, 2) float64, receives the last states.
+        kept: (R, tiles, K, 2) float64, receives the states before each tile, or (R, 0, K, 2).
+    """
+    R, T = x.shape
+    K = coef.shape[1]
+    lanes = R * segments
+    size = x.itemsize
+    keep = kept.shape[1] > 0
+    tile = np.empty(BLOCK * LANES)
+    state = np.empty(2 * K * LANES)
+    tile_coef = np.empty(5 * K * LANES)
+    source = np.empty(LANES, np.int64)
+    target = np.empty(LANES, np.int64)
+    silence = np.zeros(BLOCK, x.dtype)
+    nowhere = np.empty(BLOCK, x.dtype)
+    for group in range(start, stop):
+        _fill(group, lanes, segments, rows, coef, tile_coef)
+        state[:] = 0.0
+        for block in range(-warmup, length // BLOCK):
+            if block == 0:
+                for lane in range(LANES):
+                    number = group * LANES + lane
+                    if number < lanes and number % segments == 0:
+                        for n in range(2 * K):
+                            state[n * LANES + lane] = zi[number // segments, n // 2, n % 2]
+                if transition.shape[0] > 0:
+                    _carry(group, lanes, segments, rows, transition, state, 1)
+            for lane in range(LANES):
+                number = group * LANES + lane
+                row, first = number // segments, (number % segments) * length + block * BLOCK
+                source[lane], target[lane] = silence.ctypes.data, nowhere.ctypes.data
+                if number >= lanes or first < 0 or first >= T:
+                    continue
+                if keep and block >= 0:
+                    for n in range(2 * K):
+                        kept[row, first // BLOCK, n // 2, n % 2] = state[n * LANES + lane]
+                if first + BLOCK <= T:
+                    source[lane] = x.ctypes.data + (row * T + first) * size
+                    if block >= 0:
+                        target[lane] = y.ctypes.data + (row * T + first) * size
+                else:
+                    _tail_forward(x, y, row, first, tile_coef, state, lane, zf)
+            load_tile(source, x, tile, 0)
+            for k in range(K):
+                section_forward(tile, 0, tile, 0, tile_coef, k * 5 * LANES, state, k * 2 * LANES, tiny)
+            store_tile(target, y, tile, 0)
+            for lane in range(LANES):
+                number = group * LANES + lane
+                if number < lanes and (number % segments) * length + (block + 1) * BLOCK == T:
+                    for n in range(2 * K):
+                        zf[number // segments, n // 2, n % 2] = state[n * LANES + lane]
+
+
+@jit
+def _tail_forward(x, y, row, first, coef, state, lane, zf):
+    """The samples after the last whole tile of a row, one by one."""
+    K = coef.size // (5 * LANES)
+    signal = np.empty(x.shape[1] - first)
+    for i in range(signal.size):
+        signal[i] = x[row, first + i]
+    for k in range(K):
+        b0, b1, b2, a1, a2 = _five(coef, k, lane)
+        s1, s2 = state[2 * k * LANES + lane], state[(2 * k + 1) * LANES + lane]
+        for i in range(signal.size):
+            u = signal[i]
+            v = b0 * u + s1
+            s1 = b1 * u - a1 * v + s2
+            s2 = b2 * u - a2 * v
+            signal[i] = v
+        zf[row, k, 0], zf[row, k, 1] = s1, s2
+    for i in range(signal.size):
+        y[row, first + i] = signal[i]
+
+
+@jit
+def _five(coef, k, lane):
+    at = 5 * k * LANES + lane
+    return coef[at], coef[at + LANES], coef[at + 2 * LANES], coef[at + 3 * LANES], coef[at + 4 * LANES]
+
+
+@jit
+def backward(
+    start, stop, gy, gzf, x, coef, rows, segments, length, warmup, transition, tiny, kept, gx, gcoef, gzi
+):
+    """The adjoint of ``forward`` over the same groups, from the last tile to the first.
+
+    The signals between the sections are computed again, for one tile at a time, from the states that were kept.
+
+    Args:
+        start: first group.
+        stop: one past the last group.
+        gy: (R, T), gradient of the output.
+        gzf: (R, K, 2) float64, gradient of the last states.
+        x: (R, T), as given to ``forward``.
+        coef: (Q, K, 5) float64.
+        rows: (R,) int64.
+        segments: segments a row.
+        length: samples a segment.
+        warmup: tiles to run after a segment.
+        transition: as in ``forward``.
+        tiny: adjoint states below this become 0.
+        kept: (R, tiles, K, 2) from ``forward``, or (R, 0, K, 2) when ``gcoef`` is not wanted.
+        gx: (R, T), receives the gradient of x.
+        gcoef: (R * segments, K, 5) float64, receives the gradient by segment, or (0, K, 5).
+        gzi: (R, K, 2) float64, receives the gradient of zi.
+    """
+    R, T = x.shape
+    K = coef.shape[1]
+    lanes = R * segments
+    size = x.itemsize
+    want = gcoef.shape[0] > 0
+    area = BLOCK * LANES
+    signals = np.empty((K + 1) * area if want else 1)
+    tile = np.empty(area)
+    before = np.empty(2 * K * LANES)
+    state = np.empty(2 * K * LANES)
+    tail = np.empty(2 * K * LANES)
+    held = np.zeros(LANES, np.bool_)
+    gradient = np.empty(5 * K * LANES)
+    tile_coef = np.empty(5 * K * LANES)
+    source = np.empty(LANES, np.int64)
+    cotangent = np.empty(LANES, np.int64)
+    target = np.empty(LANES, np.int64)
+    silence = np.zeros(BLOCK, x.dtype)
+    nowhere = np.empty(BLOCK, x.dtype)
+    for group in range(start, stop):
+        _fill(group, lanes, segments, rows, coef, tile_coef)
+        state[:] = 0.0
+        gradient[:] = 0.0
+        for block in range(length // BLOCK + warmup - 1, -1, -1):
+            if block == length // BLOCK - 1 and transition.shape[0] > 0:
+                _carry(group, lanes, segments, rows, transition, state, -1)
+            own = block < length // BLOCK
+            held[:] = False
+            for lane in range(LANES):
+                number = group * LANES + lane
+                row, first = number // segments, (number % segments) * length + block * BLOCK
+                source[lane] = silence.ctypes.data
+                cotangent[lane], target[lane] = silence.ctypes.data, nowhere.ctypes.data
+                for n in range(2 * K):
+                    before[n * LANES + lane] = 0.0
+                if number >= lanes or first >= T:
+                    continue
+                if first + BLOCK >= T:
+                    for n in range(2 * K):
+                        state[n * LANES + lane] = gzf[row, n // 2, n % 2]
+                if first + BLOCK > T:
+                    _tail_adjoint(gy, x, row, first, tile_coef, lane, kept, state, own, gradient, gx)
+                    held[lane] = True
+                    for n in range(2 * K):
+                        tail[n * LANES + lane] = state[n * LANES + lane]
+                        state[n * LANES + lane] = 0.0
+                    continue
+                cotangent[lane] = gy.ctypes.data + (row * T + first) * size
+                if own:
+                    target[lane] = gx.ctypes.data + (row * T + first) * size
+                if own and want:
+                    source[lane] = x.ctypes.data + (row * T + first) * size
+                    for n in range(2 * K):
+                        before[n * LANES + lane] = kept[row, first // BLOCK, n // 2, n % 2]
+            load_tile(cotangent, x, tile, 0)
+            if own and want:
+                load_tile(source, x, signals, 0)
+                for k in range(K):
+                    at = k * area
+                    section_forward(
+                        signals, at, signals, at + area, tile_coef, k * 5 * LANES, before, k * 2 * LANES, tiny
+                    )
+                for k in range(K - 1, -1, -1):
+                    at, five, two = k * area, k * 5 * LANES, k * 2 * LANES
+                    section_adjoint(
+                        tile, signals, at, signals, at + area, tile_coef, five, state, two, gradient, five, tiny
+                    )
+            else:
+                for k in range(K - 1, -1, -1):
+                    five, two = k * 5 * LANES, k * 2 * LANES
+                    section_adjoint_only(
+                        tile, signals, 0, signals, 0, tile_coef, five, state, two, gradient, five, tiny
+                    )
+            store_tile(target, x, tile, 0)
+            for lane in range(LANES):
+                if held[lane]:
+                    for n in range(2 * K):
+                        state[n * LANES + lane] = tail[n * LANES + lane]
+        for lane in range(LANES):
+            number = group * LANES + lane
+            if number >= lanes:
+                continue
+            if number % segments == 0:
+                for n in range(2 * K):
+                    gzi[number // segments, n // 2, n % 2] = state[n * LANES + lane]
+            if want:
+                for n in range(5 * K):
+                    gcoef[number, n // 5, n % 5] = gradient[n * LANES + lane]
+
+
+@jit
+def _tail_adjoint(gy, x, row, first, coef, lane, kept, state, own, gradient, gx):
+    """The adjoint of the samples after the last whole tile of a row, one by one."""
+    K = coef.size // (5 * LANES)
+    count = x.shape[1] - first
+    want = own and kept.shape[1] > 0
+    signals = np.empty((K + 1, count))
+    if want:
+        for i in range(count):
+            signals[0, i] = x[row, first + i]
+        for k in range(K):
+            b0, b1, b2, a1, a2 = _five(coef, k, lane)
+            s1, s2 = kept[row, first // BLOCK, k, 0], kept[row, first // BLOCK, k, 1]
+            for i in range(count):
+                u = signals[k, i]
+                v = b0 * u + s1
+                s1 = b1 * u - a1 * v + s2
+                s2 = b2 * u - a2 * v
+                signals[k + 1, i] = v
+    signal = np.empty(count)
+    for i in range(count):
+        signal[i] = gy[row, first + i]
+    for k in range(K - 1, -1, -1):
+        b0, b1, b2, a1, a2 = _five(coef, k, lane)
+        w1, w2 = state[2 * k * LANES + lane], state[(2 * k + 1) * LANES + lane]
+        at = 5 * k * LANES + lane
+        for i in range(count - 1, -1, -1):
+            w = signal[i] - a2 * w2 - a1 * w1
+            signal[i] = b0 * w + b1 * w1 + b2 * w2
+            if want:
+                u, v = signals[k, i], signals[k + 1, i]
+                gradient[at] += w * u
+                gradient[at + LANES] += w1 * u
+                gradient[at + 2 * LANES] += w2 * u
+                gradient[at + 3 * LANES] -= w1 * v
+                gradient[at + 4 * LANES] -= w2 * v
+            w1, w2 = w, w1
+        state[2 * k * LANES + lane], state[(2 * k + 1) * LANES + lane] = w1, w2
+    if own:
+        for i in range(count):
+            gx[row, first + i] = signal[i]

@@ -1,0 +1,187 @@
+"""Cascades of state variable filters whose coefficients may move: row by row, tile by tile.
+
+One section, trapezoidal integrators (Wishnick, DAFx 2014; Zavalishin, "The Art of VA Filter Design", 2018, ch. 4):
+v1 = d (s1 + g (x - s2)), v2 = s2 + g v1, d = 1 / (1 + g (g + r)), s1 <- 2 v1 - s1, s2 <- 2 v2 - s2,
+y = h (x - r v1 - v2) + b v1 + l v2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .lanes import BLOCK
+
+jit = njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
+
+
+@jit
+def _flush(value, tiny):
+    return 0.0 if abs(value) < tiny else value
+
+
+@jit
+def _prepare(svf, row, first, count, planes):
+    """Lay the tile's coefficients out as d, d g, 2 g, h, b - r h, l - h for each section."""
+    for k in range(svf.shape[2]):
+        for i in range(count):
+            t = min(first + i, svf.shape[1] - 1)
+            g, r, h = np.float64(svf[row, t, k, 0]), np.float64(svf[row, t, k, 1]), np.float64(svf[row, t, k, 2])
+            d = 1.0 / (1.0 + g * (g + r))
+            planes[k, 0, i] = d
+            planes[k, 1, i] = d * g
+            planes[k, 2, i] = g
+            planes[k, 3, i] = h
+            planes[k, 4, i] = np.float64(svf[row, t, k, 3]) - r * h
+            planes[k, 5, i] = np.float64(svf[row, t, k, 4]) - h
+
+
+@jit
+def _cascade(planes, count, signals, inner, state, tiny):
+    """Fill lines 1 .. K of ``signals`` from line 0, and ``inner`` with v1, v2 of each section.
+
+    Two sections run in one loop, each hiding the other's latency.
+    """
+    K = planes.shape[0]
+    for k in range(0, K - 1, 2):
+        s1, s2, r1, r2 = state[k, 0], state[k, 1], state[k + 1, 0], state[k + 1, 1]
+        for i in range(count):
+            x = signals[k, i]
+            v1 = planes[k, 0, i] * s1 + planes[k, 1, i] * (x - s2)
+            v2 = s2 + planes[k, 2, i] * v1
+            y = planes[k, 3, i] * x + planes[k, 4, i] * v1 + planes[k, 5, i] * v2
+            s1, s2 = 2.0 * v1 - s1, 2.0 * v2 - s2
+            signals[k + 1, i], inner[k, 0, i], inner[k, 1, i] = y, v1, v2
+            v1 = planes[k + 1, 0, i] * r1 + planes[k + 1, 1, i] * (y - r2)
+            v2 = r2 + planes[k + 1, 2, i] * v1
+            z = planes[k + 1, 3, i] * y + planes[k + 1, 4, i] * v1 + planes[k + 1, 5, i] * v2
+            r1, r2 = 2.0 * v1 - r1, 2.0 * v2 - r2
+            signals[k + 2, i], inner[k + 1, 0, i], inner[k + 1, 1, i] = z, v1, v2
+        state[k, 0], state[k, 1] = _flush(s1, tiny), _flush(s2, tiny)
+        state[k + 1, 0], state[k + 1, 1] = _flush(r1, tiny), _flush(r2, tiny)
+    if K % 2:
+        k = K - 1
+        s1, s2 = state[k, 0], state[k, 1]
+        for i in range(count):
+            x = signals[k, i]
+            v1 = planes[k, 0, i] * s1 + planes[k, 1, i] * (x - s2)
+            v2 = s2 + planes[k, 2, i] * v1
+            y = planes[k, 3, i] * x + planes[k, 4, i] * v1 + planes[k, 5, i] * v2
+            s1, s2 = 2.0 * v1 - s1, 2.0 * v2 - s2
+            signals[k + 1, i], inner[k, 0, i], inner[k, 1, i] = y, v1, v2
+        state[k, 0], state[k, 1] = _flush(s1, tiny), _flush(s2, tiny)
+
+
+@jit
+def forward(start, stop, x, svf, rows, zi, tiny, y, zf, kept):
+    """Filter rows ``start`` to ``stop - 1``.
+
+    Args:
+        start: first row.
+        stop: one past the last row.
+        x: (R, T) float32 or float64.
+        svf: (Q, T, K, 5), or (Q, 1, K, 5) for constant ones, float32 or float64: g, r, h, b, l.
+        rows: (R,) int64, the coefficients that each row uses.
+        zi: (R, K, 2) float64.
+        tiny: states below this become 0 at the end of a tile.
+        y: (R, T), receives the output.
+        zf: (R, K, 2) float64, receives the last states.
+        kept: (R, tiles, K, 2) float64, receives the states before each tile, or (R, 0, K, 2).
+    """
+    T, K = x.shape[1], svf.shape[2]
+    signals = np.empty((K + 1, BLOCK))
+    planes = np.empty((K, 6, BLOCK))
+    inner = np.empty((K, 2, BLOCK))
+    moving = svf.shape[1] > 1
+    keep = kept.shape[1] > 0
+    for row in range(start, stop):
+        state = zi[row].copy()
+        for first in range(0, T, BLOCK):
+            count = min(BLOCK, T - first)
+            if keep:
+                kept[row, first // BLOCK] = state
+            for i in range(count):
+                signals[0, i] = x[row, first + i]
+            if moving:
+                _prepare(svf, rows[row], first, count, planes)
+            elif first == 0:
+                _prepare(svf, rows[row], 0, BLOCK, planes)
+            _cascade(planes, count, signals, inner, state, tiny)
+            for i in range(count):
+                y[row, first + i] = signals[K, i]
+        zf[row] = state
+
+
+@jit
+def _adjoint(svf, q, first, count, k, planes, signals, inner, signal, state, tiny, gsvf, want):
+    """The adjoint of one section over a tile; ``state`` holds the gradients of s1 and s2."""
+    p1, p2 = state[k, 0], state[k, 1]
+    last = svf.shape[1] - 1
+    for i in range(count - 1, -1, -1):
+        t = min(first + i, last)
+        g, r, h = np.float64(svf[q, t, k, 0]), np.float64(svf[q, t, k, 1]), np.float64(svf[q, t, k, 2])
+        gy = signal[i]
+        gv2 = planes[k, 5, i] * gy + 2.0 * p2
+        gv1 = (planes[k, 4, i] * gy + 2.0 * p1) + g * gv2
+        e = planes[k, 0, i] * gv1
+        ge = g * e
+        p1, p2 = e - p1, (gv2 - p2) - ge
+        signal[i] = h * gy + ge
+        if want:
+            x, v1, v2 = signals[k, i], inner[k, 0, i], inner[k, 1, i]
+            gsvf[q, t, k, 0] += gv2 * v1 + e * ((x - v2) - (g + r) * v1)
+            gsvf[q, t, k, 1] -= v1 * (h * gy + ge)
+            gsvf[q, t, k, 2] += gy * ((x - v2) - r * v1)
+            gsvf[q, t, k, 3] += gy * v1
+            gsvf[q, t, k, 4] += gy * v2
+    state[k, 0], state[k, 1] = _flush(p1, tiny), _flush(p2, tiny)
+
+
+@jit
+def backward(start, stop, gy, gzf, x, svf, order, bounds, tiny, kept, gx, gsvf, gzi):
+    """The adjoint of ``forward`` for the coefficients ``start`` to ``stop - 1`` and all rows that use them.
+
+    Args:
+        start: first of the Q coefficient sequences.
+        stop: one past the last.
+        gy: (R, T), gradient of the output.
+        gzf: (R, K, 2) float64, gradient of the last states.
+        x: (R, T), as given to ``forward``.
+        svf: (Q, T, K, 5) or (Q, 1, K, 5).
+        order: (R,) int64, the rows sorted by the coefficients they use.
+        bounds: (Q + 1,) int64, where in ``order`` each sequence's rows begin.
+        tiny: adjoint states below this become 0.
+        kept: (R, tiles, K, 2) from ``forward``, or (R, 0, K, 2) when ``gsvf`` is not wanted.
+        gx: (R, T), receives the gradient of x.
+        gsvf: as ``svf``, zeros, its gradient is added, or (0, 0, K, 5).
+        gzi: (R, K, 2) float64, receives the gradient of zi.
+    """
+    T, K = x.shape[1], svf.shape[2]
+    want = gsvf.shape[0] > 0
+    moving = svf.shape[1] > 1
+    signals = np.empty((K + 1, BLOCK))
+    planes = np.empty((K, 6, BLOCK))
+    inner = np.empty((K, 2, BLOCK))
+    signal = np.empty(BLOCK)
+    for q in range(start, stop):
+        if not moving:
+            _prepare(svf, q, 0, BLOCK, planes)
+        for place in range(bounds[q], bounds[q + 1]):
+            row = order[place]
+            state = gzf[row].copy()
+            for tile in range((T - 1) // BLOCK, -1, -1):
+                first = tile * BLOCK
+                count = min(BLOCK, T - first)
+                if moving:
+                    _prepare(svf, q, first, count, planes)
+                if want:
+                    for i in range(count):
+                        signals[0, i] = x[row, first + i]
+                    _cascade(planes, count, signals, inner, kept[row, tile].copy(), tiny)
+                for i in range(count):
+                    signal[i] = gy[row, first + i]
+                for k in range(K - 1, -1, -1):
+                    _adjoint(svf, q, first, count, k, planes, signals, inner, signal, state, tiny, gsvf, want)
+                for i in range(count):
+                    gx[row, first + i] = signal[i]
+            gzi[row] = state
