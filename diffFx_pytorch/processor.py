@@ -54,8 +54,10 @@ class Processor(nn.Module):
     latency_samples: int = 0
     streamable: bool = True
     takes_sidechain: bool = False
-    channels: int | None = None
-    """The number of channels an input must have; None takes any."""
+    channels: tuple[int, ...] | None = None
+    """The numbers of channels an input may have; None takes any."""
+    channels_out: int | None = None
+    """The number of channels of the output; None gives as many as the input has."""
     crosses_channels: bool = False
     """Whether a channel of the output may depend on other channels of the input."""
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
@@ -357,9 +359,11 @@ class Processor(nn.Module):
             raise ValueError(
                 f"{name} must be (B, C, T), got shape {tuple(x.shape)}" + (f"; use {cure}" if cure else "")
             )
-        if self.channels is not None and x.shape[1] != self.channels:
-            cure = "; make mono stereo with x.expand(-1, 2, -1)" if (self.channels, x.shape[1]) == (2, 1) else ""
-            raise ValueError(f"{name} must have {self.channels} channels, got {x.shape[1]}{cure}")
+        if self.channels is not None and x.shape[1] not in self.channels:
+            cure = "; make mono stereo with x.expand(-1, 2, -1)" if x.shape[1] == 1 and 2 in self.channels else ""
+            raise ValueError(
+                f"{name} must have {' or '.join(map(str, self.channels))} channels, got {x.shape[1]}{cure}"
+            )
 
     def _check_sidechain(self, x: Tensor, sidechain: Any) -> None:
         if not self.takes_sidechain:

@@ -43,7 +43,7 @@ class Chain(Processor):
         self.streamable = all(fx.streamable for fx in steps.values())
         self.takes_sidechain = any(fx.takes_sidechain for fx in steps.values())
         self.crosses_channels = any(fx.crosses_channels for fx in steps.values())
-        self.channels = next(iter(steps.values())).channels
+        self.channels, self.channels_out = _channels_through(steps)
 
     def process(
         self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
@@ -94,6 +94,23 @@ def _named(effects: tuple[Processor, ...], named: Mapping[str, Processor]) -> di
         if not name.isidentifier():
             raise ValueError(f"Chain: {name!r} is no name for an effect; use letters, digits and underscores")
     return steps
+
+
+def _channels_through(steps: Mapping[str, Processor]) -> tuple[tuple[int, ...] | None, int | None]:
+    """What the first effect takes and the last gives, once every effect takes what the one before it gives."""
+    legal, now = None, None
+    for name, fx in steps.items():
+        if fx.channels is not None:
+            if now is None:
+                both = fx.channels if legal is None else tuple(c for c in legal if c in fx.channels)
+                legal = both
+            if (now is not None and now not in fx.channels) or legal == ():
+                raise ValueError(
+                    f"Chain: {name} takes {' or '.join(map(str, fx.channels))} channels, which the effects before it "
+                    "do not give; put it first, or put an effect that gives so many before it"
+                )
+        now = fx.channels_out if fx.channels_out is not None else now
+    return legal, now
 
 
 def _snake(name: str) -> str:

@@ -7,7 +7,7 @@ import torch
 @pytest.mark.parametrize("shape", [(3, 2), (4, 1), (2, 2)])
 def test_items_equal_themselves_alone(case, make_noise, positions, shape):
     fx = case()
-    if fx.channels not in (None, shape[1]):
+    if shape[1] not in (fx.channels or shape):
         pytest.skip(f"takes {fx.channels} channels")
     x, flat = make_noise(*shape, 700), positions(fx, shape[0])
     y = fx(x, norm_params=flat)

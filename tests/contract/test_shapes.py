@@ -8,13 +8,13 @@ import torch
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_output_is_like_input(case, make_noise, positions, shape, dtype):
     fx = case()
-    if fx.channels not in (None, shape[1]):
+    if shape[1] not in (fx.channels or shape):
         pytest.skip(f"takes {fx.channels} channels")
     x = make_noise(*shape, 300, dtype)
     kept = x.clone()
     y = fx(x, norm_params=positions(fx, shape[0]))
     assert y.dtype == dtype
-    assert y.shape == x.shape
+    assert y.shape == (shape[0], fx.channels_out or shape[1], 300)
     assert torch.isfinite(y).all()
     assert torch.equal(x, kept), "the input was written to"
 
@@ -25,12 +25,12 @@ def test_empty_and_tiny(case, positions, batch, samples):
     x = torch.randn(batch, case.channels(), samples, requires_grad=True)
     flat = positions(fx, batch).requires_grad_()
     y, state = fx.run(x, None, norm_params=flat)
-    assert y.shape == x.shape
+    assert (y.shape[0], y.shape[2]) == (batch, samples)
     y.sum().backward()
     assert torch.isfinite(flat.grad if flat.grad is not None else flat).all()
     if fx.streamable:
         y, _ = fx.run(x.detach(), state, norm_params=flat.detach())
-        assert y.shape == x.shape
+        assert (y.shape[0], y.shape[2]) == (batch, samples)
 
 
 def test_layout_does_not_matter(case, make_noise, positions):
@@ -94,8 +94,8 @@ def test_wrong_audio_is_refused_with_the_cure(first, make_noise):
         with pytest.raises(error, match=f"^{name}: x must be .*{pattern}"):
             fx(bad)
     if fx.channels is not None:
-        with pytest.raises(ValueError, match=f"^{name}: x must have {fx.channels} channels"):
-            fx(make_noise(1, fx.channels + 1, 100))
+        with pytest.raises(ValueError, match=f"^{name}: x must have .* channels"):
+            fx(make_noise(1, max(fx.channels) + 1, 100))
 
 
 def test_sidechain_is_checked(first, make_noise):
