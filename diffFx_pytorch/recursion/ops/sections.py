@@ -1,0 +1,143 @@
+"""Cascades of biquads: `sosfilt`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffFx_pytorch.recursion.cpu import sections, sections_moving
+from diffFx_pytorch.recursion.cpu.lanes import LANES
+from diffFx_pytorch.recursion.cpu.sections_plan import plan
+from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
+from diffFx_pytorch.recursion.ops.cascade import TINY, define_cascade
+from diffFx_pytorch.recursion.ops.section_arguments import cascade_arguments
+from diffFx_pytorch.recursion.threads import run_rows
+
+
+def rows_by_coefficient(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows in the order of the coefficients they use, and where each coefficient's rows begin."""
+    order = np.argsort(rows, kind="stable")
+    return order, np.searchsorted(rows[order], np.arange(count + 1))
+
+
+def _constant_forward(x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor) -> None:
+    c = coef[:, 0].numpy()
+    segments, length, warmup, transition = plan(x.shape[0], x.shape[1], c, x.dtype == torch.float64)
+    groups = -(-x.shape[0] * segments // LANES)
+    outputs = (y.numpy(), zf.numpy(), kept.numpy())
+    run_rows(
+        sections.forward,
+        groups,
+        1,
+        *(x.numpy(), c, rows, zi.numpy(), segments, length, warmup, transition, TINY[x.dtype], *outputs),
+    )
+
+
+def _constant_backward(
+    gy: Tensor,
+    gzf: Tensor,
+    x: Tensor,
+    coef: Tensor,
+    rows: np.ndarray,
+    kept: Tensor,
+    gx: Tensor,
+    gcoef: Tensor,
+    gzi: Tensor,
+) -> None:
+    c = coef[:, 0].numpy()
+    segments, length, warmup, transition = plan(x.shape[0], x.shape[1], c, x.dtype == torch.float64)
+    lanes = x.shape[0] * segments
+    by_lane = np.empty((lanes if gcoef.shape[0] else 0, *c.shape[1:]))
+    outputs = (gx.numpy(), by_lane, gzi.numpy())
+    run_rows(
+        sections.backward,
+        -(-lanes // LANES),
+        1,
+        *(gy.numpy(), gzf.numpy(), x.numpy(), c, rows, segments, length, warmup, transition, TINY[x.dtype]),
+        *(kept.numpy(), *outputs),
+    )
+    if gcoef.shape[0]:
+        gcoef[:, 0].index_add_(0, torch.from_numpy(rows.repeat(segments)), torch.from_numpy(by_lane))
+
+
+def _moving_forward(x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor) -> None:
+    inputs = (x.numpy(), coef.numpy(), rows, zi.numpy(), TINY[x.dtype])
+    run_rows(sections_moving.forward, x.shape[0], 1, *inputs, y.numpy(), zf.numpy(), kept.numpy())
+
+
+def _moving_backward(
+    gy: Tensor,
+    gzf: Tensor,
+    x: Tensor,
+    coef: Tensor,
+    rows: np.ndarray,
+    kept: Tensor,
+    gx: Tensor,
+    gcoef: Tensor,
+    gzi: Tensor,
+) -> None:
+    order, bounds = rows_by_coefficient(rows, coef.shape[0])
+    inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, TINY[x.dtype], kept.numpy())
+    run_rows(sections_moving.backward, coef.shape[0], 1, *inputs, gx.numpy(), gcoef.numpy(), gzi.numpy())
+
+
+def _constant_plain(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+    return cascade(x, *sections_matrices(coef), zi)
+
+
+def _over_a0(sos: Tensor) -> Tensor:
+    return torch.cat([sos[..., :3], sos[..., 4:]], -1) / sos[..., 3:4]
+
+
+def _moving_plain(x: Tensor, sos: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+    return cascade(x, *sections_matrices(_over_a0(sos)), zi)
+
+
+_constant: Any = define_cascade("sections", _constant_plain, _constant_forward, _constant_backward)
+_moving: Any = define_cascade("sections_moving", _moving_plain, _moving_forward, _moving_backward)
+
+
+def sosfilt(
+    x: Tensor, sos: Tensor, zi: Tensor | None = None, return_zf: bool = False, moving: bool | None = None
+) -> Tensor | tuple[Tensor, Tensor]:
+    r"""Filter with second-order sections in series, constant or moving from sample to sample.
+
+    .. math:: y_t = b_{0,t} x_t + s_{1,t-1}, \quad s_{1,t} = b_{1,t} x_t - a_{1,t} y_t + s_{2,t-1}, \quad
+        s_{2,t} = b_{2,t} x_t - a_{2,t} y_t
+
+    for each section, every coefficient divided by :math:`a_{0,t}`: scipy's transposed direct form 2, whose states are
+    kept when coefficients move. Arithmetic and states are float64 whatever the dtype of ``x``. The coefficients matter
+    more: quantised to float32 they misplace the poles of a 20 Hz filter, so give float64 ones to float32 audio.
+
+    Unstable coefficients are computed as given. Coefficients that move fast can make this form blow up though each
+    frozen filter is stable; `svfilt` cannot.
+
+    Args:
+        x: signal (..., T), float32 or float64.
+        sos: sections [b0 b1 b2 a0 a1 a2], (..., K, 6) constant or (..., T, K, 6) moving, in the dtype of ``x`` or
+            float64. Leading dimensions broadcast with those of ``x``. It is taken as moving when it has two dimensions
+            more than ``x``.
+        zi: states before the first sample (..., K, 2), scipy's s1, s2; zero if None. scipy puts the sections first.
+        return_zf: also return the states after the last sample.
+        moving: says whether ``sos`` is moving, where its number of dimensions does not.
+
+    Returns:
+        The output, of the shape ``x`` and the leading dimensions of ``sos`` broadcast to, in the dtype of ``x``; with
+        ``return_zf`` also the states (..., K, 2) in float64, so that passing them on as ``zi`` loses nothing.
+
+    Raises:
+        TypeError: ``x`` or ``sos`` is no float tensor, or ``sos`` is narrower than ``x``.
+        ValueError: shapes that do not fit.
+
+    References:
+        scipy.signal.sosfilt, sosfilt_zi (layout of sections and states).
+    """
+    x, sos, start, keep, is_moving = cascade_arguments("sosfilt", "sos", x, sos, 6, zi, moving)
+    if is_moving:
+        y, zf, _ = _moving(x, sos, start, keep)
+    else:
+        y, zf, _ = _constant(x, _over_a0(sos.double()), start, keep)
+    return (y, zf) if return_zf else y

@@ -1,0 +1,115 @@
+"""Cascades of state variable filters: `svfilt`, and biquads in that form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffFx_pytorch.recursion.cpu import svf as kernels
+from diffFx_pytorch.recursion.fallback.sections import cascade, svf_matrices
+from diffFx_pytorch.recursion.ops.cascade import TINY, define_cascade
+from diffFx_pytorch.recursion.ops.section_arguments import cascade_arguments
+from diffFx_pytorch.recursion.ops.sections import rows_by_coefficient
+from diffFx_pytorch.recursion.threads import run_rows
+
+
+def _forward(x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor) -> None:
+    inputs = (x.numpy(), coef.numpy(), rows, zi.numpy(), TINY[x.dtype])
+    run_rows(kernels.forward, x.shape[0], 1, *inputs, y.numpy(), zf.numpy(), kept.numpy())
+
+
+def _backward(
+    gy: Tensor,
+    gzf: Tensor,
+    x: Tensor,
+    coef: Tensor,
+    rows: np.ndarray,
+    kept: Tensor,
+    gx: Tensor,
+    gcoef: Tensor,
+    gzi: Tensor,
+) -> None:
+    order, bounds = rows_by_coefficient(rows, coef.shape[0])
+    inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, TINY[x.dtype], kept.numpy())
+    run_rows(kernels.backward, coef.shape[0], 1, *inputs, gx.numpy(), gcoef.numpy(), gzi.numpy())
+
+
+def _plain(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+    return cascade(x, *svf_matrices(coef), zi)
+
+
+_call: Any = define_cascade("svf", _plain, _forward, _backward)
+
+
+def svfilt(
+    x: Tensor, svf: Tensor, zi: Tensor | None = None, return_zf: bool = False, moving: bool | None = None
+) -> Tensor | tuple[Tensor, Tensor]:
+    r"""Filter with state variable sections in series; coefficients may jump at every sample and it never blows up.
+
+    Each section is the analogue two-integrator loop under the trapezoidal rule,
+
+    .. math:: v_1 = \frac{s_1 + g (x - s_2)}{1 + g (g + r)}, \quad v_2 = s_2 + g v_1, \quad
+        s_1 \leftarrow 2 v_1 - s_1, \quad s_2 \leftarrow 2 v_2 - s_2, \\
+        y = h (x - r v_1 - v_2) + b v_1 + l v_2,
+
+    which with :math:`s = (z - 1) / (g (z + 1))` is :math:`H = (h s^2 + b s + l) / (s^2 + r s + 1)`: a mix of the high-,
+    band- and low-pass output. Without input :math:`s_1^2 + s_2^2` falls by :math:`4 g r v_1^2` at every sample, for any
+    :math:`g, r \ge 0`, however they move; so the state is bounded by the input alone. Every stable biquad has this form:
+    `sos_to_svf`. States and arithmetic are float64.
+
+    Args:
+        x: signal (..., T), float32 or float64.
+        svf: sections [g r h b l], (..., K, 5) constant or (..., T, K, 5) moving, in the dtype of ``x`` or float64;
+            ``g = tan(pi freq_hz / sample_rate)`` and ``r = 1 / Q``, both >= 0. Leading dimensions broadcast with those
+            of ``x`` (a dimension of 1 for the channels costs nothing). It is taken as moving when it has two dimensions
+            more than ``x``.
+        zi: states s1, s2 before the first sample (..., K, 2); zero if None.
+        return_zf: also return the states after the last sample.
+        moving: says whether ``svf`` is moving, where its number of dimensions does not.
+
+    Returns:
+        The output, of the shape ``x`` and the leading dimensions of ``svf`` broadcast to, in the dtype of ``x``; with
+        ``return_zf`` also the states (..., K, 2) in float64.
+
+    Raises:
+        TypeError: ``x`` or ``svf`` is no float tensor, or ``svf`` is narrower than ``x``.
+        ValueError: shapes that do not fit.
+
+    References:
+        A. Wishnick, "Time-varying filters for musical applications", DAFx 2014, section 4.
+        V. Zavalishin, "The Art of VA Filter Design", rev. 2.1.0, 2018, chapter 4.
+    """
+    x, svf, start, keep, _ = cascade_arguments("svfilt", "svf", x, svf, 5, zi, moving)
+    y, zf, _ = _call(x, svf, start, keep)
+    return (y, zf) if return_zf else y
+
+
+def sos_to_svf(sos: Tensor) -> Tensor:
+    r"""Stable biquads [b0 b1 b2 a0 a1 a2] (..., 6) as state variable sections [g r h b l] (..., 5), for `svfilt`.
+
+    With :math:`A_\pm = a_0 \pm a_1 + a_2` and :math:`B_\pm` likewise: :math:`g = \sqrt{A_+ / A_-}`,
+    :math:`r = 2 (a_0 - a_2) / (g A_-)`, :math:`h = B_- / A_-`, :math:`b = 2 (b_0 - b_2) / (g A_-)`,
+    :math:`l = B_+ / A_+`. Exact and differentiable; computed in float64. First-order sections (a2 = b2 = 0) are
+    biquads as well. Unstable or marginally stable ones give r <= 0, inf or NaN.
+
+    A design whose g and r are known should state them: near 20 Hz, A+ is a small difference of large numbers, which
+    costs about 16 + log10(g**2) digits of the 16.
+    """
+    b0, b1, b2, a0, a1, a2 = sos.double().unbind(-1)
+    low, high = a0 + a1 + a2, a0 - a1 + a2
+    g = torch.sqrt(low / high)
+    return torch.stack(
+        [g, 2 * (a0 - a2) / (g * high), (b0 - b1 + b2) / high, 2 * (b0 - b2) / (g * high), (b0 + b1 + b2) / low], -1
+    )
+
+
+def svf_to_sos(svf: Tensor) -> Tensor:
+    """State variable sections [g r h b l] (..., 5) as biquads [b0 b1 b2 a0 a1 a2] (..., 6) with a0 = 1, in float64."""
+    g, r, h, b, l = svf.double().unbind(-1)
+    gg = g * g
+    a0 = 1 + g * r + gg
+    zeros = [h + g * b + gg * l, 2 * (gg * l - h), h - g * b + gg * l]
+    return torch.stack([*(n / a0 for n in zeros), torch.ones_like(a0), 2 * (gg - 1) / a0, (1 - g * r + gg) / a0], -1)
