@@ -112,7 +112,8 @@ def check_kind(name: str, value: Any, batch: int | None) -> KnobValue:
 def spread(points: Tensor, start: int, samples: int, total: int) -> Tensor:
     """Samples ``start .. start + samples - 1`` of F control points spread evenly over ``total`` samples.
 
-    The first point stands on the first sample, the last on the last; straight lines between.
+    The first point stands on the first sample, the last on the last; straight lines between. After ``total`` samples
+    (a tail) the last point holds.
 
     Args:
         points: (B, F).
@@ -125,7 +126,7 @@ def spread(points: Tensor, start: int, samples: int, total: int) -> Tensor:
     """
     last = points.shape[1] - 1
     n = torch.arange(start, start + samples, device=points.device, dtype=torch.float64)
-    position = n * (last / max(total - 1, 1))
+    position = (n * (last / max(total - 1, 1))).clamp_max(last)
     left = position.floor().clamp(0, max(last - 1, 0))
     weight = (position - left).to(points.dtype)
     index = left.long()

@@ -26,6 +26,7 @@ import torch
 import yaml
 from torch import Tensor
 
+from .atomic import replacing
 from .chain_nodes import ChainFileError, Reader
 from .control import Knobs, KnobValue, as_dict, check_range
 from .params import EffectParam
@@ -113,14 +114,9 @@ def save_chain(path: str | os.PathLike[str], chain: Chain, dsp_params: Knobs | N
     Raises:
         ValueError: for a batch of settings, or a chain that a file cannot say.
     """
-    path = Path(path)
     text = dump_chain(chain, dsp_params)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def dump_chain(chain: Chain, dsp_params: Knobs | None = None) -> str:
@@ -217,6 +213,9 @@ def _name(reader: Reader, step: Mapping[str, yaml.Node], fx: Processor, built: M
     name = reader.scalar(step["name"], "name")
     if not isinstance(name, str) or not name.isidentifier():
         reader.problem(step["name"], f"{name!r} is no name for an effect; use letters, digits and underscores")
+        return default
+    if name == "self" or hasattr(torch.nn.ModuleDict(), name):
+        reader.problem(step["name"], f"{name!r} has a meaning of its own in a chain; give another name")
         return default
     if name in built:
         reader.problem(step["name"], f"two effects are named {name!r}; give one of them another name")

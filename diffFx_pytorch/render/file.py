@@ -1,0 +1,217 @@
+"""One file through one chain."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..control import Knobs
+from ..processor import Processor, State
+from .audio_file import AudioInfo, AudioWriter, audio_info, format_of, read_blocks, resampled_frames
+from .loudness import Loudness
+
+Progress = Callable[[float], None]
+"""Called with the seconds of input read since the last call."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What was rendered.
+
+    Args:
+        seconds: of the output.
+        tail_seconds: of them after the input's end.
+        peak_db: highest sample of the output in dBFS.
+        lufs: integrated loudness before normalisation; None if not asked for.
+        warnings: what the listener should know, one sentence each.
+    """
+
+    seconds: float
+    tail_seconds: float
+    peak_db: float
+    lufs: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def render_file(
+    chain: Processor,
+    dsp_params: Knobs | None,
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    block_seconds: float = 5.0,
+    tail: float = 30.0,
+    sample_rate: int | None = None,
+    subtype: str | None = None,
+    lufs: float | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Rendered:
+    """Run a sound file through a chain, block by block, into another file.
+
+    Memory does not grow with the file, unless the chain cannot stream. The chain's latency is taken out, so that the
+    output lies on the input sample by sample; its tail follows. The target appears whole or not at all.
+
+    Args:
+        chain: built for the rate of the file, or for ``sample_rate``.
+        dsp_params: its settings in physical units, one item. Moving knobs are spread over the input.
+        source: sound file to read.
+        target: sound file to write; its extension gives the format.
+        block_seconds: seconds of input held at a time; the output does not depend on it (beyond rounding).
+        tail: longest tail in seconds; 0 ends the output with the input.
+        sample_rate: in Hz, to resample the input to; None keeps the file's rate.
+        subtype: of the samples, as soundfile names it; None takes the format's usual one (24 bits for .wav).
+        lufs: integrated loudness to bring the output to; None leaves the level alone.
+        seed: of the dither of 16-bit files.
+        progress: told the seconds of input read.
+
+    Raises:
+        OSError: for files that cannot be read or written.
+        ValueError: for a target that is the source, a chain built for another rate, settings that do not fit, an
+            input or output with NaN.
+    """
+    source, target = Path(source), Path(target)
+    if not block_seconds > 0:
+        raise ValueError(f"block_seconds must be positive, got {block_seconds!r}")
+    if not 0 <= tail < math.inf:
+        raise ValueError(f"tail must be a number of seconds, 0 or more, got {tail!r}")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise ValueError(f"{target}: is the input itself; give another output")
+    format_of(target, subtype)
+    info = audio_info(source)
+    rate = info.sample_rate if sample_rate is None else int(sample_rate)
+    if chain.sample_rate != rate:
+        raise ValueError(
+            f"{source}: the chain is built for {chain.sample_rate:g} Hz and the audio has {rate} Hz; build it for "
+            f"that rate, or give sample_rate={chain.sample_rate:g}"
+        )
+    warnings: list[str] = []
+    channels = _channels(chain, info, warnings)
+    total = resampled_frames(info, rate)
+    tail_frames = _tail_frames(chain, dsp_params, tail, warnings) if total else 0
+
+    def rendered() -> Iterator[np.ndarray]:
+        block_frames = max(1, round(block_seconds * info.sample_rate))
+        blocks = _told(read_blocks(source, block_frames, rate), rate, progress)
+        sounds = (torch.from_numpy(b.T[None]).expand(1, channels, -1).contiguous() for b in blocks)
+        for y in processed(chain, dsp_params, sounds, total, tail_frames, max(1, round(block_seconds * rate))):
+            yield np.ascontiguousarray(y[0].T.numpy())
+
+    with AudioWriter(target, rate, channels, subtype, total + tail_frames, seed) as writer:
+        loudness = None
+        if lufs is None:
+            for block in rendered():
+                writer.write(block)
+        else:
+            loudness = _write_at(lufs, rendered(), writer, warnings)
+    if writer.clips and writer.peak > 1.0:
+        warnings.append(
+            f"peaks at {_db(writer.peak):+.1f} dBFS and is clipped in {writer.subtype}; lower the level, or write FLOAT"
+        )
+    return Rendered(writer.frames / rate, tail_frames / rate, _db(writer.peak), loudness, tuple(warnings))
+
+
+def processed(
+    chain: Processor,
+    dsp_params: Knobs | None,
+    blocks: Iterable[Tensor],
+    total: int,
+    tail_frames: int = 0,
+    block_frames: int = 65536,
+) -> Iterator[Tensor]:
+    """Blocks through a chain, with its latency taken out and its tail appended.
+
+    Args:
+        chain: any processor.
+        dsp_params: its settings.
+        blocks: (B, C, T) one after another.
+        total: samples in all of them, over which moving knobs are spread; after them the last point holds.
+        tail_frames: samples to go on for after the last block.
+        block_frames: longest block of the tail.
+
+    Yields:
+        (B, C, T), ``total + tail_frames`` samples in all.
+    """
+    state: State = None
+    position, late = 0, chain.latency_samples
+    sounds = _then_silence(blocks, late + tail_frames, block_frames)
+    if not chain.streamable:
+        sounds = iter([torch.cat(list(sounds), -1)])
+    with torch.no_grad():
+        for x in sounds:
+            y, state = chain.run(x, state, dsp_params=dsp_params, start=position, total=total)
+            position += x.shape[-1]
+            early = min(late, y.shape[-1])
+            late -= early
+            if y.shape[-1] > early:
+                yield y[..., early:]
+
+
+def _then_silence(blocks: Iterable[Tensor], frames: int, block_frames: int) -> Iterator[Tensor]:
+    last = None
+    for last in blocks:
+        yield last
+    while last is not None and frames > 0:
+        silence = last.new_zeros(*last.shape[:-1], min(frames, block_frames))
+        frames -= silence.shape[-1]
+        yield silence
+
+
+def _told(blocks: Iterable[np.ndarray], rate: int, progress: Progress | None) -> Iterator[np.ndarray]:
+    for block in blocks:
+        yield block
+        if progress is not None:
+            progress(len(block) / rate)
+
+
+def _channels(chain: Processor, info: AudioInfo, warnings: list[str]) -> int:
+    wanted = next((fx.channels for fx in chain.modules() if isinstance(fx, Processor) and fx.channels), None)
+    if wanted is None or wanted == info.channels:
+        return info.channels
+    if info.channels == 1:
+        warnings.append(f"mono was given to all {wanted} channels that the chain needs")
+        return wanted
+    raise ValueError(f"the chain needs {wanted} channels, and the file has {info.channels}")
+
+
+def _tail_frames(chain: Processor, dsp_params: Knobs | None, longest: float, warnings: list[str]) -> int:
+    if longest == 0:
+        return 0
+    seconds = chain.tail_seconds(dsp_params=dsp_params)
+    if not seconds <= longest:
+        warnings.append(f"rings for {seconds:.3g} s after the input; cut after {longest:g} s")
+        seconds = longest
+    return math.ceil(seconds * chain.sample_rate)
+
+
+def _write_at(lufs: float, blocks: Iterable[np.ndarray], writer: AudioWriter, warnings: list[str]) -> float:
+    # Loudness is known when all has been heard, so the sound waits in a file beside the target, not in memory.
+    meter = Loudness(writer.sample_rate, writer.channels)
+    with tempfile.TemporaryFile(dir=writer.target.parent) as waiting:
+        longest = 1
+        for block in blocks:
+            meter.add(block)
+            waiting.write(block.astype(np.float32).tobytes())
+            longest = max(longest, block.nbytes)
+        loudness = meter.integrated()
+        if math.isfinite(loudness):
+            gain = 10.0 ** ((lufs - loudness) / 20.0)
+        else:
+            warnings.append("is too quiet or too short to measure its loudness; its level is left alone")
+            gain = 1.0
+        waiting.seek(0)
+        while raw := waiting.read(longest):
+            writer.write(np.frombuffer(raw, np.float32).reshape(-1, writer.channels) * np.float32(gain))
+    return loudness
+
+
+def _db(amplitude: float) -> float:
+    return 20.0 * math.log10(amplitude) if amplitude > 0 else -math.inf
