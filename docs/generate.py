@@ -1,0 +1,90 @@
+"""Write docs/effects/: a page an effect, from its docstring, its table of knobs and its curve.
+
+``python docs/generate.py`` writes the pages and the plots; a test holds the pages to the code.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+from diffFx_pytorch import Processor, registry
+
+FOLDER = Path(__file__).parent / "effects"
+
+
+def page(cls: type[Processor]) -> str:
+    """The page of an effect, as Markdown."""
+    fx = cls()
+    text = inspect.getdoc(cls) or ""
+    before, _, _ = text.partition("\nKnobs:\n")
+    lines = [
+        f"# {cls.__name__}",
+        "",
+        f"Family: {registry.family(cls)}.",
+        "",
+        "```text",
+        before.rstrip(),
+        "```",
+        "",
+        "## Knobs",
+        "",
+    ]
+    lines += ["| knob | range | default | curve | |", "|---|---|---|---|---|"]
+    for name, param in fx.params.items():
+        default = f"{param.default:g} {param.unit}".rstrip()
+        lines.append(f"| `{name}` | {param.range_text()} | {default} | {param.curve} | {param.doc} |")
+    lines += ["", "## Claims", ""]
+    neutral = ", ".join(f"`{k} = {v:g}`" for k, v in fx.neutral.items())
+    lines.append(f"- Neutral (returns the input): {neutral or 'none'}.")
+    lines.append(f"- Traits: {', '.join(sorted(t.replace('_', '-') for t in fx.traits)) or 'none'}.")
+    lines.append(f"- Latency: {fx.latency_samples} samples. Streams: {'yes' if fx.streamable else 'no'}.")
+    lines.append(f"- Sidechain: {'yes' if fx.takes_sidechain else 'no'}.")
+    lines.append(f"- Crosses channels: {'yes' if fx.crosses_channels else 'no'}.")
+    for check, reason in cls.exempt.items():
+        lines.append(f"- Exempt from {check}: {reason}")
+    if cls.curve is not Processor.curve:
+        lines += ["", f"![{cls.__name__}]({cls.__name__}.svg)"]
+    return "\n".join(lines) + "\n"
+
+
+def index() -> str:
+    """The list of effects by family."""
+    families: dict[str, list[type[Processor]]] = {}
+    for cls in built_in():
+        families.setdefault(registry.family(cls), []).append(cls)
+    lines = ["# Effects", ""]
+    for family in sorted(families):
+        lines += [f"## {family}", ""]
+        for cls in sorted(families[family], key=lambda c: c.__name__):
+            summary = (inspect.getdoc(cls) or "").partition("\n")[0]
+            lines.append(f"- [{cls.__name__}]({cls.__name__}.md): {summary}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def built_in() -> list[type[Processor]]:
+    """The package's own effects."""
+    return [cls for cls in registry.effects().values() if cls.__module__.startswith("diffFx_pytorch.")]
+
+
+def main() -> None:
+    """Write every page and plot."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "diffFx"
+    import matplotlib.pyplot as plt
+
+    FOLDER.mkdir(exist_ok=True)
+    (FOLDER / "README.md").write_text(index())
+    for cls in built_in():
+        (FOLDER / f"{cls.__name__}.md").write_text(page(cls))
+        if cls.curve is not Processor.curve:
+            figure = cls().plot().figure
+            figure.savefig(FOLDER / f"{cls.__name__}.svg", metadata={"Date": None})
+            plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""The pages of docs/effects are what the code says; `python docs/generate.py` writes them."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+_spec = importlib.util.spec_from_file_location("docs_generate", DOCS / "generate.py")
+generate = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(generate)
+
+
+@pytest.mark.parametrize("cls", generate.built_in(), ids=lambda c: c.__name__)
+def test_page_is_what_the_code_says(cls):
+    page = DOCS / "effects" / f"{cls.__name__}.md"
+    assert page.exists(), "run python docs/generate.py"
+    assert page.read_text() == generate.page(cls), "run python docs/generate.py"
+
+
+def test_index_lists_every_effect():
+    assert (DOCS / "effects" / "README.md").read_text() == generate.index(), "run python docs/generate.py"
