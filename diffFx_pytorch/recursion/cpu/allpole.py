@@ -264,7 +264,7 @@ def constant_backward(
             for m in range(order):
                 grad_a[r, m] = -sums[m]
         for m in range(order):
-            total = grad_zf[r, m + samples] if m + samples < order else grad_zf[r, m] * 0
+            total = grad_zf[r, m + samples] if m + samples < order else 0.0
             for t in range(order - m):
                 total -= coefs[t + m] * future[room - 1 - t]
             grad_zi[r, m] = total

@@ -146,9 +146,7 @@ def moving_backward_lanes(
             flush_silence(waiting, 0, order * LANES, tiny)
             for q in range(order * LANES - 1, -1, -1):
                 waiting[q + count * LANES] = waiting[q]
-            waiting[: min(count, order) * LANES] = 0.0
-            if count < order:
-                pass
+            waiting[: count * LANES] = 0.0
             read_lanes(a, a_at, begin * order, count * order, cs, 0)
             read_lanes(grad_y, y_at, begin, count, gs, 0)
             for q in range(count * LANES):
@@ -199,6 +197,7 @@ def moving_forward_row(
     order = zi.shape[1]
     length = _tile_length(order)
     past = aligned_zeros(order + length, zi)
+    zero = past[0]
     for place in range(start, stop):
         r = rows[place]
         for m in range(order):
@@ -210,7 +209,7 @@ def moving_forward_row(
             c_tile = a[(a_row[r] * samples + t) * order :]
             y_tile = y[r * samples + t :]
             for k in range(count):
-                total = past[0] * 0 + x_tile[k]
+                total = zero + x_tile[k]
                 for m in range(order - 1, -1, -1):
                     total -= c_tile[k * order + m] * past[order + k - 1 - m]
                 past[order + k] = total
@@ -254,7 +253,7 @@ def moving_backward_row(
             flush_silence(waiting, 0, order, tiny)
             for q in range(order - 1, -1, -1):
                 waiting[q + count] = waiting[q]
-            waiting[: min(count, order)] = 0.0
+            waiting[:count] = 0.0
             c_tile = a[(a_row[r] * samples + begin) * order :]
             ga_tile = grad_a[(a_row[r] * samples + begin) * order :]
             for k in range(count):
