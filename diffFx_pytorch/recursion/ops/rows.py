@@ -1,95 +1,96 @@
-"""Between tensors of any leading shape and kernels that know rows: numbering, batching, lags."""
+"""Signals and parameters as rows: how shapes broadcast, and how kernels see them without copies.
+
+The operators of the smoother and the delay line take every tensor with the same number of dimensions, leading ones
+broadcastable and the last one time (or 1 for a constant). Kernels get two-dimensional arrays and, for each array,
+an index that says which of its rows an output row reads; a coefficient shared by channels is never expanded.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import math
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-
-def as_array(x: Tensor) -> np.ndarray:
-    """The contiguous numpy view of a CPU tensor; a copy only where it is not contiguous or lazily conjugated."""
-    return x.detach().contiguous().resolve_conj().resolve_neg().numpy()
+AUDIO_DTYPES = (torch.float32, torch.float64)
 
 
-def tiny_state(dtype: torch.dtype) -> float:
-    """Below this a state is silence: far under the noise of the type, far above its denormal numbers."""
-    return 1e-290 if dtype in (torch.float64, torch.complex128) else 1e-30
+def check_signal(caller: str, x: Any) -> None:
+    """Refuse what is no float tensor with a time axis.
 
-
-def row_numbers(shape: Sequence[int], lead: Sequence[int]) -> np.ndarray:
-    """For each row of the broadcast shape ``lead``, flattened, the row of ``shape``, flattened, that it reads."""
-    rows = np.arange(np.prod(shape, dtype=np.int64)).reshape(tuple(shape))
-    return np.ascontiguousarray(np.broadcast_to(rows, tuple(lead))).reshape(-1)
-
-
-def batch_first(
-    size: int,
-    dims: Sequence[int | None],
-    values: Sequence[Tensor | None],
-    cores: Sequence[int],
-    expand: bool = False,
-) -> list:
-    """Put the axis ``vmap`` adds before all leading axes, where it broadcasts like any other.
-
-    Args:
-        size: length of the added axis.
-        dims: where it stands in each value; None where a value lacks it.
-        values: tensors, or None.
-        cores: number of trailing axes of each that are not leading axes.
-        expand: give the axis, in its full length, to values that lack it too.
-
-    Returns:
-        The values, those with the added axis all of the same number of leading axes.
+    Raises:
+        TypeError: ``x`` is no tensor, or neither float32 nor float64.
+        ValueError: ``x`` has no dimension.
     """
-    leads = [v.dim() - c - (d is not None) for v, d, c in zip(values, dims, cores, strict=True) if v is not None]
-    deepest = max(leads)
-    result = []
-    for v, d, c in zip(values, dims, cores, strict=True):
-        if v is None or (d is None and not expand):
-            result.append(v)
-            continue
-        v = v.expand(size, *v.shape) if d is None else v.movedim(d, 0)
-        lack = deepest - (v.dim() - 1 - c)
-        result.append(v.reshape(size, *[1] * lack, *v.shape[1:]))
-    return result
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{caller}: x must be a torch.Tensor, got {type(x).__name__}; use torch.as_tensor(x).")
+    if x.dtype not in AUDIO_DTYPES:
+        raise TypeError(f"{caller}: x must be float32 or float64, got {x.dtype}; convert it with x.to(torch.float32).")
+    if x.ndim == 0:
+        raise ValueError(f"{caller}: x must be (..., T), got a 0-d tensor; the last dimension is time.")
 
 
-def with_past(y: Tensor, zi: Tensor | None, order: int) -> Tensor:
-    """(..., N + T): the past, oldest first, then the signal; differentiable."""
-    if zi is None:
-        return torch.nn.functional.pad(y, (order, 0))
-    lead = torch.broadcast_shapes(y.shape[:-1], zi.shape[:-1])
-    past = zi.flip(-1).to(y.dtype)
-    return torch.cat([past.expand(*lead, order), y.expand(*lead, y.shape[-1])], dim=-1)
+def parameter_rows(caller: str, name: str, value: Any, x: Tensor) -> Tensor:
+    """A parameter with as many dimensions as ``x``: (..., 1) if it is constant in time, (..., T) if it moves.
+
+    A value with fewer dimensions than ``x`` is constant and broadcasts against ``x.shape[:-1]``; one with as many
+    dimensions has time last, of length T or 1.
+
+    Raises:
+        TypeError: neither a number nor a float tensor at least as wide as ``x``.
+        ValueError: a shape that does not broadcast.
+    """
+    if isinstance(value, (bool, str)) or not isinstance(value, (Tensor, int, float, np.floating, np.integer)):
+        raise TypeError(
+            f"{caller}: {name} must be a float or a tensor, got {type(value).__name__}; use torch.as_tensor({name})."
+        )
+    if not isinstance(value, Tensor):
+        return torch.full((1,) * x.ndim, float(value), dtype=torch.float64, device=x.device)
+    if value.dtype not in AUDIO_DTYPES or (x.dtype == torch.float64 and value.dtype != torch.float64):
+        raise TypeError(
+            f"{caller}: {name} must be {x.dtype} like x, or float64, got {value.dtype}; "
+            f"convert it with {name}.to({x.dtype})."
+        )
+    if value.device != x.device and value.ndim > 0:
+        raise ValueError(f"{caller}: {name} is on {value.device}, x on {x.device}; move one with .to(device).")
+    T = x.shape[-1]
+    if value.ndim > x.ndim or (value.ndim == x.ndim and value.shape[-1] not in (1, T)):
+        raise ValueError(
+            f"{caller}: {name} of shape {tuple(value.shape)} does not fit x of shape {tuple(x.shape)}; give a constant "
+            f"that broadcasts against {tuple(x.shape[:-1])}, or a moving {name} of shape (..., {T})."
+        )
+    rows = value.to(x.device) if value.ndim == x.ndim else value.to(x.device).unsqueeze(-1)
+    return rows[(None,) * (x.ndim - rows.ndim)]
 
 
-def lagged_sum(c: Tensor, y: Tensor, zi: Tensor | None, moving: bool) -> Tensor:
-    """``sum_i c[t, i] y[t - i]`` over lags 1 to N; c is (..., T, N) if it moves, else (..., N); differentiable."""
-    order, samples = c.shape[-1], y.shape[-1]
-    past = with_past(y, zi, order)
-    total = torch.zeros((), dtype=y.dtype, device=y.device)
-    for i in range(1, order + 1):
-        weight = c[..., i - 1] if moving else c[..., i - 1, None]
-        total = total + weight * past[..., order - i : order - i + samples]
-    return total
+def broadcast_lead(caller: str, tensors: dict[str, Tensor]) -> tuple[int, ...]:
+    """The leading shape all tensors broadcast to.
+
+    Raises:
+        ValueError: they do not; the message lists every shape.
+    """
+    try:
+        return tuple(torch.broadcast_shapes(*(t.shape[:-1] for t in tensors.values())))
+    except RuntimeError:
+        shapes = ", ".join(f"{name} {tuple(t.shape[:-1])}" for name, t in tensors.items())
+        raise ValueError(f"{caller}: leading shapes do not broadcast: {shapes} (time left out).") from None
 
 
-def spread_lags(g: Tensor, c: Tensor, moving: bool) -> Tensor:
-    """The adjoint of :func:`lagged_sum` in the past and the signal: (..., N + T), oldest first; differentiable."""
-    order = c.shape[-1]
-    total = torch.zeros((), dtype=g.dtype, device=g.device)
-    for i in range(1, order + 1):
-        weight = c[..., i - 1] if moving else c[..., i - 1, None]
-        total = total + torch.nn.functional.pad(g * weight.conj(), (order - i, i))
-    return total
+def lead_of(*tensors: Tensor | None) -> tuple[int, ...]:
+    """Broadcast leading shape of the tensors that are given; for use inside operators."""
+    return tuple(torch.broadcast_shapes(*(t.shape[:-1] for t in tensors if t is not None)))
 
 
-def lag_products(g: Tensor, v: Tensor, zi: Tensor | None, order: int, moving: bool) -> Tensor:
-    """``g[t] conj(v[t - i])`` over lags 1 to N: (..., T, N), or its sum over time (..., N); differentiable."""
-    samples = g.shape[-1]
-    past = with_past(v, zi, order).conj()
-    lags = [g * past[..., order - i : order - i + samples] for i in range(1, order + 1)]
-    return torch.stack(lags if moving else [lag.sum(-1) for lag in lags], dim=-1)
+@functools.lru_cache(maxsize=256)
+def row_index(lead: tuple[int, ...], out_lead: tuple[int, ...]) -> np.ndarray:
+    """For each row of ``out_lead``, flattened, the row of an array of leading shape ``lead`` that it reads."""
+    index = np.arange(math.prod(lead), dtype=np.int64).reshape(lead)
+    return np.ascontiguousarray(np.broadcast_to(index, out_lead)).reshape(-1)
+
+
+def as_rows(t: Tensor) -> np.ndarray:
+    """A CPU tensor (..., L) as a contiguous array (rows, L)."""
+    return t.detach().contiguous().view(math.prod(t.shape[:-1]), t.shape[-1]).numpy()
