@@ -16,7 +16,10 @@ import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import intrinsic as _intrinsic
+
+# Numba takes the first argument away, which a type checker cannot know.
+intrinsic: Any = _intrinsic
 
 LANES = 8
 BLOCK = 16
@@ -137,7 +140,7 @@ def lanes_forward(typingctx: Any, x: Any, x_at: Any, a: Any, a_at: Any, y: Any, 
 def lanes_backward(
     typingctx: Any, pending: Any, p_at: Any, a: Any, a_at: Any, y: Any, y_at: Any, grad_a: Any, order: Any
 ) -> Any:
-    """One step of the adjoint for LANES rows: ``g = pending[0]``, then for every lag m + 1
+    """One step of the adjoint for LANES rows: ``g = pending[0]``, then for every lag m + 1, what follows.
 
     ``pending[-1 - m] -= a[m] g`` and ``grad_a[m] = -g y[-1 - m]``; ``grad_a`` lies as ``a`` does.
     """

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ..checks import state_dtype
-from ..ops.rows import lag_products, with_past
+from ..ops.lags import lag_products, with_past
 
 
 def allpole(x: Tensor, a: Tensor, zi: Tensor | None, moving: bool, chunk: int | None = None) -> tuple[Tensor, Tensor]:
@@ -130,7 +130,7 @@ def allpole_backward(
             c = coefs[..., t, t + m] if moving else coefs[..., t + m]
             grad_zi[..., m] -= c * g[..., t]
     if y is None:
-        grad_a = a.new_empty(0)
+        grad_a = a.new_empty(0, dtype=a.dtype if moving else wide)
     else:
         grad_a = -lag_products(g, y.to(wide), None if zi is None else zi.to(wide), order, moving)
         if moving:

@@ -13,7 +13,8 @@ from torch import Tensor
 from ..checks import broadcast_lead, check_coefficients, check_signal, check_state, decide_moving, state_dtype
 from ..fallback import allpole as fallback
 from ..threads import run_rows
-from .rows import as_array, batch_first, lag_products, lagged_sum, row_numbers, spread_lags, tiny_state
+from .lags import as_array, batch_first, lag_products, lagged_sum, row_numbers, spread_lags, tiny_state
+from .transforms import with_transforms
 
 
 def allpole(
@@ -58,27 +59,12 @@ def allpole(
     if order < 1:
         raise ValueError(f"allpole: a has shape {tuple(a.shape)}; an order of at least 1 is needed (order 0 is y = x).")
     check_state("allpole", zi, x, order, "(..., N)")
-    shapes = {"x": x.shape[:-1], "a": a.shape[: -2 if moving else -1]}
+    shapes: dict[str, Sequence[int]] = {"x": x.shape[:-1], "a": a.shape[: -2 if moving else -1]}
     if zi is not None:
         shapes["zi"] = zi.shape[:-1]
     broadcast_lead("allpole", shapes)
-    y, zf = run_allpole(x, a, zi, moving)
+    y, zf = recur(x, a, zi, moving)
     return (y, zf) if return_zf else y
-
-
-def run_allpole(x: Tensor, a: Tensor, zi: Tensor | None, moving: bool) -> tuple[Tensor, Tensor]:
-    """(y, zf) of checked arguments; in forward mode the tangent is the same recursion over the tangents."""
-    if not torch.compiler.is_compiling() and fwd._current_level >= 0:
-        (x, dx), (a, da), (zi, dzi) = (fwd.unpack_dual(v) if v is not None else (None, None) for v in (x, a, zi))
-        if not (dx is None and da is None and dzi is None):
-            y, zf = run_allpole(x, a, zi, moving)
-            drive = torch.zeros_like(y) if dx is None else dx
-            if da is not None:
-                drive = drive - lagged_sum(da, y, zi, moving)
-            dy, dzf = run_allpole(drive.to(y.dtype), a, dzi, moving)
-            # A tangent has the shape of its primal; zi alone may have given dy fewer leading axes.
-            return fwd.make_dual(y, dy.expand_as(y).contiguous()), fwd.make_dual(zf, dzf.expand_as(zf).contiguous())
-    return _allpole(x, a, zi, moving)
 
 
 @torch.library.custom_op("diffFx::allpole", mutates_args=())
@@ -113,7 +99,7 @@ def _(
     order, wide = a.shape[-1], state_dtype(grad_y.dtype)
     grad_x = grad_y.new_empty((*lead, grad_y.shape[-1]))
     if y is None:
-        grad_a = a.new_empty(0)
+        grad_a = a.new_empty(0, dtype=a.dtype if moving else wide)
     else:
         grad_a = a.new_empty(a.shape) if moving else a.new_empty((*lead, order), dtype=wide)
     return grad_x, grad_a, grad_y.new_empty((*lead, order), dtype=wide)
@@ -219,12 +205,14 @@ def _setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> 
     ctx.zi_dtype = None if zi is None else zi.dtype
     needs_a = ctx.needs_input_grad[1]  # else the output need not be kept
     ctx.save_for_backward(output[0] if needs_a else None, a, zi if needs_a else None)
+    if fwd._current_level >= 0:
+        ctx.save_for_forward(output[0], a, zi)
 
 
 def _backward(ctx: Any, grad_y: Tensor, grad_zf: Tensor) -> tuple[Tensor | None, ...]:
     y, a, zi = ctx.saved_tensors
     x_shape, a_shape, zi_shape = ctx.shapes
-    grad_x, grad_a, grad_zi = _allpole_backward(grad_y, grad_zf, y, a, zi, ctx.moving)
+    grad_x, grad_a, grad_zi = recur_backward(grad_y, grad_zf, y, a, zi, ctx.moving)
     return (
         grad_x.sum_to_size(x_shape) if ctx.needs_input_grad[0] else None,
         grad_a.sum_to_size(a_shape).to(a.dtype) if ctx.needs_input_grad[1] else None,
@@ -233,7 +221,13 @@ def _backward(ctx: Any, grad_y: Tensor, grad_zf: Tensor) -> tuple[Tensor | None,
     )
 
 
-_allpole.register_autograd(_backward, setup_context=_setup)
+def _tangent(ctx: Any, dx: Tensor | None, da: Tensor | None, dzi: Tensor | None, _: None) -> tuple[Tensor, Tensor]:
+    """The same recursion over the tangents, driven by ``dx[t] - sum_i da_i y[t - i]``."""
+    y, a, zi = ctx.saved_tensors
+    drive = torch.zeros_like(y) if dx is None else dx.expand(y.shape)
+    if da is not None:
+        drive = drive - lagged_sum(da, y, zi, ctx.moving)
+    return recur(drive.to(y.dtype), a, dzi, ctx.moving)
 
 
 def _setup_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, Tensor]) -> None:
@@ -241,6 +235,8 @@ def _setup_second(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tenso
     ctx.shapes = [None if v is None else v.shape for v in (grad_y, grad_zf, y, a, zi)]
     ctx.dtypes = [None if v is None else v.dtype for v in (grad_y, grad_zf, y, a, zi)]
     ctx.save_for_backward(output[0], y, a, zi)
+    if fwd._current_level >= 0:
+        ctx.save_for_forward(output[0], y, a, zi)
 
 
 def _backward_second(ctx: Any, to_x: Tensor, to_a: Tensor, to_zi: Tensor) -> tuple[Tensor | None, ...]:
@@ -251,7 +247,7 @@ def _backward_second(ctx: Any, to_x: Tensor, to_a: Tensor, to_zi: Tensor) -> tup
     g, y, a, zi = ctx.saved_tensors
     moving, order = ctx.moving, a.shape[-1]
     w = to_x if y is None else to_x - lagged_sum(to_a, y, zi, moving)
-    v, v_end = _allpole(w.to(g.dtype), a, to_zi, moving)
+    v, v_end = recur(w.to(g.dtype), a, to_zi, moving)
     grad_y = grad_zi = None
     if y is not None:
         grad_past = spread_lags(-g, to_a, moving)
@@ -264,20 +260,44 @@ def _backward_second(ctx: Any, to_x: Tensor, to_a: Tensor, to_zi: Tensor) -> tup
     ), None
 
 
-_allpole_backward.register_autograd(_backward_second, setup_context=_setup_second)
+def _tangent_second(
+    ctx: Any,
+    d_grad_y: Tensor | None,
+    d_end: Tensor | None,
+    dy: Tensor | None,
+    da: Tensor | None,
+    dzi: Tensor | None,
+    _: None,
+) -> tuple[Tensor, Tensor, Tensor]:
+    g, y, a, zi = ctx.saved_tensors
+    moving, order = ctx.moving, a.shape[-1]
+    drive = torch.zeros_like(g) if d_grad_y is None else d_grad_y.expand(g.shape)
+    end = g.new_zeros((*g.shape[:-1], order), dtype=state_dtype(g.dtype)) if d_end is None else d_end
+    pushed = None if da is None else spread_lags(g, da, moving)
+    if pushed is not None:
+        drive = drive - pushed[..., order:]
+    dg, d_grad_a, d_grad_zi = recur_backward(drive.to(g.dtype), end, y, a, zi, moving)
+    if pushed is not None:
+        d_grad_zi = d_grad_zi - pushed[..., :order].flip(-1)
+    if y is not None and not (dy is None and dzi is None):
+        products = lag_products(g, torch.zeros_like(y) if dy is None else dy, dzi, order, moving)
+        d_grad_a = (d_grad_a - products.sum_to_size(d_grad_a.shape)).to(d_grad_a.dtype)
+    return dg, d_grad_a, d_grad_zi
 
 
-@_allpole.register_vmap
-def _(info: Any, dims: Any, x: Tensor, a: Tensor, zi: Tensor | None, moving: bool) -> Any:
+def _batched(info: Any, dims: Any, x: Tensor, a: Tensor, zi: Tensor | None, moving: bool) -> Any:
     cores = (1, 2 if moving else 1, 1)
     x, a, zi = batch_first(info.batch_size, dims[:3], (x, a, zi), cores)
-    return _allpole(x, a, zi, moving), (0, 0)
+    return recur(x, a, zi, moving), (0, 0)
 
 
-@_allpole_backward.register_vmap
-def _(
+def _batched_backward(
     info: Any, dims: Any, grad_y: Tensor, grad_zf: Tensor, y: Tensor | None, a: Tensor, zi: Tensor | None, moving: bool
 ) -> Any:
     cores = (1, 1, 1, 2 if moving else 1, 1)
-    grad_y, grad_zf, y, a, zi = batch_first(info.batch_size, dims[:5], (grad_y, grad_zf, y, a, zi), cores, expand=True)
-    return _allpole_backward(grad_y, grad_zf, y, a, zi, moving), (0, 0 if y is not None else None, 0)
+    values = batch_first(info.batch_size, dims[:5], (grad_y, grad_zf, y, a, zi), cores, expand=True)
+    return recur_backward(*values, moving), (0, 0 if y is not None else None, 0)
+
+
+recur = with_transforms(_allpole, _setup, _backward, _tangent, _batched)
+recur_backward = with_transforms(_allpole_backward, _setup_second, _backward_second, _tangent_second, _batched_backward)

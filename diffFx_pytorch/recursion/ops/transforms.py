@@ -30,6 +30,7 @@ def with_transforms(
     setup_context: Callable[..., None],
     backward: Callable[..., Any],
     jvp: Callable[..., Any],
+    batched: Callable[..., Any] | None = None,
 ) -> Callable[..., Any]:
     """Register gradient and batching of a custom operator; return the function to call it by.
 
@@ -41,12 +42,14 @@ def with_transforms(
         setup_context: ``(ctx, inputs, output)``, as for ``register_autograd``.
         backward: ``(ctx, *grads)``, one result an input.
         jvp: ``(ctx, *tangents)``, one result an output.
+        batched: ``(info, in_dims, *args)``, (outputs, out_dims), where putting the dimension in front is not enough.
     """
 
-    def batched(_: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Any, Any]:
+    def in_front(_: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Any, Any]:
         outputs = call(*to_front(in_dims, args))
         return outputs, (0,) * len(outputs)
 
+    batched = batched or in_front
     twin = type(
         f"{op._name}_twin",
         (torch.autograd.Function,),
