@@ -1,6 +1,8 @@
 """The effects, one folder a family."""
 
+from .distortion import TanH
+from .dynamics import Compressor
 from .modulation import Tremolo
 from .utility import Gain
 
-__all__ = ["Gain", "Tremolo"]
+__all__ = ["Compressor", "Gain", "TanH", "Tremolo"]

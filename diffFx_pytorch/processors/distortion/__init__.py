@@ -1,1 +1,5 @@
 """Shapers of the waveform."""
+
+from .tanh import TanH
+
+__all__ = ["TanH"]

@@ -1,0 +1,74 @@
+"""Memoryless shapers of the waveform, plain or with first-order antiderivative antialiasing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_NODE = 0.5 * math.sqrt(0.6)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A function that shapes a waveform, and its antiderivative.
+
+    Args:
+        f: the function, elementwise; f(0) = 0.
+        antiderivative: terms whose sum F has F' = f, elementwise. They are differenced one by one, so that a large term
+            (|u| in log cosh u) does not swallow the digits of a small one.
+        near: steps shorter than this are averaged by three points of f instead of the difference of F. The error of
+            that is near^6 f^(6) / 2016000 where f is smooth, and of the order of near where it has a corner.
+    """
+
+    f: Callable[[Tensor], Tensor]
+    antiderivative: Callable[[Tensor], tuple[Tensor, ...]]
+    near: float = 0.1
+
+
+def shape_antialiased(shape: Shape, u: Tensor, before: Tensor) -> Tensor:
+    """The mean of f over the straight line between samples: y[n] = (F(u[n]) - F(u[n-1])) / (u[n] - u[n-1]).
+
+    The straight line is shaped without aliasing and averaged over one sample before it is sampled again. That delays
+    by half a sample and takes off the highest frequencies (f(u) = u gives (u[n] + u[n-1]) / 2). Where the line is short
+    the quotient loses its digits, forwards and backwards; there f is averaged by Gauss-Legendre quadrature, whose
+    gradient is as well conditioned as f itself.
+
+    Args:
+        shape: the function and its antiderivative.
+        u: (..., T).
+        before: the sample before the first, (..., 1).
+
+    Returns:
+        (..., T).
+
+    References:
+        J. Parker, V. Zavalishin, E. Le Bivic, "Reducing the aliasing of nonlinear waveshaping using continuous-time
+        convolution", DAFx 2016, eq. 10.
+        S. Bilbao, F. Esqueda, J. Parker, V. Valimaki, "Antiderivative antialiasing for memoryless nonlinearities", IEEE
+        Signal Processing Letters 24(7), 2017.
+    """
+    line = torch.cat((before.expand(*u.shape[:-1], 1), u), -1)
+    start = line[..., :-1]
+    step = u - start
+    near = step.abs() < shape.near
+    # The branch not taken is kept finite too, or its gradient would be 0 times infinity.
+    slope = torch.zeros_like(u)
+    for term in shape.antiderivative(line):
+        slope = slope + term.diff(dim=-1)
+    slope = slope / torch.where(near, 1.0, step)
+    middle, half = 0.5 * (u + start), _NODE * step
+    mean = (5 * (shape.f(middle - half) + shape.f(middle + half)) + 8 * shape.f(middle)) / 18
+    return torch.where(near, mean, slope)
+
+
+def _log_cosh(u: Tensor) -> tuple[Tensor, ...]:
+    # log cosh u = |u| + log((1 + exp(-2 |u|)) / 2): nothing overflows.
+    size = u.abs()
+    return size, torch.log1p(torch.exp(-2 * size))
+
+
+TANH = Shape(torch.tanh, _log_cosh)
