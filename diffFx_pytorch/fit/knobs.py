@@ -1,0 +1,145 @@
+"""Knobs as something to learn: which of them move, and tensors an optimiser can turn freely."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..control import KnobValue, unknown_name
+from ..processor import Processor
+
+_MARGIN = 0.01
+"""Free knobs begin at least this far inside [0, 1]: at the very ends a sigmoid has no gradient."""
+
+
+class FreeKnobs(nn.Module):
+    """Which knobs of an effect are free and where the others stand: free positions in, all positions out.
+
+    Args:
+        fx: the effect.
+        frozen: names of the knobs that stay where ``rest`` has them; or a dict of name to value in its unit.
+        free: names of the knobs that move, instead of ``frozen``; all others are then frozen.
+        rest: positions (1, P) or (B, P) of the knobs that stay; None is their defaults.
+
+    Shape:
+        free positions (B, K) in [0, 1] to ``norm_params`` (B, P).
+
+    Raises:
+        ValueError: for unknown names, values out of range, or names that are both free and frozen.
+    """
+
+    index: Tensor
+    rest: Tensor
+
+    def __init__(
+        self,
+        fx: Processor,
+        frozen: Iterable[str] | Mapping[str, float] = (),
+        free: Iterable[str] | None = None,
+        rest: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        name = type(fx).__name__
+        values = dict(frozen) if isinstance(frozen, Mapping) else {}
+        held = set(frozen)
+        wanted = set(fx.params) - held if free is None else set(free)
+        for knob in [*held, *wanted]:
+            if knob not in fx.params:
+                raise ValueError(f"{name}: {unknown_name(knob, fx.params, 'knob')}")
+        if both := wanted & held:
+            raise ValueError(f"{name}: {', '.join(sorted(both))} cannot be both free and frozen")
+        self.names = [knob for knob in fx.params if knob in wanted]
+        rest = (positions_of(fx, {}) if rest is None else rest.detach()).float().clone()
+        for knob in values:
+            index = fx.param_names.index(knob)
+            rest[:, index] = positions_of(fx, {knob: values[knob]})[0, index].to(rest)
+        self.register_buffer("index", torch.tensor([fx.param_names.index(n) for n in self.names], dtype=torch.long))
+        self.register_buffer("rest", rest)
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """Positions of the free knobs (B, K) among those of the frozen ones: (B, P)."""
+        rest = self.rest.to(positions).expand(positions.shape[0], -1)
+        return rest.index_copy(1, self.index, positions)
+
+
+class LearnableParams(nn.Module):
+    """Knob positions as parameters of a module: sigma(logits) in (0, 1), so that no step of an optimiser leaves it.
+
+    Args:
+        fx: the effect.
+        batch: how many settings side by side, B.
+        init: where the free knobs begin: "default", "random" (uniform positions), a dict of values in their units
+            (numbers or (B,) tensors; names left out take defaults) or positions (B, P) or (1, P). What begins at an
+            end of its range begins a hundredth inside it.
+        frozen: names of knobs that stay where ``init`` has them, or a dict of name to value in its unit.
+        free: names of the knobs that move, instead of ``frozen``.
+        generator: of the random numbers.
+
+    Shape:
+        ``forward()`` gives ``norm_params`` (B, P).
+
+    Example:
+        >>> from diffFx_pytorch.processors import Tremolo
+        >>> knobs = LearnableParams(Tremolo(), frozen=["phase_deg"])
+        >>> knobs().shape, knobs.free.names
+        (torch.Size([1, 3]), ['rate_hz', 'depth'])
+
+    Raises:
+        ValueError: for unknown names, values out of range or positions of the wrong shape.
+    """
+
+    def __init__(
+        self,
+        fx: Processor,
+        batch: int = 1,
+        init: Literal["default", "random"] | Mapping[str, KnobValue] | Tensor = "default",
+        frozen: Iterable[str] | Mapping[str, float] = (),
+        free: Iterable[str] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        start = start_positions(fx, batch, init, generator)
+        self.free = FreeKnobs(fx, frozen, free, start)
+        self._fx = (fx,)  # in a tuple: the effect is read here, not owned
+        self.logits = nn.Parameter(torch.logit(start[:, self.free.index].float(), eps=_MARGIN))
+
+    def forward(self) -> Tensor:
+        """Positions of all knobs, frozen ones included: (B, P)."""
+        return self.free(torch.sigmoid(self.logits))
+
+    def values(self) -> dict[str, Tensor]:
+        """Values of all knobs in their units, (B,) each, without gradient."""
+        with torch.no_grad():
+            (fx,) = self._fx
+            return fx.to_dict(fx.map_parameters(self()))  # type: ignore[arg-type]  # flat gives flat
+
+
+def start_positions(
+    fx: Processor,
+    batch: int,
+    init: Literal["default", "random"] | Mapping[str, KnobValue] | Tensor,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Positions (batch, P) to begin from; ``init`` as for ``LearnableParams``."""
+    name = type(fx).__name__
+    if isinstance(init, Tensor):
+        if init.dim() != 2 or init.shape[0] not in (1, batch) or init.shape[1] != len(fx.params):
+            raise ValueError(
+                f"{name}: init must be positions (1 or {batch}, {len(fx.params)}), got shape {tuple(init.shape)}"
+            )
+        return init.detach().expand(batch, -1)
+    if isinstance(init, Mapping):
+        return positions_of(fx, init).expand(batch, -1)
+    if init == "random":
+        return fx.random_params(batch, generator)
+    if init != "default":
+        raise ValueError(f"{name}: init must be 'default', 'random', a dict or a tensor, got {init!r}")
+    return positions_of(fx, {}).expand(batch, -1)
+
+
+def positions_of(fx: Processor, values: Mapping[str, KnobValue]) -> Tensor:
+    """Positions (1, P) or (B, P), float64, of values in their units; names left out take their defaults."""
+    return fx.demap_parameters(fx.to_flat(values).double())  # type: ignore[return-value]  # flat gives flat

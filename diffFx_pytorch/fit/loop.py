@@ -1,0 +1,164 @@
+"""From a dry and a wet recording to the settings between them, by gradient descent from many starts at once."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..control import KnobValue
+from ..processor import Processor
+from .knobs import FreeKnobs, LearnableParams, start_positions
+from .losses import ErrorToSignalRatio
+from .stage import Stage, descend, scanned
+from .task import Task
+
+DEFAULT_STAGES = (
+    Stage(steps=100, keep=4, seconds=2.0),
+    Stage(steps=200, keep=2),
+    Stage(steps=300, loss=ErrorToSignalRatio(reduction="none"), learning_rate=0.03),
+)
+"""The spectrum first, many starts on an excerpt; then the waveform, the best start on the whole."""
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a fit found.
+
+    Args:
+        settings: value of every knob in its unit.
+        norm_params: their positions, (1, P).
+        residual_db: energy of what the found settings leave, against the wet signal.
+        history: for every stage, at every step, the lowest loss over the starts.
+        seconds: time it took.
+        stopped: whether the time budget ended it.
+        fx: the effect.
+    """
+
+    settings: dict[str, float]
+    norm_params: Tensor
+    residual_db: float
+    history: list[list[float]]
+    seconds: float
+    stopped: bool
+    fx: Processor = field(repr=False)
+
+    def describe(self) -> str:
+        """One line on how well it went, then one readable line a knob."""
+        steps = sum(map(len, self.history))
+        end = ", stopped by its time budget" if self.stopped else ""
+        head = f"residual {self.residual_db:.1f} dB after {steps} steps in {self.seconds:.1f} s{end}"
+        return f"{head}\n{self.fx.describe(self.settings)}"
+
+
+def fit(
+    fx: Processor,
+    dry: Tensor,
+    wet: Tensor,
+    *,
+    stages: Sequence[Stage] = DEFAULT_STAGES,
+    starts: int = 8,
+    init: Literal["default", "random"] | Mapping[str, KnobValue] | Tensor = "default",
+    frozen: Iterable[str] | Mapping[str, float] = (),
+    seed: int = 0,
+    compensate_latency: bool = True,
+    sidechain: Tensor | None = None,
+    time_budget_s: float | None = None,
+    progress: bool | None = None,
+) -> FitResult:
+    """Settings with which ``fx`` turns ``dry`` into ``wet``.
+
+    All starts run side by side as items of one batch: items do not touch each other and Adam works number by number,
+    so each start goes its own way, at the price of one batched call.
+
+    Args:
+        fx: the effect, or a ``Chain``.
+        dry: (1, C, T).
+        wet: (1, C, T'); dry is cut or followed by silence to its length, so a tail may be given.
+        stages: legs of the way, in order.
+        starts: how many settings to begin from: the first at ``init``, the others at random positions. A tensor (S, P)
+            as ``init`` sets all S of them.
+        init: as for ``LearnableParams``.
+        frozen: names of knobs that do not move, or a dict of name to value in its unit.
+        seed: of the random starts.
+        compensate_latency: whether wet lines up with dry in time, as a renderer writes it; False where it is late by
+            ``fx.latency_samples``, as ``fx(dry)`` is.
+        sidechain: (1, 1 or C, T), the key of an effect that takes one.
+        time_budget_s: seconds after which no further step is taken.
+        progress: whether to show a progress bar; None shows it on a terminal.
+
+    Returns:
+        The best settings that were met, by the residual over the whole signal.
+
+    Raises:
+        ValueError: for shapes that do not fit or nothing to learn; as ``fx`` for wrong parameters.
+    """
+    began = time.monotonic()
+    if set(fx.params) <= set(frozen):
+        raise ValueError(f"{type(fx).__name__}: every knob is frozen, there is nothing to fit")
+    deadline = None if time_budget_s is None else began + time_budget_s
+    task = Task(fx, dry, wet, sidechain, compensate_latency)
+    held = tuple(frozen)
+    positions = _starts(fx, starts, init, frozen, seed).to(dry.device)
+    history: list[list[float]] = []
+    met = [positions[:1]]
+    late = False
+    with _progress_bar(sum(s.steps for s in stages), progress) as advance:
+        for stage in stages:
+            positions = scanned(task, positions, stage)
+            turned = None if stage.free is None else [name for name in stage.free if name not in held]
+            knobs = LearnableParams(fx, len(positions), positions, () if turned else held, turned).to(dry.device)
+            losses, positions, late = descend(task, knobs, stage, deadline, advance)
+            history.append(losses)
+            met.append(positions)
+            if late:
+                break
+    candidates = torch.cat(met)
+    residuals = task.residuals(candidates)
+    winner = int(residuals.nan_to_num(math.inf).argmin())
+    norm_params = candidates[winner : winner + 1].clone()
+    return FitResult(
+        settings={name: float(value) for name, value in fx.to_dict(fx.map_parameters(norm_params)).items()},  # type: ignore[arg-type]
+        norm_params=norm_params,
+        residual_db=float(residuals[winner]),
+        history=history,
+        seconds=time.monotonic() - began,
+        stopped=late,
+        fx=fx,
+    )
+
+
+def _starts(
+    fx: Processor,
+    starts: int,
+    init: Literal["default", "random"] | Mapping[str, KnobValue] | Tensor,
+    frozen: Iterable[str] | Mapping[str, float],
+    seed: int,
+) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    if isinstance(init, Tensor):
+        return FreeKnobs(fx, frozen, rest=init).rest
+    first = start_positions(fx, 1, init, generator)
+    free = FreeKnobs(fx, frozen, rest=first)
+    others = free(fx.random_params(max(0, starts - 1), generator)[:, free.index])
+    return torch.cat([free.rest, others])
+
+
+@contextmanager
+def _progress_bar(steps: int, show: bool | None) -> Iterator[Callable[[float], None]]:
+    if not (sys.stderr.isatty() if show is None else show):
+        yield lambda loss: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("fit", total=steps)
+        yield lambda loss: bar.update(task, advance=1, description=f"fit {loss:.4g}")

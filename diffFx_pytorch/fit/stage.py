@@ -1,0 +1,119 @@
+"""One leg of a fit: look around on a grid, then walk downhill."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..control import unknown_name
+from .knobs import LearnableParams
+from .losses import MultiResolutionSTFT
+from .task import Loss, Task
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One leg of the way: so many steps, on so much of the signal, under one loss; the best settings go on.
+
+    A short excerpt and a spectral loss make a smooth landscape, the whole signal and a waveform loss an exact one:
+    stages go from the one to the other. Some knobs make a landscape of many valleys all the same, in which descent
+    finds the next one only: the time of an echo, the rate of an oscillator. Those are tried on a grid first (``scan``).
+
+    Args:
+        steps: of the optimiser.
+        loss: one number an item; None is the spectral one, ``MultiResolutionSTFT(reduction="none")``.
+        learning_rate: of Adam, in units of the logits, at the first step; it falls along a cosine to a tenth.
+        scan: before descent, every setting at hand is varied over the product of these grids: for each knob either a
+            number of positions, evenly spread, or the positions themselves, in [0, 1].
+        starts: how many settings to descend from: the best of the scan.
+        keep: how many settings go on to the next stage: the best of the descent.
+        seconds: of the signal, from its beginning; None is all of it.
+        free: the only knobs to turn in this stage; None turns all that are not frozen.
+    """
+
+    steps: int = 200
+    loss: Loss | None = None
+    learning_rate: float = 0.1
+    scan: Mapping[str, int | Sequence[float]] = field(default_factory=dict)
+    starts: int = 8
+    keep: int = 1
+    seconds: float | None = None
+    free: Sequence[str] | None = None
+
+    @property
+    def measure(self) -> Loss:
+        """The loss, the default one where none was given."""
+        return self.loss or MultiResolutionSTFT(reduction="none")
+
+
+def scanned(task: Task, positions: Tensor, stage: Stage) -> Tensor:
+    """The best ``stage.starts`` of the settings (B, P), each varied over the stage's grids: (starts, P).
+
+    Raises:
+        ValueError: for a knob the effect does not have.
+    """
+    if not stage.scan:
+        return positions
+    names = task.fx.param_names
+    for name in stage.scan:
+        if name not in names:
+            raise ValueError(f"{type(task.fx).__name__}: {unknown_name(name, names, 'knob in scan')}")
+    axes = [
+        # An even grid of positions stands in the middles of its cells: the ends are rarely the answer.
+        (torch.arange(grid) + 0.5) / grid if isinstance(grid, int) else torch.tensor(grid, dtype=positions.dtype)
+        for grid in stage.scan.values()
+    ]
+    grid = torch.cartesian_prod(*axes).reshape(-1, len(axes)).to(positions)
+    varied = positions.repeat_interleave(len(grid), 0)
+    varied[:, [names.index(n) for n in stage.scan]] = grid.repeat(len(positions), 1)
+    varied = torch.cat([positions, varied])
+    losses = task.losses(varied, stage.measure, task.samples(stage.seconds)).nan_to_num(math.inf)
+    return varied[losses.argsort()[: max(1, stage.starts)]]
+
+
+def descend(
+    task: Task, knobs: LearnableParams, stage: Stage, deadline: float | None, advance: Callable[[float], None]
+) -> tuple[list[float], Tensor, bool]:
+    """Turn ``knobs`` downhill, every setting of the batch on its own.
+
+    Args:
+        task: what to fit.
+        knobs: where to begin.
+        stage: how.
+        deadline: of ``time.monotonic()``, after which no step is taken.
+        advance: called after every step with the lowest loss so far.
+
+    Returns:
+        The lowest loss after every step, the best ``stage.keep`` positions in order (keep, P), whether time ran out.
+    """
+    samples, loss_of = task.samples(stage.seconds), stage.measure
+    target = task.wet[..., :samples]
+    optimiser = torch.optim.Adam([knobs.logits], lr=stage.learning_rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, stage.steps), stage.learning_rate / 10)
+    best_loss = torch.full((len(knobs.logits),), math.inf, device=knobs.logits.device)
+    best = knobs.logits.detach().clone()
+    history, late = [], False
+    for _ in range(stage.steps):
+        if late := deadline is not None and time.monotonic() >= deadline:
+            break
+        optimiser.zero_grad()
+        loss = loss_of(task.run(knobs(), samples), target)
+        seen = loss.detach().to(best_loss.dtype).nan_to_num(math.inf)
+        better = seen < best_loss
+        best_loss = torch.where(better, seen, best_loss)
+        best = torch.where(better[:, None], knobs.logits.detach(), best)
+        loss.sum().backward()
+        # A setting that went astray must not stop the others: it stays where it is.
+        knobs.logits.grad.nan_to_num_(0.0, 0.0, 0.0)  # type: ignore[union-attr]  # backward() gave it
+        optimiser.step()
+        schedule.step()
+        history.append(float(best_loss.min()))
+        advance(history[-1])
+    with torch.no_grad():
+        knobs.logits.copy_(best)
+        return history, knobs()[best_loss.argsort()[: max(1, stage.keep)]], late

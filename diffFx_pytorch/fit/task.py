@@ -1,0 +1,68 @@
+"""What a fit is about: an effect, a dry and a wet signal, lined up in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..processor import Processor
+from .losses import residual_db
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""Takes y (B, C, T) and target (1, C, T), gives one number an item, (B,)."""
+
+_BLOCK = 2**22
+"""Samples tried at once where no gradient is wanted: bounds memory."""
+
+
+class Task:
+    """The signals, aligned, and how to run any number of settings over an excerpt of them.
+
+    Args:
+        fx: the effect.
+        dry: (1, C, T).
+        wet: (1, C', T'); dry is cut or followed by silence to its length.
+        sidechain: (1, C, T) or None.
+        compensate_latency: whether wet lines up with dry, so that the effect's output must be moved to the front.
+
+    Raises:
+        ValueError: for other shapes.
+    """
+
+    def __init__(
+        self, fx: Processor, dry: Tensor, wet: Tensor, sidechain: Tensor | None = None, compensate_latency: bool = True
+    ) -> None:
+        for name, signal in {"dry": dry, "wet": wet}.items():
+            if signal.dim() != 3 or signal.shape[0] != 1 or signal.shape[-1] == 0:
+                raise ValueError(f"{type(fx).__name__}: {name} must be (1, C, T), got shape {tuple(signal.shape)}")
+        self.fx, self.wet = fx, wet
+        self.latency = fx.latency_samples if compensate_latency else 0
+        length = wet.shape[-1] + self.latency
+        self.dry = F.pad(dry, (0, length - dry.shape[-1]))
+        self.sidechain = None if sidechain is None else F.pad(sidechain, (0, length - sidechain.shape[-1]))
+
+    def samples(self, seconds: float | None) -> int:
+        """Length of an excerpt; None is all."""
+        whole = self.wet.shape[-1]
+        return whole if seconds is None else min(whole, max(1, round(seconds * self.fx.sample_rate)))
+
+    def run(self, positions: Tensor, samples: int) -> Tensor:
+        """The first samples of the processed signal at every setting: (B, P) to (B, C', samples)."""
+        length, batch = samples + self.latency, len(positions)
+        key = None if self.sidechain is None else self.sidechain[..., :length].expand(batch, -1, -1)
+        x = self.dry[..., :length].expand(batch, -1, -1)
+        return self.fx(x, norm_params=positions, sidechain=key)[..., self.latency :]
+
+    @torch.no_grad()
+    def losses(self, positions: Tensor, loss: Loss, samples: int) -> Tensor:
+        """Loss of every setting, without gradient, a few at a time: (B, P) to (B,)."""
+        target = self.wet[..., :samples]
+        together = max(1, _BLOCK // (samples * self.dry.shape[1]))
+        return torch.cat([loss(self.run(p, samples), target) for p in positions.split(together)])
+
+    def residuals(self, positions: Tensor) -> Tensor:
+        """Residual in dB over the whole signal of every setting, (B,)."""
+        return self.losses(positions, residual_db, self.wet.shape[-1])
