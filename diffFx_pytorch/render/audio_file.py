@@ -161,7 +161,7 @@ class AudioWriter(AbstractContextManager["AudioWriter"]):
         """
         if not block.size:
             return
-        peak = float(np.abs(block).max())
+        peak = _peak(block)
         if not np.isfinite(peak):
             at = self.frames + int(np.argmin(np.isfinite(block).all(axis=1)))
             raise ValueError(f"the output is NaN or infinite at {at / self.sample_rate:.3f} s; nothing was written")
@@ -211,12 +211,15 @@ def _checked(file: soundfile.SoundFile, path: Path, block_frames: int) -> Iterat
         if not len(block):
             here, end = done / file.samplerate, file.frames / file.samplerate
             raise OSError(f"{path}: ends at {here:.3f} s of the {end:.3f} s it declares")
-        finite = np.isfinite(block).all(axis=1)
-        if not finite.all():
-            at = (done + int(np.argmin(finite))) / file.samplerate
+        if not np.isfinite(_peak(block)):
+            at = (done + int(np.argmin(np.isfinite(block).all(axis=1)))) / file.samplerate
             raise ValueError(f"{path}: holds NaN or infinity at {at:.3f} s")
         done += len(block)
         yield block
+
+
+def _peak(block: np.ndarray) -> float:
+    return float(np.maximum(block.max(), -block.min()))
 
 
 def _resampled(blocks: Iterator[np.ndarray], info: AudioInfo, sample_rate: int) -> Iterator[np.ndarray]:

@@ -47,7 +47,7 @@ def render_file(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,
-    block_seconds: float = 5.0,
+    block_seconds: float = 1.0,
     tail: float = 30.0,
     sample_rate: int | None = None,
     subtype: str | None = None,
@@ -173,7 +173,8 @@ def _told(blocks: Iterable[np.ndarray], rate: int, progress: Progress | None) ->
 
 
 def _channels(chain: Processor, info: AudioInfo, warnings: list[str]) -> int:
-    wanted = next((fx.channels for fx in chain.modules() if isinstance(fx, Processor) and fx.channels), None)
+    needs: list[int | None] = [fx.channels for fx in chain.modules() if isinstance(fx, Processor)]
+    wanted = next((channels for channels in needs if channels), None)
     if wanted is None or wanted == info.channels:
         return info.channels
     if info.channels == 1:

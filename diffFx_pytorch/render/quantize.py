@@ -32,9 +32,11 @@ class Quantizer:
 
     def __call__(self, block: np.ndarray) -> np.ndarray:
         """Samples (T, C) in [-1, 1) as int32 whose upper ``bits`` bits hold the value; what is beyond is clipped."""
-        steps = block.astype(np.float64) * 2.0 ** (self.bits - 1)
+        steps = np.multiply(block, 2.0 ** (self.bits - 1), dtype=np.float64)
         if self.bits <= _DITHERED:
             uniform = self._random.random((*block.shape, 2))
             steps += uniform[..., 0] - uniform[..., 1]
         half = 2 ** (self.bits - 1)
-        return np.clip(np.rint(steps), -half, half - 1).astype(np.int32) << (32 - self.bits)
+        np.rint(steps, out=steps)
+        np.clip(steps, -half, half - 1, out=steps)
+        return steps.astype(np.int32) << (32 - self.bits)

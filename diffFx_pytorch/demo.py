@@ -1,0 +1,168 @@
+"""A short piece of music out of arithmetic, and what a chain makes of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .page import write_page
+from .presets import load_chain
+from .render import AudioWriter, read_blocks, render_file
+
+_BEAT = 0.6
+_STEP = _BEAT / 4
+_STEPS = 16
+_PEAK = 0.7
+
+# Am7 F C G, a bar each: the root of the bass and the voices of the chord, in Hz.
+_BARS = (
+    (55.00, (220.00, 261.63, 329.63, 392.00)),
+    (43.65, (220.00, 261.63, 349.23, 440.00)),
+    (65.41, (196.00, 261.63, 329.63, 392.00)),
+    (49.00, (196.00, 246.94, 293.66, 392.00)),
+)
+_KICKS, _SNARES, _OPEN_HAT = (0, 7, 10), (4, 12), 14
+_BASS = ((0, 3, 1.0), (3, 1, 2.0), (6, 2, 1.0), (8, 2, 1.0), (10, 3, 1.0), (14, 2, 1.5))
+_MELODY = ((0, 3, 2.0), (3, 2, 2.0), (6, 1, 2.0), (11, 2, 4.0), (13, 3, 2.0))
+
+
+def demo_clip(sample_rate: int = 44100, seconds: float = 9.6) -> Tensor:
+    """Drums, bass, chords and a plucked tune at 100 beats a minute: transients, sustained sounds, lows, width.
+
+    The same samples every time; four bars last 9.6 s and come again.
+
+    Args:
+        sample_rate: in Hz; harmonics above its reach are left out.
+        seconds: length.
+
+    Returns:
+        float32 (1, 2, T), T = round(seconds * sample_rate), peaks at 0.7.
+    """
+    frames = round(seconds * sample_rate)
+    clip = np.zeros((2, frames))
+    noise = np.random.default_rng(0)
+    bar = 0
+    while bar * _STEPS * _STEP < seconds:
+        for at, pan, sound in _bar(bar, sample_rate, noise):
+            start = round((bar * _STEPS + at) * _STEP * sample_rate)
+            piece = sound[..., : max(0, frames - start)]
+            clip[:, start : start + piece.shape[-1]] += _panned(piece, pan)
+        bar += 1
+    fade = min(frames, sample_rate // 50)
+    clip[:, frames - fade :] *= np.linspace(1.0, 0.0, fade)
+    clip *= _PEAK / max(np.abs(clip).max(initial=0.0), 1e-9)
+    return torch.from_numpy(clip).float().unsqueeze(0)
+
+
+def demo_chain_text() -> str:
+    """The text of the demo's chain file."""
+    return resources.files("diffFx_pytorch").joinpath("data/demo.yaml").read_text(encoding="utf-8")
+
+
+def write_demo(folder: str | os.PathLike[str], sample_rate: int = 44100, seconds: float = 9.6) -> Path:
+    """Write ``dry.wav``, ``chain.yaml``, ``wet.wav`` rendered from them, and ``index.html`` to hear and see them.
+
+    Args:
+        folder: made if it is not there.
+        sample_rate: in Hz.
+        seconds: length of the clip.
+
+    Returns:
+        Path of the page.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    dry, wet, page = folder / "dry.wav", folder / "wet.wav", folder / "index.html"
+    with AudioWriter(dry, sample_rate, 2) as writer:
+        writer.write(demo_clip(sample_rate, seconds)[0].T.numpy())
+    (folder / "chain.yaml").write_text(demo_chain_text(), encoding="utf-8")
+    chain, dsp_params = load_chain(folder / "chain.yaml").build(sample_rate)
+    render_file(chain, dsp_params, dry, wet)
+    takes = {name: _read(path) for name, path in (("dry", dry), ("wet", wet))}
+    write_page(page, "A chain of effects, before and after", takes, sample_rate, chain, dsp_params)
+    return page
+
+
+def _bar(bar: int, rate: int, noise: np.random.Generator) -> Iterator[tuple[float, float, np.ndarray]]:
+    root, chord = _BARS[bar % len(_BARS)]
+    for step in _KICKS:
+        yield step, 0.0, 0.9 * _kick(rate)
+    for step in _SNARES:
+        yield step, 0.1, 0.5 * _snare(rate, noise)
+    for step in range(0, _STEPS, 2):
+        length, level = (0.12, 0.16) if step == _OPEN_HAT else (0.025, 0.22 if step % 4 else 0.14)
+        yield step, 0.5 if step % 4 else -0.4, level * _hat(rate, length, noise)
+    for step, length, octave in _BASS:
+        yield step, 0.0, 0.5 * _bass(rate, root * octave, length * _STEP)
+    yield 0, 0.0, 0.09 * sum(_keys(rate, f, 15.5 * _STEP, 0.4 * i) for i, f in enumerate(chord))
+    for i, (step, voice, octave) in enumerate(_MELODY):
+        yield step, 0.7 if i % 2 else -0.7, 0.16 * _pluck(rate, chord[voice] * octave)
+
+
+def _time(rate: int, seconds: float) -> np.ndarray:
+    return np.arange(int(seconds * rate)) / rate
+
+
+def _kick(rate: int) -> np.ndarray:
+    t = _time(rate, 0.45)
+    turns = 46 * t + 130 * 0.028 * (1 - np.exp(-t / 0.028))
+    return np.sin(2 * np.pi * turns) * np.exp(-t / 0.13) * _edges(t)
+
+
+def _snare(rate: int, noise: np.random.Generator) -> np.ndarray:
+    t = _time(rate, 0.3)
+    rattle = np.convolve(noise.standard_normal(len(t)), [1, 0, -1], "same") * np.exp(-t / 0.07)
+    return (0.7 * np.sin(2 * np.pi * 185 * t) * np.exp(-t / 0.05) + 0.5 * rattle) * _edges(t)
+
+
+def _hat(rate: int, seconds: float, noise: np.random.Generator) -> np.ndarray:
+    t = _time(rate, 6 * seconds)
+    return np.convolve(noise.standard_normal(len(t)), [1, -1, -1, 1], "same") * np.exp(-t / seconds) * 0.6
+
+
+def _bass(rate: int, frequency: float, seconds: float) -> np.ndarray:
+    t = _time(rate, seconds)
+    wave = sum(
+        np.sin(2 * np.pi * k * frequency * t) / k * np.exp(-t * 1.4 * k) for k in _harmonics(frequency, rate, 14)
+    )
+    return wave * _edges(t, 0.004, 0.03)
+
+
+def _keys(rate: int, frequency: float, seconds: float, spread: float) -> np.ndarray:
+    t = _time(rate, seconds)
+    detune = 1 + 0.0012 * np.array([[-1.0], [1.0]])
+    phase = 2 * np.pi * frequency * detune * t + spread
+    bell = np.sin(2 * phase) * 1.6 * np.exp(-t / 0.35) if 4 * frequency < 0.45 * rate else 0.0
+    return np.sin(phase + bell) * np.exp(-t / 1.6) * _edges(t, 0.006, 0.15)
+
+
+def _pluck(rate: int, frequency: float) -> np.ndarray:
+    t = _time(rate, 0.9)
+    wave = sum(
+        np.sin(2 * np.pi * k * frequency * t) / k**1.2 * np.exp(-t * (3 + 3 * k))
+        for k in _harmonics(frequency, rate, 10)
+    )
+    return wave * _edges(t, 0.001, 0.05)
+
+
+def _harmonics(frequency: float, rate: int, most: int) -> range:
+    return range(1, 1 + max(1, min(most, int(0.45 * rate / frequency))))
+
+
+def _edges(t: np.ndarray, rise: float = 0.001, fall: float = 0.02) -> np.ndarray:
+    return np.minimum(np.clip(t / rise, 0, 1), np.clip((t[-1] - t) / fall, 0, 1))
+
+
+def _panned(sound: np.ndarray, pan: float) -> np.ndarray:
+    angle = (pan + 1) * np.pi / 4
+    return np.sqrt(2) * np.array([[np.cos(angle)], [np.sin(angle)]]) * sound
+
+
+def _read(path: Path) -> Tensor:
+    return torch.from_numpy(np.concatenate(list(read_blocks(path, 1 << 16))).T.copy())

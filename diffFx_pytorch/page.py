@@ -1,0 +1,143 @@
+"""A page to hear and see what a chain does: one HTML file with everything in it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Mapping
+from html import escape
+from importlib import resources
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from .atomic import replacing
+from .control import Knobs, KnobValue, as_dict
+from .params import EffectParam
+from .processor import Processor
+from .render.quantize import Quantizer
+from .routing import Chain
+from .svg import WIDTH, Line, plot
+
+_LOWEST_HZ = 20.0
+_BANDS_AN_OCTAVE = 12
+_FFT = 8192
+
+
+def write_page(
+    path: str | os.PathLike[str],
+    title: str,
+    takes: Mapping[str, Tensor],
+    sample_rate: int,
+    chain: Chain,
+    dsp_params: Knobs | None = None,
+) -> None:
+    """Write a page with players that switch between takes, waveforms, spectra, and every effect's curve and knobs.
+
+    Args:
+        path: of the page.
+        title: heading.
+        takes: name to sound (C, T); the first is drawn behind, the last in front.
+        sample_rate: in Hz.
+        chain: what made the last take of the first.
+        dsp_params: its settings, one item.
+    """
+    given = as_dict({} if dsp_params is None else dsp_params, chain.params)
+    values = {name: given.get(name, param.default) for name, param in chain.params.items()}
+    styles = dict(zip(takes, ("dry", *("wet",) * (len(takes) - 1)), strict=True))
+    switches = "".join(f'<button data-take="{i}">{escape(name)}</button>' for i, name in enumerate(takes))
+    sounds = "".join(
+        f'<audio preload="auto" src="data:audio/wav;base64,{_wav(x, sample_rate)}"></audio>' for x in takes.values()
+    )
+    legend = "".join(f'<span class="key {style}">{escape(name)}</span>' for name, style in styles.items())
+    waves = plot([_wave(x, sample_rate, styles[n]) for n, x in takes.items()], "time (s)", "amplitude", height=180)
+    spectra = plot(
+        [_spectrum(x, sample_rate, styles[n]) for n, x in takes.items()], "frequency (Hz)", "level (dB)", x_log=True
+    )
+    cards = "".join(
+        _card(name, fx, {knob: values[f"{name}.{knob}"] for knob in fx.params})
+        for name, fx in chain.steps.items()
+        if isinstance(fx, Processor)
+    )
+    page = resources.files("diffFx_pytorch").joinpath("data/page.html").read_text(encoding="utf-8")
+    parts = {
+        "title": escape(title),
+        "chain": " &rarr; ".join(escape(type(fx).__name__) for fx in chain.steps.values()),
+        "switches": switches,
+        "sounds": sounds,
+        "legend": legend,
+        "waves": waves,
+        "spectra": spectra,
+        "cards": cards,
+    }
+    for name, part in parts.items():
+        page = page.replace(f"{{{{{name}}}}}", part)
+    with replacing(path) as file:
+        file.write_text(page, encoding="utf-8")
+
+
+def _wav(x: Tensor, sample_rate: int) -> str:
+    file = io.BytesIO()
+    soundfile.write(file, Quantizer(16)(x.T.cpu().numpy()), sample_rate, "PCM_16", format="WAV")
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _wave(x: Tensor, sample_rate: int, style: str) -> Line:
+    columns = min(WIDTH, x.shape[-1])
+    edges = np.linspace(0, x.shape[-1], columns + 1).astype(int)[:-1]
+    sound = x.cpu().numpy()
+    low, high = (f(axis=0) for f in (sound.min, sound.max))
+    return Line(edges / sample_rate, np.maximum.reduceat(high, edges), style, np.minimum.reduceat(low, edges))
+
+
+def _spectrum(x: Tensor, sample_rate: int, style: str) -> Line:
+    """Mean power of the channels in bands of a twelfth of an octave; a full-scale sine stands at 0 dB."""
+    size = min(_FFT, x.shape[-1])
+    window = torch.hann_window(size, dtype=torch.float64)
+    frames = x.cpu().double().unfold(-1, size, max(1, size // 2))
+    power = (2 * torch.fft.rfft(frames * window).abs() / window.sum()).square().mean(dim=(0, 1)).numpy()
+    frequency = np.fft.rfftfreq(size, 1 / sample_rate)
+    octaves = np.log2(0.5 * sample_rate / _LOWEST_HZ)
+    centres = _LOWEST_HZ * 2 ** np.linspace(0, octaves, int(octaves * _BANDS_AN_OCTAVE))
+    width = 2 ** (0.5 / _BANDS_AN_OCTAVE)
+    cumulated = np.concatenate([[0.0], np.cumsum(power)])
+    bins = np.arange(len(cumulated)) * (frequency[1] if size > 1 else 1.0)
+    # Interpolating the cumulated power gives bands narrower than a bin their share of it.
+    low, high = (np.interp(centres * w, bins, cumulated) for w in (1 / width, width))
+    return Line(centres, 10 * np.log10(np.maximum(high - low, 1e-12)), style)
+
+
+def _card(name: str, fx: Processor, values: Mapping[str, KnobValue]) -> str:
+    summary = (type(fx).__doc__ or "").strip().split("\n\n")[0]
+    rows = "".join(_row(knob, fx.params[knob], value) for knob, value in values.items())
+    return (
+        f"<section class=card><h2>{escape(name)} <small>{escape(type(fx).__name__)}</small></h2>"
+        f"<p>{escape(summary)}</p>{_curve(fx, values)}"
+        f"<table><thead><tr><th>Knob<th>Setting<th>Position<th>Range<th>What it does</thead>{rows}</table></section>"
+    )
+
+
+def _curve(fx: Processor, values: Mapping[str, KnobValue]) -> str:
+    with torch.no_grad():
+        try:
+            curve = fx.curve(**fx.knobs(torch.zeros(1, 1, 1, dtype=torch.float64), dsp_params=values))
+        except NotImplementedError:
+            return ""
+    x, y = (part.detach().double().cpu().numpy() for part in (curve.x, curve.y))
+    shown = (x > 0) if curve.x_log else np.ones(len(x), bool)
+    return plot([Line(x[shown], y[shown])], curve.x_label, curve.y_label, x_log=curve.x_log, height=200)
+
+
+def _row(knob: str, param: EffectParam, value: KnobValue) -> str:
+    points = torch.as_tensor(value, dtype=torch.float64).flatten()
+    positions = (100 * param.to_norm(points)).tolist()
+    left, right = min(positions), max(positions)
+    setting = " &rarr; ".join(f"{v:.4g}" for v in points.tolist())
+    bar = f'<i style="left:{left:.1f}%;width:{right - left:.1f}%"></i>'
+    return (
+        f"<tr><td><code>{escape(knob)}</code><td class=n>{setting} {escape(param.unit)}"
+        f"<td><div class=knob>{bar}</div><td class=range>{escape(param.range_text())}<td>{escape(param.doc)}"
+    )
