@@ -14,7 +14,7 @@ from diffFx_pytorch.recursion.cpu.tiles import LANES, STEPS, load_tile, store_ti
 FEW = 4  # up to so many rows, one after the other is faster than sixteen lanes mostly empty
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False)
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
 def _constant_tile(tile, source, row_of, first, lanes):  # pragma: no cover
     for lane in range(LANES):
         value = source[row_of[first + min(lane, lanes - 1)], 0]
@@ -22,7 +22,7 @@ def _constant_tile(tile, source, row_of, first, lanes):  # pragma: no cover
             tile[t * LANES + lane] = value
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False)
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
 def _advance_tile(levels, xs, attacks, releases, steps):  # pragma: no cover
     """Run the recursion over a tile; ``levels[0:LANES]`` is the state before it, float64 throughout."""
     for t in range(steps):
@@ -43,7 +43,7 @@ def _advance_tile(levels, xs, attacks, releases, steps):  # pragma: no cover
             following[lane] = rise if value > last else fall
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False)
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
 def _one_row(x, attack, release, state, tiny, y, checkpoints):  # pragma: no cover
     T = y.shape[0]
     up = np.float64(attack[0])
@@ -66,7 +66,7 @@ def _one_row(x, attack, release, state, tiny, y, checkpoints):  # pragma: no cov
     return state
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False)
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
 def attack_release_rows(
     start, stop, x, x_row, attack, attack_row, release, release_row, zi, tiny, y, zf, checkpoints
 ):  # pragma: no cover
@@ -123,7 +123,7 @@ def attack_release_rows(
             zf[first + lane] = levels[lane]
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False)
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
 def _retreat_tile(
     carry, sum_attack, sum_release, levels, xs, attacks, releases, grads, grads_attack, grads_release, steps
 ):  # pragma: no cover
@@ -154,7 +154,7 @@ def _retreat_tile(
             sum_release[lane] += down
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False)
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
 def _one_row_backward(
     x, attack, release, checkpoints, grad_y, carry, levels, grad_x, grad_attack, grad_release
 ):  # pragma: no cover
@@ -204,7 +204,7 @@ def _one_row_backward(
     return carry
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False)
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
 def attack_release_backward_rows(
     start,
     stop,

@@ -13,7 +13,7 @@ STEPS = 256
 _QUARTER = LANES * STEPS // 4
 
 
-@njit(nogil=True, cache=True, boundscheck=False)
+@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
 def load_tile(tile, scratch, source, row_of, first, lanes, t0, steps):  # pragma: no cover
     """``tile[t * LANES + lane] = source[row_of[first + lane], t0 + t]`` for ``t < steps`` and ``lane < lanes``.
 
@@ -44,7 +44,7 @@ def load_tile(tile, scratch, source, row_of, first, lanes, t0, steps):  # pragma
         tile[4 * i + 3] = scratch[3 * _QUARTER + i]
 
 
-@njit(nogil=True, cache=True, boundscheck=False)
+@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
 def store_tile(target, tile, scratch, first, lanes, t0, steps):  # pragma: no cover
     """``target[first + lane, t0 + t] = tile[t * LANES + lane]`` for ``t < steps`` and ``lane < lanes``."""
     if steps < STEPS or lanes < LANES:

@@ -220,30 +220,47 @@ def _forward_mode(ctx: Any, *tangents: Any) -> tuple[Tensor, Tensor, None]:
 
 def _setup_backward_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
     ctx.save_for_backward(*inputs[:6])
+    ctx.save_for_forward(*inputs[:7])
+    ctx.wanted = inputs[7:]
     ctx.set_materialize_grads(False)
 
 
+def _product_rule(
+    grads: Sequence[Tensor], primals: Sequence[Tensor], along: Sequence[Tensor | None]
+) -> tuple[Tensor, ...]:
+    """Gradient of <grads, tangent along the directions> to grads and primals.
+
+    That inner product is the one of the directions with the first derivative; the Hessian being symmetric, its
+    gradient to the primals is also the tangent of the first derivative.
+    """
+
+    def inner(*tensors: Tensor) -> Tensor:
+        dy, d_zf = _tangent(tensors[2:], along)
+        return (tensors[0] * dy).sum().double() + (tensors[1] * d_zf).sum()
+
+    value, pull = torch.func.vjp(inner, *grads, *primals)[:2]
+    return pull(torch.ones_like(value))
+
+
 def _second_derivative(ctx: Any, *directions: Tensor | None) -> tuple[Tensor | None, ...]:
-    """Gradient of <directions, first derivative>, which is <grad_y, tangent along the directions>."""
     along = [None if d is None or d.shape[-1] == 0 else d for d in directions]
-
-    def inner(grad_y: Tensor, grad_zf: Tensor, *primals: Tensor) -> Tensor:
-        dy, d_zf = _tangent(primals, along)
-        return (grad_y * dy).sum().double() + (grad_zf * d_zf).sum()
-
-    value, pull = torch.func.vjp(inner, *ctx.saved_tensors)[:2]
-    return (*pull(torch.ones_like(value)), None, None, None)
+    saved = ctx.saved_tensors
+    return (*_product_rule(saved[:2], saved[2:], along), None, None, None)
 
 
-def _no_forward_mode(ctx: Any, *tangents: Any) -> Any:
-    raise NotImplementedError(
-        "attack_release: forward mode over its gradient is not available; use reverse mode twice."
-    )
+def _forward_over_gradient(ctx: Any, *tangents: Any) -> tuple[Tensor, ...]:
+    grad_y, grad_zf, *primals, checkpoints = ctx.saved_tensors
+    d_grads = [torch.zeros_like(g) if t is None else t for g, t in zip((grad_y, grad_zf), tangents, strict=False)]
+    linear = _call_backward(*d_grads, *primals, checkpoints, *ctx.wanted)
+    lead = lead_of(*primals, grad_y)
+    rows = [p.expand(*lead, p.shape[-1]) for p in primals]
+    curved = _product_rule((grad_y, grad_zf), rows, tangents[2:6])[2:]
+    return tuple(a + b.to(a.dtype)[..., : a.shape[-1]] for a, b in zip(linear, curved, strict=True))
 
 
 _call = with_transforms(_attack_release, _setup_context, _first_derivative, _forward_mode)
 _call_backward = with_transforms(
-    _attack_release_backward, _setup_backward_context, _second_derivative, _no_forward_mode
+    _attack_release_backward, _setup_backward_context, _second_derivative, _forward_over_gradient
 )
 
 
