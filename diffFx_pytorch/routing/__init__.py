@@ -1,0 +1,9 @@
+"""Effects made of effects."""
+
+from .chain import Chain
+from .dry_wet import DryWet
+from .mid_side import MidSide
+from .parallel import Parallel
+from .send import Send
+
+__all__ = ["Chain", "DryWet", "MidSide", "Parallel", "Send"]

@@ -1,0 +1,69 @@
+"""Effects one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from ..processor import Processor, State
+from .alignment import delayed
+from .routing import Routing, named_effects
+
+
+class Chain(Routing):
+    """Effects one after another: y = fx_n(... fx_2(fx_1(x))).
+
+    ``Chain(eq=ParametricEqualizer(), comp=Compressor())`` is itself a Processor: its knobs are ``eq.peak_1_gain_db``,
+    ``comp.ratio``, ..., in the order of the effects, and one flat tensor drives them all. A sidechain is given to
+    every effect of the chain that takes one, delayed by the latency of the effects before it. Chains nest.
+
+    Args:
+        effects: named by their class in snake case, numbered where it occurs again.
+        named: effects with their names, after the unnamed ones.
+
+    Raises:
+        ValueError: for no effects, effects of different sample rates, effects that do not take the channels that the
+            one before them gives, or names that are not identifiers.
+        TypeError: for what is no Processor.
+    """
+
+    def __init__(self, *effects: Processor, **named: Processor) -> None:
+        super().__init__(named_effects("Chain", effects, named))  # type: ignore[arg-type]  # no wires
+        self.neutral = self._neutral_of_effects() or {}
+        self.latency_samples = sum(fx.latency_samples for _, fx in self._effects())
+        self.channels, self.channels_out = _channels_through(dict(self._effects()))
+
+    def process(
+        self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
+    ) -> tuple[Tensor, State]:
+        """Each effect in turn, on what the one before it gave."""
+        after, keys, late = {}, {}, 0
+        for name, fx in self._effects():
+            key = sidechain
+            if key is not None and fx.takes_sidechain:
+                key, keys[name] = delayed(key, late, None if state is None else state["keys"].get(name))
+            x, after[name] = self._through(name, x, None if state is None else state["effects"][name], knobs, key)
+            late += fx.latency_samples
+        return x, {"effects": after, "keys": keys}
+
+    def tail(self, **knobs: Tensor) -> float | Tensor:
+        """The sum of the tails: each effect rings on what the one before it rings."""
+        return sum(self._tail_of(name, knobs) for name, _ in self._effects())
+
+
+def _channels_through(steps: Mapping[str, Processor]) -> tuple[tuple[int, ...] | None, int | None]:
+    """What the first effect takes and the last gives, once every effect takes what the one before it gives."""
+    legal, now = None, None
+    for name, fx in steps.items():
+        if fx.channels is not None:
+            if now is None:
+                both = fx.channels if legal is None else tuple(c for c in legal if c in fx.channels)
+                legal = both
+            if (now is not None and now not in fx.channels) or legal == ():
+                raise ValueError(
+                    f"Chain: {name} takes {' or '.join(map(str, fx.channels))} channels, which the effects before it "
+                    "do not give; put it first, or put an effect that gives so many before it"
+                )
+        now = fx.channels_out if fx.channels_out is not None else now
+    return legal, now

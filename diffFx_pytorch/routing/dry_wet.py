@@ -1,0 +1,47 @@
+"""An effect beside its input."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ..params import EffectParam
+from ..processor import Processor, State
+from .alignment import channels_where_they_meet, delayed, total
+from .routing import Routing, one_effect
+
+
+class DryWet(Routing):
+    """An effect and its input, mixed: y = (1 - mix) x + mix fx(x).
+
+    The dry path is delayed by the latency of the effect, so that nothing combs. A mono input to an effect that makes
+    stereo of it goes dry to both sides. ``DryWet(Compressor())`` has the knobs ``compressor.ratio``, ... and ``mix``.
+
+    Args:
+        effect: named by its class in snake case.
+        named: instead of ``effect``, the effect with its name: ``DryWet(comp=Compressor())``.
+
+    Raises:
+        ValueError: for none or more than one effect.
+        TypeError: for what is no Processor.
+    """
+
+    def __init__(self, effect: Processor | None = None, **named: Processor) -> None:
+        steps = one_effect("DryWet", effect, named)
+        super().__init__(steps, {"mix": EffectParam(0.0, 1.0, 1.0, doc="0 is the input, 1 the effect alone.")})
+        ((self._name, fx),) = steps.items()
+        self.neutral = {"mix": 0.0}
+        self.latency_samples = fx.latency_samples
+        self.channels, self.channels_out = channels_where_they_meet("DryWet", {"dry": None, **steps})
+
+    def process(
+        self, x: Tensor, state: State, sidechain: Tensor | None = None, *, mix: Tensor, **knobs: Tensor
+    ) -> tuple[Tensor, State]:
+        """The input, as late as the effect, and the effect."""
+        before = {"dry": None, "wet": None} if state is None else state
+        wet, after = self._through(self._name, x, before["wet"], knobs, sidechain)
+        dry, line = delayed(x, self.latency_samples, before["dry"])
+        return total([(1 - mix) * dry, mix * wet]), {"dry": line, "wet": after}
+
+    def tail(self, **knobs: Tensor) -> float | Tensor:
+        """The effect's."""
+        return self._tail_of(self._name, knobs)

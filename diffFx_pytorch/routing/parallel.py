@@ -1,0 +1,71 @@
+"""Effects side by side."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from ..dsp.levels import db_to_amp
+from ..params import EffectParam
+from ..processor import Processor, State
+from .alignment import channels_where_they_meet, delayed, total
+from .routing import Routing, longest, named_effects, without_wires
+
+_QUIETEST = -60.0
+
+
+class Parallel(Routing):
+    """Effects side by side on one input, summed: y = sum_i 10^(level_i / 20) fx_i(x).
+
+    ``Parallel(dry=None, crushed=Compressor())`` has the knobs ``crushed.ratio``, ... and a level for each branch,
+    ``dry_level_db`` and ``crushed_level_db``. Branches are delayed to the latency of the slowest. Where branches differ
+    in channels, mono ones go to every channel.
+
+    Args:
+        effects: named by their class in snake case, numbered where it occurs again.
+        named: effects with their names, after the unnamed ones; None is a wire, the input itself.
+
+    Raises:
+        ValueError: for no effects, effects of different sample rates or that share no number of channels, or names that
+            are not identifiers.
+        TypeError: for what is no Processor.
+    """
+
+    def __init__(self, *effects: Processor, **named: Processor | None) -> None:
+        branches = named_effects("Parallel", effects, named, wires=True)
+        steps = without_wires(branches)
+        if not steps:
+            raise ValueError("Parallel: needs at least one effect beside the wires")
+        levels = {
+            f"{name}_level_db": EffectParam(_QUIETEST, 12.0, 0.0, unit="dB", doc=f"Level of {name} in the sum.")
+            for name in branches
+        }
+        super().__init__(steps, levels)
+        self.branches = tuple(branches)
+        self.latency_samples = max(fx.latency_samples for fx in steps.values())
+        self.channels, self.channels_out = channels_where_they_meet("Parallel", branches)
+        share = -20 * math.log10(len(branches))
+        neutral = self._neutral_of_effects()
+        self.neutral = {} if neutral is None or share < _QUIETEST else {**neutral, **dict.fromkeys(levels, share)}
+
+    def process(
+        self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
+    ) -> tuple[Tensor, State]:
+        """Every branch, as late as the slowest, summed."""
+        outputs, after = [], {}
+        for name in self.branches:
+            y, late, own, line = x, self.latency_samples, None, None
+            if state is not None:
+                own, line = state[name]
+            if name in self.steps:
+                y, own = self._through(name, x, own, knobs, sidechain)
+                late -= self[name].latency_samples
+            y, line = delayed(y, late, line)
+            outputs.append(y * db_to_amp(knobs[f"{name}_level_db"]))
+            after[name] = own, line
+        return total(outputs), after
+
+    def tail(self, **knobs: Tensor) -> float | Tensor:
+        """The longest of the branches."""
+        return longest([self._tail_of(name, knobs) for name, _ in self._effects()])

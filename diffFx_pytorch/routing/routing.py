@@ -1,0 +1,148 @@
+"""What every effect made of effects shares: names, dotted knobs, states, claims."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..params import EffectParam
+from ..processor import TRAITS, Processor, State
+
+Steps = Mapping[str, Processor]
+
+
+class Routing(Processor):
+    """Base of what is made of effects; its knobs are those of its effects, ``name.knob``, and its own, without a dot.
+
+    A subclass names its effects (``named_effects``), and gives ``process`` and what of ``latency_samples``,
+    ``neutral``, ``tail``, ``channels`` and ``channels_out`` its way of joining them makes different.
+
+    Args:
+        steps: the effects by name, in the order of their knobs.
+        own: the routing's own knobs, after those of the effects.
+        sample_rate: in Hz; None takes the one that the effects share.
+
+    Raises:
+        ValueError: for effects of different sample rates.
+    """
+
+    variants = ()
+
+    def __init__(
+        self, steps: Steps, own: Mapping[str, EffectParam] | None = None, sample_rate: float | None = None
+    ) -> None:
+        rates = {name: fx.sample_rate for name, fx in steps.items()}
+        if sample_rate is not None:
+            rates["sample_rate"] = sample_rate
+        if len(set(rates.values())) > 1:
+            listed = ", ".join(f"{name} at {rate:g} Hz" for name, rate in rates.items())
+            raise ValueError(f"{type(self).__name__}: effects must share one sample rate, got {listed}")
+        table = {f"{name}.{knob}": param for name, fx in steps.items() for knob, param in fx.params.items()}
+        super().__init__(next(iter(rates.values()), 44100), params={**table, **(own or {})})
+        self.steps = nn.ModuleDict(steps)
+        self.traits = frozenset(TRAITS).intersection(*(fx.traits for fx in steps.values()))
+        self.streamable = all(fx.streamable for fx in steps.values())
+        self.takes_sidechain = any(fx.takes_sidechain for fx in steps.values())
+        self.crosses_channels = any(fx.crosses_channels for fx in steps.values())
+
+    def __getitem__(self, name: str) -> Processor:
+        """The effect of that name."""
+        return self.steps[name]  # type: ignore[return-value]  # only Processors are put in
+
+    def _effects(self) -> list[tuple[str, Processor]]:
+        return list(self.steps.items())  # type: ignore[arg-type]
+
+    def _neutral_of_effects(self) -> dict[str, float] | None:
+        """The setting that makes every effect return its input, or None if one of them has no such setting."""
+        if any(fx.params and not fx.neutral for _, fx in self._effects()):
+            return None
+        return {f"{name}.{knob}": value for name, fx in self._effects() for knob, value in fx.neutral.items()}
+
+    def _own(self, name: str, knobs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {knob: knobs[f"{name}.{knob}"] for knob in self[name].params}
+
+    def _tail_of(self, name: str, knobs: Mapping[str, Tensor]) -> float | Tensor:
+        return self[name].tail(**self._own(name, knobs))
+
+    def _through(
+        self, name: str, x: Tensor, state: State, knobs: Mapping[str, Tensor], sidechain: Tensor | None
+    ) -> tuple[Tensor, State]:
+        """One effect on one block, with its own knobs and, if it takes one, the sidechain."""
+        fx = self[name]
+        own: dict[str, Any] = self._own(name, knobs)
+        if fx.takes_sidechain:
+            own["sidechain"] = sidechain
+        return fx.process(x, state, **own)
+
+
+def named_effects(
+    owner: str, effects: tuple[Any, ...], named: Mapping[str, Any], wires: bool = False
+) -> dict[str, Processor | None]:
+    """Effects by name: those without one after their class in snake case, numbered where it occurs again.
+
+    Args:
+        owner: class that the errors name.
+        effects: without names.
+        named: with names, after the others.
+        wires: whether a named None is legal, a wire that changes nothing.
+
+    Raises:
+        ValueError: for no effects, or names that are not identifiers, occur twice or cannot be those of a module.
+        TypeError: for what is no Processor.
+    """
+    steps: dict[str, Processor | None] = {}
+    for fx in effects:
+        name = base = _snake(type(fx).__name__)
+        count = 1
+        while name in steps:
+            count += 1
+            name = f"{base}_{count}"
+        steps[name] = fx
+    for name, fx in named.items():
+        if name in steps:
+            raise ValueError(f"{owner}: two effects are named {name!r}; give one of them another name")
+        steps[name] = fx
+    if not steps:
+        raise ValueError(f"{owner}: needs at least one effect")
+    for name, fx in steps.items():
+        if not isinstance(fx, Processor) and not (wires and fx is None and name in named):
+            raise TypeError(f"{owner}: {name} must be a Processor, got {type(fx).__name__}")
+        if not name.isidentifier():
+            raise ValueError(f"{owner}: {name!r} is no name for an effect; use letters, digits and underscores")
+        if hasattr(nn.ModuleDict(), name):
+            raise ValueError(f"{owner}: {name!r} has a meaning of its own in torch; give the effect another name")
+    return steps
+
+
+def one_effect(owner: str, effect: Any, named: Mapping[str, Any]) -> dict[str, Processor]:
+    """The effect of a routing around exactly one, by name; errors as for ``named_effects``."""
+    steps = named_effects(owner, () if effect is None else (effect,), named)
+    if len(steps) > 1:
+        raise ValueError(f"{owner}: is around one effect, got {', '.join(steps)}; put them into a Chain first")
+    return steps  # type: ignore[return-value]  # no wires were allowed
+
+
+def without_wires(steps: Mapping[str, Processor | None]) -> dict[str, Processor]:
+    """Only the names behind which there is an effect."""
+    return {name: fx for name, fx in steps.items() if fx is not None}
+
+
+def longest(tails: list[float | Tensor]) -> float | Tensor:
+    """The longest of tails in seconds, item by item of the batch; 0 of none."""
+    result: float | Tensor = 0.0
+    for tail in tails:
+        if isinstance(result, Tensor) or isinstance(tail, Tensor):
+            some = result if isinstance(result, Tensor) else tail
+            result = torch.maximum(*(torch.as_tensor(t, dtype=some.dtype) for t in (result, tail)))  # type: ignore[union-attr]
+        else:
+            result = max(result, tail)
+    return result
+
+
+def _snake(name: str) -> str:
+    return "".join(
+        f"_{c.lower()}" if c.isupper() and i and not name[i - 1].isupper() else c.lower() for i, c in enumerate(name)
+    )

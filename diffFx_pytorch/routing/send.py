@@ -1,0 +1,52 @@
+"""An effect that is added to its input."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ..dsp.levels import db_to_amp
+from ..params import EffectParam
+from ..processor import Processor, State
+from .alignment import channels_where_they_meet, delayed, total
+from .routing import Routing, one_effect
+
+
+class Send(Routing):
+    """A send and its return: y = x + fx(10^(send / 20) x).
+
+    The dry signal stays as it is; the effect gets the send. Its latency is made good on the dry path. A mono input to
+    an effect that makes stereo of it goes dry to both sides. ``Send(Reverb())`` has the knobs ``reverb.decay_s``, ...
+    and ``send_db``.
+
+    Args:
+        effect: named by its class in snake case; its own dry signal should be off.
+        named: instead of ``effect``, the effect with its name: ``Send(room=Reverb())``.
+
+    Raises:
+        ValueError: for none or more than one effect.
+        TypeError: for what is no Processor.
+    """
+
+    exempt = {"neutral": "a level in dB is never zero; DryWet has a neutral setting"}
+
+    def __init__(self, effect: Processor | None = None, **named: Processor) -> None:
+        steps = one_effect("Send", effect, named)
+        super().__init__(
+            steps, {"send_db": EffectParam(-60.0, 12.0, -12.0, unit="dB", doc="Level of what the effect is sent.")}
+        )
+        ((self._name, fx),) = steps.items()
+        self.latency_samples = fx.latency_samples
+        self.channels, self.channels_out = channels_where_they_meet("Send", {"dry": None, **steps})
+
+    def process(
+        self, x: Tensor, state: State, sidechain: Tensor | None = None, *, send_db: Tensor, **knobs: Tensor
+    ) -> tuple[Tensor, State]:
+        """The input, as late as the effect, and the return."""
+        before = {"dry": None, "wet": None} if state is None else state
+        wet, after = self._through(self._name, x * db_to_amp(send_db), before["wet"], knobs, sidechain)
+        dry, line = delayed(x, self.latency_samples, before["dry"])
+        return total([dry, wet]), {"dry": line, "wet": after}
+
+    def tail(self, **knobs: Tensor) -> float | Tensor:
+        """The effect's."""
+        return self._tail_of(self._name, knobs)
