@@ -100,7 +100,8 @@ def _bar(bar: int, rate: int, noise: np.random.Generator) -> Iterator[tuple[floa
         yield step, 0.5 if step % 4 else -0.4, level * _hat(rate, length, noise)
     for step, length, octave in _BASS:
         yield step, 0.0, 0.5 * _bass(rate, root * octave, length * _STEP)
-    yield 0, 0.0, 0.09 * sum(_keys(rate, f, 15.5 * _STEP, 0.4 * i) for i, f in enumerate(chord))
+    for i, frequency in enumerate(chord):
+        yield 0, 0.0, 0.09 * _keys(rate, frequency, 15.5 * _STEP, 0.4 * i)
     for i, (step, voice, octave) in enumerate(_MELODY):
         yield step, 0.7 if i % 2 else -0.7, 0.16 * _pluck(rate, chord[voice] * octave)
 
@@ -128,9 +129,9 @@ def _hat(rate: int, seconds: float, noise: np.random.Generator) -> np.ndarray:
 
 def _bass(rate: int, frequency: float, seconds: float) -> np.ndarray:
     t = _time(rate, seconds)
-    wave = sum(
-        np.sin(2 * np.pi * k * frequency * t) / k * np.exp(-t * 1.4 * k) for k in _harmonics(frequency, rate, 14)
-    )
+    wave = np.zeros(len(t))
+    for k in _harmonics(frequency, rate, 14):
+        wave += np.sin(2 * np.pi * k * frequency * t) / k * np.exp(-1.4 * k * t)
     return wave * _edges(t, 0.004, 0.03)
 
 
@@ -144,10 +145,9 @@ def _keys(rate: int, frequency: float, seconds: float, spread: float) -> np.ndar
 
 def _pluck(rate: int, frequency: float) -> np.ndarray:
     t = _time(rate, 0.9)
-    wave = sum(
-        np.sin(2 * np.pi * k * frequency * t) / k**1.2 * np.exp(-t * (3 + 3 * k))
-        for k in _harmonics(frequency, rate, 10)
-    )
+    wave = np.zeros(len(t))
+    for k in _harmonics(frequency, rate, 10):
+        wave += np.sin(2 * np.pi * k * frequency * t) / k**1.2 * np.exp(-(3 + 3 * k) * t)
     return wave * _edges(t, 0.001, 0.05)
 
 

@@ -250,12 +250,15 @@ def _setting(reader: Reader, node: yaml.Node, knob: str, param: EffectParam, sam
 
 def _options_of(name: str, fx: Processor) -> dict[str, Any]:
     options = {}
-    for option, declared in option_defaults(type(fx)).items():
-        if not hasattr(fx, option):
-            raise ValueError(f"save_chain: {name} ({type(fx).__name__}) does not keep its option {option!r}")
-        value = getattr(fx, option)
-        if value != declared.default:
-            options[option] = list(value) if isinstance(value, tuple) else value
+    for option, value in fx.construction.items():
+        value = value.item() if isinstance(value, (np.number, np.bool_)) else value
+        value = list(value) if isinstance(value, tuple) else value
+        if not isinstance(value, (str, int, float, bool, list, dict, type(None))):
+            raise ValueError(
+                f"save_chain: {name} ({type(fx).__name__}) was built with {option} = a {type(value).__name__}, which a "
+                "chain file cannot hold"
+            )
+        options[option] = value
     return options
 
 

@@ -64,6 +64,15 @@ class Processor(nn.Module):
     """Constructions that the contract tests run over, as keyword dicts."""
     exempt: ClassVar[Mapping[str, str]] = {}
     """Contract checks that this effect cannot pass: name of the check to the reason."""
+    construction: Mapping[str, Any]
+    """The options this effect was built with (keywords beside the sample rate and ranges): what a chain file keeps."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Remember the options, so that no effect has to."""
+        fx = super().__new__(cls)
+        options = {k: v for k, v in kwargs.items() if k not in ("sample_rate", "param_range")}
+        fx.__dict__["construction"] = {k: v for k, v in options.items() if not isinstance(v, nn.Module)}
+        return fx
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

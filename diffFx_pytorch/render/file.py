@@ -105,7 +105,7 @@ def render_file(
         for y in processed(chain, dsp_params, sounds, total, tail_frames, max(1, round(block_seconds * rate))):
             yield np.ascontiguousarray(y[0].T.numpy())
 
-    with AudioWriter(target, rate, channels, subtype, total + tail_frames, seed) as writer:
+    with AudioWriter(target, rate, chain.channels_out or channels, subtype, total + tail_frames, seed) as writer:
         loudness = None
         if lufs is None:
             for block in rendered():
@@ -173,14 +173,14 @@ def _told(blocks: Iterable[np.ndarray], rate: int, progress: Progress | None) ->
 
 
 def _channels(chain: Processor, info: AudioInfo, warnings: list[str]) -> int:
-    needs: list[int | None] = [fx.channels for fx in chain.modules() if isinstance(fx, Processor)]
-    wanted = next((channels for channels in needs if channels), None)
-    if wanted is None or wanted == info.channels:
+    legal = chain.channels
+    if legal is None or info.channels in legal:
         return info.channels
-    if info.channels == 1:
-        warnings.append(f"mono was given to all {wanted} channels that the chain needs")
-        return wanted
-    raise ValueError(f"the chain needs {wanted} channels, and the file has {info.channels}")
+    more = [channels for channels in legal if channels > 1]
+    if info.channels == 1 and more:
+        warnings.append(f"mono was given to all {min(more)} channels that the chain needs")
+        return min(more)
+    raise ValueError(f"the chain takes {' or '.join(map(str, legal))} channels, and the file has {info.channels}")
 
 
 def _tail_frames(chain: Processor, dsp_params: Knobs | None, longest: float, warnings: list[str]) -> int:
