@@ -2,7 +2,8 @@
 
 from .distortion import TanH
 from .dynamics import Compressor
+from .eq import ParametricEqualizer
 from .modulation import Tremolo
 from .utility import Gain
 
-__all__ = ["Compressor", "Gain", "TanH", "Tremolo"]
+__all__ = ["Compressor", "Gain", "ParametricEqualizer", "TanH", "Tremolo"]

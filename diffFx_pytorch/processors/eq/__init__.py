@@ -1,1 +1,5 @@
 """Filters."""
+
+from .parametric_equalizer import ParametricEqualizer
+
+__all__ = ["ParametricEqualizer"]

@@ -1,0 +1,78 @@
+"""Sections in series, constant or moving, each in the form that suits it; blocks follow each other across forms."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from diffFx_pytorch.recursion.ops.sections import sosfilt
+from diffFx_pytorch.recursion.ops.svf import sos_to_svf, svfilt
+
+SectionState = dict[str, Tensor]
+"""``{"direct": s}`` or ``{"svf": s}`` with s (..., K, 2), float64: what a block leaves for the next."""
+
+
+def filter_sections(x: Tensor, sos: Tensor, state: SectionState | None = None) -> tuple[Tensor, SectionState]:
+    """Filter a block with sections that stand still (`sosfilt`, fast) or move (`svfilt`, which cannot blow up).
+
+    A block of one sample does not tell whether its sections move; it goes on in the form the block before it had.
+
+    Args:
+        x: signal (..., T), float32 or float64.
+        sos: sections [b0 b1 b2 a0 a1 a2], (..., 1, K, 6) constant or (..., T, K, 6) moving; leading dimensions
+            broadcast with those of ``x``. Give float64 ones to float32 audio.
+        state: what the block before returned; None is silence.
+
+    Returns:
+        ``(y, state)``. Blocks of any sizes equal the whole.
+
+    Raises:
+        TypeError: as `sosfilt`.
+        ValueError: as `sosfilt`.
+    """
+    if not x.shape[-1]:
+        return x, state or {}
+    before = state or {}
+    still = sos.shape[-3] == 1 and (x.shape[-1] > 1 or "direct" in before)
+    if still:
+        fixed = sos.squeeze(-3)
+        zi = _svf_to_direct(before["svf"], fixed) if "svf" in before else before.get("direct")
+        y, zf = sosfilt(x, fixed, zi, return_zf=True, moving=False)
+        return y, {"direct": zf}
+    svf = sos_to_svf(sos).expand(*sos.shape[:-3], x.shape[-1], -1, -1)
+    zi = _direct_to_svf(before["direct"], sos[..., 0, :, :]) if "direct" in before else before.get("svf")
+    y, zf = svfilt(x, svf, zi, return_zf=True, moving=True)
+    return y, {"svf": zf}
+
+
+def _ringing(s: Tensor, svf: Tensor) -> tuple[Tensor, Tensor]:
+    """The first two samples that a state variable section gives to silence."""
+    g, r, h, b, low = svf.unbind(-1)
+
+    def step(s1: Tensor, s2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        v1 = (s1 - g * s2) / (1 + g * (g + r))
+        v2 = s2 + g * v1
+        return (b - h * r) * v1 + (low - h) * v2, 2 * v1 - s1, 2 * v2 - s2
+
+    first, s1, s2 = step(*s.unbind(-1))
+    return first, step(s1, s2)[0]
+
+
+def _svf_to_direct(s: Tensor, sos: Tensor) -> Tensor:
+    """The state of transposed direct form 2 that rings as ``s`` does."""
+    first, second = _ringing(s, sos_to_svf(sos))
+    return torch.stack([first, second + sos[..., 4] / sos[..., 3] * first], -1)
+
+
+def _direct_to_svf(s: Tensor, sos: Tensor) -> Tensor:
+    """The state variables that ring as ``s`` does; where zeros cancel poles nothing can ring, and they are zero."""
+    svf = sos_to_svf(sos)
+    one, zero = torch.ones_like(svf[..., 0]), torch.zeros_like(svf[..., 0])
+    a, c = _ringing(torch.stack([one, zero], -1), svf)
+    b, d = _ringing(torch.stack([zero, one], -1), svf)
+    first, second = s[..., 0], s[..., 1] - sos[..., 4] / sos[..., 3] * s[..., 0]
+    det = a * d - b * c
+    seen = det.abs() > 1e-12 * (a.abs() * d.abs() + b.abs() * c.abs()) + 1e-300
+    safe = torch.where(seen, det, torch.ones_like(det))
+    solved = torch.stack([d * first - b * second, a * second - c * first], -1) / safe[..., None]
+    return torch.where(seen[..., None], solved, torch.zeros_like(solved))
