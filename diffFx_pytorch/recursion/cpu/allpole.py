@@ -85,8 +85,14 @@ def _overload_recursion(u, a, y, at, count, toeplitz, response):
             u[count:padded] = 0.0
             for k in range(0, padded, 4 * BLOCK):
                 toeplitz_blocks(u, k, toeplitz, y, at + k)
-            for k in range(0, count, BLOCK):
-                add_history(y, at + k, response, order)
+                for block in range(4):
+                    here = at + k + block * BLOCK
+                    if order == 1:  # known orders are unrolled
+                        add_history(y, here, response, 1)
+                    elif order == 2:
+                        add_history(y, here, response, 2)
+                    else:
+                        add_history(y, here, response, order)
             sound = True
             for m in range(min(order, count)):
                 sound &= np.isfinite(y[at + count - 1 - m])

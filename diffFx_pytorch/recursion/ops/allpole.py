@@ -128,7 +128,7 @@ def _(x: Tensor, a: Tensor, zi: Tensor | None, moving: bool) -> tuple[Tensor, Te
     out, end = as_array(y).reshape(rows, samples), as_array(zf).reshape(rows, order)
     if not moving:
         coefs = as_array(a.to(zf.dtype)).reshape(-1, order)
-        signal = as_array(x).reshape(-1, samples)
+        signal = as_array(x).reshape(x.shape[:-1].numel(), samples)
         run_rows(constant.constant_forward, rows, 1, signal, coefs, past, x_row, a_row, out, end, tiny)
         return y, zf
     places = np.arange(rows)

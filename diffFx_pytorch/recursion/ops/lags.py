@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,10 +21,11 @@ def tiny_state(dtype: torch.dtype) -> float:
     return 1e-290 if dtype in (torch.float64, torch.complex128) else 1e-30
 
 
-def row_numbers(shape: Sequence[int], lead: Sequence[int]) -> np.ndarray:
+@functools.lru_cache(maxsize=64)
+def row_numbers(shape: tuple[int, ...], lead: tuple[int, ...]) -> np.ndarray:
     """For each row of the broadcast shape ``lead``, flattened, the row of ``shape``, flattened, that it reads."""
-    rows = np.arange(np.prod(shape, dtype=np.int64)).reshape(tuple(shape))
-    return np.ascontiguousarray(np.broadcast_to(rows, tuple(lead))).reshape(-1)
+    rows = np.arange(math.prod(shape), dtype=np.int64).reshape(shape)
+    return np.ascontiguousarray(np.broadcast_to(rows, lead)).reshape(-1)
 
 
 def batch_first(
