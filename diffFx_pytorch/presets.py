@@ -29,7 +29,7 @@ from torch import Tensor
 from .atomic import replacing
 from .chain_nodes import ChainFileError, Reader
 from .control import Knobs, KnobValue, as_dict, check_range
-from .params import EffectParam
+from .params import HIGHEST_FREQUENCY, EffectParam
 from .processor import Processor
 from .registry import effect, effects
 from .routing import Chain
@@ -233,7 +233,7 @@ def _setting(reader: Reader, node: yaml.Node, knob: str, param: EffectParam, sam
         try:
             check_range(knob, value, param.min_val, param.max_val, param.range_text())
         except ValueError as error:
-            cut = param.unit == "Hz" and param.at_rate(_WIDEST_RATE).max_val >= value > param.max_val
+            cut = param.unit == "Hz" and value > param.max_val == HIGHEST_FREQUENCY * sample_rate
             reader.problem(item, str(error) + (f" at a sample rate of {sample_rate:g} Hz" if cut else ""))
             continue
         points.append(value)
