@@ -32,9 +32,10 @@ class Case:
         return f"{self.cls.__name__}[{options}]" if options else self.cls.__name__
 
     def exempt(self, check):
-        """Skip, with the effect's own reason, a check the effect declares it cannot pass."""
-        if check in self.cls.exempt:
-            pytest.skip(f"{self.cls.__name__} declares itself exempt from {check}: {self.cls.exempt[check]}")
+        """Skip, with the effect's own reason, a check the effect declares it cannot pass in this construction."""
+        reasons = self().exempt
+        if check in reasons:
+            pytest.skip(f"{self.cls.__name__} declares itself exempt from {check}: {reasons[check]}")
 
     def channels(self, default=2):
         return max(self().channels or (default,))

@@ -1,5 +1,9 @@
 """Levels, fades and plumbing."""
 
+from .dc_blocker import DCBlocker
+from .dither import Dither
+from .fade import Fade
 from .gain import Gain
+from .invert import Invert
 
-__all__ = ["Gain"]
+__all__ = ["DCBlocker", "Dither", "Fade", "Gain", "Invert"]

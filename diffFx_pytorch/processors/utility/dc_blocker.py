@@ -1,0 +1,52 @@
+"""Removal of DC."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ...curve import Curve
+from ...dsp.biquad import high_pass_first_order, sos_response
+from ...dsp.levels import amp_to_db
+from ...params import EffectParam
+from ...processor import Processor, State
+from ...recursion.ops.sections import sosfilt
+
+
+class DCBlocker(Processor):
+    """First-order high-pass under the audible range: y[n] = g (x[n] - x[n-1]) + R y[n-1].
+
+    With t = tan(pi f / fs): g = 1 / (1 + t), R = (1 - t) / (1 + t). The zero stands on DC exactly, -3 dB on f, and the
+    gain at half the sample rate is 1.
+
+    References:
+        J. O. Smith, Introduction to Digital Filters with Audio Applications, W3K Publishing 2007, "DC Blocker".
+    """
+
+    params = {
+        "freq_hz": EffectParam(1.0, 100.0, 10.0, "log", "Hz", doc="Where it is 3 dB down; lower settles more slowly.")
+    }
+    traits = {"linear", "time_invariant", "causal", "odd"}
+    exempt = {"neutral": "a filter that removes DC changes what has some"}
+
+    def process(self, x: Tensor, state: State, *, freq_hz: Tensor) -> tuple[Tensor, State]:
+        """Filter; the state is the filter's."""
+        sos = self._section(freq_hz)
+        moving = freq_hz.shape[-1] != 1
+        y, state = sosfilt(x, sos if moving else sos.squeeze(-3), state, return_zf=True, moving=moving)
+        return y, state
+
+    def tail(self, *, freq_hz: Tensor) -> Tensor:
+        """Seconds until the one pole has decayed by 60 dB."""
+        return math.log(1000.0) / (2 * math.pi * freq_hz.amin(-1))
+
+    def curve(self, *, freq_hz: Tensor) -> Curve:
+        """Gain over frequency."""
+        frequency = torch.logspace(-1, math.log10(0.5 * self.sample_rate), 400, dtype=torch.float64)
+        response = sos_response(self._section(freq_hz[:1, :, :1])[0, 0, 0], frequency, self.sample_rate)
+        return Curve(frequency, amp_to_db(response.abs()), "frequency (Hz)", "gain (dB)", True, "DCBlocker")
+
+    def _section(self, freq_hz: Tensor) -> Tensor:
+        return high_pass_first_order(freq_hz.double(), self.sample_rate, "bilinear").unsqueeze(-2)

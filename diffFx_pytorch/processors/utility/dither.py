@@ -1,0 +1,97 @@
+"""Dither."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...params import EffectParam
+from ...processor import Processor, State
+
+_SAMPLES = 1 << 18
+_STRIDE = 162013
+"""Where in the noise the next channel reads: far from every other of the first few hundred channels."""
+
+_UNQUIET = {
+    "silence": "dither is noise that is there in silence too",
+    "channels": "every channel has noise of its own, so that it does not stand in the middle",
+}
+
+
+class Dither(Processor):
+    """Rounding to a number of bits, with dither of triangular density: y[n] = q round(x[n] / q + amount d[n]).
+
+    q = 2^(1 - bits) is the step, d = r_1 - r_2 the difference of two uniform numbers in [0, 1). At amount 1, mean and
+    variance of the error do not depend on the signal: its mean is 0, its power q^2 / 4. So a fade ends in noise and not
+    in distortion. Put it last in a chain whose output is written with that many bits. The noise is drawn at
+    construction, each channel has its own, and it comes again after 2^18 samples.
+
+    Rounding has no useful derivative; y has here that of its mean over the dither, which at amount 1 is exactly x:
+    dy/dx = 1, dy/damount = q d.
+
+    Args:
+        sample_rate: in Hz.
+        param_range: rows of the table to replace.
+        bits: 2 .. 24, of the numbers that are written.
+        quantize: False adds the noise and leaves the rounding to what follows.
+        seed: of the noise.
+
+    Raises:
+        ValueError: for bits outside 2 .. 24, or a negative seed.
+
+    References:
+        S. P. Lipshitz, R. A. Wannamaker, J. Vanderkooy, "Quantization and dither: a theoretical survey", J. Audio Eng.
+        Soc. 40(5), 1992.
+    """
+
+    params = {
+        "amount": EffectParam(0.0, 1.0, 1.0, doc="1 is dither of two steps' width; 0 is none: rounding that distorts.")
+    }
+    traits = {"causal"}
+    # Enough noise for the contract to see, and not so much that it drowns the signal.
+    variants = ({"bits": 12}, {"bits": 12, "quantize": False})
+    exempt = {
+        **_UNQUIET,
+        "neutral": "what rounds changes its input; quantize=False has a neutral setting",
+        "gradients:amount": "rounding has none; the gradient is that of the mean over the dither",
+        "sound_gradients": "rounding has none; the gradient is that of the mean over the dither",
+    }
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: Mapping[str, EffectParam] | None = None,
+        *,
+        bits: int = 16,
+        quantize: bool = True,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(sample_rate, param_range)
+        if isinstance(bits, bool) or not isinstance(bits, int) or not 2 <= bits <= 24:
+            raise ValueError(f"Dither: bits must be a whole number in 2 .. 24, got {bits!r}")
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise ValueError(f"Dither: seed must be a whole number from 0 on, got {seed!r}")
+        self.bits, self.quantize, self.seed = bits, bool(quantize), seed
+        if not quantize:
+            self.neutral = {"amount": 0.0}
+            self.exempt = _UNQUIET  # pyright: ignore[reportAttributeAccessIssue]  # what holds of this construction
+        # Numbers of 24 bits, whose difference float32 holds exactly: one noise for every dtype.
+        first, second = np.random.default_rng(seed).random((2, _SAMPLES), dtype=np.float32)
+        self.register_buffer("_noise", torch.from_numpy(first - second), persistent=False)
+        self._noise: Tensor
+
+    def process(self, x: Tensor, state: State, *, amount: Tensor) -> tuple[Tensor, State]:
+        """Add the noise and round; the state is the position in the noise."""
+        step = 2.0 ** (1 - self.bits)
+        position = torch.zeros((), dtype=torch.int64, device=x.device) if state is None else state
+        n = position + torch.arange(x.shape[-1], device=x.device)
+        channel = torch.arange(x.shape[1], device=x.device).unsqueeze(-1)
+        noise = self._noise[(n + channel * _STRIDE) % _SAMPLES].to(x.dtype)
+        y = x + amount * (step * noise)
+        if self.quantize:
+            steps = y / step
+            y = y + (steps.round() * step - y).detach()
+        return y, (position + x.shape[-1]) % _SAMPLES

@@ -1,0 +1,122 @@
+"""Fades at the beginning and the end of a signal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ...control import can_look_at
+from ...curve import Curve
+from ...params import EffectParam
+from ...processor import Processor, State
+
+Shape = Literal["linear", "equal_power", "exponential", "s_curve"]
+SHAPES: tuple[Shape, ...] = ("linear", "equal_power", "exponential", "s_curve")
+
+_OCTAVES = 10
+_LONGEST_S = 30.0
+
+
+class Fade(Processor):
+    """Fade in from the first sample and out to the last: y[n] = r(n / I) r((N - 1 - n) / O) x[n].
+
+    I and O are the lengths in samples, N that of the signal. The ramp r(u) goes from exactly 0 at u <= 0 to exactly 1
+    at u >= 1, so the first and the last sample are silent, and sample I is at full level:
+
+    - ``linear``: u. Two of them overlapped sum to 1: for material that is alike on both sides.
+    - ``equal_power``: sin(pi u / 2). The squares of two overlapped sum to 1: for material that is not.
+    - ``exponential``: (2^(10 u) - 1) / (2^10 - 1), about even in dB over a range of 60 dB.
+    - ``s_curve``: (1 - cos pi u) / 2, without corners.
+
+    A fade shorter than a sample closes the first or last sample as far as it is long. Fades that overlap multiply.
+
+    Without ``length_s`` the signal that the effect is called with is the whole of it, so it cannot stream, and a fade
+    longer than that is an error. With ``length_s`` it streams: the signal is that long (silent from there on), and no
+    fade can be longer, for the ranges of the knobs end there.
+
+    Args:
+        sample_rate: in Hz.
+        param_range: rows of the table to replace.
+        shape: "linear", "equal_power", "exponential" or "s_curve".
+        length_s: of the whole signal in seconds; None takes the length of what it is called with.
+
+    Raises:
+        ValueError: for an unknown shape or a length that is not positive; on a call, for a fade longer than the signal.
+    """
+
+    traits = {"linear", "causal", "odd"}
+    # Without length_s the short signals of the contract are, rightly, refused.
+    variants = tuple({"shape": shape, "length_s": 0.15} for shape in SHAPES)
+    neutral = {"fade_in_s": 0.0, "fade_out_s": 0.0}
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: Mapping[str, EffectParam] | None = None,
+        *,
+        shape: Shape = "s_curve",
+        length_s: float | None = None,
+    ) -> None:
+        if shape not in SHAPES:
+            raise ValueError(f"Fade: unknown shape {shape!r}; shapes are {', '.join(SHAPES)}")
+        if length_s is not None and not 0 < length_s < math.inf:
+            raise ValueError(f"Fade: length_s must be a positive number of seconds, got {length_s!r}")
+        longest = _LONGEST_S if length_s is None else min(_LONGEST_S, length_s)
+        table = {
+            name: EffectParam(0.0, longest, 0.0, unit="s", doc=doc, automatable=False)
+            for name, doc in (("fade_in_s", "Length of the fade in."), ("fade_out_s", "Length of the fade out."))
+        }
+        super().__init__(sample_rate, param_range, params=table)
+        self.shape: Shape = shape
+        self.length_s = length_s
+        self.streamable = length_s is not None
+
+    def process(self, x: Tensor, state: State, *, fade_in_s: Tensor, fade_out_s: Tensor) -> tuple[Tensor, State]:
+        """Multiply by both ramps; the state is the position in the signal."""
+        T = x.shape[-1]
+        total = T if self.length_s is None else round(self.length_s * self.sample_rate)
+        position = torch.zeros((), dtype=torch.int64, device=x.device) if state is None else state
+        if self.length_s is None and T:
+            for name, length in (("fade_in_s", fade_in_s), ("fade_out_s", fade_out_s)):
+                self._check_fits(name, length, T)
+        return x * self._gain(position, T, total, fade_in_s, fade_out_s).to(x.dtype), position + T
+
+    def curve(self, *, fade_in_s: Tensor, fade_out_s: Tensor) -> Curve:
+        """Gain from the beginning to the end of the signal; of one just as long as the fades if it has no length."""
+        both = (fade_in_s + fade_out_s)[0, 0, 0]
+        total = max(2, round(float(both if self.length_s is None else self.length_s) * self.sample_rate) + 1)
+        start = torch.zeros((), dtype=torch.int64)
+        gain = self._gain(start, total, total, fade_in_s[:1], fade_out_s[:1])[0, 0]
+        return Curve(torch.arange(total) / self.sample_rate, gain, "time (s)", "gain", title="Fade")
+
+    def _gain(self, position: Tensor, samples: int, total: int, fade_in_s: Tensor, fade_out_s: Tensor) -> Tensor:
+        n = position + torch.arange(samples, device=position.device)
+        up = _ramp(n, fade_in_s.double() * self.sample_rate, self.shape)
+        return up * _ramp(total - 1 - n, fade_out_s.double() * self.sample_rate, self.shape)
+
+    def _check_fits(self, name: str, length_s: Tensor, samples: int) -> None:
+        if can_look_at(length_s) and float(length_s.detach().max()) * self.sample_rate > samples:
+            raise ValueError(
+                f"{name} is {float(length_s.detach().max()):g} s, longer than the signal, which lasts "
+                f"{samples / self.sample_rate:g} s; make the fade shorter"
+            )
+
+
+def _ramp(n: Tensor, length: Tensor, shape: Shape) -> Tensor:
+    """Gain at sample n of a ramp of so many samples; below one, 1 - length at sample 0, so that 0 is no ramp at all."""
+    u = (1 - (length - n) / length.clamp_min(1.0)).clamp(0.0, 1.0)
+    return torch.where(length < 1, u, _shaped(u, shape))
+
+
+def _shaped(u: Tensor, shape: Shape) -> Tensor:
+    if shape == "linear":
+        return u
+    if shape == "equal_power":
+        return torch.sin(0.5 * math.pi * u)
+    if shape == "exponential":
+        return (torch.exp2(_OCTAVES * u) - 1) / (2**_OCTAVES - 1)
+    return 0.5 - 0.5 * torch.cos(math.pi * u)
