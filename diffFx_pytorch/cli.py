@@ -191,7 +191,7 @@ def describe(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to.")] = Path("difffx-demo"),
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to.")] = Path("demo"),
     sample_rate: Annotated[int, typer.Option(min=8000, max=192000, metavar="HZ")] = 44100,
     seconds: Annotated[float, typer.Option(min=0.5, max=600.0, help="Length of the clip.")] = 9.6,
 ) -> None:
