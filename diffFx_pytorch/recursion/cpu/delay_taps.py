@@ -8,13 +8,13 @@ from numba import njit
 from diffFx_pytorch.dsp.interpolation import POINTS, interpolation_table
 
 BLOCK = 128  # samples whose weights are computed together
-UNROLL = 4  # powers of the fraction a pass of Horner's rule takes; tables are padded to a multiple of it
+SHORT, LONG = 4, 12  # numbers of powers the kernels know; tables are padded to one of them
 
 
 def kernel_tables(interpolation: str) -> tuple[np.ndarray, np.ndarray]:
     """Tables (P/2, powers, P) of the weights and of their derivatives, padded for the kernels."""
     table = interpolation_table("linear" if interpolation == "allpass" else interpolation)
-    powers = -(-table.shape[1] // UNROLL) * UNROLL
+    powers = SHORT if table.shape[1] <= SHORT else LONG
     weights = np.zeros((table.shape[0], powers, POINTS[interpolation]))
     weights[:, : table.shape[1]] = table
     slopes = np.zeros_like(weights)
@@ -22,22 +22,61 @@ def kernel_tables(interpolation: str) -> tuple[np.ndarray, np.ndarray]:
     return weights, slopes
 
 
+@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
+def same_until(values, first, stop):  # pragma: no cover
+    """Where the stretch of equal values from ``first`` on ends, looking eight at a time."""
+    value = values[first]
+    end = first + 1
+    while end + 8 <= stop:
+        part = values[end : end + 8]
+        different = np.int64(0)
+        for i in range(8):
+            different |= part[i] ^ value
+        if different != 0:
+            break
+        end += 8
+    while end < stop and values[end] == value:
+        end += 1
+    return end
+
+
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
 def split_block(delay, t0, count, youngest, limit, most, allpass, whole, fraction, half):  # pragma: no cover
     """Fill ``whole``, ``fraction``, ``half`` for samples ``t0 ..``; False if a delay is out of range (or NaN)."""
-    good = True
+    illegal = 0
     offset = 0.5 if allpass else 0.0
     low = np.float64(youngest)
+    given = delay[t0 : t0 + count]
     for i in range(count):
-        d = np.float64(delay[t0 + i])
-        good &= (d >= low) & (d <= limit)
+        d = np.float64(given[i])
+        illegal += 0 if (d >= low) & (d <= limit) else 1
         d = d if d >= low else low
         d = d if d <= limit else limit
-        k = max(np.int64(d - offset), youngest)
+        k = np.int64(d - offset)
+        k = k if k > youngest else youngest
         whole[i] = k
         fraction[i] = d - k
-        half[i] = min(max(k + 1 - youngest, 1), most)
-    return good
+        t = k + 1 - youngest
+        half[i] = t if t < most else most
+    return illegal == 0
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _cubic(c, f, out):  # pragma: no cover
+    c0, c1, c2, c3 = c[0], c[1], c[2], c[3]
+    for i in range(out.shape[0]):
+        out[i] = ((c3 * f[i] + c2) * f[i] + c1) * f[i] + c0
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _power_eleven(c, f, out):  # pragma: no cover
+    # All coefficients in registers: one pass over the fractions.
+    c0, c1, c2, c3, c4, c5 = c[0], c[1], c[2], c[3], c[4], c[5]
+    c6, c7, c8, c9, c10, c11 = c[6], c[7], c[8], c[9], c[10], c[11]
+    for i in range(out.shape[0]):
+        z = f[i]
+        high = ((((c11 * z + c10) * z + c9) * z + c8) * z + c7) * z + c6
+        out[i] = (((((high * z + c5) * z + c4) * z + c3) * z + c2) * z + c1) * z + c0
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
@@ -46,25 +85,13 @@ def fill_weights(table, fraction, half, count, weights):  # pragma: no cover
     i0 = 0
     while i0 < count:
         t = half[i0]
-        i1 = i0 + 1
-        while i1 < count and half[i1] == t:
-            i1 += 1
+        i1 = same_until(half, i0, count)
         f = fraction[i0:i1]
         for p in range(2 * t):
-            row = weights[p, i0:i1]
-            top = table.shape[1] - UNROLL
-            c0, c1, c2, c3 = table[t - 1, top, p], table[t - 1, top + 1, p], table[t - 1, top + 2, p], 0.0
-            c3 = table[t - 1, top + 3, p]
-            for i in range(i1 - i0):
-                row[i] = ((c3 * f[i] + c2) * f[i] + c1) * f[i] + c0
-            while top > 0:
-                top -= UNROLL
-                c0 = table[t - 1, top, p]
-                c1 = table[t - 1, top + 1, p]
-                c2 = table[t - 1, top + 2, p]
-                c3 = table[t - 1, top + 3, p]
-                for i in range(i1 - i0):
-                    row[i] = (((row[i] * f[i] + c3) * f[i] + c2) * f[i] + c1) * f[i] + c0
+            if table.shape[1] == SHORT:
+                _cubic(table[t - 1, :, p], f, weights[p, i0:i1])
+            else:
+                _power_eleven(table[t - 1, :, p], f, weights[p, i0:i1])
         i0 = i1
 
 
@@ -89,20 +116,12 @@ def fill_allpass(fraction, count, weights, poles, slopes, with_slopes):  # pragm
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
-def read_taps(line, base, weights, first, stop, taps, out):  # pragma: no cover
-    """``out[i] = sum_p weights[p, i] line[base + p + i - first]``: every sample reads one further than the last."""
-    count = stop - first
-    if count < 4:
-        for i in range(count):
-            total = 0.0
-            for p in range(taps):
-                total += weights[p, first + i] * line[base + i + p]
-            out[first + i] = total
-        return
-    target = out[first:stop]
+def read_taps(line, base, weights, first, count, taps, out):  # pragma: no cover
+    """``out[first + i] = sum_p weights[p, first + i] line[base + p + i]``, ``i < count``."""
+    target = out[first : first + count]
     for p in range(0, taps, 2):
-        w0 = weights[p, first:stop]
-        w1 = weights[p + 1, first:stop]
+        w0 = weights[p, first : first + count]
+        w1 = weights[p + 1, first : first + count]
         source = line[base + p : base + p + count + 1]
         if p == 0:
             for i in range(count):
@@ -113,12 +132,36 @@ def read_taps(line, base, weights, first, stop, taps, out):  # pragma: no cover
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
-def add_taps(line, base, weights, first, stop, taps, values):  # pragma: no cover
-    """The transpose of :func:`read_taps`: ``line[base + p + i - first] += weights[p, i] values[i]``."""
-    count = stop - first
+def read_one(line, base, weights, at, taps):  # pragma: no cover
+    """One sample of :func:`read_taps`; what lies before the line is silence."""
+    total = 0.0
+    for p in range(max(0, -base), taps):
+        total += weights[p, at] * line[base + p]
+    return total
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def add_taps(line, base, weights, first, count, taps, values):  # pragma: no cover
+    """The transpose of :func:`read_taps`: ``line[base + p + i] += weights[p, first + i] values[first + i]``."""
+    source = values[first : first + count]
     for p in range(taps):
-        w = weights[p, first:stop]
+        w = weights[p, first : first + count]
         target = line[base + p : base + p + count]
-        source = values[first:stop]
         for i in range(count):
             target[i] += w[i] * source[i]
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def copy_range(source, s0, target, t0, count):  # pragma: no cover
+    """``target[t0 + i] = source[s0 + i]``, ``i < count``."""
+    a = source[s0 : s0 + count]
+    b = target[t0 : t0 + count]
+    for i in range(count):
+        b[i] = a[i]
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def fill_all(target, value):  # pragma: no cover
+    """``target[:] = value``; the assignment itself would compile its error messages too."""
+    for i in range(target.shape[0]):
+        target[i] = value

@@ -15,23 +15,100 @@ import math
 import numpy as np
 from numba import njit
 
-from diffFx_pytorch.recursion.cpu.delay_taps import BLOCK, fill_allpass, fill_weights, read_taps, split_block
+from diffFx_pytorch.recursion.cpu.delay_taps import (
+    BLOCK,
+    copy_range,
+    fill_all,
+    fill_allpass,
+    fill_weights,
+    read_one,
+    read_taps,
+    same_until,
+    split_block,
+)
 
 CHUNK = 8 * BLOCK  # distance of the filter states kept for the backward pass
+FEW = 8  # a shorter stretch is worked sample by sample
 
 
-@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
-def _load(source, t0, count, target):  # pragma: no cover
-    if source.shape[0] > 1 or t0 == 0:
-        for i in range(count):
-            target[i] = source[t0 + i]
-    return source.shape[0] > 0
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _allpass(u, poles, first, count, last):  # pragma: no cover
+    for i in range(first, first + count):
+        last = u[i] - poles[i] * last
+        u[i] = last
+    return last
 
 
-@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
-def _constant(source, target):  # pragma: no cover
-    if source.shape[0] == 1:
-        target[:] = source[0]
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _smooth(u, c, first, count, level):  # pragma: no cover
+    for i in range(first, first + count):
+        level = c[i] * level + (1.0 - c[i]) * u[i]
+        u[i] = level
+    return level
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _take_smooth_away(u, c, first, count, level):  # pragma: no cover
+    for i in range(first, first + count):
+        level = c[i] * level + (1.0 - c[i]) * u[i]
+        u[i] -= level
+    return level
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _saturate(u, first, count):  # pragma: no cover
+    for i in range(first, first + count):
+        u[i] = math.tanh(u[i])
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _close_loop(x, x0, g, u, first, count, tiny, line, line0):  # pragma: no cover
+    given = x[x0 : x0 + count]
+    gains = g[first : first + count]
+    part = u[first : first + count]
+    target = line[line0 : line0 + count]
+    for i in range(count):
+        w = np.float64(given[i]) + gains[i] * part[i]
+        target[i] = 0.0 if abs(w) < tiny else w
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def load_parameter(source, t0, count, target):  # pragma: no cover
+    """The block of a moving parameter; a constant one is loaded with the first block only."""
+    if source.shape[0] > 1:
+        copy_range(source, t0, target, 0, count)
+    elif source.shape[0] == 1 and t0 == 0:
+        fill_all(target, source[0])
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def prepare_taps(
+    delay, t0, count, youngest, limit, table, allpass, whole, fraction, half, weights, poles
+):  # pragma: no cover
+    """Where and how the block's samples read; a constant delay is prepared for all blocks at once."""
+    moves = delay.shape[0] > 1
+    filled = count if moves else BLOCK
+    good = split_block(
+        delay,
+        t0 if moves else 0,
+        count if moves else 1,
+        youngest,
+        limit,
+        table.shape[0],
+        allpass,
+        whole,
+        fraction,
+        half,
+    )
+    if not moves:
+        fill_all(whole, whole[0])
+        fill_all(fraction, fraction[0])
+        fill_all(half, half[0])
+    if allpass:
+        fill_allpass(fraction, filled, weights, poles, weights, False)
+    else:
+        fill_weights(table, fraction, half, filled, weights)
+    return good
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
@@ -44,6 +121,7 @@ def _delay_row(
     loop = feedback.shape[0] > 0
     low = lowpass.shape[0] > 0
     high = highpass.shape[0] > 0
+    moves = delay.shape[0] > 1
     youngest = 1 if loop else 0
     whole = np.empty(BLOCK, np.int64)
     half = np.empty(BLOCK, np.int64)
@@ -56,31 +134,17 @@ def _delay_row(
     u = np.empty(BLOCK)
     good = True
     last, l, m = tail[0], tail[1], tail[2]  # noqa: E741
-    _constant(feedback, g)
-    _constant(lowpass, cl)
-    _constant(highpass, ch)
     if not loop:
-        line[pad:] = x
+        copy_range(x, 0, line, pad, T)
     for t0 in range(0, T, BLOCK):
         count = min(BLOCK, T - t0)
-        if delay.shape[0] > 1 or t0 == 0:
-            if delay.shape[0] > 1:
-                good &= split_block(delay, t0, count, youngest, limit, table.shape[0], allpass, whole, fraction, half)
-            else:
-                good &= split_block(delay, 0, 1, youngest, limit, table.shape[0], allpass, whole, fraction, half)
-                whole[:] = whole[0]
-                fraction[:] = fraction[0]
-                half[:] = half[0]
-            if allpass:
-                fill_allpass(fraction, BLOCK if delay.shape[0] == 1 else count, weights, poles, weights, False)
-            else:
-                fill_weights(table, fraction, half, BLOCK if delay.shape[0] == 1 else count, weights)
-        if feedback.shape[0] > 1:
-            _load(feedback, t0, count, g)
-        if lowpass.shape[0] > 1:
-            _load(lowpass, t0, count, cl)
-        if highpass.shape[0] > 1:
-            _load(highpass, t0, count, ch)
+        if moves or t0 == 0:
+            good &= prepare_taps(
+                delay, t0, count, youngest, limit, table, allpass, whole, fraction, half, weights, poles
+            )
+        load_parameter(feedback, t0, count, g)
+        load_parameter(lowpass, t0, count, cl)
+        load_parameter(highpass, t0, count, ch)
         if checkpoints.shape[0] > 0 and t0 % CHUNK == 0:
             checkpoints[t0 // CHUNK, 0] = l
             checkpoints[t0 // CHUNK, 1] = m
@@ -88,44 +152,48 @@ def _delay_row(
         while first < count:
             k, t = whole[first], half[first]
             stop = min(count, first + (k - t + 1)) if loop else count
-            if delay.shape[0] > 1:
-                end = first + 1
-                while end < stop and whole[end] == k:
-                    end += 1
-                stop = end
-            base = pad + t0 + first - k - t
-            start = first
-            if base < 0 and not has_past:
-                # Older than the line: silence, and the few taps that do reach it lie in its leading zeros.
-                start = min(stop, first - base)
-                for i in range(first, start):
-                    u[i] = 0.0
-                base += start - first
-            if start < stop:
-                read_taps(line, base, weights, start, stop, 2 * t, u)
-            if allpass:
-                for i in range(first, stop):
-                    last = u[i] - poles[i] * last
-                    u[i] = last
-            for i in range(first, stop):
-                v[t0 + i] = u[i]
-            if loop:
-                if low:
-                    for i in range(first, stop):
-                        l = cl[i] * l + (1.0 - cl[i]) * u[i]  # noqa: E741
-                        u[i] = l
-                if high:
-                    for i in range(first, stop):
-                        m = ch[i] * m + (1.0 - ch[i]) * u[i]
-                        u[i] -= m
-                if saturate:
-                    for i in range(first, stop):
-                        u[i] = math.tanh(u[i])
-                target = line[pad + t0 : pad + t0 + count]
-                source = x[t0 : t0 + count]
-                for i in range(first, stop):
-                    w = source[i] + g[i] * u[i]
-                    target[i] = 0.0 if abs(w) < tiny else w
+            if moves:
+                stop = same_until(whole, first, stop)
+            length = stop - first
+            now = pad + t0 + first
+            base = now - k - t
+            if length < FEW:
+                for i in range(length):
+                    at = first + i
+                    value = read_one(line, base + i, weights, at, 2 * t)
+                    if allpass:
+                        value -= poles[at] * last
+                        last = value
+                    v[t0 + at] = value
+                    if loop:
+                        if low:
+                            l = cl[at] * l + (1.0 - cl[at]) * value  # noqa: E741
+                            value = l
+                        if high:
+                            m = ch[at] * m + (1.0 - ch[at]) * value
+                            value -= m
+                        if saturate:
+                            value = math.tanh(value)
+                        w = np.float64(x[t0 + at]) + g[at] * value
+                        line[now + i] = 0.0 if abs(w) < tiny else w
+            else:
+                # Older than the line is silence; the few taps that do reach it lie in its leading zeros.
+                silent = 0 if has_past else min(length, max(0, -base))
+                for i in range(silent):
+                    u[first + i] = 0.0
+                if silent < length:
+                    read_taps(line, base + silent, weights, first + silent, length - silent, 2 * t, u)
+                if allpass:
+                    last = _allpass(u, poles, first, length, last)
+                copy_range(u, first, v, t0 + first, length)
+                if loop:
+                    if low:
+                        l = _smooth(u, cl, first, length, l)  # noqa: E741
+                    if high:
+                        m = _take_smooth_away(u, ch, first, length, m)
+                    if saturate:
+                        _saturate(u, first, length)
+                    _close_loop(x, t0 + first, g, u, first, length, tiny, line, now)
             first = stop
         last = 0.0 if abs(last) < tiny else last
         l = 0.0 if abs(l) < tiny else l  # noqa: E741

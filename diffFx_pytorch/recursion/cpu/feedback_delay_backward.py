@@ -7,29 +7,134 @@ import math
 import numpy as np
 from numba import njit
 
-from diffFx_pytorch.recursion.cpu.delay_taps import BLOCK, add_taps, fill_allpass, fill_weights, read_taps, split_block
-from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK
+from diffFx_pytorch.recursion.cpu.delay_taps import (
+    BLOCK,
+    add_taps,
+    copy_range,
+    fill_all,
+    fill_allpass,
+    fill_weights,
+    read_one,
+    read_taps,
+)
+from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK, FEW, prepare_taps
 
 
-@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
-def _fill(source, t0, count, target):  # pragma: no cover
-    if source.shape[0] == 1:
-        target[:count] = source[0]
-    elif source.shape[0] > 1:
-        for i in range(count):
-            target[i] = source[t0 + i]
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _same_from(values, stop, first):  # pragma: no cover
+    """Where the stretch of equal values that ends before ``stop`` begins, looking eight at a time."""
+    value = values[stop - 1]
+    begin = stop - 1
+    while begin - 8 >= first:
+        part = values[begin - 8 : begin]
+        different = np.int64(0)
+        for i in range(8):
+            different |= part[i] ^ value
+        if different != 0:
+            break
+        begin -= 8
+    while begin > first and values[begin - 1] == value:
+        begin -= 1
+    return begin
 
 
-@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _load(source, t0, count, target):  # pragma: no cover
+    if source.shape[0] > 1:
+        copy_range(source, t0, target, 0, count)
+    elif source.shape[0] == 1:
+        fill_all(target, source[0])
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
 def _hand_over(values, t0, count, grad, total):  # pragma: no cover
     """Store a moving gradient, or add a constant one up."""
     if grad.shape[0] > 1:
-        for i in range(count):
-            grad[t0 + i] = values[i]
+        copy_range(values, 0, grad, t0, count)
     elif grad.shape[0] == 1:
         for i in range(count):
             total += values[i]
     return total
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _filter_states(v, c0, count, cl, low, ch, high, lows, highs):  # pragma: no cover
+    """Low- and high-pass states of a chunk, again; index 0 holds the states before it."""
+    for i in range(count):
+        value = np.float64(v[c0 + i])
+        if low:
+            lows[i + 1] = cl[i] * lows[i] + (1.0 - cl[i]) * value
+            value = lows[i + 1]
+        if high:
+            highs[i + 1] = ch[i] * highs[i] + (1.0 - ch[i]) * value
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _looped(v, t0, count, offset, low, lows, high, highs, saturate, out):  # pragma: no cover
+    """What feedback multiplies, for a block."""
+    copy_range(v, t0, out, 0, count)
+    if low:
+        copy_range(lows, offset + 1, out, 0, count)
+    if high:
+        take = highs[offset + 1 : offset + 1 + count]
+        for i in range(count):
+            out[i] -= take[i]
+    if saturate:
+        for i in range(count):
+            out[i] = math.tanh(out[i])
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _open_loop(grad_line, now, g, looped, first, count, saturate, to_g, grad_u):  # pragma: no cover
+    given = grad_line[now : now + count]
+    gains = g[first : first + count]
+    part = looped[first : first + count]
+    slope = to_g[first : first + count]
+    out = grad_u[first : first + count]
+    for i in range(count):
+        w = np.float64(given[i])
+        slope[i] = w * part[i]
+        out[i] = w * gains[i]
+    if saturate:
+        for i in range(count):
+            out[i] *= 1.0 - part[i] * part[i]
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _highpass_back(grad_u, c, levels, lows, low, v, t0, first, count, offset, carry, to_c):  # pragma: no cover
+    for i in range(first + count - 1, first - 1, -1):
+        j = offset + i
+        value = lows[j + 1] if low else np.float64(v[t0 + i])
+        total = carry - grad_u[i]
+        to_c[i] = total * (levels[j] - value)
+        carry = c[j] * total
+        grad_u[i] += total - carry
+    return carry
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _lowpass_back(grad_u, c, levels, v, t0, first, count, offset, carry, to_c):  # pragma: no cover
+    for i in range(first + count - 1, first - 1, -1):
+        j = offset + i
+        total = carry + grad_u[i]
+        to_c[i] = total * (levels[j] - np.float64(v[t0 + i]))
+        carry = c[j] * total
+        grad_u[i] = total - carry
+    return carry
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _add_range(source, s0, target, t0, count):  # pragma: no cover
+    a = source[s0 : s0 + count]
+    b = target[t0 : t0 + count]
+    for i in range(count):
+        b[i] += a[i]
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _times(a, b, count):  # pragma: no cover
+    for i in range(count):
+        a[i] *= b[i]
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
@@ -61,22 +166,21 @@ def _delay_row_backward(
     loop = feedback.shape[0] > 0
     low = lowpass.shape[0] > 0
     high = highpass.shape[0] > 0
+    moves = delay.shape[0] > 1
     youngest = 1 if loop else 0
     to_delay = grad_delay.shape[0] > 0
-    most = table.shape[0]
-    points = table.shape[2]
     whole = np.empty(BLOCK, np.int64)
     half = np.empty(BLOCK, np.int64)
     fraction = np.empty(BLOCK)
-    weights = np.empty((points, BLOCK))
-    slopes = np.empty((points + 1, BLOCK))
+    weights = np.empty((table.shape[2], BLOCK))
+    slopes = np.empty((table.shape[2] + 1, BLOCK))
     poles = np.zeros(BLOCK)
     lows = np.zeros(CHUNK + 1)
     highs = np.zeros(CHUNK + 1)
     g = np.empty(BLOCK)
     cl = np.empty(CHUNK)
     ch = np.empty(CHUNK)
-    looped = np.empty(BLOCK)  # what feedback multiplies
+    looped = np.empty(BLOCK)
     grad_u = np.empty(BLOCK)
     to_d = np.zeros(BLOCK)
     to_g = np.empty(BLOCK)
@@ -88,108 +192,70 @@ def _delay_row_backward(
     for block in range((T - 1) // BLOCK, -1, -1):
         t0 = block * BLOCK
         count = min(BLOCK, T - t0)
-        if delay.shape[0] > 1 or not ready:
-            if delay.shape[0] > 1:
-                split_block(delay, t0, count, youngest, limit, most, allpass, whole, fraction, half)
-                filled = count
-            else:
-                split_block(delay, 0, 1, youngest, limit, most, allpass, whole, fraction, half)
-                whole[:] = whole[0]
-                fraction[:] = fraction[0]
-                half[:] = half[0]
-                filled = BLOCK
-            if allpass:
-                fill_allpass(fraction, filled, weights, poles, slopes, to_delay)
-            else:
-                fill_weights(table, fraction, half, filled, weights)
-                if to_delay:
-                    fill_weights(slope_table, fraction, half, filled, slopes)
+        c0 = t0 - t0 % CHUNK
+        offset = t0 - c0
+        if moves or not ready:
+            prepare_taps(delay, t0, count, youngest, limit, table, allpass, whole, fraction, half, weights, poles)
+            filled = count if moves else BLOCK
+            if to_delay and allpass:
+                fill_allpass(fraction, filled, weights, poles, slopes, True)
+            elif to_delay:
+                fill_weights(slope_table, fraction, half, filled, slopes)
             ready = True
         if loop:
-            _fill(feedback, t0, count, g)
-            c0 = t0 - t0 % CHUNK
+            _load(feedback, t0, count, g)
             if (low or high) and (t0 + count == T or (t0 + BLOCK) % CHUNK == 0):
-                # Filter states of the chunk, again, from the state kept before it.
                 length = min(CHUNK, T - c0)
-                _fill(lowpass, c0, length, cl)
-                _fill(highpass, c0, length, ch)
+                _load(lowpass, c0, length, cl)
+                _load(highpass, c0, length, ch)
                 lows[0] = checkpoints[c0 // CHUNK, 0]
                 highs[0] = checkpoints[c0 // CHUNK, 1]
-                for i in range(length):
-                    value = np.float64(v[c0 + i])
-                    if low:
-                        lows[i + 1] = cl[i] * lows[i] + (1.0 - cl[i]) * value
-                        value = lows[i + 1]
-                    if high:
-                        highs[i + 1] = ch[i] * highs[i] + (1.0 - ch[i]) * value
-            offset = t0 - c0
-            for i in range(count):
-                value = lows[offset + i + 1] if low else np.float64(v[t0 + i])
-                if high:
-                    value -= highs[offset + i + 1]
-                looped[i] = math.tanh(value) if saturate else value
+                _filter_states(v, c0, length, cl, low, ch, high, lows, highs)
+            _looped(v, t0, count, offset, low, lows, high, highs, saturate, looped)
         stop = count
         while stop > 0:
             k, t = whole[stop - 1], half[stop - 1]
             first = max(0, stop - (k - t + 1)) if loop else 0
-            if delay.shape[0] > 1:
-                begin = stop - 1
-                while begin > first and whole[begin - 1] == k:
-                    begin -= 1
-                first = begin
+            if moves:
+                first = _same_from(whole, stop, first)
+            length = stop - first
+            now = pad + t0 + first
+            base = now - k - t
             if loop:
-                for i in range(first, stop):
-                    w = np.float64(grad_line[pad + t0 + i])
-                    to_g[i] = w * looped[i]
-                    grad_u[i] = w * g[i]
-                if saturate:
-                    for i in range(first, stop):
-                        grad_u[i] *= 1.0 - looped[i] * looped[i]
-                offset = t0 - (t0 - t0 % CHUNK)
+                _open_loop(grad_line, now, g, looped, first, length, saturate, to_g, grad_u)
                 if high:
-                    for i in range(stop - 1, first - 1, -1):
-                        j = offset + i
-                        value = lows[j + 1] if low else np.float64(v[t0 + i])
-                        to_m = carry_m - grad_u[i]
-                        to_ch[i] = to_m * (highs[j] - value)
-                        carry_m = ch[j] * to_m
-                        grad_u[i] += to_m - carry_m
+                    carry_m = _highpass_back(grad_u, ch, highs, lows, low, v, t0, first, length, offset, carry_m, to_ch)
                 if low:
-                    for i in range(stop - 1, first - 1, -1):
-                        j = offset + i
-                        to_l = carry_l + grad_u[i]
-                        to_cl[i] = to_l * (lows[j] - v[t0 + i])
-                        carry_l = cl[j] * to_l
-                        grad_u[i] = to_l - carry_l
-                for i in range(first, stop):
-                    grad_u[i] += grad_v[t0 + i]
+                    carry_l = _lowpass_back(grad_u, cl, lows, v, t0, first, length, offset, carry_l, to_cl)
+                _add_range(grad_v, t0 + first, grad_u, first, length)
             else:
-                for i in range(first, stop):
-                    grad_u[i] = grad_v[t0 + i]
+                copy_range(grad_v, t0 + first, grad_u, first, length)
             if allpass:
                 for i in range(stop - 1, first - 1, -1):
                     grad_u[i] += carry_v
                     carry_v = -poles[i] * grad_u[i]
-            base = pad + t0 + first - k - t
-            start = first
-            if base < 0 and not has_past:
-                start = min(stop, first - base)
-                base += start - first
-                for i in range(first, start):
-                    to_d[i] = 0.0
-            if start < stop:
-                if to_delay:
-                    read_taps(line, base, slopes, start, stop, 2 * t, to_d)
-                add_taps(grad_line, base, weights, start, stop, 2 * t, grad_u)
-            if to_delay:
-                if allpass:
-                    for i in range(first, stop):
-                        before = np.float64(v[t0 + i - 1]) if t0 + i > 0 else first_tail[0]
-                        to_d[i] -= slopes[2, i] * before
-                for i in range(first, stop):
-                    to_d[i] *= grad_u[i]
+            if length < FEW:
+                for i in range(length):
+                    at = first + i
+                    if to_delay:
+                        to_d[at] = read_one(line, base + i, slopes, at, 2 * t)
+                    for p in range(max(0, -base - i), 2 * t):
+                        grad_line[base + i + p] += weights[p, at] * grad_u[at]
+            else:
+                silent = 0 if has_past else min(length, max(0, -base))
+                for i in range(silent):
+                    to_d[first + i] = 0.0
+                if silent < length:
+                    if to_delay:
+                        read_taps(line, base + silent, slopes, first + silent, length - silent, 2 * t, to_d)
+                    add_taps(grad_line, base + silent, weights, first + silent, length - silent, 2 * t, grad_u)
             stop = first
         if to_delay:
+            if allpass:
+                for i in range(count):
+                    before = np.float64(v[t0 + i - 1]) if t0 + i > 0 else first_tail[0]
+                    to_d[i] -= slopes[2, i] * before
+            _times(to_d, grad_u, count)
             sum_d = _hand_over(to_d, t0, count, grad_delay, sum_d)
         if loop:
             sum_g = _hand_over(to_g, t0, count, grad_feedback, sum_g)
