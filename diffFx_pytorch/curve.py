@@ -19,6 +19,7 @@ class Curve:
         y_label: what y is, with its unit.
         x_log: whether x is drawn on a logarithmic axis.
         title: of the plot.
+        stems: whether the points stand alone instead of forming a line.
     """
 
     x: Tensor
@@ -27,6 +28,7 @@ class Curve:
     y_label: str
     x_log: bool = False
     title: str = ""
+    stems: bool = False
 
 
 def draw(curve: Curve, ax: Any = None) -> Any:
@@ -41,7 +43,7 @@ def draw(curve: Curve, ax: Any = None) -> Any:
         raise ImportError("plotting needs matplotlib: pip install 'diffFx-pytorch[plot]'") from error
     if ax is None:
         ax = plt.subplots(figsize=(7, 3.5), layout="constrained")[1]
-    ax.plot(curve.x.detach().cpu(), curve.y.detach().cpu())
+    (ax.stem if curve.stems else ax.plot)(curve.x.detach().cpu().numpy(), curve.y.detach().cpu().numpy())
     ax.set(xlabel=curve.x_label, ylabel=curve.y_label, title=curve.title, xscale="log" if curve.x_log else "linear")
     ax.grid(True, which="both", alpha=0.3)
     return ax

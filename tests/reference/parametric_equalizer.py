@@ -1,5 +1,5 @@
 """Parametric equaliser: RBJ cookbook, or filters with sampled analogue poles and the analogue gain where it matters
-(Vicanek 2016, eq. 44 ff. for the peak; for shelves: gain at DC and Nyquist, product of the zeros sampled as the poles' is).
+(Vicanek 2016 for the peak; for shelves: gain at DC and Nyquist, product of the zeros sampled as the poles' is).
 """
 
 from mpmath import cos, cosh, exp, mp, mpf, pi, sin, sqrt

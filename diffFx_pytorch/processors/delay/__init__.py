@@ -1,1 +1,5 @@
 """Echoes."""
+
+from .feedback_delay import FeedbackDelay
+
+__all__ = ["FeedbackDelay"]

@@ -13,7 +13,7 @@ from ...dsp.biquad import Design, high_shelf, low_shelf, peak, sos_response
 from ...dsp.ringing import ring_seconds
 from ...params import EffectParam
 from ...processor import Processor, State
-from ...recursion.ops.filter_sections import filter_sections
+from ...recursion import filter_sections
 
 
 class ParametricEqualizer(Processor):
