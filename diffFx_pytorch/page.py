@@ -53,7 +53,19 @@ def write_page(
         f'<audio preload="auto" src="data:audio/wav;base64,{_wav(x, sample_rate)}"></audio>' for x in takes.values()
     )
     legend = "".join(f'<span class="key {style}">{escape(name)}</span>' for name, style in styles.items())
-    waves = plot([_wave(x, sample_rate, styles[n]) for n, x in takes.items()], "time (s)", "amplitude", height=180)
+    longest = max(x.shape[-1] for x in takes.values()) / sample_rate
+    loudest = max(float(x.abs().max()) for x in takes.values()) or 1.0
+    waves = "".join(
+        plot(
+            [_wave(x, sample_rate, styles[name])],
+            "time (s)",
+            name,
+            x_range=(0.0, longest),
+            y_range=(-1.05 * loudest, 1.05 * loudest),
+            height=130,
+        )
+        for name, x in takes.items()
+    )
     spectra = plot(
         [_spectrum(x, sample_rate, styles[n]) for n, x in takes.items()], "frequency (Hz)", "level (dB)", x_log=True
     )
@@ -121,14 +133,26 @@ def _card(name: str, fx: Processor, values: Mapping[str, KnobValue]) -> str:
 
 
 def _curve(fx: Processor, values: Mapping[str, KnobValue]) -> str:
-    with torch.no_grad():
-        try:
-            curve = fx.curve(**fx.knobs(torch.zeros(1, 1, 1, dtype=torch.float64), dsp_params=values))
-        except NotImplementedError:
-            return ""
-    x, y = (part.detach().double().cpu().numpy() for part in (curve.x, curve.y))
-    shown = (x > 0) if curve.x_log else np.ones(len(x), bool)
-    return plot([Line(x[shown], y[shown])], curve.x_label, curve.y_label, x_log=curve.x_log, height=200)
+    """The curve of an effect; where knobs move, that of their last points behind that of their first."""
+    ends = [{knob: _point(value, at) for knob, value in values.items()} for at in (-1, 0)]
+    lines = []
+    try:
+        with torch.no_grad():
+            curves = [fx.curve(**fx.knobs(torch.zeros(1, 1, 1, dtype=torch.float64), dsp_params=end)) for end in ends]
+    except NotImplementedError:
+        return ""
+    for curve, style in zip(curves, ("later", "wet"), strict=True):
+        x, y = (part.detach().double().cpu().numpy() for part in (curve.x, curve.y))
+        shown = (x > 0) if curve.x_log else np.ones(len(x), bool)
+        lines.append(Line(x[shown], y[shown], style))
+    now = curves[-1]
+    moves = any(isinstance(value, Tensor) and value.numel() > 1 for value in values.values())
+    legend = '<span class="key wet">at the beginning</span><span class="key later">at the end</span>' if moves else ""
+    return legend + plot(lines if moves else lines[1:], now.x_label, now.y_label, x_log=now.x_log, height=200)
+
+
+def _point(value: KnobValue, at: int) -> KnobValue:
+    return value[:, at] if isinstance(value, Tensor) and value.dim() == 2 else value
 
 
 def _row(knob: str, param: EffectParam, value: KnobValue) -> str:

@@ -36,6 +36,7 @@ def plot(
     y_label: str,
     *,
     x_log: bool = False,
+    x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
     height: int = HEIGHT,
 ) -> str:
@@ -46,13 +47,17 @@ def plot(
         x_label: what x is, with its unit.
         y_label: what y is, with its unit.
         x_log: whether x is drawn on a logarithmic axis.
+        x_range: lowest and highest x shown; None shows all.
         y_range: lowest and highest y shown; None shows all.
         height: in pixels at full size.
 
     Returns:
         An ``<svg>`` element, coloured by the page's style sheet.
     """
-    x_low, x_high = min(float(line.x.min()) for line in lines), max(float(line.x.max()) for line in lines)
+    x_low, x_high = x_range or (
+        min(float(line.x.min()) for line in lines),
+        max(float(line.x.max()) for line in lines),
+    )
     low, high = y_range or _limits(lines)
     bottom = height - _BOTTOM
 
