@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from ...dsp.levels import db_to_amp
-from ...dsp.oversampling import Oversampler, Phase
 from ...dsp.shaping import Shape, shape_antialiased
 from ...params import EffectParam
 from ...processor import State
 from ...recursion.ops.attack_release import attack_release
+from ..oversampling import Oversampler, Phase
 
 Antialias = Literal["adaa"] | None
 
@@ -24,10 +24,8 @@ OUTPUT = EffectParam(-36.0, 12.0, 0.0, unit="dB", doc="Level of the mixed signal
 
 STAGE_VARIANTS = (
     {},
-    {"oversampling": 2},
     {"oversampling": 8},
     {"oversampling": 4, "phase": "minimum"},
-    {"antialias": "adaa"},
     {"oversampling": 2, "antialias": "adaa"},
 )
 

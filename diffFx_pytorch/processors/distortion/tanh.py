@@ -9,10 +9,10 @@ from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.levels import db_to_amp
-from ...dsp.oversampling import Phase
 from ...dsp.shaping import TANH
 from ...params import EffectParam
 from ...processor import Processor, State
+from ..oversampling import Phase
 from .stage import BIAS, DRIVE, MIX, OUTPUT, STAGE_VARIANTS, Antialias, ShaperStage
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.gain_computer import NEPER_PER_DB, amp_to_neper, overshoot, power_to_neper
+from ...dsp.gain_computer import compress, overshoot
+from ...dsp.levels import amp_to_db, db_to_amp
 from ...params import HIGHEST_FREQUENCY, EffectParam
 from ...processor import Processor, State
 from ...recursion.ops.attack_release import attack_release
@@ -64,8 +65,7 @@ class Compressor(Processor):
     variants = (
         {},
         {"detector": "rms"},
-        {"link": False},
-        {"lookahead_ms": 2.0},
+        {"link": False, "lookahead_ms": 2.0},
         {"detector": "rms", "link": False, "lookahead_ms": 1.0, "key_highpass_hz": 100.0},
     )
 
@@ -117,9 +117,9 @@ class Compressor(Processor):
         if x.shape[-1] == 0:
             return x, state
         before: dict[str, Any] = {} if state is None else state
-        level, after = self._level(x if sidechain is None else sidechain, before)
+        key, after = self._key(x if sidechain is None else sidechain, before)
         over, after["over"] = attack_release(
-            overshoot(level, threshold_db, knee_db),
+            overshoot(key, threshold_db, knee_db, power=self.detector == "rms", link=self.link),
             self._hold(attack_ms),
             self._hold(release_ms),
             before.get("over"),
@@ -127,9 +127,8 @@ class Compressor(Processor):
         )
         # Smoothing commutes with the slope 1 - 1/R. Before it, a ratio of 1 would leave nothing to tell attack from
         # release, and the gradient would not know which.
-        gain = (NEPER_PER_DB * makeup_db - (1 - 1 / ratio) * over).exp()
         late, after["late"] = self._delayed(x, before.get("late"))
-        return late * (1 + mix * (gain - 1)), after
+        return compress(late, over, ratio, makeup_db, mix), after
 
     def curve(
         self,
@@ -144,28 +143,21 @@ class Compressor(Processor):
     ) -> Curve:
         """Output level over input level, settled."""
         level = torch.linspace(-80.0, 6.0, 345, dtype=ratio.dtype)
-        first = slice(0, 1)
-        T, R, W, makeup, m = (k[first, :, :1] for k in (threshold_db, ratio, knee_db, makeup_db, mix))
-        over = overshoot(NEPER_PER_DB * level[None, None], T, W)
-        wet = (NEPER_PER_DB * makeup - (1 - 1 / R) * over).exp()
-        gain = (1 + m * (wet - 1)).log() / NEPER_PER_DB
-        return Curve(level, level + gain[0, 0], "input (dB)", "output (dB)", title="Compressor")
+        x = db_to_amp(level)[None, None]
+        T, R, W, makeup, m = (k[:1, :, :1] for k in (threshold_db, ratio, knee_db, makeup_db, mix))
+        y = compress(x, overshoot(x, T, W), R, makeup, m)
+        return Curve(level, amp_to_db(y)[0, 0], "input (dB)", "output (dB)", title="Compressor")
 
-    def _level(self, key: Tensor, before: Mapping[str, Any]) -> tuple[Tensor, dict[str, Any]]:
-        """Level of the key in neper, (B, 1, T) where linked, and the state of its filters."""
+    def _key(self, key: Tensor, before: Mapping[str, Any]) -> tuple[Tensor, dict[str, Any]]:
+        """The key, filtered, as an amplitude or a power, and the state of its filters."""
         after: dict[str, Any] = {}
         if self._key_sos is not None:
             sos = torch.tensor([self._key_sos], dtype=torch.float64, device=key.device)
             key, after["key"] = sosfilt(key, sos, before.get("key"), return_zf=True)
-        if self.detector == "peak":
-            return amp_to_neper(self._linked(key.abs())), after
-        hold = self._rms_hold
-        power, after["power"] = attack_release(key.square(), hold, hold, before.get("power"), return_zf=True)
-        return power_to_neper(self._linked(power)), after
-
-    def _linked(self, size: Tensor) -> Tensor:
-        # The loudest channel decides: a mean would let a hard-panned channel through 3 dB too loud.
-        return size.amax(1, keepdim=True) if self.link and size.shape[1] > 1 else size
+        if self.detector == "rms":
+            hold = self._rms_hold
+            key, after["power"] = attack_release(key.square(), hold, hold, before.get("power"), return_zf=True)
+        return key, after
 
     def _hold(self, time_ms: Tensor) -> Tensor:
         # 1 - c of a long release has no digits left in float32.
