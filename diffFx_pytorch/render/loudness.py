@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from pyloudnorm import IIRfilter
-from scipy.signal import lfilter
 
 _HOPS_A_BLOCK = 4
 _HOP_SECONDS = 0.1
@@ -29,7 +27,12 @@ class Loudness:
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
+        # As slow to import as torch, and wanted by few: loaded here. scipy comes with pyloudnorm.
+        from pyloudnorm import IIRfilter
+        from scipy.signal import lfilter
+
         self.sample_rate = sample_rate
+        self._lfilter = lfilter
         self._weights = np.array(_SURROUND.get(channels, (1.0,) * channels))
         stages = (
             IIRfilter(4.0, 1 / math.sqrt(2), 1500.0, sample_rate, "high_shelf"),
@@ -44,7 +47,7 @@ class Loudness:
         """Hear the next samples (T, C)."""
         weighted = block.astype(np.float64)
         for stage, (b, a, state) in enumerate(self._stages):
-            weighted, state = lfilter(b, a, weighted, axis=0, zi=state)
+            weighted, state = self._lfilter(b, a, weighted, axis=0, zi=state)
             self._stages[stage] = (b, a, state)
         rest = np.concatenate([self._rest, weighted**2])
         while self._start + len(rest) >= (end := self._boundary(len(self._energies) + 1)):
