@@ -47,8 +47,14 @@ def cases():
 
 def pytest_generate_tests(metafunc):
     if "case" in metafunc.fixturenames:
-        every = cases()
-        metafunc.parametrize("case", every, ids=[c.id for c in every])
+        heavy = metafunc.definition.get_closest_marker("heavy") is not None
+        seen = set()
+        rows = []
+        for case in cases():
+            again = case.cls in seen
+            seen.add(case.cls)
+            rows.append(pytest.param(case, id=case.id, marks=[pytest.mark.slow] if heavy and again else []))
+        metafunc.parametrize("case", rows)
     elif "first" in metafunc.fixturenames:
         # Where construction cannot matter, one of each effect is enough.
         one = [Case(cls, dict(cls.variants[0])) for cls in registry.effects().values()]

@@ -14,6 +14,7 @@ def setting(case, make_noise, positions):
     return fx, x, positions(fx, 2, dtype=torch.float32)
 
 
+@pytest.mark.heavy
 def test_compiles_into_one_graph(setting):
     fx, x, flat = setting
     torch._dynamo.reset()
@@ -35,6 +36,7 @@ def test_compiles_with_inductor(setting):
     )
 
 
+@pytest.mark.heavy
 def test_exports(setting):
     fx, x, flat = setting
     program = torch.export.export(fx, (x,), {"norm_params": flat})
