@@ -29,26 +29,32 @@ def test_knobs_match_finite_differences(case, make_noise, positions):
     flat = _settings(fx, positions).requires_grad_()
     (gradient,) = torch.autograd.grad(_losses(fx, x, weights, flat).sum(), flat)
     assert torch.isfinite(gradient).all()
-    h = 1e-5
     for i, name in enumerate(fx.params):
         if f"gradients:{name}" in fx.exempt:
             continue
-        # Three points that stay inside: central in the middle, one-sided (of second order) at the ends.
-        position = flat.detach()[:, i]
-        shift = torch.where(position < h, 1.0, torch.where(position > 1 - h, -1.0, 0.0))
-        steps = torch.stack([shift - 1, shift, shift + 1]) * h
-        values = []
-        for step in steps:
-            moved = flat.detach().clone()
-            moved[:, i] += step
-            values.append(_losses(fx, x, weights, moved))
-        low, mid, high = values
-        numeric = torch.where(
-            shift == 0, high - low, torch.where(shift > 0, 4 * mid - 3 * low - high, 3 * high - 4 * mid + low)
-        ) / (2 * h)
-        scale = numeric.abs() + 1e-3 * numeric.abs().max() + 1e-6
-        error = ((gradient[:, i] - numeric).abs() / scale).max()
+        # An effect that switches (attack or release) has corners: one inside the wide step is outside the narrow one.
+        for h in (1e-5, 1e-7):
+            numeric = _slope(lambda f: _losses(fx, x, weights, f), flat.detach(), i, h)
+            scale = numeric.abs() + 1e-3 * numeric.abs().max() + 1e-6
+            error = ((gradient[:, i] - numeric).abs() / scale).max()
+            if error < 2e-3:
+                break
         assert error < 2e-3, f"{name}: {gradient[:, i].tolist()} against {numeric.tolist()}"
+
+
+def _slope(losses, flat, i, h):
+    """Derivative by knob i from three points that stay inside: central, at the ends one-sided of second order."""
+    position = flat[:, i]
+    shift = torch.where(position < h, 1.0, torch.where(position > 1 - h, -1.0, 0.0))
+    values = []
+    for step in torch.stack([shift - 1, shift, shift + 1]) * h:
+        moved = flat.clone()
+        moved[:, i] += step
+        values.append(losses(moved))
+    low, mid, high = values
+    return torch.where(
+        shift == 0, high - low, torch.where(shift > 0, 4 * mid - 3 * low - high, 3 * high - 4 * mid + low)
+    ) / (2 * h)
 
 
 def test_sound_matches_finite_differences(case, make_noise, positions):
