@@ -3,8 +3,10 @@
 Time is cut into chunks. All chunks run side by side from a silent state, beside them the N decays of a unit past;
 what is left is to carry N numbers from chunk to chunk. With chunks of sqrt(T) that is about 2 sqrt(T) dependent
 steps instead of T. Everything is float64: in float32 the powers of the companion matrix would lose poles near the
-unit circle. The decays are computed by the recursion itself and not by squaring a matrix, so that no error but the
-plain recursion's own enters.
+unit circle. The decays are computed by the recursion itself and not by squaring a matrix. Chunks still round where
+the plain loop does not, about as many times its error as the decays sum up to; so what the result lacks of the
+equation is run through the recursion again, and filters whose poles lie so close together that this cannot help
+run in one piece, sample by sample.
 """
 
 from __future__ import annotations
@@ -16,7 +18,10 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ..checks import state_dtype
-from ..ops.lags import lag_products, with_past
+from ..ops.lags import lag_products, lagged_sum, with_past
+
+STEEP = 1e5  # decays that sum up to more than this lose too many digits to be mended
+REFINEMENTS = 2
 
 
 def allpole(x: Tensor, a: Tensor, zi: Tensor | None, moving: bool, chunk: int | None = None) -> tuple[Tensor, Tensor]:
@@ -43,11 +48,26 @@ def allpole(x: Tensor, a: Tensor, zi: Tensor | None, moving: bool, chunk: int | 
     if samples == 0:
         return x.new_empty((*lead, 0)), state
     length = chunk or max(order, math.isqrt(samples), 1)
+    drive, a = x.to(wide), a.to(wide)
+    y, growth = _in_chunks(drive, a, state, moving, length)
+    if length < samples and not growth < STEEP:
+        y, _ = _in_chunks(drive, a, state, moving, samples)
+    elif length < samples and growth > 1.0:
+        for _ in range(REFINEMENTS):
+            lack = drive - y - lagged_sum(a, y, state, moving)
+            correction, _ = _in_chunks(lack, a, torch.zeros_like(state), moving, length)
+            y = torch.where(correction.isfinite(), y + correction, y)
+    zf = with_past(y, state, order)[..., samples:].flip(-1)
+    return y.to(x.dtype).contiguous(), zf.contiguous()
+
+
+def _in_chunks(x: Tensor, a: Tensor, state: Tensor, moving: bool, length: int) -> tuple[Tensor, float]:
+    """The output, and the largest sum of the decays of the past."""
+    order, samples = a.shape[-1], x.shape[-1]
     chunks = -(-samples // length)
     lack = chunks * length - samples
     # (..., chunk, time in the chunk); broadcasting over leading axes is left to the operations.
-    u = pad(x.to(wide), (0, lack)).reshape(*x.shape[:-1], chunks, length)
-    a = a.to(wide)
+    u = pad(x, (0, lack)).reshape(*x.shape[:-1], chunks, length)
     if moving:
         a = pad(a, (0, 0, 0, lack)).reshape(*a.shape[:-2], chunks, length, order)
     forced = _from_silence(u, a, moving)
@@ -63,9 +83,9 @@ def allpole(x: Tensor, a: Tensor, zi: Tensor | None, moving: bool, chunk: int | 
         free = (decays[..., order:, :] @ before.unsqueeze(-1)).squeeze(-1)
     else:
         free = before @ decays[..., order:, :].transpose(-1, -2)
-    y = (forced[..., order:] + free).reshape(*lead, chunks * length)[..., :samples]
-    zf = with_past(y, states[0], order)[..., samples:].flip(-1)
-    return y.to(x.dtype).contiguous(), zf.contiguous()
+    y = forced[..., order:] + free
+    growth = decays.abs().sum(-1).max().item() if decays.numel() else 0.0
+    return y.reshape(*y.shape[:-2], chunks * length)[..., :samples], growth
 
 
 def _from_silence(u: Tensor, a: Tensor, moving: bool) -> Tensor:

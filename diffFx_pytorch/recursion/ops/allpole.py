@@ -113,11 +113,14 @@ def _states(zi: Tensor | None, lead: Sequence[int], order: int, like: Tensor) ->
 
 
 @_allpole.register_kernel("cpu")
-def _(x: Tensor, a: Tensor, zi: Tensor | None, moving: bool) -> tuple[Tensor, Tensor]:
+def _forward_cpu(x: Tensor, a: Tensor, zi: Tensor | None, moving: bool) -> tuple[Tensor, Tensor]:
     from ..cpu import allpole as constant
     from ..cpu import allpole_moving as moved
     from ..cpu.simd import LANES
 
+    if x.dtype == torch.complex64:  # rare, and not worth kernels of its own to compile
+        y, zf = _forward_cpu(x.to(torch.complex128), a.to(torch.complex128), zi, moving)
+        return y.to(x.dtype), zf
     lead = _lead(moving, x, a, zi)
     order, samples = a.shape[-1], x.shape[-1]
     y = torch.empty((*lead, samples), dtype=x.dtype)
@@ -148,13 +151,18 @@ def _rows_in_lanes(rows: int, lanes: int) -> int:
 
 
 @_allpole_backward.register_kernel("cpu")
-def _(
+def _backward_cpu(
     grad_y: Tensor, grad_zf: Tensor, y: Tensor | None, a: Tensor, zi: Tensor | None, moving: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     from ..cpu import allpole as constant
     from ..cpu import allpole_moving as moved
     from ..cpu.simd import LANES
 
+    if grad_y.dtype == torch.complex64:
+        y = None if y is None else y.to(torch.complex128)
+        full = a.to(torch.complex128)
+        grad_x, grad_a, grad_zi = _backward_cpu(grad_y.to(torch.complex128), grad_zf, y, full, zi, moving)
+        return grad_x.to(grad_y.dtype), grad_a.to(a.dtype) if moving else grad_a, grad_zi
     lead = _lead(moving, grad_y, a, grad_zf)
     order, samples, rows = a.shape[-1], grad_y.shape[-1], lead.numel()
     wide, tiny = state_dtype(grad_y.dtype), tiny_state(grad_y.dtype)
