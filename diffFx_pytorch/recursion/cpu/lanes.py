@@ -6,10 +6,13 @@ array elements. The vector types are wider than any register; LLVM splits them a
 
 from __future__ import annotations
 
+from typing import Any
+
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba.extending import intrinsic as _numba_intrinsic
+
+intrinsic: Any = _numba_intrinsic  # its functions are called without the typing context they are defined with
 
 LANES = 16
 """Rows (or segments of rows) that a kernel runs side by side."""
@@ -47,6 +50,17 @@ def _const(value):
     return ir.Constant(_I64, value)
 
 
+def _prefetch(builder, address, for_writing):
+    """Ask for the cache line at an address, which need not exist."""
+    pointer = ir.IntType(8).as_pointer()
+    flags = [ir.IntType(32)] * 3
+    function = builder.module.declare_intrinsic(
+        "llvm.prefetch", [pointer], ir.FunctionType(ir.VoidType(), [pointer, *flags])
+    )
+    arguments = [ir.Constant(ir.IntType(32), v) for v in (int(for_writing), 3, 1)]
+    builder.call(function, [builder.inttoptr(address, pointer), *arguments])
+
+
 def _fma(builder, a, b, c):
     return builder.fadd(builder.fmul(a, b, flags=_CONTRACT), c, flags=_CONTRACT)
 
@@ -58,9 +72,7 @@ def _fnma(builder, a, b, c):
 def _flush(builder, value, tiny):
     ends = builder.insert_element(ir.Constant(_VEC, ir.Undefined), tiny, ir.Constant(ir.IntType(32), 0))
     limit = builder.shuffle_vector(ends, ends, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
-    small = builder.and_(
-        builder.fcmp_ordered("<", value, limit), builder.fcmp_ordered(">", value, builder.fneg(limit))
-    )
+    small = builder.and_(builder.fcmp_ordered("<", value, limit), builder.fcmp_ordered(">", value, builder.fneg(limit)))
     return builder.select(small, ir.Constant(_VEC, [0.0] * LANES), value)
 
 
@@ -103,8 +115,11 @@ def _transpose(builder, rows):
 
 
 @intrinsic
-def load_tile(typingctx, address, like, tile, at):
-    """Fill ``tile[at + t * LANES + lane]`` with BLOCK samples from ``address[lane]``, of the type of array ``like``."""
+def load_tile(typingctx, address, like, tile, at, ahead):
+    """Fill ``tile[at + t * LANES + lane]`` with BLOCK samples from ``address[lane]``, of the type of array ``like``.
+
+    The samples ``ahead`` bytes from there are prefetched: so many short runs are too many for the machine to foresee.
+    """
     scalar = ir.FloatType() if like.dtype == types.float32 else _F64
     row = ir.VectorType(scalar, _TILE)
 
@@ -119,6 +134,7 @@ def load_tile(typingctx, address, like, tile, at):
                 step = builder.mul(index, _const(_TILE * size))
                 rows = []
                 for start in starts:
+                    _prefetch(builder, builder.add(builder.add(start, step), args[4]), False)
                     value = builder.load(builder.inttoptr(builder.add(start, step), row.as_pointer()))
                     value.align = size
                     rows.append(value)
@@ -131,12 +147,12 @@ def load_tile(typingctx, address, like, tile, at):
             _loop(builder, _const(BLOCK // _TILE), [], body)
         return context.get_dummy_value()
 
-    return types.void(address, like, tile, types.int64), codegen
+    return types.void(address, like, tile, types.int64, types.int64), codegen
 
 
 @intrinsic
-def store_tile(typingctx, address, like, tile, at):
-    """Write BLOCK samples of each lane of a tile to ``address[lane]``, in the type of array ``like``."""
+def store_tile(typingctx, address, like, tile, at, ahead):
+    """Write BLOCK samples of each lane of a tile to ``address[lane]``, in the type of array ``like``; as above."""
     scalar = ir.FloatType() if like.dtype == types.float32 else _F64
     wide, row = ir.VectorType(_F64, _TILE), ir.VectorType(scalar, _TILE)
 
@@ -155,6 +171,7 @@ def store_tile(typingctx, address, like, tile, at):
                     columns.append(column if scalar == _F64 else builder.fptrunc(column, row))
                 step = builder.mul(index, _const(_TILE * size))
                 for start, value in zip(starts, _transpose(builder, columns), strict=True):
+                    _prefetch(builder, builder.add(builder.add(start, step), args[4]), True)
                     target = builder.inttoptr(builder.add(start, step), row.as_pointer())
                     builder.store(value, target).align = size
                 return []
@@ -162,7 +179,7 @@ def store_tile(typingctx, address, like, tile, at):
             _loop(builder, _const(BLOCK // _TILE), [], body)
         return context.get_dummy_value()
 
-    return types.void(address, like, tile, types.int64), codegen
+    return types.void(address, like, tile, types.int64, types.int64), codegen
 
 
 @intrinsic
@@ -176,12 +193,8 @@ def section_forward(typingctx, source, source_at, target, target_at, coef, coef_
 
     def codegen(context, builder, signature, args):
         ty = signature.args
-        source_ptr, target_ptr, coef_ptr, state_ptr = (
-            _data(context, builder, ty[i], args[i]) for i in (0, 2, 4, 6)
-        )
-        b0, b1, b2, a1, a2 = (
-            _load(builder, coef_ptr, builder.add(args[5], _const(i * LANES))) for i in range(5)
-        )
+        source_ptr, target_ptr, coef_ptr, state_ptr = (_data(context, builder, ty[i], args[i]) for i in (0, 2, 4, 6))
+        b0, b1, b2, a1, a2 = (_load(builder, coef_ptr, builder.add(args[5], _const(i * LANES))) for i in range(5))
         s1 = _load(builder, state_ptr, args[7])
         s2 = _load(builder, state_ptr, builder.add(args[7], _const(LANES)))
         zero = ir.Constant(_VEC, [0.0] * LANES)
@@ -213,7 +226,19 @@ def section_forward(typingctx, source, source_at, target, target_at, coef, coef_
 def _adjoint(with_gradient):
     @intrinsic
     def section_adjoint(
-        typingctx, signal, source, source_at, target, target_at, coef, coef_at, state, state_at, gradient, gradient_at, tiny
+        typingctx,
+        signal,
+        source,
+        source_at,
+        target,
+        target_at,
+        coef,
+        coef_at,
+        state,
+        state_at,
+        gradient,
+        gradient_at,
+        tiny,
     ):
         """The adjoint of ``section_forward``, from the last sample of the tile to the first.
 
@@ -269,3 +294,23 @@ def _adjoint(with_gradient):
 
 section_adjoint = _adjoint(with_gradient=True)
 section_adjoint_only = _adjoint(with_gradient=False)
+
+
+@intrinsic
+def prefetch(typingctx, array, first, count):
+    """Ask for the cache lines of ``count`` items of an array from flat index ``first``, which need not exist."""
+    size = array.dtype.bitwidth // 8
+
+    def codegen(context, builder, signature, args):
+        base = builder.ptrtoint(_data(context, builder, signature.args[0], args[0]), _I64)
+        start = builder.add(base, builder.mul(args[1], _const(size)))
+        lines = builder.udiv(builder.add(builder.mul(args[2], _const(size)), _const(63)), _const(64))
+
+        def body(index, carried):
+            _prefetch(builder, builder.add(start, builder.mul(index, _const(64))), False)
+            return []
+
+        _loop(builder, lines, [], body)
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64, types.int64), codegen

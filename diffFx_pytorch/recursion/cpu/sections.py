@@ -15,13 +15,14 @@ from .lanes import (
     BLOCK,
     LANES,
     load_tile,
+    prefetch,
     section_adjoint,
     section_adjoint_only,
     section_forward,
     store_tile,
 )
 
-jit = njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
+jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
 
 
 @jit
@@ -58,7 +59,7 @@ def _carry(group, lanes, segments, rows, transition, state, step):
 
 
 @jit
-def forward(start, stop, x, coef, rows, zi, segments, length, warmup, transition, tiny, y, zf, kept):
+def forward(start, stop, x, coef, rows, zi, segments, length, warmup, transition, tiny, y, zf, kept, broken):
     """Filter the groups ``start`` to ``stop - 1`` of LANES segments.
 
     Args:
@@ -76,6 +77,7 @@ def forward(start, stop, x, coef, rows, zi, segments, length, warmup, transition
         y: (R, T), receives the output.
         zf: (R, K, 2) float64, receives the last states.
         kept: (R, tiles, K, 2) float64, receives the states before each tile, or (R, 0, K, 2).
+        broken: (R * segments,) bool, receives whether a segment ends in inf or NaN, which those after it must feel.
     """
     R, T = x.shape
     K = coef.shape[1]
@@ -108,6 +110,7 @@ def forward(start, stop, x, coef, rows, zi, segments, length, warmup, transition
                 if number >= lanes or first < 0 or first >= T:
                     continue
                 if keep and block >= 0:
+                    prefetch(kept, (row * kept.shape[1] + first // BLOCK + 1) * 2 * K, 2 * K)
                     for n in range(2 * K):
                         kept[row, first // BLOCK, n // 2, n % 2] = state[n * LANES + lane]
                 if first + BLOCK <= T:
@@ -116,15 +119,25 @@ def forward(start, stop, x, coef, rows, zi, segments, length, warmup, transition
                         target[lane] = y.ctypes.data + (row * T + first) * size
                 else:
                     _tail_forward(x, y, row, first, tile_coef, state, lane, zf)
-            load_tile(source, x, tile, 0)
+            load_tile(source, x, tile, 0, BLOCK * size)
             for k in range(K):
                 section_forward(tile, 0, tile, 0, tile_coef, k * 5 * LANES, state, k * 2 * LANES, tiny)
-            store_tile(target, y, tile, 0)
+            store_tile(target, y, tile, 0, BLOCK * size)
             for lane in range(LANES):
                 number = group * LANES + lane
                 if number < lanes and (number % segments) * length + (block + 1) * BLOCK == T:
                     for n in range(2 * K):
                         zf[number // segments, n // 2, n % 2] = state[n * LANES + lane]
+        _check(group, lanes, K, state, broken)
+
+
+@jit
+def _check(group, lanes, K, state, broken):
+    for lane in range(min(LANES, lanes - group * LANES)):
+        broken[group * LANES + lane] = False
+        for n in range(2 * K):
+            if not np.isfinite(state[n * LANES + lane]):
+                broken[group * LANES + lane] = True
 
 
 @jit
@@ -156,7 +169,7 @@ def _five(coef, k, lane):
 
 @jit
 def backward(
-    start, stop, gy, gzf, x, coef, rows, segments, length, warmup, transition, tiny, kept, gx, gcoef, gzi
+    start, stop, gy, gzf, x, coef, rows, segments, length, warmup, transition, tiny, kept, gx, gcoef, gzi, broken
 ):
     """The adjoint of ``forward`` over the same groups, from the last tile to the first.
 
@@ -179,6 +192,7 @@ def backward(
         gx: (R, T), receives the gradient of x.
         gcoef: (R * segments, K, 5) float64, receives the gradient by segment, or (0, K, 5).
         gzi: (R, K, 2) float64, receives the gradient of zi.
+        broken: (R * segments,) bool, receives whether a segment's adjoint ends in inf or NaN.
     """
     R, T = x.shape
     K = coef.shape[1]
@@ -232,11 +246,12 @@ def backward(
                     target[lane] = gx.ctypes.data + (row * T + first) * size
                 if own and want:
                     source[lane] = x.ctypes.data + (row * T + first) * size
+                    prefetch(kept, (row * kept.shape[1] + first // BLOCK - 1) * 2 * K, 2 * K)
                     for n in range(2 * K):
                         before[n * LANES + lane] = kept[row, first // BLOCK, n // 2, n % 2]
-            load_tile(cotangent, x, tile, 0)
+            load_tile(cotangent, x, tile, 0, -BLOCK * size)
             if own and want:
-                load_tile(source, x, signals, 0)
+                load_tile(source, x, signals, 0, -BLOCK * size)
                 for k in range(K):
                     at = k * area
                     section_forward(
@@ -253,11 +268,12 @@ def backward(
                     section_adjoint_only(
                         tile, signals, 0, signals, 0, tile_coef, five, state, two, gradient, five, tiny
                     )
-            store_tile(target, x, tile, 0)
+            store_tile(target, x, tile, 0, -BLOCK * size)
             for lane in range(LANES):
                 if held[lane]:
                     for n in range(2 * K):
                         state[n * LANES + lane] = tail[n * LANES + lane]
+        _check(group, lanes, K, state, broken)
         for lane in range(LANES):
             number = group * LANES + lane
             if number >= lanes:

@@ -8,8 +8,8 @@ import numpy as np
 
 from .lanes import BLOCK, LANES
 
-_WANTED = 4 * LANES
-"""Lanes to aim for: enough groups for four threads, whatever their number, so that results never depend on it."""
+_WANTED = 2 * LANES
+"""Lanes to aim for: two groups, for two threads, whatever their number, so that results never depend on it."""
 
 
 def memory(coef: np.ndarray, decades: float) -> float:
@@ -47,7 +47,9 @@ def transition_matrix(coef: np.ndarray, length: int) -> np.ndarray:
     return np.linalg.matrix_power(A, length)
 
 
-def plan(rows: int, samples: int, coef: np.ndarray, exact: bool) -> tuple[int, int, int, np.ndarray]:
+def plan(
+    rows: int, samples: int, coef: np.ndarray, exact: bool, whole: bool = False
+) -> tuple[int, int, int, np.ndarray]:
     """Segments a row, samples a segment, tiles of warm-up, and the transition matrices (none when not needed).
 
     Args:
@@ -55,16 +57,17 @@ def plan(rows: int, samples: int, coef: np.ndarray, exact: bool) -> tuple[int, i
         samples: T.
         coef: (Q, K, 5).
         exact: forbid transition matrices, whose rounding error float64 data would show.
+        whole: do not cut.
     """
     K = coef.shape[1]
     none = np.zeros((0, 2 * K, 2 * K))
     tiles = -(-samples // BLOCK)
-    whole = (1, tiles * BLOCK, 0, none)
-    if rows >= _WANTED or tiles < 8 or K == 0:
-        return whole
+    uncut = (1, tiles * BLOCK, 0, none)
+    if whole or rows >= _WANTED or tiles < 8 or K == 0:
+        return uncut
     remembered = memory(coef, 24.0 if exact else 15.0)
     if math.isinf(remembered):
-        return whole
+        return uncut
     warmup = math.ceil(remembered / BLOCK)
     segments = 1
     while rows * segments < _WANTED and 2 * max(warmup, 2) * (2 * segments) <= tiles:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .lanes import BLOCK
+from .lanes import BLOCK, prefetch
 
-jit = njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
+jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
 
 
 @jit
@@ -21,24 +21,31 @@ def _flush(value, tiny):
 
 
 @jit
-def _prepare(svf, row, first, count, planes):
-    """Lay the tile's coefficients out as d, d g, 2 g, h, b - r h, l - h for each section."""
+def _prepare(svf, q, first, count, planes):
+    """Lay the tile's coefficients out as 2 d - 1, 2 d g, 2 d g^2, h, (b - r h) / 2, (l - h) / 2 for each section."""
     for k in range(svf.shape[2]):
         for i in range(count):
             t = min(first + i, svf.shape[1] - 1)
-            g, r, h = np.float64(svf[row, t, k, 0]), np.float64(svf[row, t, k, 1]), np.float64(svf[row, t, k, 2])
+            g, r, h = np.float64(svf[q, t, k, 0]), np.float64(svf[q, t, k, 1]), np.float64(svf[q, t, k, 2])
             d = 1.0 / (1.0 + g * (g + r))
-            planes[k, 0, i] = d
-            planes[k, 1, i] = d * g
-            planes[k, 2, i] = g
+            planes[k, 0, i] = 2.0 * d - 1.0
+            planes[k, 1, i] = 2.0 * d * g
+            planes[k, 2, i] = 2.0 * d * g * g
             planes[k, 3, i] = h
-            planes[k, 4, i] = np.float64(svf[row, t, k, 3]) - r * h
-            planes[k, 5, i] = np.float64(svf[row, t, k, 4]) - h
+            planes[k, 4, i] = 0.5 * (np.float64(svf[q, t, k, 3]) - r * h)
+            planes[k, 5, i] = 0.5 * (np.float64(svf[q, t, k, 4]) - h)
+
+
+@jit
+def _next(planes, k, i, x, s1, s2):
+    """The states after a sample; v1 and v2 are half their sums with those before it."""
+    u = x - s2
+    return planes[k, 0, i] * s1 + planes[k, 1, i] * u, (s2 + planes[k, 1, i] * s1) + planes[k, 2, i] * u
 
 
 @jit
 def _cascade(planes, count, signals, inner, state, tiny):
-    """Fill lines 1 .. K of ``signals`` from line 0, and ``inner`` with v1, v2 of each section.
+    """Fill lines 1 .. K of ``signals`` from line 0, and ``inner`` with 2 v1, 2 v2 of each section.
 
     Two sections run in one loop, each hiding the other's latency.
     """
@@ -47,15 +54,15 @@ def _cascade(planes, count, signals, inner, state, tiny):
         s1, s2, r1, r2 = state[k, 0], state[k, 1], state[k + 1, 0], state[k + 1, 1]
         for i in range(count):
             x = signals[k, i]
-            v1 = planes[k, 0, i] * s1 + planes[k, 1, i] * (x - s2)
-            v2 = s2 + planes[k, 2, i] * v1
+            n1, n2 = _next(planes, k, i, x, s1, s2)
+            v1, v2 = s1 + n1, s2 + n2
+            s1, s2 = n1, n2
             y = planes[k, 3, i] * x + planes[k, 4, i] * v1 + planes[k, 5, i] * v2
-            s1, s2 = 2.0 * v1 - s1, 2.0 * v2 - s2
             signals[k + 1, i], inner[k, 0, i], inner[k, 1, i] = y, v1, v2
-            v1 = planes[k + 1, 0, i] * r1 + planes[k + 1, 1, i] * (y - r2)
-            v2 = r2 + planes[k + 1, 2, i] * v1
+            n1, n2 = _next(planes, k + 1, i, y, r1, r2)
+            v1, v2 = r1 + n1, r2 + n2
+            r1, r2 = n1, n2
             z = planes[k + 1, 3, i] * y + planes[k + 1, 4, i] * v1 + planes[k + 1, 5, i] * v2
-            r1, r2 = 2.0 * v1 - r1, 2.0 * v2 - r2
             signals[k + 2, i], inner[k + 1, 0, i], inner[k + 1, 1, i] = z, v1, v2
         state[k, 0], state[k, 1] = _flush(s1, tiny), _flush(s2, tiny)
         state[k + 1, 0], state[k + 1, 1] = _flush(r1, tiny), _flush(r2, tiny)
@@ -64,10 +71,10 @@ def _cascade(planes, count, signals, inner, state, tiny):
         s1, s2 = state[k, 0], state[k, 1]
         for i in range(count):
             x = signals[k, i]
-            v1 = planes[k, 0, i] * s1 + planes[k, 1, i] * (x - s2)
-            v2 = s2 + planes[k, 2, i] * v1
+            n1, n2 = _next(planes, k, i, x, s1, s2)
+            v1, v2 = s1 + n1, s2 + n2
+            s1, s2 = n1, n2
             y = planes[k, 3, i] * x + planes[k, 4, i] * v1 + planes[k, 5, i] * v2
-            s1, s2 = 2.0 * v1 - s1, 2.0 * v2 - s2
             signals[k + 1, i], inner[k, 0, i], inner[k, 1, i] = y, v1, v2
         state[k, 0], state[k, 1] = _flush(s1, tiny), _flush(s2, tiny)
 
@@ -103,6 +110,7 @@ def forward(start, stop, x, svf, rows, zi, tiny, y, zf, kept):
             for i in range(count):
                 signals[0, i] = x[row, first + i]
             if moving:
+                prefetch(svf, (rows[row] * T + first + BLOCK) * 5 * K, BLOCK * 5 * K)
                 _prepare(svf, rows[row], first, count, planes)
             elif first == 0:
                 _prepare(svf, rows[row], 0, BLOCK, planes)
@@ -121,14 +129,16 @@ def _adjoint(svf, q, first, count, k, planes, signals, inner, signal, state, tin
         t = min(first + i, last)
         g, r, h = np.float64(svf[q, t, k, 0]), np.float64(svf[q, t, k, 1]), np.float64(svf[q, t, k, 2])
         gy = signal[i]
-        gv2 = planes[k, 5, i] * gy + 2.0 * p2
-        gv1 = (planes[k, 4, i] * gy + 2.0 * p1) + g * gv2
-        e = planes[k, 0, i] * gv1
-        ge = g * e
+        half2 = planes[k, 5, i] * gy + p2
+        half1 = (planes[k, 4, i] * gy + p1) + g * half2
+        # planes 0, 1, 2 hold 2 d - 1, 2 d g and 2 d g^2, and e = 2 d half1 is the gradient of v1 times d.
+        ge = planes[k, 1, i] * half1
+        e = (planes[k, 0, i] + 1.0) * half1
+        gv2 = 2.0 * half2
         p1, p2 = e - p1, (gv2 - p2) - ge
         signal[i] = h * gy + ge
         if want:
-            x, v1, v2 = signals[k, i], inner[k, 0, i], inner[k, 1, i]
+            x, v1, v2 = signals[k, i], 0.5 * inner[k, 0, i], 0.5 * inner[k, 1, i]
             gsvf[q, t, k, 0] += gv2 * v1 + e * ((x - v2) - (g + r) * v1)
             gsvf[q, t, k, 1] -= v1 * (h * gy + ge)
             gsvf[q, t, k, 2] += gy * ((x - v2) - r * v1)
@@ -173,6 +183,7 @@ def backward(start, stop, gy, gzf, x, svf, order, bounds, tiny, kept, gx, gsvf, 
                 first = tile * BLOCK
                 count = min(BLOCK, T - first)
                 if moving:
+                    prefetch(svf, (q * T + first - BLOCK) * 5 * K, BLOCK * 5 * K)
                     _prepare(svf, q, first, count, planes)
                 if want:
                     for i in range(count):

@@ -24,11 +24,11 @@ def sections_matrices(coef: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 def svf_matrices(coef: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """M (..., 2, 2), N (..., 2), C (..., 2), D (...) of the state variable filter, from g r h b l (..., 5)."""
-    g, r, h, b, l = coef.unbind(-1)
+    g, r, h, b, low = coef.unbind(-1)
     d = 1 / (1 + g * (g + r))
     a2, a3 = g * d, g * g * d
     M = torch.stack([torch.stack([2 * d - 1, -2 * a2], -1), torch.stack([2 * a2, 1 - 2 * a3], -1)], -2)
-    m1, m2 = b - r * h, l - h
+    m1, m2 = b - r * h, low - h
     C = torch.stack([m1 * d + m2 * a2, -m1 * a2 + m2 * (1 - a3)], -1)
     return M, torch.stack([2 * a2, 2 * a3], -1), C, h + m1 * a2 + m2 * a3
 

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from diffFx_pytorch.recursion.cpu.lanes import BLOCK
 
-TINY = {torch.float32: 1e-30, torch.float64: 1e-290}
-"""States below this become 0 between tiles: far under any audio, far over the denormals of the dtype."""
+TINY = 1e-250
+"""States below this become 0 between tiles: over the denormals, and under whatever scale a first section works at."""
 
-Forward = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], None]
+Forward = Callable[..., None]
 Backward = Callable[..., None]
 
 
@@ -42,6 +42,14 @@ def _flat(t: Tensor, lead: tuple[int, ...], kept: int) -> Tensor:
     return t.expand(*lead, *own).reshape(math.prod(lead), *own).contiguous()
 
 
+def _own(coef: Tensor) -> Tensor:
+    return coef.reshape(math.prod(coef.shape[:-3]), *coef.shape[-3:]).contiguous()
+
+
+def _rows(t: Tensor, lead: tuple[int, ...]) -> Tensor:
+    return t.view(math.prod(lead), *t.shape[len(lead) :])
+
+
 def define_cascade(name: str, plain: Callable[..., tuple[Tensor, Tensor]], forward: Forward, backward: Backward) -> Any:
     """Register the operators ``diffFx::<name>`` and ``diffFx::<name>_backward``; return the function to call.
 
@@ -58,11 +66,7 @@ def define_cascade(name: str, plain: Callable[..., tuple[Tensor, Tensor]], forwa
 
     def plain_lead(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
         lead = _lead(x, coef, zi)
-        y, zf = plain(
-            x.double().expand(*lead, x.shape[-1]).reshape(-1, x.shape[-1]),
-            coef.double().expand(*lead, *coef.shape[-3:]).reshape(-1, *coef.shape[-3:]),
-            zi.expand(*lead, *zi.shape[-2:]).reshape(-1, *zi.shape[-2:]),
-        )
+        y, zf = plain(_flat(x.double(), lead, 1), _flat(coef.double(), lead, 3), _flat(zi, lead, 2))
         return y.reshape(*lead, x.shape[-1]).to(x.dtype), zf.reshape(*lead, *zi.shape[-2:])
 
     def plain_adjoint(gy: Tensor, gzf: Tensor, x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, ...]:
@@ -89,8 +93,8 @@ def define_cascade(name: str, plain: Callable[..., tuple[Tensor, Tensor]], forwa
         zi_rows = _flat(zi, lead, 2)
         if y.numel() and zi.shape[-2]:
             rows = _row_index(tuple(coef.shape[:-3]), lead)
-            own = coef.reshape(-1, *coef.shape[-3:]).contiguous()
-            forward(_flat(x, lead, 1), own, rows, zi_rows, y.flatten(0, -2), zf.flatten(0, -3), kept.flatten(0, -4))
+            own = _own(coef)
+            forward(_flat(x, lead, 1), own, rows, zi_rows, _rows(y, lead), _rows(zf, lead), _rows(kept, lead))
         else:
             y.copy_(x.expand(y.shape))
             zf.copy_(zi.expand(zf.shape))
@@ -112,7 +116,7 @@ def define_cascade(name: str, plain: Callable[..., tuple[Tensor, Tensor]], forwa
         gy: Tensor, gzf: Tensor, x: Tensor, coef: Tensor, zi: Tensor, kept: Tensor, want: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         lead, T = _lead(x, coef, zi), x.shape[-1]
-        own = coef.reshape(-1, *coef.shape[-3:]).contiguous()
+        own = _own(coef)
         gx, gzi = x.new_empty(*lead, T), zi.new_empty(*lead, *zi.shape[-2:])
         gcoef = torch.zeros_like(own if want else own[:0])
         if gx.numel() and zi.shape[-2]:
@@ -126,9 +130,9 @@ def define_cascade(name: str, plain: Callable[..., tuple[Tensor, Tensor]], forwa
                 own,
                 _row_index(tuple(coef.shape[:-3]), lead),
                 _flat(kept if want else kept[..., :0, :, :], lead, 3),
-                gx.flatten(0, -2),
+                _rows(gx, lead),
                 gcoef,
-                gzi.flatten(0, -3),
+                _rows(gzi, lead),
             )
         else:
             gx.copy_(gy.expand(gx.shape))

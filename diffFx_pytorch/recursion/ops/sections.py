@@ -23,17 +23,36 @@ def rows_by_coefficient(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.nd
     return order, np.searchsorted(rows[order], np.arange(count + 1))
 
 
-def _constant_forward(x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor) -> None:
+def _run_cut(kernel: Any, x: Tensor, c: np.ndarray, call: Any) -> None:
+    """Run a kernel over segments of rows; again over whole rows where inf or NaN would have to cross a border."""
+    rows, samples = x.shape
+    cut = plan(rows, samples, c, x.dtype == torch.float64)
+    for segments, length, warmup, transition in (cut, plan(rows, samples, c, exact=True, whole=True)):
+        broken = np.empty(rows * segments, np.bool_)
+        arguments, outputs = call(segments)
+        run_rows(
+            kernel,
+            -(-rows * segments // LANES),
+            1,
+            *arguments,
+            segments,
+            length,
+            warmup,
+            transition,
+            TINY,
+            *outputs,
+            broken,
+        )
+        if segments == 1 or not broken.any():
+            return
+
+
+def _constant_forward(
+    x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor
+) -> None:
     c = coef[:, 0].numpy()
-    segments, length, warmup, transition = plan(x.shape[0], x.shape[1], c, x.dtype == torch.float64)
-    groups = -(-x.shape[0] * segments // LANES)
-    outputs = (y.numpy(), zf.numpy(), kept.numpy())
-    run_rows(
-        sections.forward,
-        groups,
-        1,
-        *(x.numpy(), c, rows, zi.numpy(), segments, length, warmup, transition, TINY[x.dtype], *outputs),
-    )
+    inputs, outputs = (x.numpy(), c, rows, zi.numpy()), (y.numpy(), zf.numpy(), kept.numpy())
+    _run_cut(sections.forward, x, c, lambda segments: (inputs, outputs))
 
 
 def _constant_backward(
@@ -48,23 +67,22 @@ def _constant_backward(
     gzi: Tensor,
 ) -> None:
     c = coef[:, 0].numpy()
-    segments, length, warmup, transition = plan(x.shape[0], x.shape[1], c, x.dtype == torch.float64)
-    lanes = x.shape[0] * segments
-    by_lane = np.empty((lanes if gcoef.shape[0] else 0, *c.shape[1:]))
-    outputs = (gx.numpy(), by_lane, gzi.numpy())
-    run_rows(
-        sections.backward,
-        -(-lanes // LANES),
-        1,
-        *(gy.numpy(), gzf.numpy(), x.numpy(), c, rows, segments, length, warmup, transition, TINY[x.dtype]),
-        *(kept.numpy(), *outputs),
-    )
+    by_lane = np.empty((0, *c.shape[1:]))
+
+    def call(segments: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        nonlocal by_lane
+        by_lane = np.empty((x.shape[0] * segments if gcoef.shape[0] else 0, *c.shape[1:]))
+        inputs = (gy.numpy(), gzf.numpy(), x.numpy(), c, rows)
+        return inputs, (kept.numpy(), gx.numpy(), by_lane, gzi.numpy())
+
+    _run_cut(sections.backward, x, c, call)
     if gcoef.shape[0]:
-        gcoef[:, 0].index_add_(0, torch.from_numpy(rows.repeat(segments)), torch.from_numpy(by_lane))
+        lanes_of_row = by_lane.reshape(len(rows), -1, *c.shape[1:]).sum(1)
+        gcoef[:, 0].index_add_(0, torch.from_numpy(rows), torch.from_numpy(lanes_of_row))
 
 
 def _moving_forward(x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor) -> None:
-    inputs = (x.numpy(), coef.numpy(), rows, zi.numpy(), TINY[x.dtype])
+    inputs = (x.numpy(), coef.numpy(), rows, zi.numpy(), TINY)
     run_rows(sections_moving.forward, x.shape[0], 1, *inputs, y.numpy(), zf.numpy(), kept.numpy())
 
 
@@ -80,7 +98,7 @@ def _moving_backward(
     gzi: Tensor,
 ) -> None:
     order, bounds = rows_by_coefficient(rows, coef.shape[0])
-    inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, TINY[x.dtype], kept.numpy())
+    inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, TINY, kept.numpy())
     run_rows(sections_moving.backward, coef.shape[0], 1, *inputs, gx.numpy(), gcoef.numpy(), gzi.numpy())
 
 

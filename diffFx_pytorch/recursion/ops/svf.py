@@ -17,7 +17,7 @@ from diffFx_pytorch.recursion.threads import run_rows
 
 
 def _forward(x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor) -> None:
-    inputs = (x.numpy(), coef.numpy(), rows, zi.numpy(), TINY[x.dtype])
+    inputs = (x.numpy(), coef.numpy(), rows, zi.numpy(), TINY)
     run_rows(kernels.forward, x.shape[0], 1, *inputs, y.numpy(), zf.numpy(), kept.numpy())
 
 
@@ -33,7 +33,7 @@ def _backward(
     gzi: Tensor,
 ) -> None:
     order, bounds = rows_by_coefficient(rows, coef.shape[0])
-    inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, TINY[x.dtype], kept.numpy())
+    inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, TINY, kept.numpy())
     run_rows(kernels.backward, coef.shape[0], 1, *inputs, gx.numpy(), gcoef.numpy(), gzi.numpy())
 
 
@@ -57,8 +57,8 @@ def svfilt(
 
     which with :math:`s = (z - 1) / (g (z + 1))` is :math:`H = (h s^2 + b s + l) / (s^2 + r s + 1)`: a mix of the high-,
     band- and low-pass output. Without input :math:`s_1^2 + s_2^2` falls by :math:`4 g r v_1^2` at every sample, for any
-    :math:`g, r \ge 0`, however they move; so the state is bounded by the input alone. Every stable biquad has this form:
-    `sos_to_svf`. States and arithmetic are float64.
+    :math:`g, r \ge 0`, however they move; so the state is bounded by the input alone. Every stable biquad has this
+    form: `sos_to_svf`. States and arithmetic are float64.
 
     Args:
         x: signal (..., T), float32 or float64.
@@ -108,8 +108,8 @@ def sos_to_svf(sos: Tensor) -> Tensor:
 
 def svf_to_sos(svf: Tensor) -> Tensor:
     """State variable sections [g r h b l] (..., 5) as biquads [b0 b1 b2 a0 a1 a2] (..., 6) with a0 = 1, in float64."""
-    g, r, h, b, l = svf.double().unbind(-1)
+    g, r, h, b, low = svf.double().unbind(-1)
     gg = g * g
     a0 = 1 + g * r + gg
-    zeros = [h + g * b + gg * l, 2 * (gg * l - h), h - g * b + gg * l]
+    zeros = [h + g * b + gg * low, 2 * (gg * low - h), h - g * b + gg * low]
     return torch.stack([*(n / a0 for n in zeros), torch.ones_like(a0), 2 * (gg - 1) / a0, (1 - g * r + gg) / a0], -1)

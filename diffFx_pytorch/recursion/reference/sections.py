@@ -38,12 +38,12 @@ def svfilt_loop(x: Tensor, svf: Tensor, zi: Tensor, moving: bool) -> tuple[Tenso
     s1, s2 = (list(s.unbind(-1)) for s in zi.unbind(-1))
     out = []
     for t in range(x.shape[-1]):
-        g, r, h, b, l = _at(svf, t, moving)
+        g, r, h, b, low = _at(svf, t, moving)
         u = x[..., t]
         for k in range(len(s1)):
             v1 = (s1[k] + g[..., k] * (u - s2[k])) / (1 + g[..., k] * (g[..., k] + r[..., k]))
             v2 = s2[k] + g[..., k] * v1
             s1[k], s2[k] = 2 * v1 - s1[k], 2 * v2 - s2[k]
-            u = h[..., k] * (u - r[..., k] * v1 - v2) + b[..., k] * v1 + l[..., k] * v2
+            u = h[..., k] * (u - r[..., k] * v1 - v2) + b[..., k] * v1 + low[..., k] * v2
         out.append(u)
     return torch.stack(out, -1), torch.stack([torch.stack(s1, -1), torch.stack(s2, -1)], -1)
