@@ -1,4 +1,4 @@
-"""Panning: DAFX 2nd ed. chapter 5; a mono signal is placed, the sides of a stereo one are balanced around the centre."""
+"""Panning: DAFX 2nd ed. chapter 5; a mono signal is placed, the sides of a stereo one are balanced."""
 
 import math
 

@@ -40,7 +40,7 @@ class DCBlocker(Processor):
 
     def tail(self, *, freq_hz: Tensor) -> Tensor:
         """Seconds until the one pole has decayed by 60 dB."""
-        return math.log(1000.0) / (2 * math.pi * freq_hz.amin(-1))
+        return math.log(1000.0) / (2 * math.pi * freq_hz.amin(-1, keepdim=True))
 
     def curve(self, *, freq_hz: Tensor) -> Curve:
         """Gain over frequency."""

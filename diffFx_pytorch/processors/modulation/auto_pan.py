@@ -1,0 +1,79 @@
+"""Panning that an oscillator moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ...curve import Curve
+from ...dsp.oscillator import SHAPES, Shape, oscillate, phase_ramp
+from ...dsp.panning import PAN_LAWS, PanLaw, check_law, pan_gains, place
+from ...params import EffectParam
+from ...processor import Processor, State
+
+
+class AutoPan(Processor):
+    """Position between left and right moved by an oscillator: pan[n] = depth o(phi[n] + phi_0), placed by a pan law.
+
+    Mono in, stereo out; the sides of a stereo input are balanced, with the centre neutral (see ``StereoPanning``).
+
+    Args:
+        sample_rate: in Hz.
+        param_range: rows of the table to replace.
+        shape: of the oscillator: "sine", "triangle" or "square" (with rounded corners).
+        law: "constant_power", "linear" or "-4.5 dB".
+
+    Raises:
+        ValueError: for an unknown shape or law.
+
+    References:
+        U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, chapter 5.
+    """
+
+    params = {
+        "rate_hz": EffectParam(0.05, 20.0, 1.0, "log", "Hz", doc="Turns of the image a second."),
+        "depth": EffectParam(0.0, 1.0, 1.0, doc="0 stays in the centre, 1 goes from end to end."),
+        "phase_deg": EffectParam(0.0, 360.0, 0.0, unit="deg", doc="Where it starts; 0 is the centre going right."),
+    }
+    neutral = {"depth": 0.0}
+    traits = {"linear", "causal", "odd"}
+    channels = (1, 2)
+    channels_out = 2
+    variants = tuple({"shape": shape, "law": law} for shape, law in zip(SHAPES, PAN_LAWS, strict=True))
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: Mapping[str, EffectParam] | None = None,
+        *,
+        shape: Shape = "sine",
+        law: PanLaw = "constant_power",
+    ) -> None:
+        super().__init__(sample_rate, param_range)
+        if shape not in SHAPES:
+            raise ValueError(f"AutoPan: unknown shape {shape!r}; shapes are {', '.join(SHAPES)}")
+        check_law("AutoPan", law)
+        self.shape: Shape = shape
+        self.law: PanLaw = law
+
+    def process(
+        self, x: Tensor, state: State, *, rate_hz: Tensor, depth: Tensor, phase_deg: Tensor
+    ) -> tuple[Tensor, State]:
+        """Place where the oscillator stands; the state is its phase."""
+        position, state = self._position(rate_hz, depth, phase_deg, x.shape[-1], state)
+        return place(x, position, self.law), state
+
+    def curve(self, *, rate_hz: Tensor, depth: Tensor, phase_deg: Tensor) -> Curve:
+        """Gain of the left side over two turns, for a mono input."""
+        samples = int(float(2 / rate_hz[0, 0, 0]) * self.sample_rate)
+        position, _ = self._position(rate_hz[:1, :, :1], depth[:1, :, :1], phase_deg[:1, :, :1], samples)
+        left, _ = pan_gains(position, self.law)
+        return Curve(torch.arange(samples) / self.sample_rate, left[0, 0], "time (s)", "gain of left", title="AutoPan")
+
+    def _position(
+        self, rate_hz: Tensor, depth: Tensor, phase_deg: Tensor, samples: int, state: State = None
+    ) -> tuple[Tensor, Tensor]:
+        phase, state = phase_ramp(rate_hz, self.sample_rate, samples, state)
+        return depth * oscillate(phase + phase_deg / 360, self.shape), state
