@@ -17,6 +17,7 @@ NEPER_PER_DB = math.log(10.0) / 20.0
 
 _SHARPEST_KNEE_DB = 1e-3
 _FLOOR = 1e-15
+_SMALL = 1e-12
 _PIECE = 2**17
 
 
@@ -119,8 +120,9 @@ class _Overshoot(torch.autograd.Function):
         def piece(
             grad: Tensor, key: Tensor, over: Tensor, threshold_db: Tensor, knee_db: Tensor
         ) -> tuple[Tensor | None, ...]:
-            # Inside the knee overshoot is W slope^2 / 2, above it the slope is 1: no logarithm is needed again.
-            slope = (over * (2 / _width(knee_db))).clamp_max(1.0).sqrt()
+            # Inside the knee overshoot is W slope^2 / 2, above it the slope is 1: no logarithm is needed again. The
+            # root starts a little above zero, where it has a derivative.
+            slope = (over * (2 / _width(knee_db))).clamp(_SMALL**2, 1.0).sqrt() - _SMALL
             grad_level = grad * slope
             grad_knee = None
             if to_knee:

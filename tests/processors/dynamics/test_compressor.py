@@ -1,0 +1,189 @@
+"""What an engineer expects of a compressor."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from diffFx_pytorch.processors import Compressor
+
+RATE = 44100
+DTYPE = torch.float64
+PLAIN = {"knee_db": 0.0, "threshold_db": -30.0, "ratio": 4.0, "makeup_db": 0.0, "mix": 1.0}
+
+
+def sine(level_db, freq_hz=1000.0, seconds=1.0):
+    """(1, 1, T), its peak at ``level_db``."""
+    n = torch.arange(int(seconds * RATE), dtype=DTYPE)
+    return 10 ** (level_db / 20) * torch.sin(2 * math.pi * freq_hz * n / RATE)[None, None]
+
+
+def gain_db(y, x):
+    """Level of y over level of x in the last tenth of a second."""
+    last = slice(-RATE // 10, None)
+    return float(10 * torch.log10(y[..., last].square().sum() / x[..., last].square().sum()))
+
+
+def gain_of_key(fx, key, **knobs):
+    """The gain in dB, sample by sample, that a key (T,) brings about."""
+    key = key[None, None]
+    return 20 * torch.log10(fx(torch.ones_like(key), dsp_params=knobs, sidechain=key))[0, 0]
+
+
+def published(level, T, R, W):
+    if 2 * (level - T) < -W:
+        return level
+    if 2 * abs(level - T) <= W:
+        return level + (1 / R - 1) * (level - T + W / 2) ** 2 / (2 * W) if W else level
+    return T + (level - T) / R
+
+
+@pytest.mark.parametrize("knee", [0.0, 6.0, 24.0])
+def test_settles_on_the_static_curve(knee):
+    fx = Compressor(RATE)
+    for level in (-50.0, -31.0, -28.0, -20.0, 0.0):
+        key = torch.full((RATE,), 10 ** (level / 20), dtype=DTYPE)
+        gain = gain_of_key(fx, key, **{**PLAIN, "knee_db": knee, "attack_ms": 1.0})[-1]
+        assert level + gain == pytest.approx(published(level, -30.0, 4.0, knee), abs=1e-6)
+
+
+def test_the_curve_drawn_is_the_curve_heard():
+    line = Compressor(RATE).curve(**{k: torch.full((1, 1, 1), v) for k, v in {
+        **PLAIN, "knee_db": 10.0, "attack_ms": 1.0, "release_ms": 100.0,
+    }.items()})  # fmt: skip
+    for level, out in zip(line.x.tolist()[::20], line.y.tolist()[::20], strict=True):
+        assert out == pytest.approx(published(level, -30.0, 4.0, 10.0), abs=1e-3)
+
+
+@pytest.mark.parametrize(("detector", "tolerance"), [("peak", 0.5), ("rms", 0.1)])
+def test_a_steady_sine_settles_where_its_level_says(detector, tolerance):
+    # An RMS level of -10 dB is a peak of -6.99 dB.
+    x = sine(-10 + (10 * math.log10(2) if detector == "rms" else 0.0), seconds=2)
+    y = Compressor(RATE, detector=detector)(x, dsp_params={**PLAIN, "attack_ms": 1.0, "release_ms": 100.0})
+    assert gain_db(y, x) == pytest.approx(-15.0, abs=tolerance)
+
+
+@pytest.mark.parametrize("detector", ["peak", "rms"])
+def test_antiphase_and_hard_pan_are_compressed_as_their_level_says(detector):
+    fx, mono = Compressor(RATE, detector=detector), sine(-6.0)
+    knobs = {**PLAIN, "attack_ms": 5.0, "release_ms": 200.0}
+    alone = fx(mono, dsp_params=knobs)
+    assert gain_db(alone, mono) < -12
+    for pair in ((mono, mono), (mono, -mono), (mono, 0 * mono), (0 * mono, mono)):
+        y = fx(torch.cat(pair, 1), dsp_params=knobs)
+        for channel, signal in enumerate(pair):
+            sign = 0 if not signal.any() else torch.sign((signal * mono).sum())
+            assert torch.equal(y[:, channel : channel + 1], sign * alone)
+
+
+def test_linked_channels_share_a_gain_and_others_do_not():
+    x = torch.cat((sine(-6.0), sine(-40.0)), 1)
+    knobs = {**PLAIN, "attack_ms": 5.0, "release_ms": 200.0}
+    linked, apart = (Compressor(RATE, link=link)(x, dsp_params=knobs) for link in (True, False))
+    assert gain_db(linked[:, 1], x[:, 1]) == pytest.approx(gain_db(linked[:, 0], x[:, 0]), abs=0.1)
+    assert gain_db(apart[:, 1], x[:, 1]) == pytest.approx(0.0, abs=1e-9)
+    assert torch.equal(apart[:, 0], linked[:, 0])
+
+
+@pytest.mark.parametrize("time_ms", [0.5, 3.0, 30.0, 300.0])
+@pytest.mark.parametrize("phase", ["attack_ms", "release_ms"])
+def test_times_are_the_63_percent_of_a_step(phase, time_ms):
+    if phase == "release_ms" and time_ms < 10:
+        time_ms *= 100
+    loud, quiet = (torch.full((3 * RATE,), 10 ** (level / 20), dtype=DTYPE) for level in (-10.0, -60.0))
+    # A quick attack before the release; the reduction covers 15 dB.
+    key = torch.cat((quiet, loud) if phase == "attack_ms" else (loud, quiet))
+    other = {"release_ms": 100.0} if phase == "attack_ms" else {"attack_ms": 1.0}
+    gain = gain_of_key(Compressor(RATE), key, **{**PLAIN, **other, phase: time_ms})[3 * RATE - 1 :].numpy()
+    covered = np.abs(gain - gain[0]) / 15.0
+    assert covered[-1] == pytest.approx(1.0, abs=1e-3)
+    assert np.interp(1 - 1 / math.e, covered, np.arange(covered.size)) == pytest.approx(time_ms * RATE / 1000, rel=0.03)
+
+
+def test_a_larger_knee_is_softer():
+    levels = torch.linspace(-60, 0, 601, dtype=DTYPE)
+    bends = []
+    for knee in (0.0, 3.0, 12.0, 24.0):
+        curve = Compressor(RATE).curve(**{k: torch.full((1, 1, 1), v, dtype=DTYPE) for k, v in {
+            **PLAIN, "knee_db": knee, "attack_ms": 1.0, "release_ms": 100.0,
+        }.items()})  # fmt: skip
+        out = np.interp(levels.numpy(), curve.x.numpy(), curve.y.numpy())
+        bends.append(np.abs(np.diff(out, 2)).max())
+        assert (np.diff(out) >= 0).all()
+    assert bends == sorted(bends, reverse=True)
+    assert bends[0] > 3 * bends[-1]
+
+
+def test_the_threshold_can_move():
+    x = sine(-10.0, seconds=2)
+    points = torch.tensor([[0.0, -40.0]], dtype=DTYPE)
+    y = Compressor(RATE)(x, dsp_params={**PLAIN, "threshold_db": points, "attack_ms": 5.0, "release_ms": 500.0})
+    assert torch.equal(y[..., :1000], x[..., :1000])
+    assert gain_db(y, x) == pytest.approx(-0.75 * 30 + 1.5, abs=1.0)  # averaged over the last 2 dB of the way
+    # No click: the gain changes by no more than the curve and the ballistics allow.
+    gain = (y / x)[x.abs() > 0.1]
+    assert (gain[1:] / gain[:-1]).log().abs().max() < 0.05
+
+
+def test_the_sidechain_alone_decides():
+    fx, x = Compressor(RATE), sine(-6.0)
+    knobs = {**PLAIN, "attack_ms": 1.0, "release_ms": 500.0}
+    assert torch.equal(fx(x, dsp_params=knobs, sidechain=torch.zeros_like(x)), x)
+    x = sine(-60.0)
+    assert gain_db(fx(x, dsp_params=knobs, sidechain=sine(-10.0)), x) == pytest.approx(-15.0, abs=0.5)
+
+
+def test_the_high_pass_on_the_key_lets_bass_alone():
+    fx = Compressor(RATE, key_highpass_hz=300.0)
+    knobs = {**PLAIN, "attack_ms": 1.0, "release_ms": 500.0}
+    bass, tone = sine(-6.0, 40.0), sine(-6.0, 3000.0)
+    # 12 dB an octave: 40 Hz is 35 dB down, 11 dB under threshold.
+    assert gain_db(fx(bass, dsp_params=knobs), bass) == pytest.approx(0.0, abs=0.01)
+    assert gain_db(fx(tone, dsp_params=knobs), tone) == pytest.approx(-18.0, abs=0.5)
+
+
+def test_look_ahead_is_before_the_sound():
+    fx = Compressor(RATE, lookahead_ms=5.0)
+    late = fx.latency_samples
+    assert late == round(0.005 * RATE)
+    x = torch.zeros(1, 1, 8000, dtype=DTYPE)
+    x[..., 4000:] = 1.0
+    y = fx(x, dsp_params={**PLAIN, "attack_ms": 1.0, "release_ms": 100.0})
+    assert not y[..., : 4000 + late].any()
+    # Five attack times have passed when the step comes through.
+    assert 20 * torch.log10(y[0, 0, 4000 + late]) == pytest.approx(-22.5 * (1 - math.exp(-5)), abs=0.1)
+    plain = Compressor(RATE)(x, dsp_params={**PLAIN, "attack_ms": 1.0, "release_ms": 100.0})
+    assert 20 * torch.log10(plain[0, 0, 4000]) > -1
+
+
+def test_parallel_compression_blends_the_dry_signal_at_the_same_time():
+    x = sine(-6.0)
+    knobs = {**PLAIN, "attack_ms": 1.0, "release_ms": 500.0, "makeup_db": 6.0}
+    fx = Compressor(RATE, lookahead_ms=2.0)
+    wet, dry, half = (fx(x, dsp_params={**knobs, "mix": mix}) for mix in (1.0, 0.0, 0.5))
+    assert torch.allclose(half, 0.5 * (wet + dry))
+    assert torch.equal(dry[..., fx.latency_samples :], x[..., : -fx.latency_samples])
+
+
+def test_a_ratio_of_one_knows_which_way_to_go():
+    ratio = torch.tensor([1.0], dtype=DTYPE, requires_grad=True)
+    x = sine(-6.0, seconds=0.1)
+    y = Compressor(RATE)(x, dsp_params={**PLAIN, "ratio": ratio})
+    assert torch.allclose(y, x)
+    (gradient,) = torch.autograd.grad(y.square().sum(), ratio)
+    assert gradient < 0
+
+
+@pytest.mark.parametrize(
+    ("construction", "pattern"),
+    [
+        ({"detector": "mean"}, "detector must be 'peak' or 'rms'"),
+        ({"lookahead_ms": -1.0}, "lookahead_ms must be 0 or more"),
+        ({"rms_ms": 0.0}, "rms_ms must be positive"),
+        ({"key_highpass_hz": 30000.0}, "key_highpass_hz must be above 0 and at most 21609"),
+    ],
+)
+def test_construction_is_checked(construction, pattern):
+    with pytest.raises(ValueError, match=f"^Compressor: {pattern}"):
+        Compressor(RATE, **construction)
