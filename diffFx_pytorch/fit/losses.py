@@ -123,7 +123,7 @@ def error_to_signal_ratio(
     """
     _check_pair(y, target)
     _known_reduction(reduction)
-    error, reference = _emphasised(target - y, pre_emphasis), _emphasised(target, pre_emphasis)
+    error, reference = emphasised(target - y, pre_emphasis), emphasised(target, pre_emphasis)
     silence = _SILENCE * max(reference[0].numel(), 1)
     ratio = error.square().sum((1, 2)) / (reference.square().sum((1, 2)) + silence)
     return _reduce(ratio, reduction)
@@ -153,7 +153,7 @@ class ErrorToSignalRatio(nn.Module):
         if not self.level_blind:
             return error_to_signal_ratio(y, target, pre_emphasis=self.pre_emphasis, reduction=self.reduction)
         _check_pair(y, target)
-        y, target = _emphasised(y, self.pre_emphasis), _emphasised(target, self.pre_emphasis)
+        y, target = emphasised(y, self.pre_emphasis), emphasised(target, self.pre_emphasis)
         silence = _SILENCE * max(target[0].numel(), 1)
         energies = (y.square().sum((1, 2)) + silence) * (target.square().sum((1, 2)) + silence)
         return _reduce(1 - (y * target).sum((1, 2)).square() / energies, self.reduction)
@@ -180,7 +180,8 @@ def mid_side(x: Tensor) -> Tensor:
     return torch.stack([(left + right) / 2, (left - right) / 2], 1)
 
 
-def _emphasised(x: Tensor, p: float) -> Tensor:
+def emphasised(x: Tensor, p: float) -> Tensor:
+    """x[n] - p x[n-1] along the last axis."""
     return torch.cat([x[..., :1], x[..., 1:] - p * x[..., :-1]], -1) if p else x
 
 

@@ -6,13 +6,15 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ..control import unknown_name
+from .gauss_newton import gauss_newton, step_sizes
 from .knobs import LearnableParams
-from .losses import MultiResolutionSTFT
+from .losses import ErrorToSignalRatio, MultiResolutionSTFT
 from .task import Loss, Task
 
 
@@ -27,7 +29,11 @@ class Stage:
     Args:
         steps: of the optimiser.
         loss: one number an item; None is the spectral one, ``MultiResolutionSTFT(reduction="none")``.
-        learning_rate: of Adam, in units of the logits, at the first step; it falls along a cosine to a tenth.
+        method: "adam"; or "gauss_newton" for the end of the way, where knobs that act alike (a gain and a make-up gain)
+            make a narrow valley. It takes few steps, each as dear as running the effect once for each knob; its loss
+            is an ``ErrorToSignalRatio``, with pre-emphasis or without.
+        learning_rate: of Adam, in units of the logits, at the first step; it falls along a cosine to a tenth. It is
+            cut for knobs whose turn changes the sound more than the others' does.
         scan: before descent, every setting at hand is varied over the product of these grids: for each knob either a
             number of positions, evenly spread, or the positions themselves, in [0, 1].
         starts: how many settings to descend from: the best of the scan.
@@ -38,6 +44,7 @@ class Stage:
 
     steps: int = 200
     loss: Loss | None = None
+    method: Literal["adam", "gauss_newton"] = "adam"
     learning_rate: float = 0.1
     scan: Mapping[str, int | Sequence[float]] = field(default_factory=dict)
     starts: int = 8
@@ -48,7 +55,17 @@ class Stage:
     @property
     def measure(self) -> Loss:
         """The loss, the default one where none was given."""
+        if self.method == "gauss_newton":
+            return self.loss or ErrorToSignalRatio(reduction="none")
         return self.loss or MultiResolutionSTFT(reduction="none")
+
+    def __post_init__(self) -> None:
+        if self.method not in ("adam", "gauss_newton"):
+            raise ValueError(f"Stage: method must be 'adam' or 'gauss_newton', got {self.method!r}")
+        loss = self.measure
+        waveform = isinstance(loss, ErrorToSignalRatio) and not loss.level_blind
+        if self.method == "gauss_newton" and not waveform:
+            raise ValueError("Stage: gauss_newton needs a least-squares loss, ErrorToSignalRatio, or None for it")
 
 
 def scanned(task: Task, positions: Tensor, stage: Stage) -> Tensor:
@@ -93,10 +110,13 @@ def descend(
     """
     samples, loss_of = task.samples(stage.seconds), stage.measure
     target = task.wet[..., :samples]
+    if stage.method == "gauss_newton":
+        return _gauss_newton(task, knobs, stage, deadline, advance)
     optimiser = torch.optim.Adam([knobs.logits], lr=stage.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, stage.steps), stage.learning_rate / 10)
     best_loss = torch.full((len(knobs.logits),), math.inf, device=knobs.logits.device)
     best = knobs.logits.detach().clone()
+    sizes = step_sizes(task, knobs, samples) if stage.steps else torch.ones_like(best)
     history, late = [], False
     for _ in range(stage.steps):
         if late := deadline is not None and time.monotonic() >= deadline:
@@ -110,10 +130,33 @@ def descend(
         loss.sum().backward()
         # A setting that went astray must not stop the others: it stays where it is.
         knobs.logits.grad.nan_to_num_(0.0, 0.0, 0.0)  # type: ignore[union-attr]  # backward() gave it
+        before = knobs.logits.detach().clone()
         optimiser.step()
+        with torch.no_grad():
+            knobs.logits.copy_(before + sizes * (knobs.logits - before))
         schedule.step()
         history.append(float(best_loss.min()))
         advance(history[-1])
     with torch.no_grad():
         knobs.logits.copy_(best)
         return history, knobs()[best_loss.argsort()[: max(1, stage.keep)]], late
+
+
+def _gauss_newton(
+    task: Task, knobs: LearnableParams, stage: Stage, deadline: float | None, advance: Callable[[float], None]
+) -> tuple[list[float], Tensor, bool]:
+    """``descend`` by Gauss-Newton: one setting after another, for each has a curvature of its own."""
+    samples, loss = task.samples(stage.seconds), stage.measure
+    histories, late = [], False
+    with torch.no_grad():
+        ends = []
+        for item, start in enumerate(knobs().split(1)):
+            alone = LearnableParams(task.fx, init=start, free=knobs.free.names).to(start.device)
+            alone.logits.copy_(knobs.logits[item : item + 1])
+            with torch.enable_grad():
+                steps, late = gauss_newton(task, alone, loss, stage.steps, samples, deadline, advance)  # type: ignore[arg-type]  # checked by Stage
+            histories.append(steps)
+            ends.append(alone())
+        positions = torch.cat(ends)
+        order = task.losses(positions, loss, samples).nan_to_num(math.inf).argsort()[: max(1, stage.keep)]
+        return histories[int(order[0])], positions[order], late

@@ -57,12 +57,19 @@ class Task:
         return self.fx(x, norm_params=positions, sidechain=key)[..., self.latency :]
 
     @torch.no_grad()
+    def sounds(self, positions: Tensor, samples: int) -> Tensor:
+        """The processed signals of all settings, without gradient, a few at a time: (B, P) to (B, C', samples)."""
+        return torch.cat([self.run(p, samples) for p in positions.split(self._together(samples))])
+
+    @torch.no_grad()
     def losses(self, positions: Tensor, loss: Loss, samples: int) -> Tensor:
         """Loss of every setting, without gradient, a few at a time: (B, P) to (B,)."""
         target = self.wet[..., :samples]
-        together = max(1, _BLOCK // (samples * self.dry.shape[1]))
-        return torch.cat([loss(self.run(p, samples), target) for p in positions.split(together)])
+        return torch.cat([loss(self.run(p, samples), target) for p in positions.split(self._together(samples))])
 
     def residuals(self, positions: Tensor) -> Tensor:
         """Residual in dB over the whole signal of every setting, (B,)."""
         return self.losses(positions, residual_db, self.wet.shape[-1])
+
+    def _together(self, samples: int) -> int:
+        return max(1, _BLOCK // (samples * self.dry.shape[1]))

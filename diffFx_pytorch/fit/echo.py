@@ -1,0 +1,45 @@
+"""Where an echo lies, before anything is known of what made it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def echo_ms(
+    dry: Tensor, wet: Tensor, sample_rate: float, shortest_ms: float = 10.0, longest_ms: float = 2000.0
+) -> float:
+    """Time from a sound to its loudest echo, from the response that leads from ``dry`` to ``wet``.
+
+    h = IFFT(Y X* / (|X|^2 + epsilon)), its largest magnitude between the two times. The division takes the rhythm and
+    the pitch of the sound itself out of the answer, which a correlation does not; ``epsilon`` is a thousandth of
+    the mean of |X|^2, so that frequencies that the sound lacks do not count. What else happens to the sound (filters,
+    distortion, slow changes of level) blurs the response but leaves the echo where it is.
+
+    Args:
+        dry: (1, C, T); channels are averaged.
+        wet: (1, C', T').
+        sample_rate: in Hz.
+        shortest_ms: no echo is looked for before.
+        longest_ms: nor after, nor beyond three quarters of the signal.
+
+    Returns:
+        Time in ms, to the sample.
+
+    Raises:
+        ValueError: for signals too short to hold an echo.
+
+    References:
+        C. H. Knapp, G. C. Carter, "The generalized correlation method for estimation of time delay", IEEE TASSP 24(4),
+        1976 (the Roth processor).
+    """
+    x, y = (s[0].detach().double().mean(0) for s in (dry, wet))
+    length = max(x.shape[-1], y.shape[-1])
+    first = round(shortest_ms * sample_rate / 1000)
+    last = min(round(longest_ms * sample_rate / 1000), 3 * length // 4)
+    if last <= first:
+        raise ValueError(f"{length} samples are too few to hold an echo of {shortest_ms:g} ms")
+    X, Y = torch.fft.rfft(x, 2 * length), torch.fft.rfft(y, 2 * length)
+    power = X.abs().square()
+    h = torch.fft.irfft(Y * X.conj() / (power + 1e-3 * power.mean()).clamp_min(1e-20))
+    return float(first + int(h[first : last + 1].abs().argmax())) * 1000 / sample_rate

@@ -1,0 +1,52 @@
+"""The examples run as a person would run them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def run(script, *arguments, seconds=600):
+    return subprocess.run(
+        [sys.executable, EXAMPLES / script, *map(str, arguments)], capture_output=True, text=True, timeout=seconds
+    )
+
+
+def test_the_notebook_is_committed_without_outputs():
+    nbformat = pytest.importorskip("nbformat")
+    for path in (EXAMPLES / "notebooks").glob("*.ipynb"):
+        notebook = nbformat.read(path, 4)
+        nbformat.validate(notebook)
+        for cell in notebook.cells:
+            assert not cell.get("outputs"), path
+            assert cell.get("execution_count") is None, path
+
+
+def test_the_notebook_runs():
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    for package in ("ipykernel", "ipywidgets", "matplotlib"):
+        pytest.importorskip(package)
+    notebook = nbformat.read(EXAMPLES / "notebooks" / "first_listen.ipynb", 4)
+    client = nbclient.NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(EXAMPLES.parent)}}
+    )
+    client.execute()
+    shown = [set(output.get("data", {})) for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert sum("text/html" in data for data in shown) >= 3  # players
+    assert sum("image/png" in data for data in shown) >= 2  # pages
+    assert sum("application/vnd.jupyter.widget-view+json" in data for data in shown) == 2  # sliders
+
+
+def test_the_controller_runs():
+    done = run("train_controller.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert "comp.ratio" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_controller_halves_its_error():
+    done = run("train_controller.py")
+    assert done.returncode == 0, done.stdout + done.stderr
