@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from diffFx_pytorch.dsp.interpolation import POINTS, interpolation_table
+from diffFx_pytorch.recursion.cpu.inner import INNER
 
 BLOCK = 128  # samples whose weights are computed together
 SHORT, LONG = 4, 12  # numbers of powers the kernels know; tables are padded to one of them
@@ -22,7 +23,7 @@ def kernel_tables(interpolation: str) -> tuple[np.ndarray, np.ndarray]:
     return weights, slopes
 
 
-@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def same_until(values, first, stop):  # pragma: no cover
     """Where the stretch of equal values from ``first`` on ends, looking eight at a time."""
     value = values[first]
@@ -40,7 +41,7 @@ def same_until(values, first, stop):  # pragma: no cover
     return end
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def split_block(delay, t0, count, youngest, limit, most, allpass, whole, fraction, half):  # pragma: no cover
     """Fill ``whole``, ``fraction``, ``half`` for samples ``t0 ..``; False if a delay is out of range (or NaN)."""
     illegal = 0
@@ -61,14 +62,14 @@ def split_block(delay, t0, count, youngest, limit, most, allpass, whole, fractio
     return illegal == 0
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _cubic(c, f, out):  # pragma: no cover
     c0, c1, c2, c3 = c[0], c[1], c[2], c[3]
     for i in range(out.shape[0]):
         out[i] = ((c3 * f[i] + c2) * f[i] + c1) * f[i] + c0
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _power_eleven(c, f, out):  # pragma: no cover
     # All coefficients in registers: one pass over the fractions.
     c0, c1, c2, c3, c4, c5 = c[0], c[1], c[2], c[3], c[4], c[5]
@@ -79,7 +80,7 @@ def _power_eleven(c, f, out):  # pragma: no cover
         out[i] = (((((high * z + c5) * z + c4) * z + c3) * z + c2) * z + c1) * z + c0
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def fill_weights(table, fraction, half, count, weights):  # pragma: no cover
     """``weights[p, i] = sum_m table[half[i] - 1, m, p] fraction[i]^m``, all samples of a pass in SIMD lanes."""
     i0 = 0
@@ -95,7 +96,7 @@ def fill_weights(table, fraction, half, count, weights):  # pragma: no cover
         i0 = i1
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def fill_allpass(fraction, count, weights, poles, slopes, with_slopes):  # pragma: no cover
     """``v[n] = eta w[n-k] + w[n-k-1] - eta v[n-1]``, ``eta = (1 - f) / (1 + f)``; linear where ``f < 1/2``.
 
@@ -115,7 +116,7 @@ def fill_allpass(fraction, count, weights, poles, slopes, with_slopes):  # pragm
             slopes[2, i] = 0.0 if linear else slope
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def read_taps(line, base, weights, first, count, taps, out):  # pragma: no cover
     """``out[first + i] = sum_p weights[p, first + i] line[base + p + i]``, ``i < count``."""
     target = out[first : first + count]
@@ -131,7 +132,7 @@ def read_taps(line, base, weights, first, count, taps, out):  # pragma: no cover
                 target[i] += w0[i] * np.float64(source[i]) + w1[i] * np.float64(source[i + 1])
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def read_one(line, base, weights, at, taps):  # pragma: no cover
     """One sample of :func:`read_taps`; what lies before the line is silence."""
     total = 0.0
@@ -140,18 +141,22 @@ def read_one(line, base, weights, at, taps):  # pragma: no cover
     return total
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def add_taps(line, base, weights, first, count, taps, values):  # pragma: no cover
     """The transpose of :func:`read_taps`: ``line[base + p + i] += weights[p, first + i] values[first + i]``."""
     source = values[first : first + count]
-    for p in range(taps):
-        w = weights[p, first : first + count]
-        target = line[base + p : base + p + count]
-        for i in range(count):
-            target[i] += w[i] * source[i]
+    for p in range(0, taps, 2):
+        w0 = weights[p, first : first + count]
+        w1 = weights[p + 1, first : first + count]
+        # Two taps a pass: adding to what the pass before has just stored, one sample off, stalls the load.
+        target = line[base + p : base + p + count + 1]
+        target[0] += w0[0] * source[0]
+        for i in range(1, count):
+            target[i] += w0[i] * source[i] + w1[i - 1] * source[i - 1]
+        target[count] += w1[count - 1] * source[count - 1]
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def copy_range(source, s0, target, t0, count):  # pragma: no cover
     """``target[t0 + i] = source[s0 + i]``, ``i < count``."""
     a = source[s0 : s0 + count]
@@ -160,7 +165,7 @@ def copy_range(source, s0, target, t0, count):  # pragma: no cover
         b[i] = a[i]
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def fill_all(target, value):  # pragma: no cover
     """``target[:] = value``; the assignment itself would compile its error messages too."""
     for i in range(target.shape[0]):

@@ -26,12 +26,13 @@ from diffFx_pytorch.recursion.cpu.delay_taps import (
     same_until,
     split_block,
 )
+from diffFx_pytorch.recursion.cpu.inner import INNER
 
 CHUNK = 8 * BLOCK  # distance of the filter states kept for the backward pass
 FEW = 8  # a shorter stretch is worked sample by sample
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _allpass(u, poles, first, count, last):  # pragma: no cover
     for i in range(first, first + count):
         last = u[i] - poles[i] * last
@@ -39,7 +40,7 @@ def _allpass(u, poles, first, count, last):  # pragma: no cover
     return last
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _smooth(u, c, first, count, level):  # pragma: no cover
     for i in range(first, first + count):
         level = c[i] * level + (1.0 - c[i]) * u[i]
@@ -47,7 +48,7 @@ def _smooth(u, c, first, count, level):  # pragma: no cover
     return level
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _take_smooth_away(u, c, first, count, level):  # pragma: no cover
     for i in range(first, first + count):
         level = c[i] * level + (1.0 - c[i]) * u[i]
@@ -55,13 +56,13 @@ def _take_smooth_away(u, c, first, count, level):  # pragma: no cover
     return level
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _saturate(u, first, count):  # pragma: no cover
     for i in range(first, first + count):
         u[i] = math.tanh(u[i])
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _close_loop(x, x0, g, u, first, count, tiny, line, line0):  # pragma: no cover
     given = x[x0 : x0 + count]
     gains = g[first : first + count]
@@ -72,7 +73,7 @@ def _close_loop(x, x0, g, u, first, count, tiny, line, line0):  # pragma: no cov
         target[i] = 0.0 if abs(w) < tiny else w
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def load_parameter(source, t0, count, target):  # pragma: no cover
     """The block of a moving parameter; a constant one is loaded with the first block only."""
     if source.shape[0] > 1:
@@ -81,7 +82,7 @@ def load_parameter(source, t0, count, target):  # pragma: no cover
         fill_all(target, source[0])
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def prepare_taps(
     delay, t0, count, youngest, limit, table, allpass, whole, fraction, half, weights, poles
 ):  # pragma: no cover

@@ -18,9 +18,10 @@ from diffFx_pytorch.recursion.cpu.delay_taps import (
     read_taps,
 )
 from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK, FEW, prepare_taps
+from diffFx_pytorch.recursion.cpu.inner import INNER
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _same_from(values, stop, first):  # pragma: no cover
     """Where the stretch of equal values that ends before ``stop`` begins, looking eight at a time."""
     value = values[stop - 1]
@@ -38,7 +39,7 @@ def _same_from(values, stop, first):  # pragma: no cover
     return begin
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _load(source, t0, count, target):  # pragma: no cover
     if source.shape[0] > 1:
         copy_range(source, t0, target, 0, count)
@@ -46,18 +47,26 @@ def _load(source, t0, count, target):  # pragma: no cover
         fill_all(target, source[0])
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _hand_over(values, t0, count, grad, total):  # pragma: no cover
     """Store a moving gradient, or add a constant one up."""
     if grad.shape[0] > 1:
         copy_range(values, 0, grad, t0, count)
     elif grad.shape[0] == 1:
-        for i in range(count):
-            total += values[i]
+        # Four sums side by side: one alone waits for each addition.
+        a, b, c, d = 0.0, 0.0, 0.0, 0.0
+        for i in range(0, count - 3, 4):
+            a += values[i]
+            b += values[i + 1]
+            c += values[i + 2]
+            d += values[i + 3]
+        for i in range(count - count % 4, count):
+            a += values[i]
+        total += (a + b) + (c + d)
     return total
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _filter_states(v, c0, count, cl, low, ch, high, lows, highs):  # pragma: no cover
     """Low- and high-pass states of a chunk, again; index 0 holds the states before it."""
     for i in range(count):
@@ -69,7 +78,7 @@ def _filter_states(v, c0, count, cl, low, ch, high, lows, highs):  # pragma: no 
             highs[i + 1] = ch[i] * highs[i] + (1.0 - ch[i]) * value
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _looped(v, t0, count, offset, low, lows, high, highs, saturate, out):  # pragma: no cover
     """What feedback multiplies, for a block."""
     copy_range(v, t0, out, 0, count)
@@ -84,7 +93,7 @@ def _looped(v, t0, count, offset, low, lows, high, highs, saturate, out):  # pra
             out[i] = math.tanh(out[i])
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _open_loop(grad_line, now, g, looped, first, count, saturate, to_g, grad_u):  # pragma: no cover
     given = grad_line[now : now + count]
     gains = g[first : first + count]
@@ -100,7 +109,7 @@ def _open_loop(grad_line, now, g, looped, first, count, saturate, to_g, grad_u):
             out[i] *= 1.0 - part[i] * part[i]
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _highpass_back(grad_u, c, levels, lows, low, v, t0, first, count, offset, carry, to_c):  # pragma: no cover
     for i in range(first + count - 1, first - 1, -1):
         j = offset + i
@@ -112,7 +121,7 @@ def _highpass_back(grad_u, c, levels, lows, low, v, t0, first, count, offset, ca
     return carry
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _lowpass_back(grad_u, c, levels, v, t0, first, count, offset, carry, to_c):  # pragma: no cover
     for i in range(first + count - 1, first - 1, -1):
         j = offset + i
@@ -123,7 +132,7 @@ def _lowpass_back(grad_u, c, levels, v, t0, first, count, offset, carry, to_c): 
     return carry
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _add_range(source, s0, target, t0, count):  # pragma: no cover
     a = source[s0 : s0 + count]
     b = target[t0 : t0 + count]
@@ -131,7 +140,7 @@ def _add_range(source, s0, target, t0, count):  # pragma: no cover
         b[i] += a[i]
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _times(a, b, count):  # pragma: no cover
     for i in range(count):
         a[i] *= b[i]
