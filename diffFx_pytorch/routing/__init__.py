@@ -3,7 +3,8 @@
 from .chain import Chain
 from .dry_wet import DryWet
 from .mid_side import MidSide
+from .multi_band import MultiBand
 from .parallel import Parallel
 from .send import Send
 
-__all__ = ["Chain", "DryWet", "MidSide", "Parallel", "Send"]
+__all__ = ["Chain", "DryWet", "MidSide", "MultiBand", "Parallel", "Send"]

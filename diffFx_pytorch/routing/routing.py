@@ -24,6 +24,7 @@ class Routing(Processor):
         steps: the effects by name, in the order of their knobs.
         own: the routing's own knobs, after those of the effects.
         sample_rate: in Hz; None takes the one that the effects share.
+        param_range: rows of the table to replace.
 
     Raises:
         ValueError: for effects of different sample rates.
@@ -32,7 +33,11 @@ class Routing(Processor):
     variants = ()
 
     def __init__(
-        self, steps: Steps, own: Mapping[str, EffectParam] | None = None, sample_rate: float | None = None
+        self,
+        steps: Steps,
+        own: Mapping[str, EffectParam] | None = None,
+        sample_rate: float | None = None,
+        param_range: Mapping[str, EffectParam] | None = None,
     ) -> None:
         rates = {name: fx.sample_rate for name, fx in steps.items()}
         if sample_rate is not None:
@@ -41,7 +46,7 @@ class Routing(Processor):
             listed = ", ".join(f"{name} at {rate:g} Hz" for name, rate in rates.items())
             raise ValueError(f"{type(self).__name__}: effects must share one sample rate, got {listed}")
         table = {f"{name}.{knob}": param for name, fx in steps.items() for knob, param in fx.params.items()}
-        super().__init__(next(iter(rates.values()), 44100), params={**table, **(own or {})})
+        super().__init__(next(iter(rates.values()), 44100), param_range, params={**table, **(own or {})})
         self.steps = nn.ModuleDict(steps)
         self.traits = frozenset(TRAITS).intersection(*(fx.traits for fx in steps.values()))
         self.streamable = all(fx.streamable for fx in steps.values())

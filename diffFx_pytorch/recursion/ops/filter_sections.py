@@ -31,7 +31,7 @@ def filter_sections(x: Tensor, sos: Tensor, state: SectionState | None = None) -
         ValueError: as `sosfilt`.
     """
     if not x.shape[-1]:
-        return x, state or {}
+        return x.expand(*torch.broadcast_shapes(x.shape[:-1], sos.shape[:-3]), 0), state or {}
     before = state or {}
     still = sos.shape[-3] == 1 and (x.shape[-1] > 1 or "direct" in before)
     if still:

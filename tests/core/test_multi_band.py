@@ -1,0 +1,83 @@
+"""An effect in bands."""
+
+import pytest
+import torch
+
+from diffFx_pytorch import EffectParam
+from diffFx_pytorch.processors import Compressor, Gain
+from diffFx_pytorch.routing import MultiBand
+
+RATE = 44100
+
+
+def _level_db(y):
+    return 20 * torch.log10(torch.fft.rfft(y[0, 0]).abs())
+
+
+@pytest.mark.parametrize(("low", "high"), [(200.0, 2000.0), (1000.0, 1200.0), (1200.0, 1000.0), (500.0, 500.0)])
+def test_neutral_is_flat_for_any_crossovers(low, high):
+    impulse = torch.zeros(1, 1, 2**16, dtype=torch.float64)
+    impulse[..., 0] = 1
+    y = MultiBand(Gain(RATE), 3)(impulse, dsp_params={"crossover_1_hz": low, "crossover_2_hz": high})
+    assert _level_db(y).abs().max() < 0.05
+
+
+def test_each_band_has_its_own_knobs():
+    fx = MultiBand(Gain(RATE), 3)
+    t = torch.arange(RATE, dtype=torch.float64) / RATE
+    knobs = {"crossover_1_hz": 300.0, "crossover_2_hz": 3000.0, "band_1.gain_db": -6.0, "band_3.gain_db": -12.0}
+    for hertz, gain in ((50.0, -6.0), (1000.0, 0.0), (12000.0, -12.0)):
+        x = torch.sin(2 * torch.pi * hertz * t)[None, None]
+        y = fx(x, dsp_params=knobs)[..., RATE // 2 :]
+        assert 20 * torch.log10(y.std() / x.std()) == pytest.approx(gain, abs=0.2)
+
+
+def test_knobs_of_bands_and_crossovers():
+    names = MultiBand(Gain(RATE), 3).param_names
+    assert names == ["band_1.gain_db", "band_2.gain_db", "band_3.gain_db", "crossover_1_hz", "crossover_2_hz"]
+
+
+def test_a_band_alone_is_compressed():
+    fx = MultiBand(Compressor(RATE), 2)
+    x = torch.randn(2, 2, 8000)
+    off = {"band_1.ratio": 1.0, "band_2.ratio": 1.0}
+    assert torch.allclose(fx(x, dsp_params=off), MultiBand(Gain(RATE), 2)(x), atol=1e-5)
+    assert not torch.allclose(fx(x, dsp_params={**off, "band_2.ratio": 8.0}), fx(x, dsp_params=off), atol=1e-2)
+
+
+def test_blocks_items_and_moving_knobs():
+    fx = MultiBand(Compressor(RATE), 3)
+    x, key = torch.randn(2, 2, 1500, dtype=torch.float64), torch.randn(2, 1, 1500, dtype=torch.float64)
+    points = 0.05 + 0.9 * torch.rand(2, len(fx.params), 3, dtype=torch.float64)
+    fixed = [i for i, p in enumerate(fx.params.values()) if not p.automatable]
+    for knobs in (
+        points[..., 0],
+        {n: points[:, i, :1] if i in fixed else points[:, i] for i, n in enumerate(fx.params)},
+    ):
+        whole = fx(x, norm_params=knobs, sidechain=key)
+        play = fx.stream(norm_params=knobs, total=1500)
+        split = [1, 0, 499, 1, 700, 299]
+        blocks = [play(b, k) for b, k in zip(x.split(split, -1), key.split(split, -1), strict=True)]
+        assert torch.allclose(torch.cat(blocks, -1), whole, rtol=0, atol=1e-9)
+    whole = fx(x, norm_params=points[..., 0])
+    assert torch.allclose(fx(x[1:], norm_params=points[1:, :, 0]), whole[1:], rtol=0, atol=1e-10)
+
+
+def test_gradients_reach_every_knob():
+    fx = MultiBand(Compressor(RATE), 3)
+    flat = torch.full((1, len(fx.params)), 0.4, dtype=torch.float64, requires_grad=True)
+    fx(torch.randn(1, 2, 6000, dtype=torch.float64), norm_params=flat).square().mean().backward()
+    assert (flat.grad.abs() > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "pattern"),
+    [
+        (lambda: MultiBand(Gain(), 1), ValueError, "num_bands must be a whole number from 2 up, got 1"),
+        (lambda: MultiBand("gain"), TypeError, "needs a Processor"),
+        (lambda: MultiBand(Gain(), 2, {"crossover_9_hz": EffectParam(1, 2)}), ValueError, "did you mean"),
+    ],
+)
+def test_refusals(build, error, pattern):
+    with pytest.raises(error, match=f"MultiBand: .*{pattern}"):
+        build()
