@@ -1,14 +1,18 @@
-"""The matrix of the contract: every effect of the registry, in every construction it names."""
+"""The matrix of the contract: every effect of the registry in every construction it names, and effects made of them."""
 
 import importlib.util
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import torch
 
-from diffFx_pytorch import registry
+from diffFx_pytorch import EffectParam, Processor, registry
+from diffFx_pytorch.dsp.levels import db_to_amp
+from diffFx_pytorch.processors import Compressor, FeedbackDelay, StereoPanning, Tremolo
+from diffFx_pytorch.routing import Chain, DryWet, MidSide, Parallel, Send
 
 RATE = 8000
 REFERENCES = Path(__file__).parents[1] / "reference"
@@ -41,8 +45,50 @@ class Case:
         return max(self().channels or (default,))
 
 
+class Late(Processor):
+    """A gain with latency, for routings to align."""
+
+    params = {"gain_db": EffectParam(-24.0, 12.0, 0.0, unit="dB", doc="Level.")}
+    neutral = {"gain_db": 0.0}
+    traits = {"linear", "time_invariant", "causal", "odd"}
+    latency_samples = 7
+    variants = ()
+
+    def process(self, x, state, *, gain_db):
+        line = torch.cat([x.new_zeros(*x.shape[:-1], 7) if state is None else state, x * db_to_amp(gain_db)], -1)
+        return line[..., : x.shape[-1]], line[..., x.shape[-1] :]
+
+
+@dataclass(frozen=True)
+class Routed(Case):
+    """An effect made of effects: it has no construction of its own, and its twin is what it is made of."""
+
+    name: str
+    build: Callable[[float], Processor]
+    built_in = False
+
+    def __call__(self, sample_rate=RATE):
+        return self.build(sample_rate)
+
+    @property
+    def id(self):
+        return f"{self.cls.__name__}[{self.name}]"
+
+
+ROUTED = (
+    Routed(Chain, {}, "late,comp,pan", lambda rate: Chain(Late(rate), Compressor(rate), StereoPanning(rate))),
+    Routed(Parallel, {}, "dry,late,trem", lambda rate: Parallel(dry=None, late=Late(rate), trem=Tremolo(rate))),
+    Routed(DryWet, {}, "late", lambda rate: DryWet(Late(rate))),
+    Routed(MidSide, {}, "comp,late", lambda rate: MidSide(mid=Compressor(rate), side=Late(rate))),
+    Routed(Send, {}, "delay", lambda rate: Send(FeedbackDelay(rate))),
+)
+
+
 def cases():
-    return [Case(cls, dict(options)) for cls in registry.effects().values() for options in cls.variants]
+    return [
+        *(Case(cls, dict(options)) for cls in registry.effects().values() for options in cls.variants),
+        *ROUTED,
+    ]
 
 
 def pytest_generate_tests(metafunc):

@@ -9,7 +9,7 @@ def test_equals_its_twin(case, make_noise, positions, load_twin):
     if twin is None:
         if case.built_in:
             pytest.fail(f"no slow twin: write tests/reference/{case.cls.__module__.rsplit('.', 1)[-1]}.py")
-        pytest.skip("an effect from outside, without a twin")
+        pytest.skip("an effect from outside, or made of effects, without a twin")
     for rate in (8000, 44100):
         fx = case(sample_rate=rate)
         for channels in fx.channels or (2,):
