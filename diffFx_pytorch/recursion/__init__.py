@@ -3,21 +3,28 @@
 Knows nothing of effects; of use alone.
 """
 
+from .checks import assert_stable, is_stable
 from .ops.allpole import allpole
 from .ops.attack_release import attack_release
 from .ops.delay_line import delay_line, delay_state_length, feedback_delay
 from .ops.filter_sections import SectionState, filter_sections
+from .ops.lfilter import lfilter
+from .ops.one_pole import one_pole
 from .ops.sections import sosfilt
 from .ops.svf import sos_to_svf, svf_to_sos, svfilt
 
 __all__ = [
     "SectionState",
     "allpole",
+    "assert_stable",
     "attack_release",
     "delay_line",
     "delay_state_length",
     "feedback_delay",
     "filter_sections",
+    "is_stable",
+    "lfilter",
+    "one_pole",
     "sos_to_svf",
     "sosfilt",
     "svf_to_sos",

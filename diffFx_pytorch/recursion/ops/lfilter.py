@@ -10,6 +10,7 @@ from torch.nn.functional import pad
 
 from ..checks import broadcast_lead, check_coefficients, check_signal, check_state, decide_moving, state_dtype
 from .allpole import recur
+from .fir import fir
 
 
 def lfilter(
@@ -74,10 +75,13 @@ def lfilter(
     denominator = _by_lag(a.to(wide), a_moves)
     numerator = [c / denominator[0] for c in numerator]
     feedback = [c / denominator[0] for c in denominator[1:]]
-    signal = x.to(wide)
-    drive = numerator[0] * signal
-    for lag, c in enumerate(numerator[1:], 1):
-        drive = drive + _delayed(c * signal, lag)
+    if a_moves or b_moves:
+        signal = x.to(wide)
+        drive = numerator[0] * signal
+        for lag, c in enumerate(numerator[1:], 1):
+            drive = drive + _delayed(c * signal, lag)
+    else:
+        drive = fir(x, torch.cat(numerator, dim=-1))
     if zi is not None:
         head = zi.to(wide)[..., :samples]
         drive = drive + pad(head, (0, samples - head.shape[-1]))
@@ -94,7 +98,7 @@ def lfilter(
     out = y.to(x.dtype)
     if not return_zf:
         return out
-    return out, _final_state(signal, y, numerator[1:], feedback, zi, order)
+    return out, _final_state(x.to(wide), y, numerator[1:], feedback, zi, order)
 
 
 def _by_lag(c: Tensor, moves: bool) -> list[Tensor]:
