@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .lanes import BLOCK, prefetch
+from .lanes import BLOCK
 
 jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
 
@@ -99,7 +99,6 @@ def forward(start, stop, x, sos, rows, zi, tiny, y, zf, kept):
         state = zi[row].copy()
         for first in range(0, T, BLOCK):
             count = min(BLOCK, T - first)
-            prefetch(sos, (rows[row] * T + first + BLOCK) * 6 * K, BLOCK * 6 * K)
             if keep:
                 kept[row, first // BLOCK] = state
             for i in range(count):
@@ -174,7 +173,6 @@ def backward(start, stop, gy, gzf, x, sos, order, bounds, tiny, kept, gx, gsos, 
             for tile in range((T - 1) // BLOCK, -1, -1):
                 first = tile * BLOCK
                 count = min(BLOCK, T - first)
-                prefetch(sos, (q * T + first - BLOCK) * 6 * K, BLOCK * 6 * K)
                 if want:
                     for i in range(count):
                         signals[0, i] = x[row, first + i]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .lanes import BLOCK, prefetch
+from .lanes import BLOCK
 
 jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
 
@@ -21,19 +21,28 @@ def _flush(value, tiny):
 
 
 @jit
-def _prepare(svf, q, first, count, planes):
+def _prepare(svf, q, first, count, wide, planes):
     """Lay the tile's coefficients out as 2 d - 1, 2 d g, 2 d g^2, h, (b - r h) / 2, (l - h) / 2 for each section."""
-    for k in range(svf.shape[2]):
-        for i in range(count):
-            t = min(first + i, svf.shape[1] - 1)
-            g, r, h = np.float64(svf[q, t, k, 0]), np.float64(svf[q, t, k, 1]), np.float64(svf[q, t, k, 2])
+    K = svf.shape[2]
+    known = min(count, svf.shape[1])
+    raw = svf[q, first : first + known].reshape(-1)
+    for n in range(known * K * 5):
+        wide[n] = raw[n]
+    for k in range(K):
+        for i in range(known):
+            at = (i * K + k) * 5
+            g, r, h, b, low = wide[at], wide[at + 1], wide[at + 2], wide[at + 3], wide[at + 4]
             d = 1.0 / (1.0 + g * (g + r))
+            p = 2.0 * d * g
             planes[k, 0, i] = 2.0 * d - 1.0
-            planes[k, 1, i] = 2.0 * d * g
-            planes[k, 2, i] = 2.0 * d * g * g
+            planes[k, 1, i] = p
+            planes[k, 2, i] = p * g
             planes[k, 3, i] = h
-            planes[k, 4, i] = 0.5 * (np.float64(svf[q, t, k, 3]) - r * h)
-            planes[k, 5, i] = 0.5 * (np.float64(svf[q, t, k, 4]) - h)
+            planes[k, 4, i] = 0.5 * (b - r * h)
+            planes[k, 5, i] = 0.5 * (low - h)
+        for i in range(known, count):  # constant ones
+            for n in range(6):
+                planes[k, n, i] = planes[k, n, 0]
 
 
 @jit
@@ -98,6 +107,7 @@ def forward(start, stop, x, svf, rows, zi, tiny, y, zf, kept):
     T, K = x.shape[1], svf.shape[2]
     signals = np.empty((K + 1, BLOCK))
     planes = np.empty((K, 6, BLOCK))
+    wide = np.empty(K * 5 * BLOCK)
     inner = np.empty((K, 2, BLOCK))
     moving = svf.shape[1] > 1
     keep = kept.shape[1] > 0
@@ -110,10 +120,9 @@ def forward(start, stop, x, svf, rows, zi, tiny, y, zf, kept):
             for i in range(count):
                 signals[0, i] = x[row, first + i]
             if moving:
-                prefetch(svf, (rows[row] * T + first + BLOCK) * 5 * K, BLOCK * 5 * K)
-                _prepare(svf, rows[row], first, count, planes)
+                _prepare(svf, rows[row], first, count, wide, planes)
             elif first == 0:
-                _prepare(svf, rows[row], 0, BLOCK, planes)
+                _prepare(svf, rows[row], 0, BLOCK, wide, planes)
             _cascade(planes, count, signals, inner, state, tiny)
             for i in range(count):
                 y[row, first + i] = signals[K, i]
@@ -171,11 +180,12 @@ def backward(start, stop, gy, gzf, x, svf, order, bounds, tiny, kept, gx, gsvf, 
     moving = svf.shape[1] > 1
     signals = np.empty((K + 1, BLOCK))
     planes = np.empty((K, 6, BLOCK))
+    wide = np.empty(K * 5 * BLOCK)
     inner = np.empty((K, 2, BLOCK))
     signal = np.empty(BLOCK)
     for q in range(start, stop):
         if not moving:
-            _prepare(svf, q, 0, BLOCK, planes)
+            _prepare(svf, q, 0, BLOCK, wide, planes)
         for place in range(bounds[q], bounds[q + 1]):
             row = order[place]
             state = gzf[row].copy()
@@ -183,8 +193,7 @@ def backward(start, stop, gy, gzf, x, svf, order, bounds, tiny, kept, gx, gsvf, 
                 first = tile * BLOCK
                 count = min(BLOCK, T - first)
                 if moving:
-                    prefetch(svf, (q * T + first - BLOCK) * 5 * K, BLOCK * 5 * K)
-                    _prepare(svf, q, first, count, planes)
+                    _prepare(svf, q, first, count, wide, planes)
                 if want:
                     for i in range(count):
                         signals[0, i] = x[row, first + i]
