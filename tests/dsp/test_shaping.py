@@ -1,0 +1,77 @@
+"""Antiderivative antialiasing: the mean of the function over each step, with its digits and gradients kept."""
+
+import pytest
+import torch
+
+from diffFx_pytorch.dsp.shaping import TANH, Shape, shape_antialiased
+
+CUBE = Shape(lambda u: u - u**3 / 3, lambda u: (u.square() / 2, -(u**4) / 12))
+
+
+def mean_by_quadrature(f, u, before):
+    """Midpoint rule over many points of each step, in float64."""
+    line = torch.cat((before, u), -1).double()
+    s = (torch.arange(4000, dtype=torch.float64) + 0.5) / 4000
+    return f(line[..., :-1, None] + s * line.diff(dim=-1)[..., None]).mean(-1)
+
+
+def steps():
+    """Samples whose steps are 0, tiny, small, middling and large, at small and large values, both ways."""
+    up = torch.tensor([0.0, 1e-14, 1e-9, 1e-5, 1e-3, 0.05, 0.09999, 0.10001, 0.5, 3.0, 30.0], dtype=torch.float64)
+    values = []
+    for start in (0.0, 0.3, -2.0, 15.0):
+        for step in torch.cat((up, -up)).tolist():
+            values += [start, start + step]
+    return torch.tensor(values, dtype=torch.float64)[None]
+
+
+@pytest.mark.parametrize("shape", [TANH, CUBE], ids=["tanh", "cube"])
+def test_is_the_mean_of_the_function_over_the_step(shape):
+    u = steps().clamp(-3, 3) if shape is CUBE else steps()
+    before = torch.zeros(1, 1, dtype=torch.float64)
+    expected = mean_by_quadrature(shape.f, u, before)
+    scale = expected.abs().clamp_min(1.0)
+    assert ((shape_antialiased(shape, u, before) - expected).abs() / scale).max() < 2e-5  # the rule's own error
+    single = shape_antialiased(shape, u.float(), before.float()).double()
+    exact = shape_antialiased(shape, u.float().double(), before)
+    assert ((single - exact).abs() / scale).max() < 2e-5 if shape is CUBE else 2e-6
+
+
+def test_no_step_is_f_itself():
+    u = torch.linspace(-4, 4, 33, dtype=torch.float64)[:, None].expand(33, 5)
+    assert torch.allclose(shape_antialiased(TANH, u, u[:, :1]), u.tanh(), rtol=0, atol=1e-15)
+
+
+def test_both_ways_of_averaging_agree_where_they_meet():
+    u = torch.linspace(-5, 5, 2001, dtype=torch.float64)[None]
+    a = shape_antialiased(Shape(TANH.f, TANH.antiderivative, near=0.0), u + 0.1, u[..., :1])
+    pairs = torch.stack((u[0], u[0] + 0.1), -1)
+    quotient = shape_antialiased(Shape(TANH.f, TANH.antiderivative, near=0.0), pairs, pairs[:, :1] + 1.0)[:, 1]
+    points = shape_antialiased(Shape(TANH.f, TANH.antiderivative, near=1.0), pairs, pairs[:, :1] + 1.0)[:, 1]
+    assert torch.isfinite(a).all()
+    assert (quotient - points).abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gradients_are_right_for_steps_of_any_size(dtype):
+    u = steps().to(dtype).requires_grad_()
+    before = torch.zeros(1, 1, dtype=dtype)
+    (gradient,) = torch.autograd.grad(shape_antialiased(TANH, u, before).sum(), u)
+    assert torch.isfinite(gradient).all()
+    fine = u.detach().double().requires_grad_()
+    mean = mean_by_quadrature(torch.tanh, fine, before)
+    (expected,) = torch.autograd.grad(mean.sum(), fine)
+    assert (gradient.double() - expected).abs().max() < 5e-5
+
+
+def test_finite_differences():
+    u = torch.cumsum(torch.tensor([[0.3, 0.0, 1e-8, 1e-4, 0.02, 0.3, 2.0, -2.0, -1e-6]], dtype=torch.float64), -1)
+    before = torch.tensor([[0.3]], dtype=torch.float64)
+    # A closed form for short steps: log cosh(m + d) - log cosh(m - d) = 2 atanh(tanh m tanh d).
+    line = torch.cat((before, u), -1)
+    m, d = (line[..., 1:] + line[..., :-1]) / 2, line.diff(dim=-1) / 2
+    closed = torch.atanh(m.tanh() * d.tanh()) / d
+    short = (d != 0) & (d.abs() < 0.2)
+    assert torch.allclose(shape_antialiased(TANH, u, before)[short], closed[short], rtol=1e-9)
+    inputs = (u.requires_grad_(), before.requires_grad_())
+    assert torch.autograd.gradcheck(lambda u, b: shape_antialiased(TANH, u, b), inputs, eps=1e-5, atol=1e-7)
