@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -148,6 +149,5 @@ def longest(tails: list[float | Tensor]) -> float | Tensor:
 
 
 def _snake(name: str) -> str:
-    return "".join(
-        f"_{c.lower()}" if c.isupper() and i and not name[i - 1].isupper() else c.lower() for i, c in enumerate(name)
-    )
+    """The name with a word for each capital that a small letter follows: TanH is tanh, DCBlocker dc_blocker."""
+    return re.sub(r"(?<=[A-Za-z0-9])(?=[A-Z][a-z])", "_", name.lstrip("_")).lower()
