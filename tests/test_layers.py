@@ -10,7 +10,7 @@ LAYERS = (
     {"recursion", "lti", "spectrogram"},
     {"params", "control", "curve", "processor"},
     {"processors", "routing", "registry"},
-    {"cli", "render", "fit", "presets", "plots", "demo", "page", "notebook"},
+    {"cli", "render", "fit", "presets", "chain_nodes", "atomic", "plots", "demo", "page", "svg", "notebook"},
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 ENGINES = {"recursion", "lti", "spectrogram"}
