@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..dsp.half_band import half_band_allpasses, half_band_taps, interleave, linear_down, linear_up
-from ..recursion.ops.sections import sosfilt
+from ..recursion import sosfilt
 
 Phase = Literal["linear", "minimum"]
 FACTORS = (1, 2, 4, 8)
@@ -97,7 +97,8 @@ def _allpass_delay(coefficients: tuple[float, ...]) -> float:
 
 def _allpass(x: Tensor, coefficients: tuple[float, ...], zi: Tensor | None) -> tuple[Tensor, Tensor]:
     sos = torch.tensor([[c, 1.0, 0.0, 1.0, c, 0.0] for c in coefficients], dtype=torch.float64, device=x.device)
-    return sosfilt(x, sos, zi, return_zf=True)
+    y, zf = sosfilt(x, sos, zi, return_zf=True)
+    return y, zf
 
 
 def _minimum_up(x: Tensor, coefficients: tuple[float, ...], state: tuple | None) -> tuple[Tensor, tuple]:

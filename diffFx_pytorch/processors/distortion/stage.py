@@ -12,7 +12,7 @@ from ...dsp.levels import db_to_amp
 from ...dsp.shaping import Shape, shape_antialiased
 from ...params import EffectParam
 from ...processor import State
-from ...recursion.ops.attack_release import attack_release
+from ...recursion.ops.one_pole import one_pole
 from ..oversampling import Oversampler, Phase
 
 Antialias = Literal["adaa"] | None
@@ -68,6 +68,7 @@ class ShaperStage:
         self.antialias: Antialias = antialias
         self.oversampler = Oversampler(oversampling, phase)
         self.latency = self.oversampler.latency
+        self._dc_hold = math.exp(-2 * math.pi * _DC_HZ / sample_rate)
 
     def __call__(
         self, x: Tensor, state: State, drive_db: Tensor, bias: Tensor, mix: Tensor, output_db: Tensor
@@ -90,8 +91,8 @@ class ShaperStage:
         wet, down = self.oversampler.down(shaped, before["down"])
         # The mean over one sample has zeros where the decimated signal would fold onto DC.
         added = (plain - f(even)).reshape(*x.shape, factor).mean(-1)
-        hold = math.exp(-2 * math.pi * _DC_HZ / self.sample_rate)
-        dc, level = attack_release(added, hold, hold, before["dc"], return_zf=True)
+        hold = torch.tensor(self._dc_hold, dtype=torch.float64, device=x.device)
+        dc, level = one_pole(added, hold, before["dc"], return_zf=True)
         dry, late = self._delayed(x, before["dry"])
         y = db_to_amp(output_db) * (dry + mix * (wet - dc - dry))
         return y, {"up": up, "down": down, "dc": level, "dry": late, "last": u[..., -1:]}

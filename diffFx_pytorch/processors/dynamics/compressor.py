@@ -14,8 +14,8 @@ from ...dsp.gain_computer import compress, overshoot
 from ...dsp.levels import amp_to_db, db_to_amp
 from ...params import HIGHEST_FREQUENCY, EffectParam
 from ...processor import Processor, State
-from ...recursion.ops.attack_release import attack_release
-from ...recursion.ops.sections import sosfilt
+from ...recursion import attack_release, sosfilt
+from ...recursion.ops.one_pole import one_pole
 
 Detector = Literal["peak", "rms"]
 
@@ -155,8 +155,8 @@ class Compressor(Processor):
             sos = torch.tensor([self._key_sos], dtype=torch.float64, device=key.device)
             key, after["key"] = sosfilt(key, sos, before.get("key"), return_zf=True)
         if self.detector == "rms":
-            hold = self._rms_hold
-            key, after["power"] = attack_release(key.square(), hold, hold, before.get("power"), return_zf=True)
+            hold = torch.tensor(self._rms_hold, dtype=torch.float64, device=key.device)
+            key, after["power"] = one_pole(key.square(), hold, before.get("power"), return_zf=True)
         return key, after
 
     def _hold(self, time_ms: Tensor) -> Tensor:
