@@ -212,10 +212,14 @@ def single_sum(grads):
     return sum(g.sum() for g in grads)
 
 
-def test_compiles_whole():
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
+def test_compiles_whole(backend):
     x, a, r, _ = small()
-    compiled = torch.compile(lambda x, a, r: attack_release(x, a, r, return_zf=True), fullgraph=True)
-    y, zf = compiled(x, a, r)
+
+    def both(x, a, r):
+        return attack_release(x, a, r, return_zf=True)
+
+    y, zf = torch.compile(both, fullgraph=True, backend=backend)(x, a, r)
     torch.testing.assert_close(y, attack_release(x, a, r))
     grads = torch.autograd.grad(y.sum() + zf.sum(), (x, a))
     y, zf = attack_release(x, a, r, return_zf=True)

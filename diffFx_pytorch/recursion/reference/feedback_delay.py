@@ -14,8 +14,11 @@ def _weights(f: Tensor, taps: int, interpolation: str, beta: float = 6.0) -> lis
     """Weights of ``taps`` neighbours of the instant, oldest first, from their definition."""
     nodes = [taps // 2 - p for p in range(taps)]
     if interpolation != "sinc" or taps < 16:
+        inner = [node for node in nodes if -6 < node <= 6]
         return [
-            torch.stack([(f - o) / (node - o) for o in nodes if o != node] + [torch.ones_like(f)]).prod(0)
+            torch.stack([(f - o) / (node - o) for o in inner if o != node] + [torch.ones_like(f)]).prod(0)
+            if node in inner
+            else torch.zeros_like(f)
             for node in nodes
         ]
     bare = []

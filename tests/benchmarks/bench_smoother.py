@@ -1,0 +1,55 @@
+"""The attack/release smoother beside torchcomp's compressor_core: B = 16, T = 441000, float32, one thread."""
+
+import torch
+
+from diffFx_pytorch.recursion import attack_release
+
+B, T = 16, 441_000
+SAMPLES = B * T
+
+
+def signal():
+    return torch.randn(B, T, generator=torch.Generator().manual_seed(0)).abs()
+
+
+def make_ours(backward):
+    x = signal().requires_grad_(backward)
+    attack, release = (torch.full((B,), c, requires_grad=backward) for c in (0.9, 0.999))
+    zi = torch.ones(B)
+    grad = torch.ones(B, T)
+
+    def forward():
+        with torch.no_grad():
+            attack_release(x, attack, release, zi)
+
+    def both():
+        x.grad = attack.grad = release.grad = None
+        attack_release(x, attack, release, zi).backward(grad)
+
+    return both if backward else forward
+
+
+def make_torchcomp(backward):
+    from torchcomp.core import compressor_core
+
+    x = signal().requires_grad_(backward)
+    # torchcomp's coefficients are those of the new value: one minus ours.
+    attack, release = (torch.full((B,), c, requires_grad=backward) for c in (0.1, 0.001))
+    zi = torch.ones(B)
+    grad = torch.ones(B, T)
+
+    def forward():
+        with torch.no_grad():
+            compressor_core(x, zi, attack, release)
+
+    def both():
+        x.grad = attack.grad = release.grad = None
+        compressor_core(x, zi, attack, release).backward(grad)
+
+    return both if backward else forward
+
+
+CASES = [
+    ("smoother, forward, against torchcomp", lambda: make_ours(False), lambda: make_torchcomp(False), 4.0),
+    ("smoother, forward + backward, against torchcomp", lambda: make_ours(True), lambda: make_torchcomp(True), 3.0),
+]
