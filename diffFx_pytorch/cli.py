@@ -277,7 +277,9 @@ def _progress(console: Console, sources: list[Path], quiet: bool) -> Any:
             return info.frames / info.sample_rate
 
         columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-        with Progress(*columns, console=console, transient=True) as shown:
+        # What goes to a file or a pipe must not be drawn above the bar instead.
+        redirected = not sys.stdout.isatty()
+        with Progress(*columns, console=console, transient=True, redirect_stdout=not redirected) as shown:
             task = shown.add_task("", total=sum(map(seconds, sources)))
             yield lambda path, done: shown.update(task, advance=done, description=path.name)
 

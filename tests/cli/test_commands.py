@@ -62,15 +62,45 @@ def test_rendering_one_file_quietly(place):
     assert soundfile.info(place / "x.flac").frames == 800
 
 
-def test_a_bad_file_among_good_ones(place):
+@pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals")
+def test_a_bad_file_among_good_ones_before_a_terminal_and_a_pipe(place):
+    import pty
+
     (place / "in" / "bad.wav").write_bytes(b"RIFF and no more")
+    leader, follower = pty.openpty()
     command = [sys.executable, "-m", "diffFx_pytorch.cli", "render", "chain.yaml", "in", "-o", "out"]
-    result = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=120, check=False)
-    assert result.returncode == 1
-    assert "failed in/bad.wav: cannot be read as a sound file" in result.stderr
-    assert "3 files: 2 done, 1 failed" in result.stderr
-    assert "Traceback" not in result.stderr
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
+    run = subprocess.Popen(command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=follower, text=True)
+    lines, _ = run.communicate(timeout=300)
+    os.close(follower)
+    drawn = b""
+    while chunk := _read(leader):
+        drawn += chunk
+    os.close(leader)
+    shown = drawn.decode()
+    assert run.returncode == 1
+    assert sorted(lines.splitlines()) == ["wrote out/a.wav", "wrote out/sub/b.wav"]
+    assert "failed in/bad.wav: cannot be read as a sound file" in shown
+    assert "3 files: 2 done, 1 failed" in shown
+    assert "Traceback" not in shown
+    assert "100%" in shown, "no bar"
     assert sorted(p.name for p in (place / "out").rglob("*") if p.is_file()) == ["a.wav", "b.wav"]
+
+
+def _read(descriptor):
+    try:
+        return os.read(descriptor, 65536)
+    except OSError:
+        return b""
+
+
+def test_a_bad_file_without_a_terminal(place):
+    (place / "in" / "bad.wav").write_bytes(b"RIFF and no more")
+    result = difffx("render", place / "chain.yaml", place / "in", "-o", place / "out")
+    assert result.exit_code == 1
+    assert f"failed {place / 'in' / 'bad.wav'}: cannot be read as a sound file" in result.stderr
+    assert "3 files: 2 done, 1 failed" in result.stderr
+    assert "100%" not in result.stderr
 
 
 def test_every_option_of_render(place):
