@@ -1,8 +1,4 @@
-"""All-pole recursions beside torchlpc and scipy: one row of the table for each case.
-
-``CASES`` is a list of (name, make_ours, make_peer, target_ratio); the two ``make_*`` return callables of no argument
-that do the same work on the same data. ``SAMPLES`` counts the samples of each case, for nanoseconds a sample.
-"""
+"""All-pole recursions beside torchlpc and scipy, on the same data."""
 
 from __future__ import annotations
 
@@ -10,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from harness import Memory, Scaling, Speed
 
-from diffFx_pytorch.recursion.ops.allpole import allpole
-from diffFx_pytorch.recursion.ops.lfilter import lfilter
+from diffFx_pytorch.recursion import allpole, lfilter
 
 T = 441_000
 
@@ -71,24 +67,47 @@ def our_lfilter(batch: int, order: int) -> Callable[[], None]:
     return lambda: lfilter(x, b, full)
 
 
-def case(batch: int, order: int, moving: bool, gradient: bool, target: float) -> tuple:
-    name = f"allpole {'moving' if moving else 'constant'} N={order} B={batch} {'fwd+bwd' if gradient else 'fwd'}"
+def speed(batch: int, order: int, moving: bool, gradient: bool, target: float | None, threads: int = 1) -> Speed:
+    passes = "forward + backward" if gradient else "forward"
+    name = f"allpole, {'moving' if moving else 'constant'}, N={order}, B={batch}, {passes}"
     args = (batch, order, moving, gradient)
-    return name, lambda: ours(*args), lambda: torchlpc(*args), target
+    return Speed(name, lambda: ours(*args), lambda: torchlpc(*args), "torchlpc", target, batch * T, threads)
 
 
-CASES = [
-    case(16, 2, False, False, 8.0),
-    case(16, 2, False, True, 6.0),
-    case(1, 2, False, False, 8.0),
-    case(1, 2, False, True, 5.0),
-    case(16, 2, True, False, 2.5),
-    case(16, 2, True, True, 4.0),
-    case(16, 4, True, False, 3.0),
-    case(16, 4, True, True, 5.0),
-    case(16, 16, True, False, 2.0),
-    case(16, 16, True, True, 5.0),
-    ("lfilter constant N=2 B=16 fwd", lambda: our_lfilter(16, 2), lambda: scipy_lfilter(16, 2), 1.0),
+def _lfilter_ours() -> Callable[[], object]:
+    return our_lfilter(16, 2)
+
+
+def _lfilter_scipy() -> Callable[[], object]:
+    return scipy_lfilter(16, 2)
+
+
+SPEED = [
+    speed(16, 2, False, False, 8.0),
+    speed(16, 2, False, True, 6.0),
+    speed(1, 2, False, False, 8.0),
+    speed(1, 2, False, True, 5.0),
+    speed(16, 2, True, False, 2.5),
+    speed(16, 2, True, True, 4.0),
+    speed(16, 4, True, False, 3.0),
+    speed(16, 4, True, True, 5.0),
+    speed(16, 16, True, False, 2.0),
+    speed(16, 16, True, True, 5.0),
+    Speed("lfilter, constant, N=2, B=16, forward", _lfilter_ours, _lfilter_scipy, "scipy lfilter", None, 16 * T),
 ]
 
-SAMPLES = {name: T * int(name.split("B=")[1].split()[0]) for name, *_ in CASES}
+
+def memory(order: int, moving: bool, limit: float) -> Memory:
+    name = f"allpole, {'moving' if moving else 'constant'}, N={order}, forward + backward"
+    return Memory(name, lambda: ours(16, order, moving, True), 16 * T * 4, limit)
+
+
+MEMORY = [memory(2, False, 4.0), memory(16, False, 4.0), memory(2, True, 6.0), memory(16, True, 20.0)]
+
+
+def _constant_of_length(samples: int) -> Callable[[], object]:
+    x, a = torch.randn(1, samples), coefficients(2).unsqueeze(0)
+    return lambda: allpole(x, a)
+
+
+SCALING = [Scaling("allpole, constant, N=2, forward", _constant_of_length)]
