@@ -56,8 +56,8 @@ def place(x: Tensor, position: Tensor, law: PanLaw = "constant_power") -> Tensor
     Returns:
         (B, 2, T).
     """
-    gains = torch.cat(pan_gains(position, law), 1)
-    return x * (gains if x.shape[1] == 1 else gains / _CENTRE[law]).to(x.dtype)
+    gains = torch.cat(pan_gains(position.to(x.dtype), law), 1)
+    return x * (gains if x.shape[1] == 1 else gains / _CENTRE[law])
 
 
 def _gain(u: Tensor, law: PanLaw) -> Tensor:

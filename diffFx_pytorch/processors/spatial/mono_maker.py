@@ -16,6 +16,9 @@ from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion.ops.svf import svfilt
 
+_ALL_PASS_AND_WIRE = ((1.0, -math.sqrt(2.0), 1.0), (1.0, math.sqrt(2.0), 1.0))
+"""Two sections as long as the sides' two: the all-pass that both bands sum to, and one that does nothing."""
+
 
 class MonoMaker(Processor):
     """Sound below a frequency made mono: the sides are high-passed, L = A M + H S, R = A M - H S.
@@ -38,20 +41,19 @@ class MonoMaker(Processor):
         super().__init__(sample_rate, param_range)
 
     def process(self, x: Tensor, state: State, *, freq_hz: Tensor) -> tuple[Tensor, State]:
-        """Both bands of the mid and the upper one of the sides; the state is the filters'."""
-        mid, side = to_mid_side(x)
-        bands = linkwitz_riley(freq_hz.unsqueeze(-1), self.sample_rate)
-        low, high = bands.unbind(-3)
+        """All-pass the mid, high-pass the sides; the state is the filters'."""
+        high = linkwitz_riley(freq_hz.unsqueeze(-1), self.sample_rate)[..., 1, :, :]
+        mix = high.new_tensor(_ALL_PASS_AND_WIRE).expand(*high.shape[:-1], 3)
+        sections = torch.cat((torch.cat((high[..., :2], mix), -1), high), 1)
         moving = freq_hz.shape[-1] != 1
-        sections = torch.cat((low, high, high), 1)
-        lines, state = svfilt(
-            torch.cat((mid, mid, side), 1),
+        parts, state = svfilt(
+            torch.cat(to_mid_side(x), 1),
             sections if moving else sections.squeeze(2),
             state,
             return_zf=True,
             moving=moving,
         )
-        return from_mid_side(lines[:, :1] + lines[:, 1:2], lines[:, 2:]), state
+        return from_mid_side(parts[:, :1], parts[:, 1:]), state
 
     def tail(self, *, freq_hz: Tensor) -> Tensor:
         """Seconds until the double pole pair has decayed by 60 dB."""

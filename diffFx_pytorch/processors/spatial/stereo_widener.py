@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
-from ...dsp.mid_side import to_mid_side
 from ...params import EffectParam
 from ...processor import Processor, State
 
@@ -27,6 +27,6 @@ class StereoWidener(Processor):
 
     def process(self, x: Tensor, state: State, *, width: Tensor) -> tuple[Tensor, State]:
         """Add what the sides gain or lose, which at width 1 is exactly nothing."""
-        _, side = to_mid_side(x)
-        change = (width - 1) * side
-        return x + change * change.new_tensor([[1.0], [-1.0]]), state
+        left, right = x[:, :1], x[:, 1:]
+        change = (width - 1) * (0.5 * (left - right))
+        return torch.cat((left + change, right - change), 1), state

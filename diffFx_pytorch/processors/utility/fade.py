@@ -83,20 +83,31 @@ class Fade(Processor):
         if self.length_s is None and T:
             for name, length in (("fade_in_s", fade_in_s), ("fade_out_s", fade_out_s)):
                 self._check_fits(name, length, T)
-        return x * self._gain(position, T, total, fade_in_s, fade_out_s).to(x.dtype), position + T
+        return x * self._gain(position, T, total, fade_in_s, fade_out_s, x.dtype), position + T
 
     def curve(self, *, fade_in_s: Tensor, fade_out_s: Tensor) -> Curve:
         """Gain from the beginning to the end of the signal; of one just as long as the fades if it has no length."""
         both = (fade_in_s + fade_out_s)[0, 0, 0]
         total = max(2, round(float(both if self.length_s is None else self.length_s) * self.sample_rate) + 1)
         start = torch.zeros((), dtype=torch.int64)
-        gain = self._gain(start, total, total, fade_in_s[:1], fade_out_s[:1])[0, 0]
+        gain = self._gain(start, total, total, fade_in_s[:1], fade_out_s[:1], torch.float64)[0, 0]
         return Curve(torch.arange(total) / self.sample_rate, gain, "time (s)", "gain", title="Fade")
 
-    def _gain(self, position: Tensor, samples: int, total: int, fade_in_s: Tensor, fade_out_s: Tensor) -> Tensor:
+    def _gain(
+        self,
+        position: Tensor,
+        samples: int,
+        total: int,
+        fade_in_s: Tensor,
+        fade_out_s: Tensor,
+        dtype: torch.dtype,
+    ) -> Tensor:
         n = position + torch.arange(samples, device=position.device)
-        up = _ramp(n, fade_in_s.double() * self.sample_rate, self.shape)
-        return up * _ramp(total - 1 - n, fade_out_s.double() * self.sample_rate, self.shape)
+        lengths = (length_s.double() * self.sample_rate for length_s in (fade_in_s, fade_out_s))
+        up, down = (
+            _ramp(count, length, self.shape, dtype) for count, length in zip((n, total - 1 - n), lengths, strict=True)
+        )
+        return up * down
 
     def _check_fits(self, name: str, length_s: Tensor, samples: int) -> None:
         if can_look_at(length_s) and float(length_s.detach().max()) * self.sample_rate > samples:
@@ -106,9 +117,12 @@ class Fade(Processor):
             )
 
 
-def _ramp(n: Tensor, length: Tensor, shape: Shape) -> Tensor:
-    """Gain at sample n of a ramp of so many samples; below one, 1 - length at sample 0, so that 0 is no ramp at all."""
-    u = (1 - (length - n) / length.clamp_min(1.0)).clamp(0.0, 1.0)
+def _ramp(n: Tensor, length: Tensor, shape: Shape, dtype: torch.dtype) -> Tensor:
+    """Gain at sample n of a ramp of so many samples; below one, 1 - length at sample 0, so that 0 is no ramp at all.
+
+    How far the ramp is takes float64, or a long signal loses its samples; the shape is well in ``dtype``.
+    """
+    u = (1 - (length - n) / length.clamp_min(1.0)).clamp(0.0, 1.0).to(dtype)
     return torch.where(length < 1, u, _shaped(u, shape))
 
 
