@@ -115,6 +115,14 @@ def check_state(caller: str, zi: Any, x: Tensor, order: int, core: str) -> None:
         raise ValueError(f"{caller}: zi is on {zi.device}, x on {x.device}: use zi.to(x.device).")
 
 
+def common_shape(*shapes: Sequence[int]) -> torch.Size:
+    """``torch.broadcast_shapes``, which is slow, without it where all shapes are the same."""
+    first = shapes[0]
+    if all(shape == first for shape in shapes[1:]):
+        return torch.Size(first)
+    return torch.broadcast_shapes(*shapes)
+
+
 def broadcast_lead(caller: str, shapes: dict[str, Sequence[int]]) -> torch.Size:
     """The common leading shape of several arguments.
 
@@ -129,7 +137,7 @@ def broadcast_lead(caller: str, shapes: dict[str, Sequence[int]]) -> torch.Size:
         ValueError: if they do not broadcast.
     """
     try:
-        return torch.broadcast_shapes(*shapes.values())
+        return common_shape(*shapes.values())
     except RuntimeError:
         given = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
         raise ValueError(

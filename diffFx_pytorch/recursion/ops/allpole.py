@@ -10,7 +10,15 @@ import torch
 import torch.autograd.forward_ad as fwd
 from torch import Tensor
 
-from ..checks import broadcast_lead, check_coefficients, check_signal, check_state, decide_moving, state_dtype
+from ..checks import (
+    broadcast_lead,
+    check_coefficients,
+    check_signal,
+    check_state,
+    common_shape,
+    decide_moving,
+    state_dtype,
+)
 from ..fallback import allpole as fallback
 from ..threads import run_rows
 from .lags import as_array, batch_first, lag_products, lagged_sum, row_numbers, spread_lags, tiny_state
@@ -81,7 +89,7 @@ def _allpole_backward(
 
 def _lead(moving: bool, signal: Tensor, a: Tensor, *states: Tensor | None) -> torch.Size:
     shapes = [signal.shape[:-1], a.shape[: -2 if moving else -1], *(s.shape[:-1] for s in states if s is not None)]
-    return torch.broadcast_shapes(*shapes)
+    return common_shape(*shapes)
 
 
 @_allpole.register_fake
