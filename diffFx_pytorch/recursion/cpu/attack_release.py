@@ -9,38 +9,57 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from diffFx_pytorch.recursion.cpu.inner import INNER
 from diffFx_pytorch.recursion.cpu.tiles import LANES, STEPS, load_tile, store_tile
 
 FEW = 4  # up to so many rows, one after the other is faster than sixteen lanes mostly empty
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
-def _constant_tile(tile, source, row_of, first, lanes):  # pragma: no cover
+@njit(**INNER)
+def _constant_step(tile, source, row_of, first, lanes):  # pragma: no cover
+    """One step of a constant coefficient, which every step of the tile then reads."""
     for lane in range(LANES):
-        value = source[row_of[first + min(lane, lanes - 1)], 0]
-        for t in range(STEPS):
-            tile[t * LANES + lane] = value
+        tile[lane] = source[row_of[first + min(lane, lanes - 1)], 0]
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
-def _advance_tile(levels, xs, attacks, releases, steps):  # pragma: no cover
-    """Run the recursion over a tile; ``levels[0:LANES]`` is the state before it, float64 throughout."""
+@njit(**INNER)
+def _advance_tile(levels, xs, attacks, attack_stride, releases, release_stride, steps):  # pragma: no cover
+    """Run the recursion over a tile, keeping every level in float64; ``levels[0:LANES]`` is the state before it."""
     for t in range(steps):
         here = t * LANES
         previous = levels[here : here + LANES]
         following = levels[here + LANES : here + 2 * LANES]
         values = xs[here : here + LANES]
-        ups = attacks[here : here + LANES]
-        downs = releases[here : here + LANES]
+        ups = attacks[t * attack_stride : t * attack_stride + LANES]
+        downs = releases[t * release_stride : t * release_stride + LANES]
         for lane in range(LANES):
             value = np.float64(values[lane])
             up = np.float64(ups[lane])
             down = np.float64(downs[lane])
             last = previous[lane]
-            # Both candidates are known early: one multiply-add and one selection lie on the critical path.
             rise = up * last + (1.0 - up) * value
             fall = down * last + (1.0 - down) * value
             following[lane] = rise if value > last else fall
+
+
+@njit(**INNER)
+def _smooth_tile(state, xs, attacks, attack_stride, releases, release_stride, steps):  # pragma: no cover
+    """Run the recursion over a tile in place: ``xs`` becomes the levels."""
+    for t in range(steps):
+        values = xs[t * LANES : (t + 1) * LANES]
+        ups = attacks[t * attack_stride : t * attack_stride + LANES]
+        downs = releases[t * release_stride : t * release_stride + LANES]
+        for lane in range(LANES):
+            value = np.float64(values[lane])
+            up = np.float64(ups[lane])
+            down = np.float64(downs[lane])
+            last = state[lane]
+            # Both candidates are known early: one multiply-add and one selection lie on the critical path.
+            rise = up * last + (1.0 - up) * value
+            fall = down * last + (1.0 - down) * value
+            new = rise if value > last else fall
+            state[lane] = new
+            values[lane] = new
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
@@ -90,18 +109,20 @@ def attack_release_rows(
         return
     attack_moves = attack.shape[1] > 1
     release_moves = release.shape[1] > 1
+    attack_stride = LANES if attack_moves else 0
+    release_stride = LANES if release_moves else 0
     xs = np.empty(LANES * STEPS, x.dtype)
     x_scratch = np.empty(LANES * STEPS, x.dtype)
     attacks = np.empty(LANES * STEPS, attack.dtype)
     releases = np.empty(LANES * STEPS, release.dtype)
     scratch = np.empty(LANES * STEPS, attack.dtype)
-    levels = np.empty(LANES * (STEPS + 1))
+    state = np.empty(LANES)
     for first in range(start, stop, LANES):
         lanes = min(LANES, stop - first)
         for lane in range(LANES):
-            levels[lane] = zi[first + min(lane, lanes - 1)]
-        _constant_tile(attacks, attack, attack_row, first, lanes)
-        _constant_tile(releases, release, release_row, first, lanes)
+            state[lane] = zi[first + min(lane, lanes - 1)]
+        _constant_step(attacks, attack, attack_row, first, lanes)
+        _constant_step(releases, release, release_row, first, lanes)
         for t0 in range(0, T, STEPS):
             steps = min(STEPS, T - t0)
             load_tile(xs, x_scratch, x, x_row, first, lanes, t0, steps)
@@ -111,40 +132,54 @@ def attack_release_rows(
                 load_tile(releases, scratch, release, release_row, first, lanes, t0, steps)
             if checkpoints.shape[1] > 0:
                 for lane in range(lanes):
-                    checkpoints[first + lane, t0 // STEPS] = levels[lane]
-            _advance_tile(levels, xs, attacks, releases, steps)
-            for i in range(steps * LANES):
-                xs[i] = levels[LANES + i]
+                    checkpoints[first + lane, t0 // STEPS] = state[lane]
+            _smooth_tile(state, xs, attacks, attack_stride, releases, release_stride, steps)
             store_tile(y, xs, x_scratch, first, lanes, t0, steps)
             for lane in range(LANES):
-                state = levels[steps * LANES + lane]
-                levels[lane] = 0.0 if abs(state) < tiny else state
+                state[lane] = 0.0 if abs(state[lane]) < tiny else state[lane]
         for lane in range(lanes):
-            zf[first + lane] = levels[lane]
+            zf[first + lane] = state[lane]
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _retreat_tile(
-    carry, sum_attack, sum_release, levels, xs, attacks, releases, grads, grads_attack, grads_release, steps
+    carry,
+    sum_attack,
+    sum_release,
+    levels,
+    xs,
+    attacks,
+    attack_stride,
+    releases,
+    release_stride,
+    grads,
+    grads_attack,
+    grads_release,
+    steps,
 ):  # pragma: no cover
-    """The recursion backwards over a tile; ``grads`` holds the gradient of y and becomes that of x."""
+    """The recursion backwards over a tile; ``grads`` holds the gradient of y and becomes that of x.
+
+    Those of the coefficients are added up, and kept for each step where the coefficient moves (a stride of LANES; with
+    a stride of 0 every step overwrites the last).
+    """
     for t in range(steps - 1, -1, -1):
         here = t * LANES
         previous = levels[here : here + LANES]
         values = xs[here : here + LANES]
-        ups = attacks[here : here + LANES]
-        downs = releases[here : here + LANES]
+        ups = attacks[t * attack_stride : t * attack_stride + LANES]
+        downs = releases[t * release_stride : t * release_stride + LANES]
         grad = grads[here : here + LANES]
-        to_attack = grads_attack[here : here + LANES]
-        to_release = grads_release[here : here + LANES]
+        to_attack = grads_attack[t * attack_stride : t * attack_stride + LANES]
+        to_release = grads_release[t * release_stride : t * release_stride + LANES]
         for lane in range(LANES):
             value = np.float64(values[lane])
             last = previous[lane]
             rising = value > last
             c = np.float64(ups[lane]) if rising else np.float64(downs[lane])
             total = np.float64(grad[lane]) + carry[lane]
-            carry[lane] = c * total
-            grad[lane] = total - c * total
+            kept = c * total
+            carry[lane] = kept
+            grad[lane] = total - kept
             slope = total * (last - value)
             up = slope if rising else 0.0
             down = 0.0 if rising else slope
@@ -154,7 +189,7 @@ def _retreat_tile(
             sum_release[lane] += down
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _one_row_backward(
     x, attack, release, checkpoints, grad_y, carry, levels, grad_x, grad_attack, grad_release
 ):  # pragma: no cover
@@ -248,6 +283,8 @@ def attack_release_backward_rows(
         return
     attack_moves = attack.shape[1] > 1
     release_moves = release.shape[1] > 1
+    attack_stride = LANES if attack_moves else 0
+    release_stride = LANES if release_moves else 0
     xs = np.empty(LANES * STEPS, x.dtype)
     grads = np.empty(LANES * STEPS, x.dtype)
     x_scratch = np.empty(LANES * STEPS, x.dtype)
@@ -266,8 +303,8 @@ def attack_release_backward_rows(
             carry[lane] = grad_zf[first + min(lane, lanes - 1)]
             sum_attack[lane] = 0.0
             sum_release[lane] = 0.0
-        _constant_tile(attacks, attack, attack_row, first, lanes)
-        _constant_tile(releases, release, release_row, first, lanes)
+        _constant_step(attacks, attack, attack_row, first, lanes)
+        _constant_step(releases, release, release_row, first, lanes)
         for tile in range(checkpoints.shape[1] - 1, -1, -1):
             t0 = tile * STEPS
             steps = min(STEPS, T - t0)
@@ -279,9 +316,21 @@ def attack_release_backward_rows(
                 load_tile(releases, scratch, release, release_row, first, lanes, t0, steps)
             for lane in range(LANES):
                 levels[lane] = checkpoints[first + min(lane, lanes - 1), tile]
-            _advance_tile(levels, xs, attacks, releases, steps)
+            _advance_tile(levels, xs, attacks, attack_stride, releases, release_stride, steps)
             _retreat_tile(
-                carry, sum_attack, sum_release, levels, xs, attacks, releases, grads, grads_attack, grads_release, steps
+                carry,
+                sum_attack,
+                sum_release,
+                levels,
+                xs,
+                attacks,
+                attack_stride,
+                releases,
+                release_stride,
+                grads,
+                grads_attack,
+                grads_release,
+                steps,
             )
             store_tile(grad_x, grads, x_scratch, first, lanes, t0, steps)
             if grad_attack.shape[1] > 1:

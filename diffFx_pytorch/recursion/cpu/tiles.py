@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from numba import njit
 
+from diffFx_pytorch.recursion.cpu.inner import INNER
+
 LANES = 16
 STEPS = 256
 _QUARTER = LANES * STEPS // 4
 
 
-@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def load_tile(tile, scratch, source, row_of, first, lanes, t0, steps):  # pragma: no cover
     """``tile[t * LANES + lane] = source[row_of[first + lane], t0 + t]`` for ``t < steps`` and ``lane < lanes``.
 
@@ -44,7 +46,7 @@ def load_tile(tile, scratch, source, row_of, first, lanes, t0, steps):  # pragma
         tile[4 * i + 3] = scratch[3 * _QUARTER + i]
 
 
-@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def store_tile(target, tile, scratch, first, lanes, t0, steps):  # pragma: no cover
     """``target[first + lane, t0 + t] = tile[t * LANES + lane]`` for ``t < steps`` and ``lane < lanes``."""
     if steps < STEPS or lanes < LANES:
