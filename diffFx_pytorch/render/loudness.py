@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
+
+from ..recursion import sosfilt
 
 _HOPS_A_BLOCK = 4
 _HOP_SECONDS = 0.1
@@ -27,29 +30,26 @@ class Loudness:
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
-        # As slow to import as torch, and wanted by few: loaded here. scipy comes with pyloudnorm.
+        # As slow to import as torch, and wanted by few: loaded here.
         from pyloudnorm import IIRfilter
-        from scipy.signal import lfilter
 
         self.sample_rate = sample_rate
-        self._lfilter = lfilter
         self._weights = np.array(_SURROUND.get(channels, (1.0,) * channels))
         stages = (
             IIRfilter(4.0, 1 / math.sqrt(2), 1500.0, sample_rate, "high_shelf"),
             IIRfilter(0.0, 0.5, 38.0, sample_rate, "high_pass"),
         )
-        self._stages = [(s.b * s.passband_gain, s.a, np.zeros((2, channels))) for s in stages]
+        self._sos = torch.tensor(np.stack([np.concatenate([s.b * s.passband_gain, s.a]) for s in stages]))
+        self._state: torch.Tensor | None = None
         self._rest = np.zeros((0, channels))
         self._energies: list[np.ndarray] = []
         self._start = 0
 
     def add(self, block: np.ndarray) -> None:
         """Hear the next samples (T, C)."""
-        weighted = block.astype(np.float64)
-        for stage, (b, a, state) in enumerate(self._stages):
-            weighted, state = self._lfilter(b, a, weighted, axis=0, zi=state)
-            self._stages[stage] = (b, a, state)
-        rest = np.concatenate([self._rest, weighted**2])
+        x = torch.from_numpy(np.ascontiguousarray(block.T, dtype=np.float64))
+        weighted, self._state = sosfilt(x, self._sos, self._state, return_zf=True)
+        rest = np.concatenate([self._rest, weighted.numpy().T ** 2])
         while self._start + len(rest) >= (end := self._boundary(len(self._energies) + 1)):
             self._energies.append(rest[: end - self._start].sum(axis=0))
             rest, self._start = rest[end - self._start :], end
