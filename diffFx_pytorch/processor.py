@@ -62,7 +62,7 @@ class Processor(nn.Module):
     """Whether a channel of the output may depend on other channels of the input."""
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     """Constructions that the contract tests run over, as keyword dicts."""
-    exempt: ClassVar[Mapping[str, str]] = {}
+    exempt: Mapping[str, str] = {}
     """Contract checks that this effect cannot pass: name of the check to the reason."""
     construction: Mapping[str, Any]
     """The options this effect was built with (keywords beside the sample rate and ranges): what a chain file keeps."""

@@ -127,7 +127,7 @@ def peak(freq_hz: Value, q: Value, gain_db: Value, sample_rate: float, design: D
 
 
 def _boosting_low_shelf(w0: Tensor, q: Tensor, gain_db: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """b and a of a matched low shelf for gain_db >= 0, its poles at w0 / sqrt(A), under Nyquist."""
+    """Zeros and poles of a matched low shelf for gain_db >= 0, its poles at w0 / sqrt(A), under Nyquist."""
     A, zeta = torch.exp(gain_db * (math.log(10) / 40)), 1 / (2 * q)
     low, high = w0 / torch.sqrt(A), w0 * torch.sqrt(A)
     p = _Poles(low, zeta)

@@ -59,7 +59,8 @@ class ParametricEqualizer(Processor):
         table |= _band("high_shelf", 1000.0, 20000.0, 8000.0, "the high shelf's slope")
         super().__init__(sample_rate, param_range, params=table)
         self.neutral = {name: 0.0 for name in table if name.endswith("_gain_db")}
-        self.num_peaks, self.design = num_peaks, design
+        self.num_peaks = num_peaks
+        self.design: Design = design
 
     def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
         """Filter with all sections in one pass; the state is theirs."""
