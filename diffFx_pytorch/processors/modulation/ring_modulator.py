@@ -51,7 +51,7 @@ class RingModulator(Processor):
             raise ValueError(f"RingModulator: unknown shape {shape!r}; shapes are {', '.join(SHAPES)}")
         self.shape: Shape = shape
         if shape == "triangle":
-            self.exempt = _CORNERS  # pyright: ignore[reportAttributeAccessIssue]  # what holds of this construction
+            self.exempt = _CORNERS  # what holds of this construction
 
     def process(self, x: Tensor, state: State, *, freq_hz: Tensor, mix: Tensor) -> tuple[Tensor, State]:
         """Multiply by the oscillator; the state is its phase."""

@@ -77,7 +77,7 @@ class Dither(Processor):
         self.bits, self.quantize, self.seed = bits, bool(quantize), seed
         if not quantize:
             self.neutral = {"amount": 0.0}
-            self.exempt = _UNQUIET  # pyright: ignore[reportAttributeAccessIssue]  # what holds of this construction
+            self.exempt = _UNQUIET  # what holds of this construction
         # Numbers of 24 bits, whose difference float32 holds exactly: one noise for every dtype.
         first, second = np.random.default_rng(seed).random((2, _SAMPLES), dtype=np.float32)
         self.register_buffer("_noise", torch.from_numpy(first - second), persistent=False)
