@@ -3,22 +3,30 @@
 from .delay import FeedbackDelay
 from .distortion import TanH
 from .dynamics import Compressor
-from .eq import ParametricEqualizer
+from .eq import AllPass, BandPass, HighPass, HighShelf, LowPass, LowShelf, Notch, ParametricEqualizer, Peak
 from .modulation import AutoPan, RingModulator, Tremolo
 from .spatial import MonoMaker, StereoEnhancer, StereoPanning, StereoWidener
 from .utility import DCBlocker, Dither, Fade, Gain, Invert
 
 __all__ = [
+    "AllPass",
     "AutoPan",
+    "BandPass",
     "Compressor",
     "DCBlocker",
     "Dither",
     "Fade",
     "FeedbackDelay",
     "Gain",
+    "HighPass",
+    "HighShelf",
     "Invert",
+    "LowPass",
+    "LowShelf",
     "MonoMaker",
+    "Notch",
     "ParametricEqualizer",
+    "Peak",
     "RingModulator",
     "StereoEnhancer",
     "StereoPanning",
