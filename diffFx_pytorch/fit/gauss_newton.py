@@ -34,8 +34,9 @@ class Sensitivity:
         self.turn = torch.full((knobs,), 1e-3)
 
     @torch.no_grad()
-    def __call__(self, knobs: LearnableParams, logits: Tensor) -> Tensor:
-        """Derivatives (K, C, T) of the sound with respect to the logits (1, K); sizes of turns adapt to the knobs."""
+    def __call__(self, knobs: LearnableParams) -> Tensor:
+        """Derivatives (K, C, T) of the sound by the logits of one setting; the sizes of turns adapt to the knobs."""
+        logits = knobs.logits
         self.turn = self.turn.to(logits)
         positions = knobs.free(torch.sigmoid(torch.cat([logits, logits + torch.diag(self.turn)])))
         sounds = self.task.sounds(positions, self.samples)
@@ -56,10 +57,11 @@ def step_sizes(task: Task, knobs: LearnableParams, samples: int) -> Tensor:
         (B, K).
     """
     sizes = []
-    for logits in knobs.logits.detach().split(1):
-        measure = Sensitivity(task, samples, logits.shape[1])
-        measure(knobs, logits)  # finds the right turns
-        strength = measure(knobs, logits).flatten(1).norm(dim=1).nan_to_num(math.inf)
+    for item in range(len(knobs.logits)):
+        alone = knobs.single(item)
+        measure = Sensitivity(task, samples, alone.logits.shape[1])
+        measure(alone)  # finds the right turns
+        strength = measure(alone).flatten(1).norm(dim=1).nan_to_num(math.inf)
         middle = strength.median().clamp_min(1e-9)
         sizes.append((middle / strength.clamp_min(1e-12)).clamp(max=1.0))
     return torch.stack(sizes)
@@ -98,8 +100,7 @@ def gauss_newton(
     target = task.wet[..., :samples]
     energy = emphasised(target, loss.pre_emphasis).square().sum().double() + 1e-10 * target.numel()
     sensitivity = Sensitivity(task, samples, knobs.logits.shape[1])
-    with torch.no_grad():
-        sensitivity(knobs, knobs.logits)
+    sensitivity(knobs)
     damping, history = 1.0, []
     for _ in range(steps):
         if deadline is not None and time.monotonic() >= deadline:
@@ -108,7 +109,7 @@ def gauss_newton(
         now = float(value.detach())
         (g,) = torch.autograd.grad(value, knobs.logits)
         with torch.no_grad():
-            J = emphasised(sensitivity(knobs, knobs.logits), loss.pre_emphasis).flatten(1).double()
+            J = emphasised(sensitivity(knobs), loss.pre_emphasis).flatten(1).double()
             A = (2 / energy) * (J @ J.T).nan_to_num(0.0)
             scale = A.diagonal().clamp_min(1e-9 * A.diagonal().max().clamp_min(1e-12))
             dampings = [damping * d for d in _DAMPINGS]

@@ -110,6 +110,14 @@ class LearnableParams(nn.Module):
         """Positions of all knobs, frozen ones included: (B, P)."""
         return self.free(torch.sigmoid(self.logits))
 
+    def single(self, item: int) -> LearnableParams:
+        """A copy of one setting of the batch."""
+        rest = self.free.rest.expand(len(self.logits), -1)[item : item + 1]
+        alone = LearnableParams(self._fx[0], init=rest, free=self.free.names).to(rest.device)
+        with torch.no_grad():
+            alone.logits.copy_(self.logits[item : item + 1])
+        return alone
+
     def values(self) -> dict[str, Tensor]:
         """Values of all knobs in their units, (B,) each, without gradient."""
         with torch.no_grad():

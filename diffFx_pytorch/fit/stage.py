@@ -36,8 +36,9 @@ class Stage:
             cut for knobs whose turn changes the sound more than the others' does.
         scan: before descent, every setting at hand is varied over the product of these grids: for each knob either a
             number of positions, evenly spread, or the positions themselves, in [0, 1].
-        starts: how many settings to descend from: the best of the scan.
-        keep: how many settings go on to the next stage: the best of the descent.
+        starts: how many settings to descend from: the best of the scan. None lets each setting at hand take its own
+            best place on the grid.
+        keep: how many settings go on to the next stage: the best of the descent; a stage without steps keeps all.
         seconds: of the signal, from its beginning; None is all of it.
         free: the only knobs to turn in this stage; None turns all that are not frozen.
     """
@@ -47,7 +48,7 @@ class Stage:
     method: Literal["adam", "gauss_newton"] = "adam"
     learning_rate: float = 0.1
     scan: Mapping[str, int | Sequence[float]] = field(default_factory=dict)
-    starts: int = 8
+    starts: int | None = None
     keep: int = 1
     seconds: float | None = None
     free: Sequence[str] | None = None
@@ -69,7 +70,7 @@ class Stage:
 
 
 def scanned(task: Task, positions: Tensor, stage: Stage) -> Tensor:
-    """The best ``stage.starts`` of the settings (B, P), each varied over the stage's grids: (starts, P).
+    """The settings (B, P), each varied over the stage's grids, the best of them: (B or ``stage.starts``, P).
 
     Raises:
         ValueError: for a knob the effect does not have.
@@ -88,8 +89,10 @@ def scanned(task: Task, positions: Tensor, stage: Stage) -> Tensor:
     grid = torch.cartesian_prod(*axes).reshape(-1, len(axes)).to(positions)
     varied = positions.repeat_interleave(len(grid), 0)
     varied[:, [names.index(n) for n in stage.scan]] = grid.repeat(len(positions), 1)
-    varied = torch.cat([positions, varied])
     losses = task.losses(varied, stage.measure, task.samples(stage.seconds)).nan_to_num(math.inf)
+    if stage.starts is None:
+        best = losses.reshape(len(positions), len(grid)).argmin(1)
+        return varied.reshape(len(positions), len(grid), -1)[range(len(positions)), best]
     return varied[losses.argsort()[: max(1, stage.starts)]]
 
 
@@ -112,11 +115,13 @@ def descend(
     target = task.wet[..., :samples]
     if stage.method == "gauss_newton":
         return _gauss_newton(task, knobs, stage, deadline, advance)
+    if not stage.steps:
+        return [], knobs().detach(), False
     optimiser = torch.optim.Adam([knobs.logits], lr=stage.learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, stage.steps), stage.learning_rate / 10)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, stage.steps, stage.learning_rate / 10)
     best_loss = torch.full((len(knobs.logits),), math.inf, device=knobs.logits.device)
     best = knobs.logits.detach().clone()
-    sizes = step_sizes(task, knobs, samples) if stage.steps else torch.ones_like(best)
+    sizes = step_sizes(task, knobs, samples)
     history, late = [], False
     for _ in range(stage.steps):
         if late := deadline is not None and time.monotonic() >= deadline:
@@ -147,16 +152,12 @@ def _gauss_newton(
 ) -> tuple[list[float], Tensor, bool]:
     """``descend`` by Gauss-Newton: one setting after another, for each has a curvature of its own."""
     samples, loss = task.samples(stage.seconds), stage.measure
-    histories, late = [], False
-    with torch.no_grad():
-        ends = []
-        for item, start in enumerate(knobs().split(1)):
-            alone = LearnableParams(task.fx, init=start, free=knobs.free.names).to(start.device)
-            alone.logits.copy_(knobs.logits[item : item + 1])
-            with torch.enable_grad():
-                steps, late = gauss_newton(task, alone, loss, stage.steps, samples, deadline, advance)  # type: ignore[arg-type]  # checked by Stage
-            histories.append(steps)
-            ends.append(alone())
-        positions = torch.cat(ends)
-        order = task.losses(positions, loss, samples).nan_to_num(math.inf).argsort()[: max(1, stage.keep)]
-        return histories[int(order[0])], positions[order], late
+    histories, ends, late = [], [], False
+    for item in range(len(knobs.logits)):
+        alone = knobs.single(item)
+        steps, late = gauss_newton(task, alone, loss, stage.steps, samples, deadline, advance)  # type: ignore[arg-type]  # Stage checks it
+        histories.append(steps)
+        ends.append(alone().detach())
+    positions = torch.cat(ends)
+    order = task.losses(positions, loss, samples).nan_to_num(math.inf).argsort()[: max(1, stage.keep)]
+    return histories[int(order[0])], positions[order], late

@@ -50,3 +50,22 @@ def test_the_controller_runs():
 def test_the_controller_halves_its_error():
     done = run("train_controller.py")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_chain_is_fitted_to_files(tmp_path):
+    import soundfile
+
+    from diffFx_pytorch.demo import demo_clip
+
+    for name, gain in {"dry": 1.0, "wet": 0.5}.items():
+        soundfile.write(tmp_path / f"{name}.wav", gain * demo_clip(16000, 0.6)[0, :1].T.numpy(), 16000)
+    done = run("fit_chain.py", tmp_path / "dry.wav", tmp_path / "wet.wav", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert "tremolo.rate_hz" in done.stdout
+    assert run("fit_chain.py", tmp_path / "dry.wav").returncode == 2
+
+
+@pytest.mark.slow
+def test_the_settings_of_a_chain_are_found():
+    done = run("fit_chain.py")
+    assert done.returncode == 0, done.stdout + done.stderr

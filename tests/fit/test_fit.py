@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from diffFx_pytorch import Chain, EffectParam, Processor
-from diffFx_pytorch.fit import ErrorToSignalRatio, MultiResolutionSTFT, Stage, fit
+from diffFx_pytorch.fit import ErrorToSignalRatio, MultiResolutionSTFT, Stage, echo_ms, fit
 from diffFx_pytorch.processors import Gain, Tremolo
 
 RATE = 8000
@@ -58,6 +58,28 @@ def test_a_tremolo_is_found_among_many_valleys(dry):
     assert result.residual_db < -50
     for name, value in true.items():
         assert result.settings[name] == pytest.approx(value, rel=0.02), name
+
+
+def test_gauss_newton_walks_along_a_valley_of_knobs_that_act_alike(dry):
+    fx = Chain(first=Gain(RATE), tremolo=Tremolo(RATE), second=Gain(RATE))
+    wet = fx(dry, dsp_params={"first.gain_db": -9.0, "tremolo.depth": 0.8, "tremolo.rate_hz": 5.3})
+    stage = Stage(steps=15, method="gauss_newton", loss=ErrorToSignalRatio(0.5, reduction="none"))
+    result = fit(fx, dry, wet, stages=[stage], starts=1)
+    assert result.residual_db < -90
+    total = result.settings["first.gain_db"] + result.settings["second.gain_db"]
+    assert total == pytest.approx(-9, abs=0.01)
+    assert result.settings["tremolo.rate_hz"] == pytest.approx(5.3, rel=1e-3)
+
+
+@pytest.mark.parametrize("samples", [700, 1999])
+def test_an_echo_is_found_to_the_sample_behind_a_filter_and_a_tremolo(samples):
+    dry = 0.1 * torch.randn(1, 2, 2 * RATE)
+    late = torch.nn.functional.pad(dry, (samples, 0))[..., : dry.shape[-1]]
+    wet = dry + 0.4 * late
+    wet = Tremolo(RATE)(wet[..., 1:] - 0.7 * wet[..., :-1])
+    assert echo_ms(dry, wet, RATE) == pytest.approx(1000 * samples / RATE, abs=1000.01 / RATE)
+    with pytest.raises(ValueError, match="too few"):
+        echo_ms(dry[..., :50], wet[..., :50], RATE)
 
 
 def test_a_stage_turns_only_its_free_knobs_and_never_the_frozen(dry):
@@ -139,6 +161,7 @@ def test_the_result_reads_well(dry):
     [
         ({"frozen": ["gain_db"]}, "nothing to fit"),
         ({"frozen": ["gain"]}, "did you mean"),
+        ({"stages": [Stage(free=["gain_db"], method="adam")], "wet": torch.zeros(1, 3, 0)}, "wet must be"),
         ({"stages": [Stage(scan={"gain": 3})]}, "did you mean"),
         ({"stages": [Stage(free=["gain"])]}, "did you mean"),
         ({"wet": torch.zeros(1, 100)}, "wet must be"),
@@ -149,3 +172,9 @@ def test_the_result_reads_well(dry):
 def test_what_is_wrong_is_said(dry, arguments, match):
     with pytest.raises(ValueError, match=match):
         fit(Gain(RATE), **{"dry": dry, "wet": dry, **arguments})
+
+
+@pytest.mark.parametrize("options", [{"method": "newton"}, {"method": "gauss_newton", "loss": SPECTRUM}])
+def test_a_stage_that_cannot_be_is_refused(options):
+    with pytest.raises(ValueError, match="gauss_newton"):
+        Stage(**options)
