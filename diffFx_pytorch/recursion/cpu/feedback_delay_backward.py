@@ -20,6 +20,8 @@ from diffFx_pytorch.recursion.cpu.delay_taps import (
 from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK, FEW, prepare_taps
 from diffFx_pytorch.recursion.cpu.inner import INNER
 
+LINE = 8  # values a cache line holds, the wider ones
+
 
 @njit(**INNER)
 def _same_from(values, stop, first):  # pragma: no cover
@@ -141,6 +143,16 @@ def _add_range(source, s0, target, t0, count):  # pragma: no cover
 
 
 @njit(**INNER)
+def _touch(values, first):  # pragma: no cover
+    """Load one value of each cache line of a block, to have it near when it is wanted."""
+    total = 0.0
+    part = values[max(0, first) : max(0, first) + BLOCK]
+    for i in range(0, part.shape[0], LINE):
+        total += part[i]
+    return total
+
+
+@njit(**INNER)
 def _times(a, b, count):  # pragma: no cover
     for i in range(count):
         a[i] *= b[i]
@@ -198,11 +210,19 @@ def _delay_row_backward(
     carry_v, carry_l, carry_m = grad_tail[0], grad_tail[1], grad_tail[2]
     sum_d, sum_g, sum_cl, sum_ch = 0.0, 0.0, 0.0, 0.0
     ready = False
+    seen = 0.0
     for block in range((T - 1) // BLOCK, -1, -1):
         t0 = block * BLOCK
         count = min(BLOCK, T - t0)
         c0 = t0 - t0 % CHUNK
         offset = t0 - c0
+        # Blocks come in falling order and are read in rising order, which no hardware prefetcher sees through.
+        if t0 > 0:
+            seen += _touch(v, t0 - BLOCK) + _touch(grad_v, t0 - BLOCK)
+            if moves:
+                seen += _touch(delay, t0 - BLOCK)
+            if ready:
+                seen += _touch(line, pad + t0 - BLOCK - whole[0]) + _touch(grad_line, pad + t0 - BLOCK - whole[0])
         if moves or not ready:
             prepare_taps(delay, t0, count, youngest, limit, table, allpass, whole, fraction, half, weights, poles)
             filled = count if moves else BLOCK
@@ -281,6 +301,7 @@ def _delay_row_backward(
     if grad_highpass.shape[0] == 1:
         grad_highpass[0] = sum_ch
     grad_tail[0], grad_tail[1], grad_tail[2] = carry_v, carry_l, carry_m
+    looped[0] = seen  # else the compiler would leave the loads out
 
 
 @njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
@@ -308,6 +329,8 @@ def feedback_delay_backward_rows(
     has_past,
     checkpoints,
     grad_line,
+    grad_past,
+    grad_x,
     grad_tail,
     grad_delay,
     grad_feedback,
@@ -316,11 +339,19 @@ def feedback_delay_backward_rows(
 ):  # pragma: no cover
     """Gradients of :func:`feedback_delay_rows`, one per output row.
 
-    ``grad_line`` (rows, pad + T) comes with the gradient of the line and leaves with that of past and input;
-    ``grad_tail`` (rows, 3) likewise for the filter states. Parameter gradients are (rows, T) where the parameter
+    ``grad_line`` (rows, pad + T) is the gradient of the line, or has no columns; ``grad_past`` (rows, pad) and
+    ``grad_x`` (rows, T) are what becomes of it. ``grad_tail`` (rows, 3) comes with the gradient of the last filter
+    states and leaves with that of the first. Parameter gradients are (rows, T) where the parameter
     moves, (rows, 1) where it is constant, (rows, 0) where nobody asks.
     """
+    T = v.shape[1]
+    pad = line.shape[1] - T
+    to_line = np.empty(pad + T, line.dtype)
     for row in range(start, stop):
+        if grad_line.shape[1] > 0:
+            copy_range(grad_line[row], 0, to_line, 0, pad + T)
+        else:
+            fill_all(to_line, 0.0)
         _delay_row_backward(
             grad_v[grad_v_row[row]],
             line[row],
@@ -337,10 +368,12 @@ def feedback_delay_backward_rows(
             limit,
             has_past,
             checkpoints[row],
-            grad_line[row],
+            to_line,
             grad_tail[row],
             grad_delay[row],
             grad_feedback[row],
             grad_lowpass[row],
             grad_highpass[row],
         )
+        copy_range(to_line, 0, grad_past[row], 0, pad)
+        copy_range(to_line, pad, grad_x[row], 0, T)

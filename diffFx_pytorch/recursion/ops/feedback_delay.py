@@ -169,8 +169,8 @@ def _feedback_delay_backward(
     saturate: bool,
     limit: float,
     wanted: list[bool],
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gradients to line, states, delay, feedback, low-pass, high-pass, one an output row; unwanted ones (..., 0)."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Gradients to past, x, states, delay, feedback, low-pass, high-pass, one an output row; unwanted ones (..., 0)."""
     to_line, to_tail, *to_parameters = feedback_delay_gradients(
         grad_v,
         grad_line,
@@ -190,7 +190,8 @@ def _feedback_delay_backward(
     for target, grad in zip(grads, to_parameters, strict=True):
         if target.shape[-1]:
             target.copy_(grad if target.shape[-1] == x.shape[-1] else grad.sum(-1, keepdim=True))
-    return to_line.to(line.dtype, copy=True), to_tail.clone(), grads[0], grads[1], grads[2], grads[3]
+    to_past, to_x = to_line.to(line.dtype).split([line.shape[-1] - x.shape[-1], x.shape[-1]], -1)
+    return to_past.clone(), to_x.clone(), to_tail.clone(), grads[0], grads[1], grads[2], grads[3]
 
 
 def _gradient_buffers(
@@ -221,12 +222,11 @@ def _(
     saturate: bool,
     limit: float,
     wanted: list[bool],
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     lead, T = lead_of(x, delay, feedback, lowpass, highpass, past, tail, grad_v), x.shape[-1]
     rows = math.prod(lead)
-    to_line = line.new_zeros(*lead, line.shape[-1])
-    if grad_line is not None:
-        to_line.copy_(grad_line)
+    to_past = line.new_empty(*lead, line.shape[-1] - T)
+    to_x = line.new_empty(*lead, T)
     to_tail = grad_tail.expand(*lead, 3).to(torch.float64, copy=True).contiguous()
     grads = _gradient_buffers(lead, wanted, (delay, feedback, lowpass, highpass))
     if rows and T:
@@ -248,14 +248,17 @@ def _(
             checkpoints.expand(*lead, *checkpoints.shape[-2:]).contiguous().view(rows, -1, 2).numpy()
             if checkpoints.shape[-2]
             else checkpoints.new_empty(rows, 0, 2).numpy(),
-            as_rows(to_line),
+            as_rows(line.new_empty(*lead, 0) if grad_line is None else grad_line.expand(*lead, line.shape[-1])),
+            as_rows(to_past),
+            as_rows(to_x),
             as_rows(to_tail),
             *(as_rows(g) for g in grads),
         )
     else:
+        to_past.copy_(torch.zeros(()) if grad_line is None else grad_line[..., : to_past.shape[-1]])
         for grad in grads:
             grad.zero_()
-    return to_line, to_tail, grads[0], grads[1], grads[2], grads[3]
+    return to_past, to_x, to_tail, grads[0], grads[1], grads[2], grads[3]
 
 
 @_feedback_delay_backward.register_fake
@@ -277,11 +280,12 @@ def _(
     saturate: bool,
     limit: float,
     wanted: list[bool],
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     lead = lead_of(x, delay, feedback, lowpass, highpass, past, tail, grad_v)
     grads = _gradient_buffers(lead, wanted, (delay, feedback, lowpass, highpass))
     return (
-        line.new_empty(*lead, line.shape[-1]),
+        line.new_empty(*lead, line.shape[-1] - x.shape[-1]),
+        line.new_empty(*lead, x.shape[-1]),
         line.new_empty(*lead, 3, dtype=torch.float64),
         grads[0],
         grads[1],
@@ -308,11 +312,10 @@ def _first_derivative(
     grad_v = torch.zeros_like(v) if grad_v is None else grad_v
     grad_tail = v.new_zeros(*v.shape[:-1], 3, dtype=torch.float64) if grad_tail is None else grad_tail
     needs = ctx.needs_input_grad[:7]
-    to_line, to_tail, *to_parameters = _call_backward(
+    to_past, to_x, to_tail, *to_parameters = _call_backward(
         grad_v, grad_line, grad_tail, *inputs, v, line, checkpoints, *ctx.settings, list(needs[1:5])
     )
-    pad = line.shape[-1] - v.shape[-1]
-    grads = [to_line[..., pad:], *to_parameters, to_line[..., :pad], to_tail]
+    grads = [to_x, *to_parameters, to_past, to_tail]
     found = (
         g.sum_to_size(p.shape).to(p.dtype) if need and p is not None else None
         for g, p, need in zip(grads, inputs, needs, strict=True)
@@ -440,12 +443,9 @@ def _product_rule(
 
 def _second_derivative(ctx: Any, *directions: Tensor | None) -> tuple[Tensor | None, ...]:
     saved = ctx.saved_tensors
-    to_line, to_tail, *to_parameters = directions
+    to_past, to_x, to_tail, *to_parameters = directions
     along = [None if d is None or d.shape[-1] == 0 else d for d in to_parameters]
-    to_x = to_past = None
-    if to_line is not None:
-        pad = to_line.shape[-1] - saved[3].shape[-1]
-        to_x, to_past = to_line[..., pad:], (None if saved[8] is None else to_line[..., :pad])
+    to_past = None if saved[8] is None else to_past
     return (*_product_rule(saved, [to_x, *along, to_past, to_tail], ctx.settings[:3]), *[None] * 7)
 
 
@@ -453,14 +453,11 @@ def _forward_over_gradient(ctx: Any, *tangents: Any) -> tuple[Tensor, ...]:
     grads, primals, kept = ctx.saved_tensors[:3], ctx.saved_tensors[3:10], ctx.saved_tensors[10:]
     d_grads = [torch.zeros_like(g) if t is None and g is not None else t for g, t in zip(grads, tangents, strict=False)]
     linear = _call_backward(*d_grads, *primals, *kept, *ctx.settings)
-    lead = linear[0].shape[:-1]
+    lead = linear[1].shape[:-1]
     rows = [None if p is None else p.expand(*lead, p.shape[-1]) for p in primals]
     curved = _product_rule([*grads, *rows], tangents[3:10], ctx.settings[:3])[3:]
     to_x, *to_parameters, to_past, to_tail = curved
-    pad = linear[0].shape[-1] - primals[0].shape[-1]
-    assert to_x is not None
-    to_line = torch.nn.functional.pad(to_x, (pad, 0)) if to_past is None else torch.cat([to_past, to_x], -1)
-    parts = [to_line, to_tail, *to_parameters]
+    parts = [to_past, to_x, to_tail, *to_parameters]
     return tuple(a if b is None or a.shape[-1] == 0 else a + b.to(a.dtype) for a, b in zip(linear, parts, strict=True))
 
 
