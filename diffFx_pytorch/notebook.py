@@ -74,9 +74,8 @@ def knob_sliders(
         ValueError: for unknown names or values out of range.
     """
     widgets = _import("ipywidgets")
-    values = dict(fx.default_params())
-    for name, value in fx.to_dict(fx.to_flat(dsp_params or {})).items():
-        values[name] = float(value)
+    fx.demap_parameters(dict(dsp_params or {}))  # refuses what is out of range, where a slider would move it
+    values = fx.default_params() | {name: float(value) for name, value in (dsp_params or {}).items()}
     names = list(fx.params) if only is None else list(only)
     for name in names:
         if name not in fx.params:

@@ -72,7 +72,9 @@ def waveform(x: Tensor, sample_rate: float, ax: Any = None, **style: Any) -> Any
     piece = max(1, x.shape[-1] // 1000)
     pieces = x.detach().cpu()[: x.shape[-1] // piece * piece].reshape(-1, piece)
     seconds = torch.arange(len(pieces)) * (piece / sample_rate)
-    ax.fill_between(seconds, pieces.amin(1), pieces.amax(1), linewidth=0.6, **{"alpha": 0.8, **style})
+    ax.fill_between(
+        seconds.numpy(), pieces.amin(1).numpy(), pieces.amax(1).numpy(), linewidth=0.6, **{"alpha": 0.8, **style}
+    )
     ax.set(xlabel="time (s)", ylabel="amplitude", xlim=(0, max(float(seconds[-1]), 1 / sample_rate)))
     ax.grid(True, alpha=0.3)
     return ax
@@ -90,7 +92,7 @@ def spectrum(x: Tensor, sample_rate: float, ax: Any = None, **style: Any) -> Any
     nearest = torch.nn.functional.one_hot((freqs - centres[:, None]).abs().argmin(1), len(freqs)).bool()
     weights = torch.where(inside.any(1, keepdim=True), inside, nearest).to(power)
     level = 10 * ((weights @ power) / weights.sum(1)).log10()
-    ax.plot(centres, level, **{"linewidth": 1.5, **style})
+    ax.plot(centres.numpy(), level.numpy(), **{"linewidth": 1.5, **style})
     ax.set(xlabel="frequency (Hz)", ylabel="level (dB)", xscale="log")
     ax.grid(True, which="both", alpha=0.3)
     return ax
@@ -113,9 +115,8 @@ def spectrogram(
     top = float(levels.max()) if top_db is None else top_db
     freqs = torch.linspace(0, sample_rate / 2, levels.shape[0])
     seconds = torch.arange(levels.shape[1]) * (_hop(x) / sample_rate)
-    image = ax.pcolormesh(
-        seconds, freqs[1:], levels[1:], vmin=top - range_db, vmax=top, cmap="magma", shading="nearest", rasterized=True
-    )
+    grid = (t.numpy() for t in (seconds, freqs[1:], levels[1:]))
+    image = ax.pcolormesh(*grid, vmin=top - range_db, vmax=top, cmap="magma", shading="nearest", rasterized=True)
     ax.set(xlabel="time (s)", ylabel="frequency (Hz)", yscale="log", ylim=(40, sample_rate / 2))
     return image
 

@@ -1,0 +1,96 @@
+"""Pages and sliders for people who look and listen."""
+
+import pytest
+import torch
+
+from diffFx_pytorch import Chain
+from diffFx_pytorch.processors import Gain, Tremolo
+
+RATE = 8000
+
+
+@pytest.fixture
+def x():
+    return 0.1 * torch.randn(1, 2, RATE)
+
+
+@pytest.fixture
+def plt():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    yield plt
+    plt.close("all")
+
+
+@pytest.mark.parametrize(("fx", "panels"), [(Tremolo(RATE), 6), (Gain(RATE), 5)])
+def test_a_page_shows_before_and_after_and_the_curve_where_there_is_one(plt, x, fx, panels):
+    from diffFx_pytorch.plots import before_after
+
+    figure = before_after(fx, x)
+    figure.canvas.draw()
+    assert len(figure.axes) == panels
+
+
+def test_a_page_shows_silence(plt):
+    from diffFx_pytorch.plots import before_after
+
+    before_after(Gain(RATE), torch.zeros(1, 1, 300)).canvas.draw()
+
+
+def test_the_spectrum_of_a_full_scale_sine_peaks_near_0_db_at_its_frequency(plt):
+    from diffFx_pytorch.plots import _levels, spectrum
+
+    sine = torch.sin(2 * torch.pi * 1000 / RATE * torch.arange(RATE))
+    assert float(_levels(sine)[:, 8].max()) == pytest.approx(0, abs=0.1)
+    freqs, level = spectrum(sine, RATE).lines[0].get_data()
+    assert freqs[level.argmax()] == pytest.approx(1000, rel=0.07)
+
+
+def test_sliders_are_the_table_of_knobs(plt, x):
+    pytest.importorskip("ipywidgets")
+    from diffFx_pytorch.notebook import knob_sliders
+
+    fx = Chain(gain=Gain(RATE), tremolo=Tremolo(RATE))
+    page = knob_sliders(fx, x, {"gain.gain_db": -6.0})
+    assert list(page.sliders) == fx.param_names
+    assert page.settings() == pytest.approx(fx.default_params() | {"gain.gain_db": -6.0})
+    rate = page.sliders["tremolo.rate_hz"]
+    assert type(rate).__name__ == "FloatLogSlider"
+    assert "20 Hz" in rate.tooltip
+    before = page.children[1].outputs
+    rate.value = 12.0
+    assert page.settings()["tremolo.rate_hz"] == pytest.approx(12)
+    assert page.children[1].outputs != before
+
+
+def test_every_end_of_every_slider_is_legal(x):
+    pytest.importorskip("ipywidgets")
+    from diffFx_pytorch.notebook import knob_sliders
+
+    page = knob_sliders(Tremolo(RATE), x[..., :100], plot=False)
+    for slider in page.sliders.values():
+        base = getattr(slider, "base", None)
+        for end in (slider.min, slider.max):
+            slider.value = end if base is None else base**end
+
+
+def test_what_is_wrong_is_said(x):
+    pytest.importorskip("ipywidgets")
+    from diffFx_pytorch.notebook import knob_sliders, player
+
+    with pytest.raises(ValueError, match="did you mean 'depth'"):
+        knob_sliders(Tremolo(RATE), x, only=["dept"])
+    with pytest.raises(ValueError, match="must lie in"):
+        knob_sliders(Tremolo(RATE), x, {"depth": 2.0})
+    with pytest.raises(ValueError, match="mono or stereo"):
+        player(torch.zeros(1, 3, 10), RATE)
+
+
+def test_a_player_says_what_it_turned_down(x):
+    pytest.importorskip("IPython")
+    from diffFx_pytorch.notebook import player
+
+    assert "<audio" in player(x, RATE).data
+    assert "+6.0 dB" in player(x / x.abs().max() * 1.9953, RATE, "loud").data
