@@ -4,27 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from ..processor import Processor
-
-
-def delayed(x: Tensor, samples: int, line: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """Delay by whole samples, block by block.
-
-    Args:
-        x: (B, C, T).
-        samples: of delay.
-        line: what the block before returned, (B, C, samples); None is silence.
-
-    Returns:
-        ``(y, line)``: y (B, C, T) and the last ``samples`` samples of the input, None if there is no delay.
-    """
-    if samples == 0:
-        return x, None
-    line = torch.cat((x.new_zeros(*x.shape[:-1], samples) if line is None else line, x), -1)
-    return line[..., : x.shape[-1]], line[..., x.shape[-1] :]
 
 
 def total(paths: list[Tensor]) -> Tensor:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from ..dsp.whole_delay import delayed
 from ..processor import Processor, State
-from .alignment import delayed
 from .routing import Routing, named_effects
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..dsp.whole_delay import delayed
 from ..params import EffectParam
 from ..processor import Processor, State
-from .alignment import channels_where_they_meet, delayed, total
+from .alignment import channels_where_they_meet, total
 from .routing import Routing, one_effect
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from ..dsp.mid_side import from_mid_side, to_mid_side
+from ..dsp.whole_delay import delayed
 from ..processor import Processor, State
-from .alignment import delayed
 from .routing import Routing, longest, named_effects, without_wires
 
 

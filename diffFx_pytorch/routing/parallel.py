@@ -7,9 +7,10 @@ import math
 from torch import Tensor
 
 from ..dsp.levels import db_to_amp
+from ..dsp.whole_delay import delayed
 from ..params import EffectParam
 from ..processor import Processor, State
-from .alignment import channels_where_they_meet, delayed, total
+from .alignment import channels_where_they_meet, total
 from .routing import Routing, longest, named_effects, without_wires
 
 _QUIETEST = -60.0

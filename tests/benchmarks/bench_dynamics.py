@@ -71,4 +71,7 @@ SPEED = [
     ),
     Speed("compressor, forward + backward", compressor, dasp_compressor, "dasp-pytorch", 5.0, B * C * T),
 ]
-MEMORY = [Memory("compressor, forward + backward", compressor, B * C * T * 4, 12.0)]
+MEMORY = [
+    Memory("compressor, forward + backward", compressor, B * C * T * 4, 12.0),
+    Memory("compressor, rms, forward + backward", _rms, B * C * T * 4, 12.0),
+]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ...dsp.levels import db_to_amp
 from ...dsp.shaping import Shape, shape_antialiased
+from ...dsp.whole_delay import delayed
 from ...params import EffectParam
 from ...processor import State
 from ...recursion.ops.one_pole import one_pole
@@ -93,7 +94,7 @@ class ShaperStage:
         added = (plain - f(even)).reshape(*x.shape, factor).mean(-1)
         hold = torch.tensor(self._dc_hold, dtype=torch.float64, device=x.device)
         dc, level = one_pole(added, hold, before["dc"], return_zf=True)
-        dry, late = self._delayed(x, before["dry"])
+        dry, late = delayed(x, self.latency, before["dry"])
         y = db_to_amp(output_db) * (dry + mix * (wet - dc - dry))
         return y, {"up": up, "down": down, "dc": level, "dry": late, "last": u[..., -1:]}
 
@@ -101,9 +102,3 @@ class ShaperStage:
         """Seconds: what the filters hold, and with bias the fading of the DC."""
         decay = math.log(1000.0) / (2 * math.pi * _DC_HZ)
         return torch.where(bias == 0, 0.0, decay) + 2 * self.latency / self.sample_rate
-
-    def _delayed(self, x: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
-        if self.latency == 0:
-            return x, x[..., :0]
-        line = torch.cat((x.new_zeros(*x.shape[:-1], self.latency) if before is None else before, x), -1)
-        return line[..., : x.shape[-1]], line[..., x.shape[-1] :]

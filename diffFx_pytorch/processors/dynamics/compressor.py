@@ -12,10 +12,10 @@ from torch import Tensor
 from ...curve import Curve
 from ...dsp.gain_computer import compress, overshoot
 from ...dsp.levels import amp_to_db, db_to_amp
+from ...dsp.whole_delay import delayed
 from ...params import HIGHEST_FREQUENCY, EffectParam
 from ...processor import Processor, State
-from ...recursion import attack_release, sosfilt
-from ...recursion.ops.one_pole import one_pole
+from ...recursion import allpole, attack_release, sosfilt
 
 Detector = Literal["peak", "rms"]
 
@@ -97,6 +97,8 @@ class Compressor(Processor):
         self.link = self.crosses_channels = bool(link)
         self.latency_samples = round(lookahead_ms * sample_rate / 1000)
         self._rms_hold = math.exp(-1000 / (sample_rate * rms_ms))
+        # The mean square is left 1 / (1 - c) too large: a threshold to match spares a pass over the signal.
+        self._key_gain_db = -10 * math.log10(1 - self._rms_hold) if detector == "rms" else 0.0
         self._key_sos = None if key_highpass_hz is None else _highpass(key_highpass_hz, sample_rate)
 
     def process(
@@ -119,7 +121,7 @@ class Compressor(Processor):
         before: dict[str, Any] = {} if state is None else state
         key, after = self._key(x if sidechain is None else sidechain, before)
         over, after["over"] = attack_release(
-            overshoot(key, threshold_db, knee_db, power=self.detector == "rms", link=self.link),
+            overshoot(key, threshold_db + self._key_gain_db, knee_db, power=self.detector == "rms", link=self.link),
             self._hold(attack_ms),
             self._hold(release_ms),
             before.get("over"),
@@ -127,7 +129,7 @@ class Compressor(Processor):
         )
         # Smoothing commutes with the slope 1 - 1/R. Before it, a ratio of 1 would leave nothing to tell attack from
         # release, and the gradient would not know which.
-        late, after["late"] = self._delayed(x, before.get("late"))
+        late, after["late"] = delayed(x, self.latency_samples, before.get("late"))
         return compress(late, over, ratio, makeup_db, mix), after
 
     def curve(
@@ -155,20 +157,13 @@ class Compressor(Processor):
             sos = torch.tensor([self._key_sos], dtype=torch.float64, device=key.device)
             key, after["key"] = sosfilt(key, sos, before.get("key"), return_zf=True)
         if self.detector == "rms":
-            hold = torch.tensor(self._rms_hold, dtype=torch.float64, device=key.device)
-            key, after["power"] = one_pole(key.square(), hold, before.get("power"), return_zf=True)
+            pole = torch.tensor([-self._rms_hold], dtype=torch.float64, device=key.device)
+            key, after["power"] = allpole(key.square(), pole, before.get("power"), return_zf=True)
         return key, after
 
     def _hold(self, time_ms: Tensor) -> Tensor:
         # 1 - c of a long release has no digits left in float32.
         return (-1000 / (self.sample_rate * time_ms.double())).exp()
-
-    def _delayed(self, x: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor]:
-        samples = self.latency_samples
-        if samples == 0:
-            return x, x[..., :0]
-        line = torch.cat((x.new_zeros(*x.shape[:-1], samples) if before is None else before, x), -1)
-        return line[..., : x.shape[-1]], line[..., x.shape[-1] :]
 
 
 def _highpass(freq_hz: float, sample_rate: float) -> list[float]:
