@@ -3,7 +3,18 @@
 from .delay import FeedbackDelay
 from .distortion import TanH
 from .dynamics import Compressor
-from .eq import AllPass, BandPass, HighPass, HighShelf, LowPass, LowShelf, Notch, ParametricEqualizer, Peak
+from .eq import (
+    AllPass,
+    BandPass,
+    GraphicEqualizer,
+    HighPass,
+    HighShelf,
+    LowPass,
+    LowShelf,
+    Notch,
+    ParametricEqualizer,
+    Peak,
+)
 from .modulation import AutoPan, RingModulator, Tremolo
 from .spatial import MonoMaker, StereoEnhancer, StereoPanning, StereoWidener
 from .utility import DCBlocker, Dither, Fade, Gain, Invert
@@ -18,6 +29,7 @@ __all__ = [
     "Fade",
     "FeedbackDelay",
     "Gain",
+    "GraphicEqualizer",
     "HighPass",
     "HighShelf",
     "Invert",
