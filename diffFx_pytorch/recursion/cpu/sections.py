@@ -11,15 +11,13 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .lanes import (
-    BLOCK,
-    LANES,
-    load_tile,
-    prefetch,
+from .lanes import BLOCK, LANES, load_tile, prefetch, store_tile
+from .section_lanes import (
     section_adjoint,
     section_adjoint_only,
+    section_adjoint_unit,
     section_forward,
-    store_tile,
+    section_forward_unit,
 )
 
 jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
@@ -35,6 +33,19 @@ def _fill(group, lanes, segments, rows, coef, tile_coef):
         for k in range(K):
             for i in range(5):
                 tile_coef[(k * 5 + i) * LANES + lane] = coef[row, k, i]
+
+
+@jit
+def _put_states(state, lane, states):
+    """``states[n] = state[n, lane]``; unsigned indices, since wrapping ones cost more than the copies."""
+    for n in range(np.uintp(states.size)):
+        states[n] = state[n * np.uintp(LANES) + lane]
+
+
+@jit
+def _take_states(states, state, lane):
+    for n in range(np.uintp(states.size)):
+        state[n * np.uintp(LANES) + lane] = states[n]
 
 
 @jit
@@ -59,7 +70,7 @@ def _carry(group, lanes, segments, rows, transition, state, step):
 
 
 @jit
-def forward(start, stop, x, coef, rows, zi, segments, length, warmup, transition, tiny, y, zf, kept, broken):
+def forward(start, stop, x, coef, rows, zi, unit, segments, length, warmup, transition, tiny, y, zf, kept, broken):
     """Filter the groups ``start`` to ``stop - 1`` of LANES segments.
 
     Args:
@@ -68,15 +79,16 @@ def forward(start, stop, x, coef, rows, zi, segments, length, warmup, transition
         x: (R, T) float32 or float64.
         coef: (Q, K, 5) float64, b0 b1 b2 a1 a2 with a0 = 1.
         rows: (R,) int64, the coefficients that each row uses.
-        zi: (R, K, 2) float64.
+        zi: (R, 2K) float64.
+        unit: b0 is 1 in all sections but the first.
         segments: segments a row.
         length: samples a segment, a multiple of BLOCK; the last may be shorter.
         warmup: tiles to run before a segment; with a transition, all tiles of a segment.
         transition: (Q, 2K, 2K) float64, the cascade's state matrix to the power ``length``, or (0, 2K, 2K).
         tiny: states below this become 0.
         y: (R, T), receives the output.
-        zf: (R, K, 2) float64, receives the last states.
-        kept: (R, tiles, K, 2) float64, receives the states before each tile, or (R, 0, K, 2).
+        zf: (R, 2K) float64, receives the last states.
+        kept: (R, tiles, 2K) float64, receives the states before each tile, or (R, 0, 2K).
         broken: (R * segments,) bool, receives whether a segment ends in inf or NaN, which those after it must feel.
     """
     R, T = x.shape
@@ -99,8 +111,7 @@ def forward(start, stop, x, coef, rows, zi, segments, length, warmup, transition
                 for lane in range(LANES):
                     number = group * LANES + lane
                     if number < lanes and number % segments == 0:
-                        for n in range(2 * K):
-                            state[n * LANES + lane] = zi[number // segments, n // 2, n % 2]
+                        _take_states(zi[number // segments], state, np.uintp(lane))
                 if transition.shape[0] > 0:
                     _carry(group, lanes, segments, rows, transition, state, 1)
             for lane in range(LANES):
@@ -111,8 +122,7 @@ def forward(start, stop, x, coef, rows, zi, segments, length, warmup, transition
                     continue
                 if keep and block >= 0:
                     prefetch(kept, (row * kept.shape[1] + first // BLOCK + 1) * 2 * K, 2 * K)
-                    for n in range(2 * K):
-                        kept[row, first // BLOCK, n // 2, n % 2] = state[n * LANES + lane]
+                    _put_states(state, np.uintp(lane), kept[row, first // BLOCK])
                 if first + BLOCK <= T:
                     source[lane] = x.ctypes.data + (row * T + first) * size
                     if block >= 0:
@@ -121,13 +131,15 @@ def forward(start, stop, x, coef, rows, zi, segments, length, warmup, transition
                     _tail_forward(x, y, row, first, tile_coef, state, lane, zf)
             load_tile(source, x, tile, 0, BLOCK * size)
             for k in range(K):
-                section_forward(tile, 0, tile, 0, tile_coef, k * 5 * LANES, state, k * 2 * LANES, tiny)
+                if unit and k > 0:
+                    section_forward_unit(tile, 0, tile, 0, tile_coef, k * 5 * LANES, state, k * 2 * LANES, tiny)
+                else:
+                    section_forward(tile, 0, tile, 0, tile_coef, k * 5 * LANES, state, k * 2 * LANES, tiny)
             store_tile(target, y, tile, 0, BLOCK * size)
             for lane in range(LANES):
                 number = group * LANES + lane
                 if number < lanes and (number % segments) * length + (block + 1) * BLOCK == T:
-                    for n in range(2 * K):
-                        zf[number // segments, n // 2, n % 2] = state[n * LANES + lane]
+                    _put_states(state, np.uintp(lane), zf[number // segments])
         _check(group, lanes, K, state, broken)
 
 
@@ -156,7 +168,7 @@ def _tail_forward(x, y, row, first, coef, state, lane, zf):
             s1 = b1 * u - a1 * v + s2
             s2 = b2 * u - a2 * v
             signal[i] = v
-        zf[row, k, 0], zf[row, k, 1] = s1, s2
+        zf[row, 2 * k], zf[row, 2 * k + 1] = s1, s2
     for i in range(signal.size):
         y[row, first + i] = signal[i]
 
@@ -169,7 +181,7 @@ def _five(coef, k, lane):
 
 @jit
 def backward(
-    start, stop, gy, gzf, x, coef, rows, segments, length, warmup, transition, tiny, kept, gx, gcoef, gzi, broken
+    start, stop, gy, gzf, x, coef, rows, unit, segments, length, warmup, transition, tiny, kept, gx, gcoef, gzi, broken
 ):
     """The adjoint of ``forward`` over the same groups, from the last tile to the first.
 
@@ -179,19 +191,20 @@ def backward(
         start: first group.
         stop: one past the last group.
         gy: (R, T), gradient of the output.
-        gzf: (R, K, 2) float64, gradient of the last states.
+        gzf: (R, 2K) float64, gradient of the last states.
         x: (R, T), as given to ``forward``.
         coef: (Q, K, 5) float64.
         rows: (R,) int64.
+        unit: as in ``forward``.
         segments: segments a row.
         length: samples a segment.
         warmup: tiles to run after a segment.
         transition: as in ``forward``.
         tiny: adjoint states below this become 0.
-        kept: (R, tiles, K, 2) from ``forward``, or (R, 0, K, 2) when ``gcoef`` is not wanted.
+        kept: (R, tiles, 2K) from ``forward``, or (R, 0, 2K) when ``gcoef`` is not wanted.
         gx: (R, T), receives the gradient of x.
-        gcoef: (R * segments, K, 5) float64, receives the gradient by segment, or (0, K, 5).
-        gzi: (R, K, 2) float64, receives the gradient of zi.
+        gcoef: (R * segments, 5K) float64, receives the gradient by segment, or (0, 5K).
+        gzi: (R, 2K) float64, receives the gradient of zi.
         broken: (R * segments,) bool, receives whether a segment's adjoint ends in inf or NaN.
     """
     R, T = x.shape
@@ -222,24 +235,21 @@ def backward(
                 _carry(group, lanes, segments, rows, transition, state, -1)
             own = block < length // BLOCK
             held[:] = False
+            before[:] = 0.0
             for lane in range(LANES):
                 number = group * LANES + lane
                 row, first = number // segments, (number % segments) * length + block * BLOCK
                 source[lane] = silence.ctypes.data
                 cotangent[lane], target[lane] = silence.ctypes.data, nowhere.ctypes.data
-                for n in range(2 * K):
-                    before[n * LANES + lane] = 0.0
                 if number >= lanes or first >= T:
                     continue
                 if first + BLOCK >= T:
-                    for n in range(2 * K):
-                        state[n * LANES + lane] = gzf[row, n // 2, n % 2]
+                    _take_states(gzf[row], state, np.uintp(lane))
                 if first + BLOCK > T:
                     _tail_adjoint(gy, x, row, first, tile_coef, lane, kept, state, own, gradient, gx)
                     held[lane] = True
                     for n in range(2 * K):
-                        tail[n * LANES + lane] = state[n * LANES + lane]
-                        state[n * LANES + lane] = 0.0
+                        tail[n * LANES + lane], state[n * LANES + lane] = state[n * LANES + lane], 0.0
                     continue
                 cotangent[lane] = gy.ctypes.data + (row * T + first) * size
                 if own:
@@ -247,21 +257,27 @@ def backward(
                 if own and want:
                     source[lane] = x.ctypes.data + (row * T + first) * size
                     prefetch(kept, (row * kept.shape[1] + first // BLOCK - 1) * 2 * K, 2 * K)
-                    for n in range(2 * K):
-                        before[n * LANES + lane] = kept[row, first // BLOCK, n // 2, n % 2]
+                    _take_states(kept[row, first // BLOCK], before, np.uintp(lane))
             load_tile(cotangent, x, tile, 0, -BLOCK * size)
             if own and want:
                 load_tile(source, x, signals, 0, -BLOCK * size)
                 for k in range(K):
-                    at = k * area
-                    section_forward(
-                        signals, at, signals, at + area, tile_coef, k * 5 * LANES, before, k * 2 * LANES, tiny
-                    )
+                    at, five, two = k * area, k * 5 * LANES, k * 2 * LANES
+                    if unit and k > 0:
+                        section_forward_unit(signals, at, signals, at + area, tile_coef, five, before, two, tiny)
+                    else:
+                        section_forward(signals, at, signals, at + area, tile_coef, five, before, two, tiny)
                 for k in range(K - 1, -1, -1):
                     at, five, two = k * area, k * 5 * LANES, k * 2 * LANES
-                    section_adjoint(
-                        tile, signals, at, signals, at + area, tile_coef, five, state, two, gradient, five, tiny
-                    )
+                    to = at + area
+                    if unit and k > 0:
+                        section_adjoint_unit(
+                            tile, signals, at, signals, to, tile_coef, five, state, two, gradient, five, tiny
+                        )
+                    else:
+                        section_adjoint(
+                            tile, signals, at, signals, to, tile_coef, five, state, two, gradient, five, tiny
+                        )
             else:
                 for k in range(K - 1, -1, -1):
                     five, two = k * 5 * LANES, k * 2 * LANES
@@ -279,11 +295,9 @@ def backward(
             if number >= lanes:
                 continue
             if number % segments == 0:
-                for n in range(2 * K):
-                    gzi[number // segments, n // 2, n % 2] = state[n * LANES + lane]
+                _put_states(state, np.uintp(lane), gzi[number // segments])
             if want:
-                for n in range(5 * K):
-                    gcoef[number, n // 5, n % 5] = gradient[n * LANES + lane]
+                _put_states(gradient, np.uintp(lane), gcoef[number])
 
 
 @jit
@@ -298,7 +312,7 @@ def _tail_adjoint(gy, x, row, first, coef, lane, kept, state, own, gradient, gx)
             signals[0, i] = x[row, first + i]
         for k in range(K):
             b0, b1, b2, a1, a2 = _five(coef, k, lane)
-            s1, s2 = kept[row, first // BLOCK, k, 0], kept[row, first // BLOCK, k, 1]
+            s1, s2 = kept[row, first // BLOCK, 2 * k], kept[row, first // BLOCK, 2 * k + 1]
             for i in range(count):
                 u = signals[k, i]
                 v = b0 * u + s1

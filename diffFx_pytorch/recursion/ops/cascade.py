@@ -33,7 +33,7 @@ def _lead(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[int, ...]:
 def _row_index(own: tuple[int, ...], lead: tuple[int, ...]) -> np.ndarray:
     """For each row of ``lead``, flattened, the row that it reads of an array with leading shape ``own``."""
     index = np.arange(math.prod(own), dtype=np.int64).reshape(own)
-    return np.ascontiguousarray(np.broadcast_to(index, lead)).reshape(-1)
+    return np.broadcast_to(index, lead).flatten()
 
 
 def _flat(t: Tensor, lead: tuple[int, ...], kept: int) -> Tensor:
@@ -155,9 +155,13 @@ def define_cascade(name: str, plain: Callable[..., tuple[Tensor, Tensor]], forwa
         ctx.save_for_backward(*inputs[:3], output[2])
         ctx.save_for_forward(*inputs[:3])
         ctx.mark_non_differentiable(output[2])
+        ctx.set_materialize_grads(False)  # zeros as large as the states kept
 
-    def first_derivative(ctx: Any, gy: Tensor, gzf: Tensor, _: Any) -> tuple[Tensor | None, ...]:
+    def first_derivative(ctx: Any, gy: Tensor | None, gzf: Tensor | None, _: Any) -> tuple[Tensor | None, ...]:
         x, coef, zi, kept = ctx.saved_tensors
+        lead = _lead(x, coef, zi)
+        gy = x.new_zeros(*lead, x.shape[-1]) if gy is None else gy
+        gzf = zi.new_zeros(*lead, *zi.shape[-2:]) if gzf is None else gzf
         needs = ctx.needs_input_grad
         gx, gcoef, gzi = call_adjoint(gy, gzf, x, coef, zi, kept, needs[1])
         return gx if needs[0] else None, gcoef if needs[1] else None, gzi if needs[2] else None, None

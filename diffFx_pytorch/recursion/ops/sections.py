@@ -47,12 +47,38 @@ def _run_cut(kernel: Any, x: Tensor, c: np.ndarray, call: Any) -> None:
             return
 
 
+def _gathered_gains(c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients (Q, K, 5) with all gains b0 in the first section, which saves a multiplication in the others.
+
+    Returns:
+        The coefficients, and (Q, K) by how much the outputs (and states) of each section grow; as given and ones where
+        a b0 is 0 or not finite, or the products go far out of range.
+    """
+    gains = np.ones(c.shape[:2])
+    gains[:, :-1] = np.cumprod(c[:, :0:-1, 0], 1)[:, ::-1]
+    if not np.all((np.abs(gains) > 1e-60) & (np.abs(gains) < 1e60)):
+        return c, np.ones(c.shape[:2])
+    gathered = c.copy()
+    gathered[:, 0, :3] *= gains[:, :1]
+    gathered[:, 1:, :3] /= c[:, 1:, :1]
+    gathered[:, 1:, 0] = 1.0  # whatever x / x rounds to
+    return gathered, gains
+
+
+def _joined(states: np.ndarray) -> np.ndarray:
+    """(..., K, n) as (..., K n)."""
+    return states.reshape(*states.shape[:-2], states.shape[-2] * states.shape[-1])
+
+
 def _constant_forward(
     x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor
 ) -> None:
-    c = coef[:, 0].numpy()
-    inputs, outputs = (x.numpy(), c, rows, zi.numpy()), (y.numpy(), zf.numpy(), kept.numpy())
+    c, gains = _gathered_gains(coef[:, 0].numpy())
+    scale = gains[rows, :, None]
+    inputs = (x.numpy(), c, rows, _joined(zi.numpy() * scale), bool((c[:, 1:, 0] == 1).all()))
+    outputs = (y.numpy(), _joined(zf.numpy()), _joined(kept.numpy()))
     _run_cut(sections.forward, x, c, lambda segments: (inputs, outputs))
+    zf /= torch.from_numpy(scale)
 
 
 def _constant_backward(
@@ -66,19 +92,25 @@ def _constant_backward(
     gcoef: Tensor,
     gzi: Tensor,
 ) -> None:
-    c = coef[:, 0].numpy()
+    c, gains = _gathered_gains(coef[:, 0].numpy())
+    scale = gains[rows, :, None]
+    unit = bool((c[:, 1:, 0] == 1).all())
     by_lane = np.empty((0, *c.shape[1:]))
 
     def call(segments: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         nonlocal by_lane
         by_lane = np.empty((x.shape[0] * segments if gcoef.shape[0] else 0, *c.shape[1:]))
-        inputs = (gy.numpy(), gzf.numpy(), x.numpy(), c, rows)
-        return inputs, (kept.numpy(), gx.numpy(), by_lane, gzi.numpy())
+        inputs = (gy.numpy(), _joined(gzf.numpy() / scale), x.numpy(), c, rows, unit)
+        return inputs, (_joined(kept.numpy()), gx.numpy(), _joined(by_lane), _joined(gzi.numpy()))
 
     _run_cut(sections.backward, x, c, call)
+    gzi *= torch.from_numpy(scale)
     if gcoef.shape[0]:
-        lanes_of_row = by_lane.reshape(len(rows), -1, *c.shape[1:]).sum(1)
-        gcoef[:, 0].index_add_(0, torch.from_numpy(rows), torch.from_numpy(lanes_of_row))
+        by_row = by_lane.reshape(len(rows), len(by_lane) // len(rows), *c.shape[1:]).sum(1)
+        # A section's input has the scale of the output before it, its adjoint the inverse of its own output's.
+        by_row[:, 0, :3] *= scale[:, 0]
+        by_row[:, 1:, :3] *= scale[:, 1:] / scale[:, :-1]
+        gcoef[:, 0].index_add_(0, torch.from_numpy(rows), torch.from_numpy(by_row))
 
 
 def _moving_forward(x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor) -> None:
