@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from diffFx_pytorch.dsp.shaping import TANH, Shape, shape_antialiased
+from diffFx_pytorch.dsp.shapes import TANH
+from diffFx_pytorch.dsp.shaping import Shape, shape_antialiased
 
 CUBE = Shape(lambda u: u - u**3 / 3, lambda u: (u.square() / 2, -(u**4) / 12))
 

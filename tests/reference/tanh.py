@@ -1,81 +1,11 @@
-"""TanH: w = tanh(g x + b) - tanh(b) between half-band filters, less what the bias adds at DC (a one-pole follows it).
+"""TanH: the stage with f = tanh, F = log cosh."""
 
-The antialiased form is (F(u[n]) - F(u[n-1])) / (u[n] - u[n-1]) with F = log cosh (Parker et al. 2016, eq. 10).
-"""
-
-import functools
 import math
+import runpy
+from pathlib import Path
 
-from scipy.special import ellipj, ellipk
-
-
-def allpasses(count, transition):
-    """Elliptic half-band of order 2 count + 1: c = (1 - x) / (1 + x) with Jacobi's sn (Valenzuela 1983)."""
-    k = math.tan(math.pi / 4 * (1 - 2 * transition)) ** 2
-    w = [k * ellipj(2 * ellipk(k * k) * i / (2 * count + 1), k * k)[0] ** 2 for i in range(1, count + 1)]
-    x = [math.sqrt((1 - v * k) * (1 - v / k)) / (1 + v) for v in w]
-    return sorted((1 - v) / (1 + v) for v in x)
+stage = runpy.run_path(str(Path(__file__).with_name("stage.py")))["stage"]
 
 
-def half_band(m):
-    """Kaiser-windowed sinc, 90 dB: 4 m + 1 coefficients, the even ones zero but for the centre."""
-
-    def bessel(v):
-        return sum((v / 2) ** (2 * k) / math.factorial(k) ** 2 for k in range(60))
-
-    h = [0.0] * (4 * m + 1)
-    for k in range(1, 4 * m, 2):
-        r = k - 2 * m
-        h[k] = bessel(0.1102 * 81.3 * math.sqrt(1 - (r / (2 * m)) ** 2)) * math.sin(math.pi * r / 2) / r
-    total = 2 * sum(h)
-    return [0.5 if k == 2 * m else v / total for k, v in enumerate(h)]
-
-
-def fir(v, h):
-    taps = [(k, c) for k, c in enumerate(h) if c]
-    return [sum(c * v[n - k] for k, c in taps if n >= k) for n in range(len(v))]
-
-
-def polyphase(v, c):
-    """(A_0(z^2) + z^-1 A_1(z^2)) / 2, each all-pass (c + z^-2) / (1 + c z^-2)."""
-    total = [0.0] * len(v)
-    for branch in (0, 1):
-        u = [0.0] * branch + v
-        for g in c[branch::2]:
-            y = []
-            for n in range(len(v)):
-                y.append(g * u[n] + (u[n - 2] - g * y[n - 2] if n > 1 else 0.0))
-            u = y
-        total = [a + b / 2 for a, b in zip(total, u, strict=False)]
-    return total
-
-
-def twin(x, sample_rate, drive_db, bias, mix, output_db, oversampling=1, phase="linear", antialias=None):
-    stages = oversampling.bit_length() - 1
-    if phase == "linear":
-        filters = [functools.partial(fir, h=half_band(m)) for m in (32, 8, 6)[:stages]]
-        late, early = (0, 64, 72, 75)[stages], 0
-    else:
-        filters = [functools.partial(polyphase, c=allpasses(*d)) for d in ((7, 0.0465), (4, 0.2268))[:stages]]
-        late, early = (0, 3, 4)[stages], 1  # the filter is read one sample ahead on the way down
-    result = []
-    for channel in x:
-        v = [10 ** (drive_db / 20) * s for s in channel]
-        for f in filters:
-            v = f([2 * s if k == 0 else 0.0 for s in v for k in (0, 1)])
-        u = [s + bias for s in v]
-        plain = [math.tanh(s) - math.tanh(bias) for s in u]
-        w = list(plain)
-        if antialias:
-            for n, (a, b) in enumerate(zip(u, [bias, *u], strict=False)):
-                F = math.log(math.cosh(a) / math.cosh(b))
-                w[n] = (F / (a - b) if abs(a - b) > 1e-5 else math.tanh((a + b) / 2)) - math.tanh(bias)
-        for f in reversed(filters):
-            w = f(w)[early::2]
-        added, dc, y = [p - math.tanh(s) for p, s in zip(plain, v, strict=True)], 0.0, []
-        for n, s in enumerate([0.0] * late + channel[: len(channel) - late]):
-            block = added[n * oversampling : (n + 1) * oversampling]
-            dc += (1 - math.exp(-20 * math.pi / sample_rate)) * (sum(block) / oversampling - dc)
-            y.append(10 ** (output_db / 20) * ((1 - mix) * s + mix * (w[n] - dc)))
-        result.append(y)
-    return result
+def twin(x, sample_rate, **options):
+    return stage(x, sample_rate, math.tanh, lambda u: math.log(math.cosh(u)), **options)

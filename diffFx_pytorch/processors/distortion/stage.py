@@ -1,20 +1,23 @@
-"""The stage that every shaper of the waveform is: drive, bias, shape, and the DC that the bias made taken away."""
+"""The stage that every shaper of the waveform is: drive, bias, shape, and the DC that asymmetry makes taken away."""
 
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
+from ...curve import Curve
 from ...dsp.levels import db_to_amp
 from ...dsp.shaping import Shape, shape_antialiased
 from ...dsp.whole_delay import delayed
 from ...params import EffectParam
-from ...processor import State
+from ...processor import Processor, State
 from ...recursion.ops.one_pole import one_pole
 from ..oversampling import Oversampler, Phase
+from ..tiles import all_equal, in_tiles, is_known
 
 Antialias = Literal["adaa"] | None
 
@@ -22,13 +25,7 @@ DRIVE = EffectParam(-12.0, 36.0, 12.0, unit="dB", doc="Gain into the shaper; at 
 BIAS = EffectParam(-1.0, 1.0, 0.0, doc="Moves the working point, which adds even harmonics; 0 is symmetric.")
 MIX = EffectParam(0.0, 1.0, 1.0, doc="0 is the dry signal, 1 the shaped one.")
 OUTPUT = EffectParam(-36.0, 12.0, 0.0, unit="dB", doc="Level of the mixed signal.")
-
-STAGE_VARIANTS = (
-    {},
-    {"oversampling": 8},
-    {"oversampling": 4, "phase": "minimum"},
-    {"oversampling": 2, "antialias": "adaa"},
-)
+SHAPER_KNOBS = {"drive_db": DRIVE, "bias": BIAS, "mix": MIX, "output_db": OUTPUT}
 
 _DC_HZ = 10.0
 
@@ -36,15 +33,15 @@ _DC_HZ = 10.0
 class ShaperStage:
     """y = 10^(output / 20) ((1 - mix) x + mix (w - DC)), w = f(g x + b) - f(b), g = 10^(drive / 20).
 
-    f(b) is taken off so that silence stays silent. A biased shaper still turns sound into DC; what the bias adds to it,
-    f(g x + b) - f(b) - f(g x), is followed by a one-pole low-pass at 10 Hz and taken off too. So bias leaves no DC, and
-    without bias the shaper is f and nothing else.
+    f(b) is taken off so that silence stays silent. What is asymmetric still turns sound into DC; all that is added to
+    the odd part of the shape, f(g x + b) - f(b) - (f(g x) - f(-g x)) / 2, is followed by a one-pole low-pass at 10 Hz
+    and taken off too. So neither bias nor an asymmetric shape leaves DC, and a symmetric shaper without bias is f and
+    nothing else.
 
     The dry signal is delayed by the latency of the oversampling, not filtered.
 
     Args:
         sample_rate: in Hz.
-        shape: the shaper.
         oversampling: 1, 2, 4 or 8.
         phase: of the oversampling filters, "linear" or "minimum".
         antialias: "adaa" for first-order antiderivative antialiasing, which delays the wet signal by half a sample (of
@@ -55,50 +52,158 @@ class ShaperStage:
     """
 
     def __init__(
-        self,
-        sample_rate: float,
-        shape: Shape,
-        oversampling: int = 1,
-        phase: Phase = "linear",
-        antialias: Antialias = None,
+        self, sample_rate: float, oversampling: int = 1, phase: Phase = "linear", antialias: Antialias = None
     ) -> None:
         if antialias not in (None, "adaa"):
             raise ValueError(f"antialias must be 'adaa' or None, got {antialias!r}")
         self.sample_rate = sample_rate
-        self.shape = shape
         self.antialias: Antialias = antialias
         self.oversampler = Oversampler(oversampling, phase)
         self.latency = self.oversampler.latency
         self._dc_hold = math.exp(-2 * math.pi * _DC_HZ / sample_rate)
 
-    def __call__(
-        self, x: Tensor, state: State, drive_db: Tensor, bias: Tensor, mix: Tensor, output_db: Tensor
-    ) -> tuple[Tensor, State]:
-        """One block, as ``Processor.process``."""
-        T = x.shape[-1]
-        if T == 0:
-            return x, state
-        before = {"up": None, "down": None, "dc": None, "dry": None} if state is None else state
-        factor, f = self.oversampler.factor, self.shape.f
-        even, up = self.oversampler.up(x * db_to_amp(drive_db), before["up"])
-        bias = bias.repeat_interleave(factor, -1) if bias.shape[-1] > 1 else bias
-        rest, u = f(bias), even + bias
-        plain = f(u) - rest
-        if self.antialias == "adaa":
-            last = bias[..., :1].expand_as(u[..., :1]) if state is None else state["last"]
-            shaped = shape_antialiased(self.shape, u, last) - rest
-        else:
-            shaped = plain
-        wet, down = self.oversampler.down(shaped, before["down"])
-        # The mean over one sample has zeros where the decimated signal would fold onto DC.
-        added = (plain - f(even)).reshape(*x.shape, factor).mean(-1)
-        hold = torch.tensor(self._dc_hold, dtype=torch.float64, device=x.device)
-        dc, level = one_pole(added, hold, before["dc"], return_zf=True)
-        dry, late = delayed(x, self.latency, before["dry"])
-        y = db_to_amp(output_db) * (dry + mix * (wet - dc - dry))
-        return y, {"up": up, "down": down, "dc": level, "dry": late, "last": u[..., -1:]}
+    def at_rate(self, knob: Tensor) -> Tensor:
+        """A knob at the oversampled rate, for a shape that depends on it."""
+        return knob.repeat_interleave(self.oversampler.factor, -1) if knob.shape[-1] > 1 else knob
 
-    def tail(self, bias: Tensor) -> Tensor:
-        """Seconds: what the filters hold, and with bias the fading of the DC."""
+    def __call__(
+        self, x: Tensor, state: State, shape: Shape, drive_db: Tensor, bias: Tensor, mix: Tensor, output_db: Tensor
+    ) -> tuple[Tensor, State]:
+        """One block, as ``Processor.process``; the state is a dict, empty where there is nothing to remember."""
+        before = state or {}
+        gain, level = db_to_amp(drive_db), db_to_amp(output_db)
+        is_plain = self.oversampler.factor == 1 and self.antialias is None and self._is_symmetric(shape, bias, before)
+        if is_plain and all(is_known(v) for v in (x, gain, mix, level)):
+            return in_tiles(lambda x, g, m, o: torch.lerp(x, shape.f(g * x), m) * o, x, gain, mix, level), {}
+        wet, after = self.wet(x, before, shape, gain, bias)
+        y, after["dry"] = self.mixed(x, wet, before.get("dry"), mix, level)
+        return y, after
+
+    def wet(
+        self, x: Tensor, before: dict[str, Any], shape: Shape, gain: Tensor, bias: Tensor
+    ) -> tuple[Tensor, dict[str, Any]]:
+        """What is shaped, without its DC and late by ``latency``, and the state.
+
+        Args:
+            x: (B, C, T).
+            before: the state the block before left; empty is silence.
+            shape: the shaper, its knobs ``at_rate``.
+            gain: into the shaper, an amplitude.
+            bias: added to what goes into the shaper.
+        """
+        if x.shape[-1] == 0:
+            return x, dict(before)
+        factor, f = self.oversampler.factor, shape.f
+        even, up = self.oversampler.up(x * gain, before.get("up"))
+        if self._is_symmetric(shape, bias, before):
+            u, rest, plain, added = even, 0.0, None, None
+            last = torch.zeros_like(even[..., :1])
+        else:
+            bias = self.at_rate(bias)
+            u, rest = even + bias, f(bias)
+            plain = f(u) - rest
+            # The mean over one sample has zeros where the decimated signal would fold onto DC.
+            added = (plain - shape.odd_part(even)).reshape(*x.shape, factor).mean(-1)
+            last = bias[..., :1].expand_as(u[..., :1])  # silence stands at the working point
+        if self.antialias == "adaa":
+            shaped = shape_antialiased(shape, u, before.get("last", last)) - rest
+        else:
+            shaped = f(u) if plain is None else plain
+        wet, down = self.oversampler.down(shaped, before.get("down"))
+        after = {"up": up, "down": down, "last": u[..., -1:]}
+        if added is not None:
+            hold = torch.tensor(self._dc_hold, dtype=torch.float64, device=x.device)
+            dc, after["dc"] = one_pole(added, hold, before.get("dc"), return_zf=True)
+            wet = wet - dc
+        return wet, after
+
+    def mixed(
+        self, x: Tensor, wet: Tensor, line: Tensor | None, mix: Tensor, level: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Dry and wet, in step; with the delay line of the dry signal."""
+        dry, line = delayed(x, self.latency, line)
+        return torch.lerp(dry, wet, mix) * level, line
+
+    def tail(self, is_symmetric: Tensor) -> Tensor:
+        """Seconds: what the filters hold, and the fading of the DC where there is any."""
         decay = math.log(1000.0) / (2 * math.pi * _DC_HZ)
-        return torch.where(bias == 0, 0.0, decay) + 2 * self.latency / self.sample_rate
+        return torch.where(is_symmetric, 0.0, decay) + 2 * self.latency / self.sample_rate
+
+    def _is_symmetric(self, shape: Shape, bias: Tensor, before: dict[str, Any]) -> bool:
+        """Whether no DC is made and none made before still fades."""
+        return shape.odd and "dc" not in before and all_equal(bias, 0.0)
+
+
+class Shaper(Processor):
+    """What the shapers share: the stage, its construction, its curve. A final class adds the table and the shape.
+
+    Args:
+        sample_rate: in Hz.
+        param_range: rows of the table to replace.
+        params: the table, where it depends on construction.
+        oversampling: 1, 2, 4 or 8 times the sample rate around the shaper, against aliasing.
+        phase: of the oversampling filters: "linear" (64, 72, 75 samples of latency) or "minimum" (3 or 4).
+        antialias: "adaa": first-order antiderivative antialiasing, with or without oversampling. It delays the wet
+            signal by half a sample of the oversampled rate and takes off the highest frequencies.
+
+    Raises:
+        ValueError: for an unknown option.
+    """
+
+    shape: ClassVar[Shape]
+    neutral = {"mix": 0.0, "output_db": 0.0}
+    traits = {"time_invariant", "causal"}
+    variants = ({}, {"oversampling": 2, "antialias": "adaa"})
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: Mapping[str, EffectParam] | None = None,
+        *,
+        params: Mapping[str, EffectParam] | None = None,
+        oversampling: int = 1,
+        phase: Phase = "linear",
+        antialias: Antialias = None,
+    ) -> None:
+        super().__init__(sample_rate, param_range, params=params)
+        try:
+            self.stage = ShaperStage(sample_rate, oversampling, phase, antialias)
+        except ValueError as error:
+            raise ValueError(f"{type(self).__name__}: {error}") from None
+        self.latency_samples = self.stage.latency
+
+    def shape_at(self, **knobs: Tensor) -> Shape:
+        """The shape for the knobs that are its own."""
+        return self.shape
+
+    def shaped(
+        self,
+        x: Tensor,
+        state: State,
+        *,
+        drive_db: Tensor,
+        mix: Tensor,
+        output_db: Tensor,
+        bias: Tensor | None = None,
+        **own: Tensor,
+    ) -> tuple[Tensor, State]:
+        """``process`` of an effect that is the stage and nothing else."""
+        shape = self.shape_at(**{name: self.stage.at_rate(knob) for name, knob in own.items()})
+        bias = torch.zeros_like(mix[..., :1]) if bias is None else bias
+        return self.stage(x, state, shape, drive_db, bias, mix, output_db)
+
+    def tail(self, *, mix: Tensor, bias: Tensor | None = None, **knobs: Tensor) -> Tensor:
+        """What the filters hold, and where the shape is asymmetric the fading of the DC."""
+        symmetric = torch.zeros_like(mix) == 0 if bias is None else bias == 0
+        return self.stage.tail(symmetric & hasattr(self, "shape"))
+
+    def curve(
+        self, *, drive_db: Tensor, mix: Tensor, output_db: Tensor, bias: Tensor | None = None, **own: Tensor
+    ) -> Curve:
+        """Output over input, sample by sample, without the removal of DC."""
+        x = torch.linspace(-1, 1, 401, dtype=drive_db.dtype)
+        g, m, o = (k[:1, :, :1] for k in (db_to_amp(drive_db), mix, db_to_amp(output_db)))
+        b = torch.zeros_like(m) if bias is None else bias[:1, :, :1]
+        f = self.shape_at(**{name: knob[:1, :, :1] for name, knob in own.items()}).f
+        y = o * torch.lerp(x.expand(1, 1, -1), f(g * x + b) - f(b), m)
+        return Curve(x, y[0, 0], "input", "output", title=type(self).__name__)

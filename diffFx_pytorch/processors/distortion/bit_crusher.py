@@ -1,0 +1,108 @@
+"""Fewer bits, fewer samples."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ...curve import Curve
+from ...dsp.levels import db_to_amp
+from ...params import EffectParam
+from ...processor import Processor, State
+from ..tiles import all_equal, in_tiles, is_known
+from .stage import DRIVE, MIX, OUTPUT
+
+_NEARLY = 1e-6
+"""How much of a sample a tick may come early: the clock is a sum of fractions, and its roundings are not heard."""
+
+_SURROGATE = "a quantiser's derivative is 0 or infinite; the gradient is that of its error kept in proportion"
+
+
+class BitCrusher(Processor):
+    """An early converter: u = 10^(drive / 20) x held for ``hold`` samples, clipped, and rounded to ``bits`` bits.
+
+    w = q round(u / q) with q = 2^(1 - bits), for u in -1 .. 1 - q: 2^bits levels, the noise of which is q^2 / 12. A
+    level lies on 0, so silence stays silent. The clock ticks every ``hold`` samples, which need not be whole, and the
+    sample at or after each tick is held until the next; nothing keeps that from aliasing, on purpose.
+
+    Rounding and holding have no useful derivatives. The error of either is taken to keep its sign and to grow with the
+    step: with w = u + q r and r = round(u / q) - u / q held fixed, dw/du = 1, dw/dbits = -ln 2 (w - u); where v is x
+    held, dv/dhold = (v - x) / hold, and the derivative of v by x is exact, that of the sample which is held.
+
+    References:
+        B. Widrow, I. Kollar, "Quantization noise", Cambridge 2008, chapter 5 (noise of q^2 / 12).
+        Y. Bengio, N. Leonard, A. Courville, "Estimating or propagating gradients through stochastic neurons", 2013 (the
+        straight-through derivative).
+    """
+
+    params = {
+        "drive_db": replace(DRIVE, default=0.0),
+        "bits": EffectParam(1.0, 16.0, 8.0, doc="Depth of the samples: 2^bits levels; between whole numbers too."),
+        "hold": EffectParam(1.0, 64.0, 1.0, "log", doc="Samples that one is held for; 1 keeps the sample rate."),
+        "mix": MIX,
+        "output_db": OUTPUT,
+    }
+    neutral = {"mix": 0.0, "output_db": 0.0}
+    traits = {"causal"}
+    exempt = {
+        "gradients:drive_db": _SURROGATE,
+        "gradients:bits": _SURROGATE,
+        "gradients:hold": _SURROGATE,
+        "sound_gradients": _SURROGATE,
+    }
+
+    def process(
+        self, x: Tensor, state: State, *, drive_db: Tensor, bits: Tensor, hold: Tensor, mix: Tensor, output_db: Tensor
+    ) -> tuple[Tensor, State]:
+        """Hold, then round; the state is the clock and what it holds."""
+        if x.shape[-1] == 0:
+            return x, state
+        held = x
+        if state is not None or not all_equal(hold, 1.0):
+            held, state = _held(x, hold, state)
+        gain, step, level = db_to_amp(drive_db), (math.log(2.0) * (1 - bits)).exp(), db_to_amp(output_db)
+        if held is x and all(is_known(v) for v in (x, gain, step, mix, level)):
+            return in_tiles(_crushed, x, gain / step, step, mix, level), state
+        u = _clipped(gain * held, step)
+        error = u / step
+        wet = u + step * (error.round() - error).detach()
+        return torch.lerp(x, wet, mix) * level, state
+
+    def curve(self, *, drive_db: Tensor, bits: Tensor, hold: Tensor, mix: Tensor, output_db: Tensor) -> Curve:
+        """Output over input, sample by sample."""
+        x = torch.linspace(-1, 1, 1001, dtype=bits.dtype)
+        knobs = {"drive_db": drive_db, "bits": bits, "hold": torch.ones_like(hold), "mix": mix, "output_db": output_db}
+        y, _ = self.process(x.expand(1, 1, -1), None, **{name: knob[:1, :, :1] for name, knob in knobs.items()})
+        return Curve(x, y[0, 0], "input", "output", title="BitCrusher")
+
+
+def _clipped(u: Tensor, step: Tensor) -> Tensor:
+    return torch.maximum(torch.minimum(u, 1 - step), -torch.ones_like(step))
+
+
+def _crushed(x: Tensor, gain: Tensor, step: Tensor, mix: Tensor, level: Tensor) -> Tensor:
+    """The same without a graph, counted in steps."""
+    top = 1 / step
+    steps = torch.maximum(torch.minimum(x * gain, top - 1), -top).round_()
+    return torch.lerp(x, steps.mul_(step), mix).mul_(level)
+
+
+def _held(x: Tensor, hold: Tensor, state: State) -> tuple[Tensor, State]:
+    """X sampled at the ticks of a clock of period ``hold``, and held between them."""
+    T = x.shape[-1]
+    first = hold[..., :1].double()
+    clock, ticks, kept = (
+        (torch.zeros_like(first), -torch.ones_like(first), torch.zeros_like(x[..., :1])) if (state is None) else state
+    )
+    # One sum in time order, so that blocks add the same numbers in the same order as the whole.
+    line = torch.cat((clock, (1 / hold.detach().double()).expand(*hold.shape[:-1], T)), -1).cumsum(-1)
+    count = (line[..., :-1] + _NEARLY).floor()
+    n = torch.arange(1, T + 1, device=x.device)
+    is_tick = count > torch.cat((ticks, count[..., :-1]), -1)
+    newest = torch.where(is_tick, n, 0).cummax(-1).values
+    held = torch.cat((kept, x), -1).gather(-1, newest.expand(x.shape))
+    after = line[..., -1:], count[..., -1:], held[..., -1:]
+    return held + (held - x).detach() * (hold.log() - hold.log().detach()), after

@@ -1,0 +1,44 @@
+"""Rectifier."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ...dsp.shapes import rectified
+from ...dsp.shaping import Shape
+from ...params import EffectParam
+from ...processor import State
+from .stage import SHAPER_KNOBS, Shaper
+
+
+class Rectifier(Shaper):
+    """Half-wave rectification: w = u + amount (sqrt(u^2 + k^2) - k), u = 10^(drive / 20) x + b, k = 0.1.
+
+    At amount 1 that is twice what a diode lets through, max(u, 0), with the rounded corner of a diode. The octave above
+    is added to the sound and the sound stays: its fundamental keeps its level at every amount, and below the corner
+    quiet signals are left alone, so there is no dead zone. DC is taken away (a 10 Hz low-pass follows it).
+
+    Args:
+        sample_rate: in Hz.
+        param_range: rows of the table to replace.
+        oversampling: 1, 2, 4 or 8 times the sample rate around the shaper, against aliasing.
+        phase: of the oversampling filters: "linear" (64, 72, 75 samples of latency) or "minimum" (3 or 4).
+        antialias: "adaa" for first-order antiderivative antialiasing, None for none.
+
+    References:
+        U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.3.3 (half- and full-wave).
+    """
+
+    params = {
+        "drive_db": SHAPER_KNOBS["drive_db"],
+        "amount": EffectParam(0.0, 1.0, 1.0, doc="0 leaves the signal alone, 1 cuts its lower half off."),
+        **{name: row for name, row in SHAPER_KNOBS.items() if name != "drive_db"},
+    }
+
+    def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
+        """The stage with the shape for this amount."""
+        return self.shaped(x, state, **knobs)
+
+    def shape_at(self, *, amount: Tensor) -> Shape:
+        """The rectifier for an amount."""
+        return rectified(amount)
