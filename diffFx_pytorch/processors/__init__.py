@@ -1,11 +1,24 @@
 """The effects, one folder a family."""
 
-from .delay import FeedbackDelay
-from .distortion import TanH
+from .delay import BasicDelay, FeedbackDelay, MultiTapDelay, PingPongDelay, SlapbackDelay
+from .distortion import (
+    ArcTanClipper,
+    BitCrusher,
+    CubicClipper,
+    DoubleSoftClipper,
+    ExponentialClipper,
+    HardClipper,
+    Overdrive,
+    Rectifier,
+    SoftClipper,
+    TanH,
+    Waveshaper,
+)
 from .dynamics import Compressor
 from .eq import (
     AllPass,
     BandPass,
+    DynamicEqualizer,
     GraphicEqualizer,
     HighPass,
     HighShelf,
@@ -14,6 +27,7 @@ from .eq import (
     Notch,
     ParametricEqualizer,
     Peak,
+    ToneStack,
 )
 from .modulation import AutoPan, RingModulator, Tremolo
 from .spatial import MonoMaker, StereoEnhancer, StereoPanning, StereoWidener
@@ -21,28 +35,44 @@ from .utility import DCBlocker, Dither, Fade, Gain, Invert
 
 __all__ = [
     "AllPass",
+    "ArcTanClipper",
     "AutoPan",
     "BandPass",
+    "BasicDelay",
+    "BitCrusher",
     "Compressor",
+    "CubicClipper",
     "DCBlocker",
     "Dither",
+    "DoubleSoftClipper",
+    "DynamicEqualizer",
+    "ExponentialClipper",
     "Fade",
     "FeedbackDelay",
     "Gain",
     "GraphicEqualizer",
+    "HardClipper",
     "HighPass",
     "HighShelf",
     "Invert",
     "LowPass",
     "LowShelf",
     "MonoMaker",
+    "MultiTapDelay",
     "Notch",
+    "Overdrive",
     "ParametricEqualizer",
     "Peak",
+    "PingPongDelay",
+    "Rectifier",
     "RingModulator",
+    "SlapbackDelay",
+    "SoftClipper",
     "StereoEnhancer",
     "StereoPanning",
     "StereoWidener",
     "TanH",
+    "ToneStack",
     "Tremolo",
+    "Waveshaper",
 ]

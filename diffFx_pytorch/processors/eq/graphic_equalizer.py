@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import warnings
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.biquad import Design, peak, sos_response
+from ...dsp.gain_computer import NEPER_PER_DB
 from ...dsp.levels import amp_to_db
 from ...dsp.ringing import ring_seconds
 from ...params import HIGHEST_FREQUENCY, EffectParam
@@ -33,6 +35,7 @@ THIRD_OCTAVE = (
 _SLIDER_DB = 12.0
 _SHARE = 0.38
 _WIDEST = 3.75
+_FURTHEST = 3.0
 _DEGREE = 9
 _NODES = 33
 _ROUNDS = 4
@@ -70,6 +73,7 @@ class GraphicEqualizer(Processor):
     traits = {"linear", "time_invariant", "causal", "odd"}
     variants = ({}, {"bands": [250.0, 700.0, 2000.0], "design": "bilinear"})
 
+    design: Design
     centres_hz: tuple[float, ...]
     """Centre of each band, in Hz."""
 
@@ -93,17 +97,15 @@ class GraphicEqualizer(Processor):
         super().__init__(sample_rate, param_range, params=table)
         self.neutral = dict.fromkeys(table, 0.0)
         self.centres_hz, self.design = centres, design
-        self._largest = max(_SLIDER_DB, *(max(abs(p.min_val), abs(p.max_val)) for p in self.params.values()))
+        largest = max(_SLIDER_DB, *(max(abs(p.min_val), abs(p.max_val)) for p in self.params.values()))
+        reach, solve, powers = _interaction(centres, largest, sample_rate, design)
+        self._furthest = _FURTHEST * largest
         self._freqs: Tensor
         self._reach: Tensor
         self._solve: Tensor
         self._powers: Tensor
-        freqs = torch.tensor(centres, dtype=torch.float64)
-        self.register_buffer("_freqs", freqs, persistent=False)
-        # The bilinear map bends the axis; bands are told apart where its filters are symmetric.
-        axis = freqs if design == "matched" else torch.tan(math.pi / sample_rate * freqs)
-        self.register_buffer("_reach", _reach(axis), persistent=False)
-        solve, powers = self._interaction()
+        self.register_buffer("_freqs", torch.tensor(centres, dtype=torch.float64), persistent=False)
+        self.register_buffer("_reach", reach, persistent=False)
         self.register_buffer("_solve", solve, persistent=False)
         self.register_buffer("_powers", powers, persistent=False)
 
@@ -121,7 +123,7 @@ class GraphicEqualizer(Processor):
             (B, 1, 1, K, 6), or (B, 1, T, K, 6) where a knob moves.
         """
         sliders = torch.stack(torch.broadcast_tensors(*(knob.double() for knob in knobs.values())), -1)
-        return self._peaks(self.gains(sliders))
+        return _peaks(self.gains(sliders), self._freqs, self._reach, self.sample_rate, self.design)
 
     def gains(self, sliders: Tensor) -> Tensor:
         """Gains of the peaks, in dB, whose cascade goes through the sliders (..., K), in dB, at the centres."""
@@ -141,38 +143,48 @@ class GraphicEqualizer(Processor):
         response = sos_response(self.sections(**knobs)[0, 0, 0], freqs, self.sample_rate)
         return Curve(freqs, amp_to_db(response.abs()), "frequency (Hz)", "gain (dB)", True, "GraphicEqualizer")
 
-    def _peaks(self, gains: Tensor) -> Tensor:
-        """Sections (..., K, 6) of peaks with gains (..., K), in dB."""
-        G = gains * (math.log(10.0) / 20.0)
-        small = G.abs() < 1e-3
-        near, far = torch.where(small, G, 0.0), torch.where(small, 1.0, G)
-        series = _SHARE / (1 - _SHARE) * (1 + (2 * _SHARE - 1) / 6 * near * near)
-        width = torch.where(small, series, torch.sinh(_SHARE * far) / torch.sinh((1 - _SHARE) * far))
-        return peak(self._freqs, 1 / (self._reach * width.sqrt()), gains, self.sample_rate, self.design)
-
     def _at_centres(self, gains: Tensor) -> Tensor:
         """What the peaks do together at each centre, in dB: without a constant, so that 0 stays 0 exactly."""
-        u = gains / (3 * self._largest)
+        u = gains / self._furthest
         power, total = u, u @ self._powers[0]
         for matrix in self._powers[1:].unbind():
             power = power * u
             total = total + power @ matrix
         return total
 
-    def _interaction(self) -> tuple[Tensor, Tensor]:
-        """The inverse of the interaction matrix (K, K), and the matrices of the polynomials (degree, K, K)."""
 
-        def at_centres(gains: Tensor) -> Tensor:
-            response = sos_response(self._peaks(gains).unsqueeze(-2), self._freqs, self.sample_rate)
-            return amp_to_db(response.abs())
+def _peaks(gains: Tensor, freqs: Tensor, reach: Tensor, sample_rate: float, design: Design) -> Tensor:
+    """Sections (..., K, 6) of peaks with gains (..., K), in dB."""
+    G = gains * NEPER_PER_DB
+    small = G.abs() < 1e-3
+    near, far = torch.where(small, G, 0.0), torch.where(small, 1.0, G)
+    series = _SHARE / (1 - _SHARE) * (1 + (2 * _SHARE - 1) / 6 * near * near)
+    width = torch.where(small, series, torch.sinh(_SHARE * far) / torch.sinh((1 - _SHARE) * far))
+    return peak(freqs, 1 / (reach * width.sqrt()), gains, sample_rate, design)
 
-        typical = 2 * self._largest
-        solve = torch.linalg.inv(at_centres(torch.full_like(self._freqs, typical)) / typical)
-        nodes = torch.cos(math.pi * (torch.arange(_NODES, dtype=torch.float64) + 0.5) / _NODES)
-        measured = at_centres((3 * self._largest * nodes)[:, None].expand(-1, len(self._freqs)))
-        monomials = nodes[:, None] ** torch.arange(1, _DEGREE + 1, dtype=torch.float64)
-        fitted = torch.linalg.lstsq(monomials, measured.flatten(1)).solution
-        return solve, fitted.reshape(_DEGREE, *measured.shape[1:])
+
+# Kept, so that two equalisers of a kind are the same to the last bit, which an inversion done twice need not be.
+@functools.lru_cache(maxsize=64)
+def _interaction(
+    centres: tuple[float, ...], largest: float, sample_rate: float, design: Design
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The reach of each band (K,), the inverse interaction matrix (K, K), the polynomials' matrices (degree, K, K)."""
+    freqs = torch.tensor(centres, dtype=torch.float64)
+    # The bilinear map bends the axis; bands are told apart where its filters are symmetric.
+    reach = _reach(freqs if design == "matched" else torch.tan(math.pi / sample_rate * freqs))
+
+    def at_centres(gains: Tensor) -> Tensor:
+        """What each peak (rows) does at each centre (columns), in dB."""
+        sections = _peaks(gains, freqs, reach, sample_rate, design)
+        return amp_to_db(sos_response(sections.unsqueeze(-2), freqs, sample_rate).abs())
+
+    typical = 2 * largest
+    solve = torch.linalg.inv(at_centres(torch.full_like(freqs, typical)) / typical)
+    nodes = torch.cos(math.pi * (torch.arange(_NODES, dtype=torch.float64) + 0.5) / _NODES)
+    measured = at_centres((_FURTHEST * largest * nodes)[:, None].expand(-1, len(freqs)))
+    monomials = nodes[:, None] ** torch.arange(1, _DEGREE + 1, dtype=torch.float64)
+    fitted = torch.linalg.lstsq(monomials, measured.flatten(1)).solution
+    return reach, solve, fitted.reshape(_DEGREE, *measured.shape[1:])
 
 
 def _centres(bands: str | Sequence[float], sample_rate: float) -> tuple[float, ...]:

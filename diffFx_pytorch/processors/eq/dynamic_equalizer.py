@@ -1,0 +1,216 @@
+"""Dynamic equaliser."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from ...curve import Curve
+from ...dsp.gain_computer import NEPER_PER_DB
+from ...dsp.levels import amp_to_db
+from ...params import EffectParam
+from ...processor import Processor, State
+from ...recursion import attack_release, one_pole, svfilt
+
+Direction = Literal["above", "below"]
+
+_FLOOR_DB = -200.0
+_TINY = 1e-9
+
+
+class DynamicEqualizer(Processor):
+    """Peaks in series whose gains follow the level in their own bands.
+
+    Each band filters the key (the input, or a sidechain) with a band-pass, takes the mean square, and asks for
+
+        gain = sign(range) min((1 - 1/ratio) over, |range|) dB,    over = max(level - threshold, 0),
+
+    with ``direction="below"`` over = max(threshold - level, 0). So a negative range cuts and a positive one boosts, by
+    1 - 1/ratio dB for each dB beyond the threshold, up to the range. The gain is smoothed in dB, with one coefficient
+    while it grows away from 0 (attack) and one while it returns (release), and moves a peak
+
+        y = x + (g - 1) BP(x),    H(s) = (s^2 + s g/q + 1) / (s^2 + s/q + 1),    g = 10^(gain / 20),
+
+    whose poles stand still while g moves, so it stays stable however fast. ``freq_hz / q`` is the width between the
+    points where the power gain is half way, (1 + g^2) / 2.
+
+    ``attack_ms`` and ``release_ms`` are the times in which the gain, in dB, covers 1 - 1/e (63 %) of a step of the
+    level; the averaging of the mean square comes on top. A sine of amplitude 1 at the centre has a level of -3.01 dB.
+
+    Args:
+        sample_rate: in Hz.
+        param_range: rows of the table to replace.
+        num_bands: peaks, 1 or more.
+        direction: "above" or "below": on which side of the threshold bands act; one for all, or one each.
+        link: channels share the gain that the loudest of them asks for; False lets each have its own.
+        rms_ms: time constant of the mean square.
+
+    Raises:
+        ValueError: for a number of bands below 1, an unknown direction, as many directions as there are not bands, an
+            averaging time that is not positive.
+
+    References:
+        D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design: a tutorial and analysis",
+        JAES 60(6), 2012 (gain computer and ballistics).
+        P. A. Regalia, S. K. Mitra, "Tunable digital frequency response equalization filters", IEEE TASSP 35(1), 1987.
+        V. Zavalishin, "The Art of VA Filter Design", rev. 2.1.0, 2018, chapter 4.
+    """
+
+    traits = {"time_invariant", "causal", "odd"}
+    takes_sidechain = True
+    variants = ({"num_bands": 2, "direction": ("above", "below")}, {"num_bands": 1, "link": False})
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: Mapping[str, EffectParam] | None = None,
+        *,
+        num_bands: int = 3,
+        direction: Direction | Sequence[Direction] = "above",
+        link: bool = True,
+        rms_ms: float = 5.0,
+    ) -> None:
+        if isinstance(num_bands, bool) or not isinstance(num_bands, int) or num_bands < 1:
+            raise ValueError(f"DynamicEqualizer: num_bands must be a whole number, 1 or more, got {num_bands!r}")
+        directions = (direction,) * num_bands if isinstance(direction, str) else tuple(direction)
+        if len(directions) != num_bands or not set(directions) <= {"above", "below"}:
+            raise ValueError(
+                f"DynamicEqualizer: direction must be 'above' or 'below', or {num_bands} of them, got {direction!r}"
+            )
+        if not 0 < rms_ms < math.inf:
+            raise ValueError(f"DynamicEqualizer: rms_ms must be positive, got {rms_ms!r}")
+        table: dict[str, EffectParam] = {}
+        for i, side in enumerate(directions):
+            # Middles of equal parts of 100 Hz .. 10 kHz, on a logarithmic axis.
+            table |= _band(f"band_{i + 1}", round(100.0 * 100.0 ** ((i + 0.5) / num_bands)), side)
+        super().__init__(sample_rate, param_range, params=table)
+        self.neutral = {name: 0.0 for name in table if name.endswith("_range_db")}
+        self.num_bands = num_bands
+        self.link = self.crosses_channels = bool(link)
+        self._directions = directions
+        self._rms_hold = math.exp(-1000 / (sample_rate * rms_ms))
+
+    def process(
+        self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
+    ) -> tuple[Tensor, State]:
+        """Levels and gains of all bands at once, then the peaks; the state holds the filters, powers and gains."""
+        if x.shape[-1] == 0:
+            return x, state
+        before: dict[str, Any] = {} if state is None else state
+        after: dict[str, Any] = {}
+        bands = self._by_band(knobs)
+        filters = self._band_pass(bands)
+        gain_db, after = self._gains(x if sidechain is None else sidechain, filters, bands, before)
+        gain = (NEPER_PER_DB * gain_db).exp() - 1
+        rings = []
+        y = x
+        for k in range(self.num_bands):
+            band, ring = _filtered(y, filters[:, :, k], before["peaks"][k] if before else None)
+            y = y + gain[:, :, k] * band
+            rings.append(ring)
+        return y, {**after, "peaks": tuple(rings)}
+
+    def tail(self, **knobs: Tensor) -> Tensor:
+        """The band-passes ring one after another: each decays as exp(-pi f t / q), or with its slower real pole."""
+        bands = self._by_band(knobs)
+        damping = 1 / (2 * bands["q"].double())
+        slowest = damping - (damping.square() - 1).clamp_min(0.0).sqrt()
+        return (math.log(1000.0) / (2 * math.pi * bands["freq_hz"] * slowest)).sum(2)
+
+    def curve(self, **knobs: Tensor) -> Curve:
+        """Magnitude response with every band moved as far as its range goes."""
+        highest = min(20000.0, self.sample_rate / 2)
+        freqs = torch.logspace(math.log10(20.0), math.log10(highest), 500, dtype=torch.float64)
+        level = torch.zeros_like(freqs)
+        bands = {name: knob[0, 0, :, 0].double() for name, knob in self._by_band(knobs).items()}
+        s = torch.tan(math.pi / self.sample_rate * freqs)
+        for f, q, r in zip(bands["freq_hz"], bands["q"], bands["range_db"], strict=True):
+            u = s / torch.tan(math.pi / self.sample_rate * f)
+            band = 1 / (1 + 1j * q * (u - 1 / u))
+            level = level + amp_to_db((1 + ((NEPER_PER_DB * r).exp() - 1) * band).abs())
+        return Curve(freqs, level, "frequency (Hz)", "gain at full range (dB)", True, "DynamicEqualizer")
+
+    def _by_band(self, knobs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Each kind of knob over the bands, (B, 1, K, 1) or (B, 1, K, T)."""
+        kinds = ("freq_hz", "q", "threshold_db", "ratio", "range_db", "attack_ms", "release_ms")
+        rows = {n: [knobs[f"band_{k + 1}_{n}"] for k in range(self.num_bands)] for n in kinds}
+        return {name: torch.stack(torch.broadcast_tensors(*row), 2) for name, row in rows.items()}
+
+    def _band_pass(self, bands: Mapping[str, Tensor]) -> Tensor:
+        """State variable sections (B, 1, K, 1 or T, 1, 5): s / q over s^2 + s / q + 1."""
+        g = torch.tan(math.pi / self.sample_rate * bands["freq_hz"].double())
+        g, r = torch.broadcast_tensors(g, 1 / bands["q"].double())
+        none = torch.zeros_like(g)
+        return torch.stack([g, r, none, r, none], -1).unsqueeze(-2)
+
+    def _gains(
+        self, key: Tensor, filters: Tensor, bands: Mapping[str, Tensor], before: Mapping[str, Any]
+    ) -> tuple[Tensor, dict[str, Any]]:
+        """The gain of each band in dB, (B, 1 or C, K, T), and the states of what measures it."""
+        after: dict[str, Any] = {}
+        band, after["key"] = _filtered(key.unsqueeze(2), filters, before.get("key"))
+        hold = torch.tensor(self._rms_hold, dtype=torch.float64, device=key.device)
+        power, after["power"] = one_pole(band.square(), hold, before.get("power"), return_zf=True)
+        if self.link and power.shape[1] > 1:
+            power = power.amax(1, keepdim=True)
+        level = (10 / math.log(10)) * power.clamp_min(10 ** (_FLOOR_DB / 10)).log()
+        before_sound = torch.full_like(level[..., :1], _FLOOR_DB)
+        # Smoothing commutes with a factor. What is smoothed is the gain over range and slope, which still tells attack
+        # from release where one of them is 0, so that gradients know which.
+        smooth, after["gain"] = attack_release(
+            self._part(level, bands),
+            self._hold(bands["attack_ms"]),
+            self._hold(bands["release_ms"]),
+            before["gain"] if before else self._part(before_sound, bands)[..., 0],
+            return_zf=True,
+        )
+        slope, reach = 1 - 1 / bands["ratio"], bands["range_db"]
+        return reach * slope * smooth, after
+
+    def _part(self, level: Tensor, bands: Mapping[str, Tensor]) -> Tensor:
+        """The gain asked for over range and slope: min(over, |range| / slope) / |range|; (B, 1 or C, K, T)."""
+        side = level.new_tensor([1.0 if d == "above" else -1.0 for d in self._directions])[:, None]
+        over = (side * (level - bands["threshold_db"])).clamp_min(0.0)
+        return over / torch.maximum((1 - 1 / bands["ratio"]) * over, bands["range_db"].abs()).clamp_min(_TINY)
+
+    def _hold(self, time_ms: Tensor) -> Tensor:
+        # 1 - c of a long release has no digits left in float32.
+        return (-1000 / (self.sample_rate * time_ms.double())).exp()
+
+
+def _filtered(x: Tensor, svf: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+    moving = svf.shape[-3] != 1
+    y, zf = svfilt(x, svf if moving else svf.squeeze(-3), state, return_zf=True, moving=moving)
+    return y, zf
+
+
+def _band(name: str, centre: float, side: Direction) -> dict[str, EffectParam]:
+    of = name.replace("_", " ")
+    beyond = "over" if side == "above" else "under"
+    return {
+        f"{name}_freq_hz": EffectParam(20.0, 20000.0, centre, "log", "Hz", f"Centre of {of}, heard and moved."),
+        f"{name}_q": EffectParam(0.1, 10.0, 1.0, "log", doc=f"Narrowness of {of}: freq_hz over its width."),
+        f"{name}_threshold_db": EffectParam(
+            -80.0, 0.0, -30.0, unit="dB", doc=f"Level in {of} {beyond} which its gain moves."
+        ),
+        f"{name}_ratio": EffectParam(
+            1.0, 20.0, 2.0, "log", doc=f"The gain of {of} moves by 1 - 1/ratio dB for a dB {beyond} threshold."
+        ),
+        f"{name}_range_db": EffectParam(
+            -24.0,
+            24.0,
+            -12.0,
+            unit="dB",
+            doc=f"The furthest gain of {of}: negative cuts, positive boosts, 0 is neutral.",
+        ),
+        f"{name}_attack_ms": EffectParam(
+            0.1, 300.0, 10.0, "log", "ms", doc=f"Time to 63 % of a gain of {of} that grows."
+        ),
+        f"{name}_release_ms": EffectParam(
+            10.0, 2000.0, 150.0, "log", "ms", doc=f"Time to 63 % of a gain of {of} that returns."
+        ),
+    }

@@ -1,0 +1,45 @@
+"""Tone stack by nodal analysis, a capacitor being a conductance and a source from one sample to the next (trapezoidal).
+
+Nodes: A top of the treble pot, B its bottom and top of the bass pot, S after the slope resistor, D between bass and mid
+pot, W wiper of the mid pot. Values: schematics of the '59 Bassman (Yeh and Smith 2006) and the Mesa Boogie Mark.
+"""
+
+import numpy as np
+
+VALUES = {
+    "fender_bassman": (250e3, 1e6, 25e3, 56e3, 250e-12, 20e-9, 20e-9),
+    "mesa_boogie_mark": (250e3, 250e3, 25e3, 100e3, 250e-12, 100e-9, 47e-9),
+}
+A, B, S, D, W, IN, GROUND = range(7)
+
+
+def twin(x, sample_rate, bass, mid, treble, preset="fender_bassman", bass_taper="linear", makeup_db=0.0):
+    R1, R2, R3, R4, C1, C2, C3 = VALUES[preset]
+    if bass_taper == "audio":
+        bass = (81**bass - 1) / 80
+    bass = 1e-5 + (1 - 1e-5) * bass  # what is left at the end of its track
+    resistors = [(A, B, R1), (B, D, bass * R2), (D, W, (1 - mid) * R3), (W, GROUND, mid * R3), (IN, S, R4)]
+    capacitors = [(IN, A, C1), (S, B, C2), (S, W, C3)]
+    admittance = np.zeros((7, 7), np.longdouble)
+    conductances = [(i, j, 1 / r) for i, j, r in resistors] + [(i, j, 2 * c * sample_rate) for i, j, c in capacitors]
+    for i, j, g in conductances:
+        admittance[i, i] += g
+        admittance[j, j] += g
+        admittance[i, j] -= g
+        admittance[j, i] -= g
+    inverse = np.linalg.inv(admittance[:5, :5].astype(float))
+    result = []
+    for channel in x:
+        memory, y = [0.0, 0.0, 0.0], []  # current source beside each capacitor
+        for u in channel:
+            source = -admittance[:5, IN].astype(float) * u
+            for (i, j, _), current in zip(capacitors, memory, strict=True):
+                for node, sign in ((i, 1), (j, -1)):
+                    if node < 5:
+                        source[node] += sign * current
+            v = np.r_[inverse @ source, u, 0.0]
+            for k, (i, j, c) in enumerate(capacitors):
+                memory[k] = 4 * c * sample_rate * (v[i] - v[j]) - memory[k]
+            y.append(10 ** (makeup_db / 20) * (v[B] + treble * (v[A] - v[B])))
+        result.append(y)
+    return result
