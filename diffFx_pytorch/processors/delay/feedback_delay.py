@@ -9,26 +9,17 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.interpolation import INTERPOLATIONS
 from ...dsp.levels import decay_seconds
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import delay_state_length, feedback_delay
+from .time import check_interpolation, time_unit
+from .tone import TONE, highpass_pole, lowpass_pole
 
-_TIME = {
-    "delay_ms": EffectParam(
-        10.0, 2000.0, 350.0, "log", "ms", doc="Time from the sound to its first echo, and between echoes."
-    )
-}
-_NOTE = {
-    "delay_beats": EffectParam(
-        1 / 16, 4.0, 0.75, "log", "beats", doc="Note length from the sound to its first echo; 1 is a quarter note."
-    )
-}
+_TIME = EffectParam(10.0, 2000.0, 350.0, "log", "ms", doc="Time from the sound to its first echo, and between echoes.")
 _REST = {
     "feedback": EffectParam(0.0, 0.99, 0.35, doc="Level of each echo relative to the one before."),
-    "lowpass_hz": EffectParam(500.0, 20000.0, 20000.0, "log", "Hz", doc="Darkens each echo; open at the end."),
-    "highpass_hz": EffectParam(20.0, 2000.0, 20.0, "log", "Hz", doc="Thins each echo; open at the end."),
+    **TONE,
     "mix": EffectParam(0.0, 1.0, 0.35, doc="Share of the echoes in the output."),
 }
 
@@ -70,26 +61,17 @@ class FeedbackDelay(Processor):
         saturation: str | None = None,
         interpolation: str = "lagrange",
     ) -> None:
-        if tempo_bpm is not None and not 0 < tempo_bpm < math.inf:
-            raise ValueError(f"FeedbackDelay: tempo_bpm must be positive, got {tempo_bpm!r}; 20 .. 300 are usual")
+        unit = time_unit("FeedbackDelay", tempo_bpm)
         if saturation not in (None, "tanh"):
             raise ValueError(f"FeedbackDelay: saturation must be None or 'tanh', got {saturation!r}")
-        if interpolation not in INTERPOLATIONS:
-            known = ", ".join(INTERPOLATIONS)
-            raise ValueError(f"FeedbackDelay: unknown interpolation {interpolation!r}; interpolations are {known}")
-        super().__init__(sample_rate, param_range, params=(_TIME if tempo_bpm is None else _NOTE) | _REST)
+        check_interpolation("FeedbackDelay", interpolation)
+        time = unit.row("delay", _TIME)
+        super().__init__(sample_rate, param_range, params=time | _REST)
         self.saturation, self.interpolation = saturation, interpolation
         self.traits = frozenset({"time_invariant", "causal", "odd"} | (set() if saturation else {"linear"}))
-        self._time = "delay_ms" if tempo_bpm is None else "delay_beats"
-        self._seconds = 1e-3 if tempo_bpm is None else 60.0 / tempo_bpm
-        time, one_sample = self.params[self._time], 1 / (self._seconds * sample_rate)
-        if time.min_val < one_sample:
-            raise ValueError(
-                f"FeedbackDelay: {self._time} begins at {time.min_val:g}; a delay must be one sample or longer: from "
-                f"{one_sample:g} up at this sample rate"
-            )
-        self._longest = math.ceil(time.max_val / one_sample) + 1  # one more for the rounding of the product
-        self._open_hz = _REST["lowpass_hz"].at_rate(sample_rate).max_val, _REST["highpass_hz"].min_val
+        (self._time,) = time
+        self._seconds = unit.seconds
+        self._longest = unit.longest("FeedbackDelay", self.params, self._time, sample_rate)
 
     def process(
         self,
@@ -111,8 +93,8 @@ class FeedbackDelay(Processor):
             x,
             samples,
             feedback,
-            lowpass=self._one_pole(lowpass_hz) * _heard(lowpass_hz / self._open_hz[0]),
-            highpass=1 - (1 - self._one_pole(highpass_hz)) * _heard(self._open_hz[1] / highpass_hz),
+            lowpass=lowpass_pole(lowpass_hz, self.sample_rate),
+            highpass=highpass_pole(highpass_hz, self.sample_rate),
             saturation=self.saturation,
             interpolation=self.interpolation,
             zi=state,
@@ -132,10 +114,3 @@ class FeedbackDelay(Processor):
         levels = torch.tensor([1 - m, *(m * g**i for i in range(count))])
         time = torch.arange(count + 1) * seconds
         return Curve(time, levels, "time (s)", "amplitude", title="FeedbackDelay", stems=True)
-
-    def _one_pole(self, freq_hz: Tensor) -> Tensor:
-        return torch.exp(freq_hz.double() * (-2 * math.pi / self.sample_rate))
-
-
-def _heard(closeness: Tensor) -> Tensor:
-    return 1 - closeness.double().clamp_max(1.0) ** 4

@@ -1,0 +1,36 @@
+"""Tone of echoes: one-pole filters that are open exactly at the end of their range."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ...params import EffectParam
+
+TONE = {
+    "lowpass_hz": EffectParam(500.0, 20000.0, 20000.0, "log", "Hz", doc="Darkens each echo; open at the end."),
+    "highpass_hz": EffectParam(20.0, 2000.0, 20.0, "log", "Hz", doc="Thins each echo; open at the end."),
+}
+
+
+def lowpass_pole(freq_hz: Tensor, sample_rate: float) -> Tensor:
+    """Coefficient of a one-pole low-pass, exp(-2 pi f / fs) (1 - (f / f_open)^4): open at 20 kHz or 0.49 fs.
+
+    The factor is hardly below 1 wherever the filter is heard.
+    """
+    return _pole(freq_hz, sample_rate) * _heard(freq_hz / TONE["lowpass_hz"].at_rate(sample_rate).max_val)
+
+
+def highpass_pole(freq_hz: Tensor, sample_rate: float) -> Tensor:
+    """Coefficient of the one-pole low-pass that a high-pass takes away: 1, which leaves all, at 20 Hz."""
+    return 1 - (1 - _pole(freq_hz, sample_rate)) * _heard(TONE["highpass_hz"].min_val / freq_hz)
+
+
+def _pole(freq_hz: Tensor, sample_rate: float) -> Tensor:
+    return torch.exp(freq_hz.double() * (-2 * math.pi / sample_rate))
+
+
+def _heard(closeness: Tensor) -> Tensor:
+    return 1 - closeness.double().clamp_max(1.0) ** 4

@@ -1,0 +1,36 @@
+"""Taps on one line, each at its level and place: DAFX 2nd ed. 2.6 and chapter 5, one sample at a time."""
+
+import math
+
+POINTS = {"lagrange": 10, "cubic": 4, "linear": 2}
+
+
+def read(x, n, d, points, youngest):
+    """x(n - d) through the samples around it, as many as lie in the past (Laakso et al. 1996, eq. 42)."""
+    k = math.floor(d)
+    half = min(points // 2, k + 1 - youngest)
+    taps = range(k - half + 1, k + half + 1)
+    total = 0.0
+    for m in taps:
+        weight = math.prod((d - j) / (m - j) for j in taps if j != m)
+        total += weight * (x[n - m] if n >= m else 0.0)
+    return total
+
+
+def gains(pan, law):
+    if law == "linear":
+        return (1 - pan) / 2, (1 + pan) / 2
+    return math.cos(math.pi / 4 * (pan + 1)), math.sin(math.pi / 4 * (pan + 1))
+
+
+def twin(x, sample_rate, mix, num_taps=4, tempo_bpm=None, law="constant_power", interpolation="lagrange", **taps):
+    y = [[(1 - mix) * v for v in x[0]], [(1 - mix) * v for v in x[-1]]]
+    unit, seconds = ("ms", 0.001) if tempo_bpm is None else ("beats", 60 / tempo_bpm)
+    for i in range(1, num_taps + 1):
+        d = taps[f"tap_{i}_delay_{unit}"] * seconds * sample_rate
+        level = 10 ** (taps[f"tap_{i}_gain_db"] / 20)
+        for side in (0, 1):
+            place = gains(taps[f"tap_{i}_pan"], law)[side] / (1.0 if len(x) == 1 else gains(0.0, law)[side])
+            for n in range(len(x[0])):
+                y[side][n] += mix * level * place * read(x[side % len(x)], n, d, POINTS[interpolation], 0)
+    return y

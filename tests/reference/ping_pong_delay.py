@@ -1,0 +1,39 @@
+"""Ping-pong: DAFX 2nd ed. 2.6, two lines that feed each other, one sample at a time."""
+
+import math
+
+POINTS = {"lagrange": 10, "cubic": 4, "linear": 2}
+
+
+def read(x, n, d, points, youngest):
+    """x(n - d) through the samples around it, as many as lie in the past (Laakso et al. 1996, eq. 42)."""
+    k = math.floor(d)
+    half = min(points // 2, k + 1 - youngest)
+    taps = range(k - half + 1, k + half + 1)
+    total = 0.0
+    for m in taps:
+        weight = math.prod((d - j) / (m - j) for j in taps if j != m)
+        total += weight * (x[n - m] if n >= m else 0.0)
+    return total
+
+
+def twin(
+    x, sample_rate, feedback, lowpass_hz, highpass_hz, width, mix,
+    tempo_bpm=None, interpolation="lagrange", delay_ms=None, delay_beats=None,
+):  # fmt: skip
+    d = (delay_ms / 1000 if tempo_bpm is None else delay_beats * 60 / tempo_bpm) * sample_rate
+    open_end = min(20000.0, 0.49 * sample_rate)
+    low = math.exp(-2 * math.pi * lowpass_hz / sample_rate) * (1 - (lowpass_hz / open_end) ** 4)
+    high = 1 - (1 - math.exp(-2 * math.pi * highpass_hz / sample_rate)) * (1 - (20 / highpass_hz) ** 4)
+    lines, left, below, y = [[], []], [0.0, 0.0], [0.0, 0.0], [[], []]
+    for n in range(len(x[0])):
+        echo = [read(line, n, d, POINTS[interpolation], 1) for line in lines]
+        for side in (0, 1):
+            left[side] = low * left[side] + (1 - low) * echo[side]
+            below[side] = high * below[side] + (1 - high) * left[side]
+        lines[0].append(sum(channel[n] for channel in x) / len(x) + feedback * (left[1] - below[1]))
+        lines[1].append(feedback * (left[0] - below[0]))
+        for side in (0, 1):
+            narrowed = (1 + width) / 2 * echo[side] + (1 - width) / 2 * echo[1 - side]
+            y[side].append((1 - mix) * x[side % len(x)][n] + mix * narrowed)
+    return y
