@@ -33,20 +33,20 @@ def svf_matrices(coef: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return M, torch.stack([2 * a2, 2 * a3], -1), C, h + m1 * a2 + m2 * a3
 
 
-def _states(M: Tensor, v: Tensor, s: Tensor) -> Tensor:
-    """The states before each sample and after the last, (R, T + 1, 2), of s[t] = M[t] s[t-1] + v[t].
+def linear_states(M: Tensor, v: Tensor, s: Tensor) -> Tensor:
+    """The states before each sample and after the last, (R, T + 1, n), of s[t] = M[t] s[t-1] + v[t].
 
-    M is (R, T, 2, 2), or (R, 1, 2, 2) when constant; v is (R, T, 2); s is (R, 2).
+    M is (R, T, n, n), or (R, 1, n, n) when constant; v is (R, T, n); s is (R, n).
     """
-    R, T = v.shape[:2]
+    R, T, n = v.shape
     steps = max(1, math.isqrt(T))
     pieces = -(-T // steps)
     pad = pieces * steps - T
-    v = torch.nn.functional.pad(v, (0, 0, 0, pad)).reshape(R, pieces, steps, 2)
+    v = torch.nn.functional.pad(v, (0, 0, 0, pad)).reshape(R, pieces, steps, n)
     if M.shape[1] == T and T > 1:
-        M = torch.nn.functional.pad(M, (0, 0, 0, 0, 0, pad)).reshape(R, pieces, steps, 2, 2)
+        M = torch.nn.functional.pad(M, (0, 0, 0, 0, 0, pad)).reshape(R, pieces, steps, n, n)
     else:
-        M = M[:, :, None].expand(R, 1, steps, 2, 2)
+        M = M[:, :, None].expand(R, 1, steps, n, n)
     product, state = M[:, :, 0], v[:, :, 0]
     products, states = [product], [state]
     for i in range(1, steps):
@@ -60,7 +60,7 @@ def _states(M: Tensor, v: Tensor, s: Tensor) -> Tensor:
         borders.append((whole @ borders[-1][..., None])[..., 0] + states[-1][:, p])
     start = torch.stack(borders, 1)[:, :, None]
     after = (torch.stack(products, 2) @ start[..., None])[..., 0] + torch.stack(states, 2)
-    return torch.cat([s[:, None], after.reshape(R, pieces * steps, 2)[:, :T]], 1)
+    return torch.cat([s[:, None], after.reshape(R, pieces * steps, n)[:, :T]], 1)
 
 
 def cascade(x: Tensor, M: Tensor, N: Tensor, C: Tensor, D: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,7 +82,7 @@ def cascade(x: Tensor, M: Tensor, N: Tensor, C: Tensor, D: Tensor, zi: Tensor) -
         if x.shape[1] == 0:
             last.append(zi[:, k])
             continue
-        states = _states(M[:, :, k], N[:, :, k] * x[..., None], zi[:, k])
+        states = linear_states(M[:, :, k], N[:, :, k] * x[..., None], zi[:, k])
         x = (C[:, :, k] * states[:, :-1]).sum(-1) + D[:, :, k] * x
         last.append(states[:, -1])
     return x, torch.stack(last, 1) if last else zi

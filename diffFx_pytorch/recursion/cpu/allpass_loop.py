@@ -1,0 +1,162 @@
+"""First-order all-passes in series inside a loop of one sample: row by row, tile by tile.
+
+A stage is the normalised ladder (Gray and Markel 1975): y = c s - b x, s <- b s + c x with c = sqrt(1 - b^2), which
+keeps the energy of (x, s) whatever b does from sample to sample. Its matrix is symmetric, so it is its own adjoint.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .lanes import BLOCK
+
+jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
+
+
+@jit
+def _prepare(coef, q, first, count, planes):
+    """Lay out b, c, g of a tile."""
+    for i in range(count):
+        t = first + i if coef.shape[1] > 1 else 0
+        b = np.float64(coef[q, t, 0, 0])
+        planes[0, i] = b
+        planes[1, i] = np.sqrt((1.0 - b) * (1.0 + b))
+        planes[2, i] = np.float64(coef[q, t, 0, 1])
+
+
+@jit
+def _flush(state, tiny):
+    for k in range(state.shape[0]):
+        if abs(state[k]) < tiny:
+            state[k] = 0.0
+
+
+@jit
+def _run(x, row, first, count, planes, stages, state, out):
+    """Fill ``out`` with the output of a tile; ``state`` holds the stages' states and the last output."""
+    last = state[stages]
+    for i in range(count):
+        b, c = planes[0, i], planes[1, i]
+        signal = np.float64(x[row, first + i]) + planes[2, i] * last
+        for k in range(stages):
+            s = state[k]
+            state[k] = b * s + c * signal
+            signal = c * s - b * signal
+        last = signal
+        out[i] = last
+    state[stages] = last
+
+
+@jit
+def _run_kept(x, row, first, count, planes, stages, state, signals, states):
+    """As ``_run``, keeping what enters every stage (last line: what left), and the states before each sample."""
+    last = state[stages]
+    for i in range(count):
+        b, c = planes[0, i], planes[1, i]
+        states[stages, i] = last
+        signal = np.float64(x[row, first + i]) + planes[2, i] * last
+        for k in range(stages):
+            s = state[k]
+            signals[k, i] = signal
+            states[k, i] = s
+            state[k] = b * s + c * signal
+            signal = c * s - b * signal
+        last = signal
+    state[stages] = last
+
+
+@jit
+def forward(start, stop, x, coef, rows, zi, tiny, y, zf, kept):
+    """Run rows ``start`` to ``stop - 1``.
+
+    Args:
+        start: first row.
+        stop: one past the last row.
+        x: (R, T) float32 or float64.
+        coef: (Q, T, 1, 2), or (Q, 1, 1, 2) for constant ones, float32 or float64: b and the loop's gain g.
+        rows: (R,) int64, the coefficients that each row uses.
+        zi: (R, K, 2) float64: the states of 2 K - 2 stages, the last output, and one number that is not used.
+        tiny: states below this become 0 at the end of a tile.
+        y: (R, T), receives the output.
+        zf: (R, K, 2) float64, receives the last states.
+        kept: (R, tiles, K, 2) float64, receives the states before each tile, or (R, 0, K, 2).
+    """
+    T, K = x.shape[1], zi.shape[1]
+    stages = 2 * K - 2
+    planes = np.empty((3, BLOCK))
+    out = np.empty(BLOCK)
+    for row in range(start, stop):
+        state = zi[row].copy().reshape(-1)
+        for first in range(0, T, BLOCK):
+            count = min(BLOCK, T - first)
+            if kept.shape[1] > 0:
+                kept[row, first // BLOCK] = state.reshape((K, 2))
+            if first == 0 or coef.shape[1] > 1:
+                _prepare(coef, rows[row], first, count, planes)
+            _run(x, row, first, count, planes, stages, state, out)
+            _flush(state, tiny)
+            for i in range(count):
+                y[row, first + i] = out[i]
+        zf[row] = state.reshape((K, 2))
+
+
+@jit
+def backward(start, stop, gy, gzf, x, coef, order, bounds, tiny, kept, gx, gcoef, gzi):
+    """The adjoint of ``forward`` for the coefficients ``start`` to ``stop - 1`` and all rows that use them.
+
+    Args:
+        start: first of the Q coefficient sequences.
+        stop: one past the last.
+        gy: (R, T), gradient of the output.
+        gzf: (R, K, 2) float64, gradient of the last states.
+        x: (R, T), as given to ``forward``.
+        coef: (Q, T, 1, 2) or (Q, 1, 1, 2).
+        order: (R,) int64, the rows sorted by the coefficients they use.
+        bounds: (Q + 1,) int64, where in ``order`` each sequence's rows begin.
+        tiny: adjoint states below this become 0.
+        kept: (R, tiles, K, 2) from ``forward``, or (R, 0, K, 2) when ``gcoef`` is not wanted.
+        gx: (R, T), receives the gradient of x.
+        gcoef: as ``coef``, zeros, its gradient is added, or (0, ...).
+        gzi: (R, K, 2) float64, receives the gradient of zi.
+    """
+    T, K = x.shape[1], gzf.shape[1]
+    stages = 2 * K - 2
+    want = gcoef.shape[0] > 0
+    moving = coef.shape[1] > 1
+    planes = np.empty((3, BLOCK))
+    signals = np.empty((stages, BLOCK))
+    states = np.empty((stages + 1, BLOCK))
+    for q in range(start, stop):
+        for place in range(bounds[q], bounds[q + 1]):
+            row = order[place]
+            state = gzf[row].copy().reshape(-1)
+            for tile in range((T - 1) // BLOCK, -1, -1):
+                first = tile * BLOCK
+                count = min(BLOCK, T - first)
+                _prepare(coef, q, first, count, planes)
+                if want:
+                    before = kept[row, tile].copy().reshape(-1)
+                    _run_kept(x, row, first, count, planes, stages, before, signals, states)
+                last = state[stages]
+                for i in range(count - 1, -1, -1):
+                    b, c = planes[0, i], planes[1, i]
+                    slope = -b / c
+                    g_signal = np.float64(gy[row, first + i]) + last
+                    g_b = 0.0
+                    for k in range(stages - 1, -1, -1):
+                        g_s = state[k]
+                        if want:
+                            s, entered = states[k, i], signals[k, i]
+                            g_b += g_signal * (slope * s - entered) + g_s * (s + slope * entered)
+                        state[k] = b * g_s + c * g_signal
+                        g_signal = c * g_s - b * g_signal
+                    gx[row, first + i] = g_signal
+                    last = planes[2, i] * g_signal
+                    if want:
+                        t = first + i if moving else 0
+                        gcoef[q, t, 0, 0] += g_b
+                        gcoef[q, t, 0, 1] += g_signal * states[stages, i]
+                state[stages] = last
+                _flush(state, tiny)
+            gzi[row] = state.reshape((K, 2))
