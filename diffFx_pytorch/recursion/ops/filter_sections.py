@@ -65,7 +65,7 @@ def _svf_to_direct(s: Tensor, sos: Tensor) -> Tensor:
 
 
 def _direct_to_svf(s: Tensor, sos: Tensor) -> Tensor:
-    """The state variables that ring as ``s`` does; where zeros cancel poles nothing can ring, and they are zero."""
+    """The state variables that ring as ``s`` does: the smallest, where a zero cancels a pole and others ring so too."""
     svf = sos_to_svf(sos)
     one, zero = torch.ones_like(svf[..., 0]), torch.zeros_like(svf[..., 0])
     a, c = _ringing(torch.stack([one, zero], -1), svf)
@@ -75,4 +75,6 @@ def _direct_to_svf(s: Tensor, sos: Tensor) -> Tensor:
     seen = det.abs() > 1e-12 * (a.abs() * d.abs() + b.abs() * c.abs()) + 1e-300
     safe = torch.where(seen, det, torch.ones_like(det))
     solved = torch.stack([d * first - b * second, a * second - c * first], -1) / safe[..., None]
-    return torch.where(seen[..., None], solved, torch.zeros_like(solved))
+    size = (a * a + b * b + c * c + d * d).clamp_min(1e-300)
+    smallest = torch.stack([a * first + c * second, b * first + d * second], -1) / size[..., None]
+    return torch.where(seen[..., None], solved, smallest)
