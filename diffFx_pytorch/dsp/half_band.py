@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .fir import fir
+
 
 def half_band_taps(m: int, attenuation_db: float) -> tuple[float, ...]:
     """The odd coefficients of a linear-phase half-band filter: a windowed sinc, cut off at a quarter of the rate.
@@ -61,23 +63,6 @@ def half_band_allpasses(count: int, transition: float) -> tuple[float, ...]:
     return tuple(sorted(coefficients))
 
 
-def _fir(padded: Tensor, taps: tuple[float, ...]) -> Tensor:
-    """y[n] = sum_k taps[k] padded[n + K - 1 - k]: (..., T + K - 1) to (..., T).
-
-    As products of overlapping frames with a band matrix: many times faster on a CPU than a one-channel conv1d.
-    """
-    K = len(taps)
-    T = padded.shape[-1] - K + 1
-    frame = 16 if K <= 16 else 64
-    blocks = -(-T // frame)
-    kernel = torch.tensor(taps[::-1], dtype=padded.dtype, device=padded.device)
-    width = frame + K - 1
-    # Row j holds the reversed kernel shifted right by j: a period of K + frame written out in rows of K + frame - 1.
-    band = torch.nn.functional.pad(kernel, (0, frame)).repeat(frame)[: frame * width].view(frame, width)
-    frames = torch.nn.functional.pad(padded, (0, blocks * frame - T)).unfold(-1, width, frame)
-    return (frames @ band.T).flatten(-2)[..., :T]
-
-
 def _past(x: Tensor, samples: int, state: Tensor | None) -> Tensor:
     """Return x with the ``samples`` before it put in front."""
     return torch.cat((x.new_zeros(*x.shape[:-1], samples) if state is None else state, x), -1)
@@ -104,7 +89,7 @@ def linear_up(x: Tensor, taps: tuple[float, ...], state: Tensor | None) -> tuple
     left = padded[..., T:]
     if T == 0:
         return x, left
-    return interleave(padded[..., m - 1 : m - 1 + T], 2 * _fir(padded, taps)), left
+    return interleave(padded[..., m - 1 : m - 1 + T], 2 * fir(padded, taps)), left
 
 
 def linear_down(x: Tensor, taps: tuple[float, ...], state: tuple | None) -> tuple[Tensor, tuple]:
@@ -119,4 +104,4 @@ def linear_down(x: Tensor, taps: tuple[float, ...], state: tuple | None) -> tupl
     left = even[..., T:], odd[..., T:]
     if T == 0:
         return x, left
-    return 0.5 * even[..., :T] + _fir(odd[..., :-1], taps), left
+    return 0.5 * even[..., :T] + fir(odd[..., :-1], taps), left

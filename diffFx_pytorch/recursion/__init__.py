@@ -6,10 +6,12 @@ Knows nothing of effects; of use alone.
 from .checks import assert_stable, is_stable
 from .ops.allpole import allpole
 from .ops.attack_release import attack_release
+from .ops.backlash import backlash
 from .ops.delay_line import delay_line, delay_state_length, feedback_delay
 from .ops.filter_sections import SectionState, filter_sections
 from .ops.lfilter import lfilter
 from .ops.one_pole import one_pole
+from .ops.running_max import running_max
 from .ops.sections import sosfilt
 from .ops.svf import sos_to_svf, svf_to_sos, svfilt
 
@@ -18,6 +20,7 @@ __all__ = [
     "allpole",
     "assert_stable",
     "attack_release",
+    "backlash",
     "delay_line",
     "delay_state_length",
     "feedback_delay",
@@ -25,6 +28,7 @@ __all__ = [
     "is_stable",
     "lfilter",
     "one_pole",
+    "running_max",
     "sos_to_svf",
     "sosfilt",
     "svf_to_sos",

@@ -1,5 +1,6 @@
 """Effects whose gain follows a level."""
 
 from .compressor import Compressor
+from .limiter import Limiter
 
-__all__ = ["Compressor"]
+__all__ = ["Compressor", "Limiter"]

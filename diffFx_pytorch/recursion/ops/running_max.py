@@ -1,0 +1,72 @@
+"""The largest of the last so many samples."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from diffFx_pytorch.recursion.cpu.running_max import running_max_rows
+from diffFx_pytorch.recursion.ops.rows import as_rows, check_signal
+from diffFx_pytorch.recursion.threads import run_rows
+
+
+@torch.library.custom_op("diffFx::running_max_index", mutates_args=())
+def _running_max_index(x: Tensor, window: int) -> Tensor:
+    """Where the largest of ``x[t : t + window]`` stands: (..., T + window - 1) to int64 (..., T)."""
+    # argmax takes the first of equal ones, the kernel the last.
+    frames = x.unfold(-1, window, 1).flip(-1)
+    return window - 1 - frames.argmax(-1) + torch.arange(frames.shape[-2], device=x.device)
+
+
+@_running_max_index.register_kernel("cpu")
+def _(x: Tensor, window: int) -> Tensor:
+    rows, samples = math.prod(x.shape[:-1]), x.shape[-1] - window + 1
+    index = torch.empty(*x.shape[:-1], samples, dtype=torch.int64)
+    if index.numel():
+        run_rows(running_max_rows, rows, 1, as_rows(x), window, as_rows(index))
+    return index
+
+
+@_running_max_index.register_fake
+def _(x: Tensor, window: int) -> Tensor:
+    return x.new_empty(*x.shape[:-1], x.shape[-1] - window + 1, dtype=torch.int64)
+
+
+@_running_max_index.register_vmap
+def _(info: Any, in_dims: tuple[int | None, ...], x: Tensor, window: int) -> tuple[Tensor, int]:
+    return _running_max_index(x.movedim(in_dims[0] or 0, 0), window), 0
+
+
+def running_max(
+    x: Tensor, window: int, zi: Tensor | None = None, return_zf: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
+    r"""The largest of the last ``window`` samples: :math:`y_t = \max(x_{t - W + 1}, \dots, x_t)`.
+
+    A kernel says which sample it is; value and derivative are that sample's, so derivatives of any order are exact
+    wherever the largest is one alone. Of equal ones the last counts. The cost does not depend on the window.
+
+    Args:
+        x: (..., T), float32 or float64.
+        window: W, at least 1.
+        zi: the W - 1 samples before x, (..., W - 1); None is silence, zeros.
+        return_zf: also return the last W - 1 samples.
+
+    Returns:
+        ``y`` (..., T); with ``return_zf`` also the samples to go on from.
+
+    Raises:
+        TypeError: x is no float tensor.
+        ValueError: a window that is not positive.
+    """
+    check_signal("running_max", x)
+    if window < 1:
+        raise ValueError(f"running_max: window must be 1 or more, got {window}")
+    if window == 1:
+        return (x, x[..., :0]) if return_zf else x
+    past = x.new_zeros(*x.shape[:-1], window - 1) if zi is None else zi.to(x.dtype)
+    padded = torch.cat((past, x), -1)
+    y = padded.gather(-1, _running_max_index(padded.detach(), window)) if x.shape[-1] else x
+    return (y, padded[..., x.shape[-1] :]) if return_zf else y
