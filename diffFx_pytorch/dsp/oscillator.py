@@ -12,6 +12,7 @@ Shape = Literal["sine", "triangle", "square"]
 SHAPES: tuple[Shape, ...] = ("sine", "triangle", "square")
 
 _SQUARENESS = 8.0
+_RAMP = 512
 
 
 def phase_ramp(rate_hz: Tensor, sample_rate: float, samples: int, start: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -32,8 +33,11 @@ def phase_ramp(rate_hz: Tensor, sample_rate: float, samples: int, start: Tensor 
     step = rate_hz.double() / sample_rate
     origin = torch.zeros_like(step[..., :1]) if start is None else start
     if step.shape[-1] == 1:
-        n = torch.arange(samples, device=step.device, dtype=torch.float64)
-        phase, end = origin + step * n, origin + step * samples
+        # A few coarse steps and a short ramp: one pass over the signal instead of three.
+        coarse = torch.arange(0, samples, _RAMP, device=step.device, dtype=torch.float64)
+        fine = torch.arange(_RAMP, device=step.device, dtype=torch.float64)
+        pieces = (origin + step * coarse).unsqueeze(-1) + (step * fine).unsqueeze(-2)
+        phase, end = pieces.flatten(-2)[..., :samples], origin + step * samples
     else:
         total = step.cumsum(-1)
         phase, end = origin + total - step, origin + total[..., -1:] if samples else origin

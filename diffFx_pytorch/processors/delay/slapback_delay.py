@@ -74,9 +74,14 @@ class SlapbackDelay(Processor):
             zi=line,
             return_zf=True,
         )
-        echo, low = self._smooth(echo, lowpass_pole(lowpass_hz, self.sample_rate), low)
-        below, high = self._smooth(echo, highpass_pole(highpass_hz, self.sample_rate), high)
-        return torch.lerp(x, echo - below, mix), (line, low, high)
+        pole = lowpass_pole(lowpass_hz, self.sample_rate)
+        if pole is not None:
+            echo, low = self._smooth(echo, pole, low)
+        pole = highpass_pole(highpass_hz, self.sample_rate)
+        if pole is not None:
+            below, high = self._smooth(echo, pole, high)
+            echo = echo - below
+        return torch.lerp(x, echo, mix), (line, low, high)
 
     def tail(self, *, lowpass_hz: Tensor, highpass_hz: Tensor, mix: Tensor, **time: Tensor) -> Tensor:
         """The delay, then the slower filter dies away."""

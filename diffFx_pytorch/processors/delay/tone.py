@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...params import EffectParam
+from ..tiles import all_equal
 
 TONE = {
     "lowpass_hz": EffectParam(500.0, 20000.0, 20000.0, "log", "Hz", doc="Darkens each echo; open at the end."),
@@ -15,17 +16,22 @@ TONE = {
 }
 
 
-def lowpass_pole(freq_hz: Tensor, sample_rate: float) -> Tensor:
+def lowpass_pole(freq_hz: Tensor, sample_rate: float) -> Tensor | None:
     """Coefficient of a one-pole low-pass, exp(-2 pi f / fs) (1 - (f / f_open)^4): open at 20 kHz or 0.49 fs.
 
-    The factor is hardly below 1 wherever the filter is heard.
+    The factor is hardly below 1 wherever the filter is heard. None where the filter is known to be open.
     """
-    return _pole(freq_hz, sample_rate) * _heard(freq_hz / TONE["lowpass_hz"].at_rate(sample_rate).max_val)
+    pole = _pole(freq_hz, sample_rate) * _heard(freq_hz / TONE["lowpass_hz"].at_rate(sample_rate).max_val)
+    return None if all_equal(pole, 0.0) else pole
 
 
-def highpass_pole(freq_hz: Tensor, sample_rate: float) -> Tensor:
-    """Coefficient of the one-pole low-pass that a high-pass takes away: 1, which leaves all, at 20 Hz."""
-    return 1 - (1 - _pole(freq_hz, sample_rate)) * _heard(TONE["highpass_hz"].min_val / freq_hz)
+def highpass_pole(freq_hz: Tensor, sample_rate: float) -> Tensor | None:
+    """Coefficient of the one-pole low-pass that a high-pass takes away: 1, which leaves all, at 20 Hz.
+
+    None where the filter is known to be open.
+    """
+    pole = 1 - (1 - _pole(freq_hz, sample_rate)) * _heard(TONE["highpass_hz"].min_val / freq_hz)
+    return None if all_equal(pole, 1.0) else pole
 
 
 def _pole(freq_hz: Tensor, sample_rate: float) -> Tensor:

@@ -16,9 +16,10 @@ jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "n
 
 @jit
 def _prepare(coef, q, first, count, planes):
-    """Lay out b, c, g of a tile."""
-    for i in range(count):
-        t = first + i if coef.shape[1] > 1 else 0
+    """Lay out b, c, g of a tile; constant ones to the end of it."""
+    moving = coef.shape[1] > 1
+    for i in range(count if moving else BLOCK):
+        t = first + i if moving else 0
         b = np.float64(coef[q, t, 0, 0])
         planes[0, i] = b
         planes[1, i] = np.sqrt((1.0 - b) * (1.0 + b))
@@ -33,19 +34,22 @@ def _flush(state, tiny):
 
 
 @jit
-def _run(x, row, first, count, planes, stages, state, out):
-    """Fill ``out`` with the output of a tile; ``state`` holds the stages' states and the last output."""
-    last = state[stages]
+def _run(count, planes, stages, state, tile):
+    """Turn a tile (count, 2) of two rows into their outputs; ``state`` (stages + 2, 2) ends with the last outputs.
+
+    Two rows side by side, because each has to wait for its own last output.
+    """
+    last, other = state[stages, 0], state[stages, 1]
     for i in range(count):
-        b, c = planes[0, i], planes[1, i]
-        signal = np.float64(x[row, first + i]) + planes[2, i] * last
+        b, c, g = planes[0, i], planes[1, i], planes[2, i]
+        p, q = tile[i, 0] + g * last, tile[i, 1] + g * other
         for k in range(stages):
-            s = state[k]
-            state[k] = b * s + c * signal
-            signal = c * s - b * signal
-        last = signal
-        out[i] = last
-    state[stages] = last
+            s, r = state[k, 0], state[k, 1]
+            state[k, 0], state[k, 1] = b * s + c * p, b * r + c * q
+            p, q = c * s - b * p, c * r - b * q
+        last, other = p, q
+        tile[i, 0], tile[i, 1] = p, q
+    state[stages, 0], state[stages, 1] = last, other
 
 
 @jit
@@ -85,20 +89,30 @@ def forward(start, stop, x, coef, rows, zi, tiny, y, zf, kept):
     T, K = x.shape[1], zi.shape[1]
     stages = 2 * K - 2
     planes = np.empty((3, BLOCK))
-    out = np.empty(BLOCK)
-    for row in range(start, stop):
-        state = zi[row].copy().reshape(-1)
+    tile = np.zeros((BLOCK, 2))
+    state = np.zeros((stages + 2, 2))
+    row = start
+    while row < stop:
+        pair = 2 if row + 1 < stop and rows[row] == rows[row + 1] else 1
+        for j in range(pair):
+            state[:, j] = zi[row + j].reshape(-1)
         for first in range(0, T, BLOCK):
             count = min(BLOCK, T - first)
-            if kept.shape[1] > 0:
-                kept[row, first // BLOCK] = state.reshape((K, 2))
             if first == 0 or coef.shape[1] > 1:
                 _prepare(coef, rows[row], first, count, planes)
-            _run(x, row, first, count, planes, stages, state, out)
-            _flush(state, tiny)
-            for i in range(count):
-                y[row, first + i] = out[i]
-        zf[row] = state.reshape((K, 2))
+            for j in range(pair):
+                if kept.shape[1] > 0:
+                    kept[row + j, first // BLOCK] = state[:, j].copy().reshape((K, 2))
+                for i in range(count):
+                    tile[i, j] = x[row + j, first + i]
+            _run(count, planes, stages, state, tile)
+            for j in range(pair):
+                _flush(state[:, j], tiny)
+                for i in range(count):
+                    y[row + j, first + i] = tile[i, j]
+        for j in range(pair):
+            zf[row + j] = state[:, j].copy().reshape((K, 2))
+        row += pair
 
 
 @jit

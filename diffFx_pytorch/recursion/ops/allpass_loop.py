@@ -19,7 +19,7 @@ from diffFx_pytorch.recursion.threads import run_rows
 
 def _forward(x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor) -> None:
     inputs = (x.numpy(), coef.numpy(), rows, zi.numpy(), TINY)
-    run_rows(kernels.forward, x.shape[0], 1, *inputs, y.numpy(), zf.numpy(), kept.numpy())
+    run_rows(kernels.forward, x.shape[0], 2, *inputs, y.numpy(), zf.numpy(), kept.numpy())
 
 
 def _backward(

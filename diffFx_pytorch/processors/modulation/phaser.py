@@ -1,0 +1,112 @@
+"""Phaser."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ...curve import Curve
+from ...dsp.levels import amp_to_db
+from ...dsp.oscillator import Shape, oscillate, phase_ramp
+from ...params import HIGHEST_FREQUENCY, EffectParam
+from ...processor import Processor, State
+from ...recursion.ops.allpass_loop import allpass_loop
+from .sweep import check_shape
+
+_OCTAVES = 2.0
+
+
+class Phaser(Processor):
+    """Notches that wander: y[n] = (1 - m) x[n] + m v[n], v = A^N u, u[n] = (1 - g^2) x[n] + g v[n - 1].
+
+    A is a first-order all-pass that turns the phase by 90 degrees at f[n] = centre 2^(2 depth o(phi[n])). Where N of
+    them turn by an odd multiple of 180, the sum with the dry signal has a notch: N / 2 of them. Feedback g sharpens the
+    peaks between; the factor 1 - g^2 holds the loop's gain between 1 - |g| and 1 + |g|. The all-passes are normalised
+    ladders, which keep their energy however fast they move.
+
+    Args:
+        sample_rate: in Hz.
+        param_range: rows of the table to replace.
+        num_stages: N, even, 2 or more.
+        shape: of the oscillator: "sine", "triangle" or "square" (with rounded corners).
+
+    Raises:
+        ValueError: for a number of stages that is odd or below 2, an unknown shape, or feedback that reaches 1.
+
+    References:
+        J. O. Smith, "An allpass approach to digital phasing and flanging", ICMC 1984.
+        A. H. Gray, J. D. Markel, "A normalized digital filter structure", IEEE Trans. ASSP 23(3), 1975.
+    """
+
+    params = {
+        "rate_hz": EffectParam(0.02, 10.0, 0.5, "log", "Hz", doc="Speed of the oscillator."),
+        "depth": EffectParam(0.0, 1.0, 0.5, doc="0 stands still, 1 sweeps two octaves up and two down."),
+        "center_hz": EffectParam(100.0, 4000.0, 800.0, "log", "Hz", doc="Centre of the sweep."),
+        "feedback": EffectParam(-0.95, 0.95, 0.4, doc="Sharpness of the peaks; the sign moves them."),
+        "mix": EffectParam(0.0, 1.0, 0.5, doc="Share of the turned sound; the notches are deepest at 0.5."),
+    }
+    neutral = {"mix": 0.0}
+    traits = {"linear", "causal", "odd"}
+    variants = ({}, {"num_stages": 4, "shape": "square"})
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: Mapping[str, EffectParam] | None = None,
+        *,
+        num_stages: int = 6,
+        shape: Shape = "sine",
+    ) -> None:
+        if isinstance(num_stages, bool) or not isinstance(num_stages, int) or num_stages < 2 or num_stages % 2:
+            raise ValueError(f"Phaser: num_stages must be an even number from 2 up, got {num_stages!r}")
+        super().__init__(sample_rate, param_range)
+        check_shape("Phaser", shape)
+        feedback = self.params["feedback"]
+        if not -1 < feedback.min_val < feedback.max_val < 1:
+            raise ValueError(f"Phaser: feedback must stay inside -1 .. 1, got {feedback.range_text()}")
+        self.num_stages = num_stages
+        self.shape: Shape = shape
+
+    def process(
+        self,
+        x: Tensor,
+        state: State,
+        *,
+        rate_hz: Tensor,
+        depth: Tensor,
+        center_hz: Tensor,
+        feedback: Tensor,
+        mix: Tensor,
+    ) -> tuple[Tensor, State]:
+        """Mix the turned sound with the input; the state is the oscillator's phase and that of the loop."""
+        start, loop = (None, None) if state is None else state
+        phase, start = phase_ramp(rate_hz, self.sample_rate, x.shape[-1], start)
+        # The phase counts turns in float64; what it is worth at a sample needs no more than the sound's precision.
+        wave = oscillate((phase - phase.detach().floor()).to(x.dtype), self.shape)
+        v, loop = allpass_loop(
+            x, self._coefficient(center_hz, depth * wave), feedback, self.num_stages, zi=loop, return_zf=True
+        )
+        return torch.lerp(x, (1 - feedback * feedback) * v, mix), (start, loop)
+
+    def tail(self, *, center_hz: Tensor, depth: Tensor, feedback: Tensor, **others: Tensor) -> Tensor:
+        """The stages at the lowest frequency of the sweep, once for every pass through the loop."""
+        lowest = center_hz / 2 ** (_OCTAVES * depth)
+        passes = 1 + math.log(1e3) / -feedback.abs().clamp_min(1e-3).log()
+        return (self.num_stages / (math.pi * lowest) * (2 + passes)).amax()
+
+    def curve(self, *, rate_hz: Tensor, depth: Tensor, center_hz: Tensor, feedback: Tensor, mix: Tensor) -> Curve:
+        """Level over frequency at the centre of the sweep."""
+        b, g, m = (k.flatten()[0].double() for k in (self._coefficient(center_hz, torch.zeros(())), feedback, mix))
+        freq = torch.logspace(math.log10(20), math.log10(HIGHEST_FREQUENCY * self.sample_rate), 1000)
+        late = torch.polar(torch.ones_like(freq), -2 * math.pi * freq / self.sample_rate)
+        turned = ((late - b) / (1 - b * late)) ** self.num_stages
+        level = amp_to_db((1 - m + m * (1 - g * g) * turned / (1 - g * late * turned)).abs(), floor_db=-80.0)
+        return Curve(freq, level, "frequency (Hz)", "level (dB)", x_log=True, title="Phaser")
+
+    def _coefficient(self, center_hz: Tensor, sweep: Tensor) -> Tensor:
+        freq = (center_hz * torch.exp(sweep * (_OCTAVES * math.log(2)))).clamp_max(HIGHEST_FREQUENCY * self.sample_rate)
+        # (1 - tan a) / (1 + tan a) is the tangent of what a lacks to 45 degrees.
+        return torch.tan(math.pi / 4 - freq * (math.pi / self.sample_rate))

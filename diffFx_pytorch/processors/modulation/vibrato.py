@@ -1,0 +1,95 @@
+"""Vibrato."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ...curve import Curve
+from ...dsp.interpolation import POINTS
+from ...dsp.oscillator import Shape, oscillate, phase_ramp
+from ...params import EffectParam
+from ...processor import Processor, State
+from ...recursion import delay_line
+from ..delay.time import check_interpolation
+from .sweep import check_shape
+
+_REACH_MS = 2.5
+
+
+class Vibrato(Processor):
+    """Pitch that wavers: y[n] = x(n - d[n]), d = L + depth 2.5 ms (1 + o(phi[n] - 1/4)).
+
+    With a sine the pitch moves by a factor of 1 +- 2 pi rate depth 2.5 ms: at 5 Hz and full depth by 8 %, more than a
+    semitone each way. It begins at the sound itself. L, which is declared as latency, is half the points of the
+    interpolator: with fewer in the past the treble would come and go with the sweep.
+
+    Args:
+        sample_rate: in Hz.
+        param_range: rows of the table to replace.
+        shape: of the oscillator: "sine", "triangle" or "square" (with rounded corners).
+        interpolation: between samples: "lagrange" (10 points, flat within 0.1 dB to 10 kHz at 44.1 kHz), "linear",
+            "cubic" or "sinc".
+
+    Raises:
+        ValueError: for an unknown shape or interpolation.
+
+    References:
+        U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.6.1.
+    """
+
+    params = {
+        "rate_hz": EffectParam(0.1, 14.0, 5.0, "log", "Hz", doc="Speed of the oscillator."),
+        "depth": EffectParam(0.0, 1.0, 0.25, doc="0 leaves the pitch alone, 1 moves the delay over 5 ms."),
+    }
+    neutral = {"depth": 0.0}
+    traits = {"linear", "causal", "odd"}
+    variants = ({}, {"shape": "triangle", "interpolation": "cubic"})
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: Mapping[str, EffectParam] | None = None,
+        *,
+        shape: Shape = "sine",
+        interpolation: str = "lagrange",
+    ) -> None:
+        super().__init__(sample_rate, param_range)
+        check_shape("Vibrato", shape)
+        check_interpolation("Vibrato", interpolation, recursive=False)
+        self.shape: Shape = shape
+        self.interpolation = interpolation
+        self.latency_samples = POINTS[interpolation] // 2 - 1
+        self._reach = _REACH_MS * sample_rate / 1000
+        self._longest = math.ceil(2 * self._reach * self.params["depth"].max_val) + self.latency_samples + 1
+
+    def process(self, x: Tensor, state: State, *, rate_hz: Tensor, depth: Tensor) -> tuple[Tensor, State]:
+        """Read where the oscillator stands; the state is its phase and the line."""
+        start, line = (None, None) if state is None else state
+        delay, start = self._delay(rate_hz, depth, x.shape[-1], start)
+        y, line = delay_line(
+            x, delay, interpolation=self.interpolation, max_delay=self._longest, zi=line, return_zf=True
+        )
+        return y, (start, line)
+
+    def tail(self, *, rate_hz: Tensor, depth: Tensor) -> Tensor:
+        """The longest delay of the sweep."""
+        return depth * (2 * _REACH_MS / 1000) + 16 / self.sample_rate
+
+    def curve(self, *, rate_hz: Tensor, depth: Tensor) -> Curve:
+        """Change of pitch over two turns of the oscillator."""
+        samples = int(float(2 / rate_hz[0, 0, 0]) * self.sample_rate)
+        delay, _ = self._delay(rate_hz[:1, :, :1], depth[:1, :, :1], samples)
+        cents = 1200 * (1 - delay[0, 0].diff()).clamp_min(1e-3).log2()
+        time = torch.arange(samples - 1) / self.sample_rate
+        return Curve(time, cents, "time (s)", "pitch (cents)", title="Vibrato")
+
+    def _delay(
+        self, rate_hz: Tensor, depth: Tensor, samples: int, start: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        phase, start = phase_ramp(rate_hz, self.sample_rate, samples, start)
+        reach = depth.double() * self._reach
+        return self.latency_samples + (reach + reach * oscillate(phase - 0.25, self.shape)).clamp_min(0.0), start

@@ -1,0 +1,56 @@
+"""Choruses: Dattorro 1997, voices whose delay an oscillator moves, one sample at a time."""
+
+import math
+
+POINTS = {"lagrange": 10, "cubic": 4, "linear": 2}
+
+
+def read(x, n, d, points, youngest):
+    """x(n - d) through the samples around it, as many as lie in the past (Laakso et al. 1996, eq. 42)."""
+    k = math.floor(d)
+    half = min(points // 2, k + 1 - youngest)
+    taps = range(k - half + 1, k + half + 1)
+    total = 0.0
+    for m in taps:
+        weight = math.prod((d - j) / (m - j) for j in taps if j != m)
+        total += weight * (x[n - m] if n >= m else 0.0)
+    return total
+
+
+def wave(turns, shape):
+    sine = math.sin(2 * math.pi * turns)
+    return sine if shape == "sine" else math.tanh(8 * sine) / math.tanh(8)
+
+
+def voice(x, sample_rate, rate_hz, depth, delay_ms, turns, shape, interpolation):
+    span = delay_ms / 1000 * sample_rate - 1
+    y = []
+    for n in range(len(x)):
+        d = 1 + span * (1 + depth * wave(rate_hz * n / sample_rate + turns, shape))
+        y.append(read(x, n, d, POINTS[interpolation], 0))
+    return y
+
+
+def mixed(x, wet, mix):
+    return [(1 - mix) * a + mix * b for a, b in zip(x, wet, strict=True)]
+
+
+def twin_chorus(x, sample_rate, rate_hz, depth, delay_ms, mix, shape="sine", interpolation="lagrange"):
+    one = (sample_rate, rate_hz, depth, delay_ms, 0.0, shape, interpolation)
+    return [mixed(c, voice(c, *one), mix) for c in x]
+
+
+def twin_multivoicechorus(
+    x, sample_rate, rate_hz, depth, delay_ms, mix, num_voices=3, shape="sine", interpolation="lagrange"
+):
+    y = []
+    for c in x:
+        turns = [i / num_voices for i in range(num_voices)]
+        voices = [voice(c, sample_rate, rate_hz, depth, delay_ms, t, shape, interpolation) for t in turns]
+        y.append(mixed(c, [sum(v) / num_voices for v in zip(*voices, strict=True)], mix))
+    return y
+
+
+def twin_stereochorus(x, sample_rate, rate_hz, depth, delay_ms, phase_deg, mix, shape="sine", interpolation="lagrange"):
+    sides = ((x[0], 0.0), (x[-1], phase_deg / 360))
+    return [mixed(c, voice(c, sample_rate, rate_hz, depth, delay_ms, t, shape, interpolation), mix) for c, t in sides]

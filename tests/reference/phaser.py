@@ -1,0 +1,26 @@
+"""Phaser: Smith 1984, all-passes in a loop of one sample, each the ladder of Gray and Markel 1975."""
+
+import math
+
+
+def wave(turns, shape):
+    sine = math.sin(2 * math.pi * turns)
+    return sine if shape == "sine" else math.tanh(8 * sine) / math.tanh(8)
+
+
+def twin(x, sample_rate, rate_hz, depth, center_hz, feedback, mix, num_stages=6, shape="sine"):
+    y = []
+    for channel in x:
+        states, last = [0.0] * num_stages, 0.0
+        y.append([])
+        for n, sample in enumerate(channel):
+            freq = center_hz * 4.0 ** (depth * wave(rate_hz * n / sample_rate, shape))
+            turn = math.tan(math.pi * min(freq, 0.49 * sample_rate) / sample_rate)
+            b = (1 - turn) / (1 + turn)
+            c = math.sqrt(1 - b * b)
+            signal = (1 - feedback**2) * sample + feedback * last
+            for k in range(num_stages):
+                signal, states[k] = c * states[k] - b * signal, b * states[k] + c * signal
+            last = signal
+            y[-1].append((1 - mix) * sample + mix * last)
+    return y
