@@ -68,6 +68,12 @@ def built_in() -> list[type[Processor]]:
     return [cls for cls in registry.effects().values() if cls.__module__.startswith("diffFx_pytorch.")]
 
 
+def telling(fx: Processor) -> dict[str, float]:
+    """A setting whose curve tells something: what stands at neutral by default is turned to three quarters."""
+    still = (name for name, value in fx.neutral.items() if fx.params[name].default == value)
+    return {name: fx.params[name].to_physical(0.75) for name in still}
+
+
 def main() -> None:
     """Write every page and plot."""
     import matplotlib
@@ -81,7 +87,7 @@ def main() -> None:
     for cls in built_in():
         (FOLDER / f"{cls.__name__}.md").write_text(page(cls))
         if cls.curve is not Processor.curve:
-            figure = cls().plot().figure
+            figure = (fx := cls()).plot(dsp_params=telling(fx)).figure
             figure.savefig(FOLDER / f"{cls.__name__}.svg", metadata={"Date": None})
             plt.close(figure)
 

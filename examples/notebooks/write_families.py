@@ -1,0 +1,101 @@
+"""Write the notebooks of the families: every effect heard dry and wet, its curve, its knobs as sliders.
+
+    python examples/notebooks/write_families.py
+
+The effects come from the registry; a setting worth hearing stands in ``HEARD``, else what is neutral by default is
+turned to three quarters.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from diffFx_pytorch import Processor, registry
+
+NOTEBOOKS = {
+    "eq_and_dynamics": ("Equalisers, filters and dynamics", ("eq", "dynamics")),
+    "delay": ("Delays", ("delay",)),
+    "modulation": ("Modulation", ("modulation",)),
+    "spatial": ("Width and place", ("spatial",)),
+    "distortion": ("Distortion", ("distortion",)),
+    "utility": ("Utilities", ("utility",)),
+}
+
+HEARD: dict[str, dict[str, float]] = {
+    "LowPass": {"freq_hz": 800.0},
+    "HighPass": {"freq_hz": 800.0},
+    "BandPass": {"freq_hz": 1000.0},
+    "Notch": {"freq_hz": 1000.0},
+    "ParametricEqualizer": {"low_shelf_gain_db": -6.0, "peak_2_gain_db": 9.0, "high_shelf_gain_db": 6.0},
+    "Compressor": {"threshold_db": -32.0, "ratio": 6.0, "makeup_db": 6.0},
+    "FeedbackDelay": {"delay_ms": 300.0, "feedback": 0.5, "lowpass_hz": 3000.0},
+    "Tremolo": {"depth": 0.9},
+    "TanH": {"drive_db": 18.0, "output_db": -6.0},
+}
+
+_FIRST = """\
+from IPython.display import display
+
+from diffFx_pytorch.demo import demo_clip
+from diffFx_pytorch.notebook import knob_sliders, player
+from diffFx_pytorch.plots import before_after
+from diffFx_pytorch.processors import {names}
+
+RATE = 44100
+x = demo_clip(RATE, 2.4)  # (1, 2, T): batch, channels, samples
+
+
+def listen(fx, settings):
+    display(player(x, RATE, "dry"), player(fx(x, dsp_params=settings), RATE, "wet"))
+    before_after(fx, x, dsp_params=settings)"""
+
+
+def settings_of(cls: type[Processor]) -> dict[str, float]:
+    """A setting worth hearing, in units; rounded, for it is read."""
+    fx = cls()
+    if cls.__name__ in HEARD:
+        return HEARD[cls.__name__]
+    still = [name for name, value in fx.neutral.items() if name in fx.params and fx.params[name].default == value]
+    return {name: float(f"{fx.params[name].to_physical(0.75):.3g}") for name in still}
+
+
+def notebook(title: str, families: tuple[str, ...]) -> nbformat.NotebookNode:
+    """The notebook of some families."""
+    effects = [
+        cls
+        for family in families
+        for cls in sorted(registry.effects().values(), key=lambda c: c.__name__)
+        if registry.family(cls) == family and cls.__module__.startswith("diffFx_pytorch.")
+    ]
+    names = ", ".join(sorted(cls.__name__ for cls in effects))
+    imported = f"(\n    {names.replace(', ', f',{chr(10)}    ')},\n)" if len(names) > 60 else names
+    cells = [
+        new_markdown_cell(f"# {title}\n\nEvery effect dry and wet, what it does as a curve, and its knobs as sliders."),
+        new_code_cell(_FIRST.format(names=imported)),
+    ]
+    for cls in effects:
+        doc = inspect.getdoc(cls) or ""
+        cells.append(new_markdown_cell(f"## {cls.__name__}\n\n{doc.partition('Args:')[0].strip()}"))
+        listed = ", ".join(f'"{k}": {v!r}' for k, v in settings_of(cls).items())
+        if len(listed) > 80:
+            listed = "\n" + "".join(f'    "{k}": {v!r},\n' for k, v in settings_of(cls).items())
+        cells.append(new_code_cell(f"fx = {cls.__name__}(RATE)\nsettings = {{{listed}}}\nlisten(fx, settings)"))
+        cells.append(new_code_cell("knob_sliders(fx, x, settings, plot=False)"))
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return new_notebook(cells=cells, metadata=metadata)
+
+
+def main() -> None:
+    """Write every notebook, without outputs."""
+    for name, (title, families) in NOTEBOOKS.items():
+        nbformat.write(notebook(title, families), Path(__file__).with_name(f"{name}.ipynb"))
+
+
+if __name__ == "__main__":
+    main()
