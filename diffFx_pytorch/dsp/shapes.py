@@ -10,8 +10,8 @@ from torch import Tensor
 
 from .shaping import Shape
 
-_KNEE = 0.1
-"""Half width of the rectifier's corner, at the level of 1: that of a germanium diode beside a signal of some volts."""
+_KNEE = 0.25
+"""Half width of the rectifier's corner: that of a diode beside a signal of a volt or two."""
 
 
 def _beyond(u: Tensor, ceiling: float) -> tuple[Tensor, Tensor]:
@@ -51,21 +51,17 @@ def _soft_antiderivative(u: Tensor) -> tuple[Tensor, ...]:
 
 SOFT_CLIP = Shape(_soft, _soft_antiderivative, near=None)
 
-_LOW, _HIGH, _SHARE = 0.5, 2.0, 1 / 3
-
 
 def _double_soft(u: Tensor) -> Tensor:
-    low, high = (level * _soft(u / level) for level in (_LOW, _HIGH))
-    return (1 - _SHARE) * low + _SHARE * high
+    return torch.tanh(2 * u) / 3 + 2 / 3 * torch.tanh(u / 2)
 
 
 def _double_soft_antiderivative(u: Tensor) -> tuple[Tensor, ...]:
-    low = (term * ((1 - _SHARE) * _LOW**2) for term in _soft_antiderivative(u / _LOW))
-    high = (term * (_SHARE * _HIGH**2) for term in _soft_antiderivative(u / _HIGH))
+    low, high = ((c * term for term in _log_cosh(k * u)) for k, c in ((2.0, 1 / 6), (0.5, 4 / 3)))
     return (*low, *high)
 
 
-DOUBLE_SOFT_CLIP = Shape(_double_soft, _double_soft_antiderivative, near=None)
+DOUBLE_SOFT_CLIP = Shape(_double_soft, _double_soft_antiderivative, near=0.05)
 
 
 def _cubic(u: Tensor) -> Tensor:
@@ -101,7 +97,7 @@ EXPONENTIAL = Shape(_exponential, lambda u: (u.abs(), torch.expm1(-u.abs())), ne
 
 
 def rectified(amount: Tensor) -> Shape:
-    """U + amount (sqrt(u^2 + k^2) - k): half-wave rectification, times 2, at amount 1; k = 0.1 rounds the corner.
+    """U + amount (sqrt(u^2 + k^2) - k): half-wave rectification, times 2, at amount 1; k = 1/4 rounds the corner.
 
     The odd part is u at every amount, so the fundamental of a symmetric sound keeps its level.
 

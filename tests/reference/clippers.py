@@ -32,8 +32,8 @@ def soft_integral(u):
 twin_hardclipper = clipper(lambda u: min(u, 1.0), lambda u: u * u / 2 if u < 1 else u - 0.5)
 twin_softclipper = clipper(soft, soft_integral)
 twin_doublesoftclipper = clipper(
-    lambda u: soft(2 * u) / 3 + 2 * soft(u / 2) / 3,
-    lambda u: soft_integral(2 * u) / 6 + 4 * soft_integral(u / 2) / 3,
+    lambda u: (math.tanh(2 * u) + 2 * math.tanh(u / 2)) / 3,
+    lambda u: math.log(math.cosh(2 * u)) / 6 + 4 * math.log(math.cosh(u / 2)) / 3,
 )
 twin_cubicclipper = clipper(
     lambda u: u - 4 * u**3 / 27 if u < 1.5 else 1.0,

@@ -32,6 +32,7 @@ class HardClipper(Shaper):
 
     params = SHAPER_KNOBS
     shape = HARD_CLIP
+    variants = ({}, {"oversampling": 2, "antialias": "adaa"})
 
     def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
         """The stage with this shape."""
@@ -63,10 +64,11 @@ class SoftClipper(Shaper):
 
 
 class DoubleSoftClipper(Shaper):
-    """Clipping with two knees: f(u) = 2/3 s(2 u) / 2 + 1/3 2 s(u / 2), s the curve of ``SoftClipper``.
+    """Saturation with two knees: f(u) = tanh(2 u) / 3 + 2 tanh(u / 2) / 3.
 
-    Two soft clippers side by side: slope 1 to 1/3, slope 1/3 from 2/3 to 4/3, and flat from 8/3 on. Chowdhury stacks
-    two one above the other, which leaves a slope of 0 in the middle: quiet signals vanish. Here they keep their level.
+    Two soft clippers side by side, one that gives way early and one that gives way late: slope 1 at 0, 1/3 between the
+    knees, and flat far out. Chowdhury stacks two one above the other, which leaves a slope of 0 in the middle: quiet
+    signals vanish. Here they keep their level.
 
     Args:
         sample_rate: in Hz.

@@ -44,12 +44,14 @@ class Overdrive(Shaper):
     """
 
     params = {
-        "drive_db": SHAPER_KNOBS["drive_db"],
+        "drive_db": replace(SHAPER_KNOBS["drive_db"], default=6.0),
         "bias": replace(SHAPER_KNOBS["bias"], default=0.3),
         "tone_db": EffectParam(-18.0, 18.0, 0.0, unit="dB", doc="Treble of the distorted sound; 0 is flat."),
         "mix": SHAPER_KNOBS["mix"],
         "output_db": SHAPER_KNOBS["output_db"],
     }
+
+    variants = ({}, {"oversampling": 2, "antialias": "adaa"})
 
     def process(
         self,

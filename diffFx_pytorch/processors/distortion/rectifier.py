@@ -12,7 +12,7 @@ from .stage import SHAPER_KNOBS, Shaper
 
 
 class Rectifier(Shaper):
-    """Half-wave rectification: w = u + amount (sqrt(u^2 + k^2) - k), u = 10^(drive / 20) x + b, k = 0.1.
+    """Half-wave rectification: w = u + amount (sqrt(u^2 + k^2) - k), u = 10^(drive / 20) x + b, k = 1/4.
 
     At amount 1 that is twice what a diode lets through, max(u, 0), with the rounded corner of a diode. The octave above
     is added to the sound and the sound stays: its fundamental keeps its level at every amount, and below the corner
@@ -34,6 +34,8 @@ class Rectifier(Shaper):
         "amount": EffectParam(0.0, 1.0, 1.0, doc="0 leaves the signal alone, 1 cuts its lower half off."),
         **{name: row for name, row in SHAPER_KNOBS.items() if name != "drive_db"},
     }
+
+    variants = ({}, {"oversampling": 2, "antialias": "adaa"})
 
     def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
         """The stage with the shape for this amount."""

@@ -153,7 +153,6 @@ class Shaper(Processor):
     shape: ClassVar[Shape]
     neutral = {"mix": 0.0, "output_db": 0.0}
     traits = {"time_invariant", "causal"}
-    variants = ({}, {"oversampling": 2, "antialias": "adaa"})
 
     def __init__(
         self,
