@@ -17,7 +17,7 @@ intrinsic: Any = _numba_intrinsic  # its functions are called without the typing
 LANES = 16
 """Rows (or segments of rows) that a kernel runs side by side."""
 
-BLOCK = 64
+BLOCK = 128
 """Samples a tile: ``BLOCK * LANES`` float64 numbers stay in the first-level cache."""
 
 F64 = ir.DoubleType()
@@ -102,72 +102,85 @@ def _transpose(builder, rows):
     return rows
 
 
-@intrinsic
-def load_tile(typingctx, address, like, tile, at, ahead):
-    """Fill ``tile[at + t * LANES + lane]`` with BLOCK samples from ``address[lane]``, of the type of array ``like``.
+def _loader(lanes):
+    @intrinsic
+    def load_tile(typingctx, address, like, tile, at, count, ahead):
+        """Fill ``tile[at + t * lanes + lane]`` with ``count`` samples from ``address[lane]``, of ``like``'s type.
 
-    The samples ``ahead`` bytes from there are prefetched: so many short runs are too many for the machine to foresee.
-    """
-    scalar = ir.FloatType() if like.dtype == types.float32 else F64
-    row = ir.VectorType(scalar, _TILE)
+        ``count`` is a multiple of 8. The samples ``ahead`` bytes from there are prefetched: so many short runs are too
+        many for the machine to foresee.
+        """
+        scalar = ir.FloatType() if like.dtype == types.float32 else F64
+        row = ir.VectorType(scalar, _TILE)
 
-    def codegen(context, builder, signature, args):
-        address_ptr = data(context, builder, signature.args[0], args[0])
-        tile_ptr = data(context, builder, signature.args[2], args[2])
-        size = 4 if scalar != F64 else 8
-        for half in range(0, LANES, _TILE):
-            starts = [builder.load(builder.gep(address_ptr, [const(half + i)])) for i in range(_TILE)]
+        def codegen(context, builder, signature, args):
+            address_ptr = data(context, builder, signature.args[0], args[0])
+            tile_ptr = data(context, builder, signature.args[2], args[2])
+            size = 4 if scalar != F64 else 8
+            for half in range(0, lanes, _TILE):
+                starts = [builder.load(builder.gep(address_ptr, [const(half + i)])) for i in range(_TILE)]
 
-            def body(index, carried, half=half, starts=starts):
-                step = builder.mul(index, const(_TILE * size))
-                rows = []
-                for start in starts:
-                    _prefetch(builder, builder.add(builder.add(start, step), args[4]), False)
-                    value = builder.load(builder.inttoptr(builder.add(start, step), row.as_pointer()))
-                    value.align = size
-                    rows.append(value)
-                first = builder.add(args[3], builder.mul(index, const(_TILE * LANES)))
-                for i, column in enumerate(_transpose(builder, rows)):
-                    wide = column if scalar == F64 else builder.fpext(column, ir.VectorType(F64, _TILE))
-                    store(builder, wide, tile_ptr, builder.add(first, const(i * LANES + half)))
-                return []
+                def body(index, carried, half=half, starts=starts):
+                    step = builder.mul(index, const(_TILE * size))
+                    rows = []
+                    for start in starts:
+                        _prefetch(builder, builder.add(builder.add(start, step), args[5]), False)
+                        value = builder.load(builder.inttoptr(builder.add(start, step), row.as_pointer()))
+                        value.align = size
+                        rows.append(value)
+                    first = builder.add(args[3], builder.mul(index, const(_TILE * lanes)))
+                    for i, column in enumerate(_transpose(builder, rows)):
+                        wide = column if scalar == F64 else builder.fpext(column, ir.VectorType(F64, _TILE))
+                        store(builder, wide, tile_ptr, builder.add(first, const(i * lanes + half)))
+                    return []
 
-            loop(builder, const(BLOCK // _TILE), [], body)
-        return context.get_dummy_value()
+                loop(builder, builder.udiv(args[4], const(_TILE)), [], body)
+            return context.get_dummy_value()
 
-    return types.void(address, like, tile, types.int64, types.int64), codegen
+        i64 = types.int64
+        return types.void(address, like, tile, i64, i64, i64), codegen
+
+    return load_tile
 
 
-@intrinsic
-def store_tile(typingctx, address, like, tile, at, ahead):
-    """Write BLOCK samples of each lane of a tile to ``address[lane]``, in the type of array ``like``; as above."""
-    scalar = ir.FloatType() if like.dtype == types.float32 else F64
-    wide, row = ir.VectorType(F64, _TILE), ir.VectorType(scalar, _TILE)
+def _storer(lanes):
+    @intrinsic
+    def store_tile(typingctx, address, like, tile, at, count, ahead):
+        """Write ``count`` samples of each lane of a tile to ``address[lane]``, in ``like``'s type; as ``load_tile``."""
+        scalar = ir.FloatType() if like.dtype == types.float32 else F64
+        wide, row = ir.VectorType(F64, _TILE), ir.VectorType(scalar, _TILE)
 
-    def codegen(context, builder, signature, args):
-        address_ptr = data(context, builder, signature.args[0], args[0])
-        tile_ptr = data(context, builder, signature.args[2], args[2])
-        size = 4 if scalar != F64 else 8
-        for half in range(0, LANES, _TILE):
-            starts = [builder.load(builder.gep(address_ptr, [const(half + i)])) for i in range(_TILE)]
+        def codegen(context, builder, signature, args):
+            address_ptr = data(context, builder, signature.args[0], args[0])
+            tile_ptr = data(context, builder, signature.args[2], args[2])
+            size = 4 if scalar != F64 else 8
+            for half in range(0, lanes, _TILE):
+                starts = [builder.load(builder.gep(address_ptr, [const(half + i)])) for i in range(_TILE)]
 
-            def body(index, carried, half=half, starts=starts):
-                first = builder.add(args[3], builder.mul(index, const(_TILE * LANES)))
-                columns = []
-                for i in range(_TILE):
-                    column = load(builder, tile_ptr, builder.add(first, const(i * LANES + half)), wide)
-                    columns.append(column if scalar == F64 else builder.fptrunc(column, row))
-                step = builder.mul(index, const(_TILE * size))
-                for start, value in zip(starts, _transpose(builder, columns), strict=True):
-                    _prefetch(builder, builder.add(builder.add(start, step), args[4]), True)
-                    target = builder.inttoptr(builder.add(start, step), row.as_pointer())
-                    builder.store(value, target).align = size
-                return []
+                def body(index, carried, half=half, starts=starts):
+                    first = builder.add(args[3], builder.mul(index, const(_TILE * lanes)))
+                    columns = []
+                    for i in range(_TILE):
+                        column = load(builder, tile_ptr, builder.add(first, const(i * lanes + half)), wide)
+                        columns.append(column if scalar == F64 else builder.fptrunc(column, row))
+                    step = builder.mul(index, const(_TILE * size))
+                    for start, value in zip(starts, _transpose(builder, columns), strict=True):
+                        _prefetch(builder, builder.add(builder.add(start, step), args[5]), True)
+                        target = builder.inttoptr(builder.add(start, step), row.as_pointer())
+                        builder.store(value, target).align = size
+                    return []
 
-            loop(builder, const(BLOCK // _TILE), [], body)
-        return context.get_dummy_value()
+                loop(builder, builder.udiv(args[4], const(_TILE)), [], body)
+            return context.get_dummy_value()
 
-    return types.void(address, like, tile, types.int64, types.int64), codegen
+        i64 = types.int64
+        return types.void(address, like, tile, i64, i64, i64), codegen
+
+    return store_tile
+
+
+load_tile, store_tile = _loader(LANES), _storer(LANES)
+load_eight, store_eight = _loader(_TILE), _storer(_TILE)
 
 
 @intrinsic

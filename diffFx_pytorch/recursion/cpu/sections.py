@@ -129,13 +129,13 @@ def forward(start, stop, x, coef, rows, zi, unit, segments, length, warmup, tran
                         target[lane] = y.ctypes.data + (row * T + first) * size
                 else:
                     _tail_forward(x, y, row, first, tile_coef, state, lane, zf)
-            load_tile(source, x, tile, 0, BLOCK * size)
+            load_tile(source, x, tile, 0, BLOCK, BLOCK * size)
             for k in range(K):
                 if unit and k > 0:
                     section_forward_unit(tile, 0, tile, 0, tile_coef, k * 5 * LANES, state, k * 2 * LANES, tiny)
                 else:
                     section_forward(tile, 0, tile, 0, tile_coef, k * 5 * LANES, state, k * 2 * LANES, tiny)
-            store_tile(target, y, tile, 0, BLOCK * size)
+            store_tile(target, y, tile, 0, BLOCK, BLOCK * size)
             for lane in range(LANES):
                 number = group * LANES + lane
                 if number < lanes and (number % segments) * length + (block + 1) * BLOCK == T:
@@ -258,9 +258,9 @@ def backward(
                     source[lane] = x.ctypes.data + (row * T + first) * size
                     prefetch(kept, (row * kept.shape[1] + first // BLOCK - 1) * 2 * K, 2 * K)
                     _take_states(kept[row, first // BLOCK], before, np.uintp(lane))
-            load_tile(cotangent, x, tile, 0, -BLOCK * size)
+            load_tile(cotangent, x, tile, 0, BLOCK, -BLOCK * size)
             if own and want:
-                load_tile(source, x, signals, 0, -BLOCK * size)
+                load_tile(source, x, signals, 0, BLOCK, -BLOCK * size)
                 for k in range(K):
                     at, five, two = k * area, k * 5 * LANES, k * 2 * LANES
                     if unit and k > 0:
@@ -284,7 +284,7 @@ def backward(
                     section_adjoint_only(
                         tile, signals, 0, signals, 0, tile_coef, five, state, two, gradient, five, tiny
                     )
-            store_tile(target, x, tile, 0, -BLOCK * size)
+            store_tile(target, x, tile, 0, BLOCK, -BLOCK * size)
             for lane in range(LANES):
                 if held[lane]:
                     for n in range(2 * K):

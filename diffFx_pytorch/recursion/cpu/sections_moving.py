@@ -1,4 +1,4 @@
-"""Biquad cascades whose coefficients move: row by row, tile by tile, bound by reading the coefficients.
+"""Biquad cascades whose coefficients move, row by row, tile by tile: few rows (`moving` takes many), and the adjoint.
 
 Transposed direct form 2 at every sample: y[n] = b0[n] x[n] + s1[n-1], s1[n] = b1[n] x[n] - a1[n] y[n] + s2[n-1],
 s2[n] = b2[n] x[n] - a2[n] y[n], each coefficient over a0[n]. The next output's sum is kept open by its last term,

@@ -1,4 +1,4 @@
-"""Cascades of state variable filters whose coefficients may move: row by row, tile by tile.
+"""Cascades of state variable filters, row by row, tile by tile: a single row (`moving` takes more), and the adjoint.
 
 One section, trapezoidal integrators (Wishnick, DAFx 2014; Zavalishin, "The Art of VA Filter Design", 2018, ch. 4):
 v1 = d (s1 + g (x - s2)), v2 = s2 + g v1, d = 1 / (1 + g (g + r)), s1 <- 2 v1 - s1, s2 <- 2 v2 - s2,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.recursion.cpu import moving as moving_rows
 from diffFx_pytorch.recursion.cpu import sections, sections_moving
 from diffFx_pytorch.recursion.cpu.lanes import LANES
+from diffFx_pytorch.recursion.cpu.moving_lanes import ROWS
 from diffFx_pytorch.recursion.cpu.sections_plan import plan
 from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
 from diffFx_pytorch.recursion.ops.cascade import TINY, define_cascade
@@ -113,9 +116,26 @@ def _constant_backward(
         gcoef[:, 0].index_add_(0, torch.from_numpy(rows), torch.from_numpy(by_row))
 
 
-def _moving_forward(x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor) -> None:
-    inputs = (x.numpy(), coef.numpy(), rows, zi.numpy(), TINY)
-    run_rows(sections_moving.forward, x.shape[0], 1, *inputs, y.numpy(), zf.numpy(), kept.numpy())
+def run_moving(
+    one_by_one: Any,
+    few: int,
+    x: Tensor,
+    coef: Tensor,
+    rows: np.ndarray,
+    zi: Tensor,
+    y: Tensor,
+    zf: Tensor,
+    kept: Tensor,
+) -> None:
+    """Filter rows side by side, or ``few`` rows and less one after the other."""
+    arguments = (x.numpy(), coef.numpy(), rows, zi.numpy(), TINY, y.numpy(), zf.numpy(), kept.numpy())
+    if x.shape[0] <= few:
+        run_rows(one_by_one, x.shape[0], 1, *arguments)
+    else:
+        run_rows(moving_rows.forward, -(-x.shape[0] // ROWS), 1, *arguments)
+
+
+_moving_forward = functools.partial(run_moving, sections_moving.forward, 3)
 
 
 def _moving_backward(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,10 @@ from diffFx_pytorch.recursion.cpu import svf as kernels
 from diffFx_pytorch.recursion.fallback.sections import cascade, svf_matrices
 from diffFx_pytorch.recursion.ops.cascade import TINY, define_cascade
 from diffFx_pytorch.recursion.ops.section_arguments import cascade_arguments
-from diffFx_pytorch.recursion.ops.sections import rows_by_coefficient
+from diffFx_pytorch.recursion.ops.sections import rows_by_coefficient, run_moving
 from diffFx_pytorch.recursion.threads import run_rows
 
-
-def _forward(x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor) -> None:
-    inputs = (x.numpy(), coef.numpy(), rows, zi.numpy(), TINY)
-    run_rows(kernels.forward, x.shape[0], 1, *inputs, y.numpy(), zf.numpy(), kept.numpy())
+_forward = functools.partial(run_moving, kernels.forward, 1)
 
 
 def _backward(
