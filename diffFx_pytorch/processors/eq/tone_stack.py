@@ -19,7 +19,7 @@ from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import filter_sections, svf_to_sos
 
-_NEWTON_STEPS = 10
+_NEWTON_STEPS = 8
 _TAPER = 81.0
 _TRACK_END = 1e-5
 
@@ -76,7 +76,7 @@ class ToneStack(Processor):
         H(s) = (b1 s + b2 s^2 + b3 s^3) / (1 + a1 s + a2 s^2 + a3 s^3),
 
     each coefficient a polynomial of the pots and the components. The bilinear transform makes it digital. All poles of
-    such a network are real and apart; the fastest is split off by Newton's method, so that it runs as two sections
+    such a network are real and apart; the slowest is split off by Newton's method, so that it runs as two sections
     that stay stable while pots are turned. The network only ever takes away, 10 dB and more, and nothing makes up for
     that unless ``makeup_db`` is given. The bass pot keeps 1e-5 of its track at its end.
 
@@ -146,16 +146,16 @@ class ToneStack(Processor):
         low = _TRACK_END + (1 - _TRACK_END) * low
         # With time in half samples the bilinear transform is s = (z - 1) / (z + 1).
         b1, b2, b3, a1, a2, a3 = _network(self.circuit, low, m, t, 2 * self.sample_rate)
-        p = _fastest_pole(a1, a2, a3)
-        # The slower poles by their product and the sum of their reciprocals: differences of like size.
-        product = 1 / (a3 * p)
-        total = product * (a1 - 1 / p)
-        w, v = product.sqrt(), p.sqrt()
+        slow = _slowest(a1, a2, a3)
+        product = a3 / slow
+        total = (a2 - product) / slow
+        p, w = 1 / slow, product.rsqrt()
+        v = p.sqrt()
         one = torch.ones_like(p)
         # s / (s + p), times (s + 1) / (s + 1), which is a delay less a delay.
         first = [v, (1 + p) / v, one, 1 / v, torch.zeros_like(p)]
-        k = self._makeup / a3
-        second = [w, total / w, k * b3, k * b2 / w, k * b1 / product]
+        k = self._makeup / slow
+        second = [w, total * w, k * b3 / product, k * b2 * w, k * b1]
         return svf_to_sos(torch.stack([torch.stack(first, -1), torch.stack(second, -1)], -2))
 
     def tail(self, *, bass: Tensor, mid: Tensor, treble: Tensor) -> Tensor:
@@ -202,13 +202,12 @@ def _network(circuit: Circuit, low: Tensor, m: Tensor, t: Tensor, rate: float) -
     return b1, b2, b3, a1, a2, a3
 
 
-def _fastest_pole(a1: Tensor, a2: Tensor, a3: Tensor) -> Tensor:
-    """The largest p with 1 - a1 p + a2 p^2 - a3 p^3 = 0, whose three roots are real and positive.
+def _slowest(a1: Tensor, a2: Tensor, a3: Tensor) -> Tensor:
+    """The largest of the three time constants tau with tau^3 - a1 tau^2 + a2 tau - a3 = 0, all real and positive.
 
     From above the largest root Newton's method falls onto it without fail; Laguerre and Samuelson's bound is above it.
     """
-    e1, e2, e3 = a2 / a3, a1 / a3, 1 / a3
-    p = (e1 + 2 * (e1 * e1 - 3 * e2).sqrt()) / 3
+    tau = (a1 + 2 * (a1 * a1 - 3 * a2).sqrt()) / 3
     for _ in range(_NEWTON_STEPS):
-        p = p - (((p - e1) * p + e2) * p - e3) / ((3 * p - 2 * e1) * p + e2)
-    return p
+        tau = tau - (((tau - a1) * tau + a2) * tau - a3) / ((3 * tau - 2 * a1) * tau + a2)
+    return tau
