@@ -29,6 +29,9 @@ TINY = {torch.float32: 1e-30, torch.float64: 1e-290}
 
 
 def _coefficient_dtype(attack: Tensor, release: Tensor) -> torch.dtype:
+    """Constants are few: always float64, and the kernels are compiled for one type less."""
+    if attack.shape[-1] == release.shape[-1] == 1:
+        return torch.float64
     return torch.promote_types(attack.dtype, release.dtype)
 
 

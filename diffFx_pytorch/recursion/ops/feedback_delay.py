@@ -30,6 +30,9 @@ from diffFx_pytorch.recursion.threads import run_rows
 
 
 def _common_dtype(parameters: Sequence[Tensor | None]) -> torch.dtype:
+    """Constants are few: always float64, and the kernels are compiled for one type less."""
+    if all(p is None or p.shape[-1] == 1 for p in parameters):
+        return torch.float64
     dtypes = [p.dtype for p in parameters if p is not None]
     return functools.reduce(torch.promote_types, dtypes)
 

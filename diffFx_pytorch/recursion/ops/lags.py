@@ -25,7 +25,8 @@ def tiny_state(dtype: torch.dtype) -> float:
 def row_numbers(shape: tuple[int, ...], lead: tuple[int, ...]) -> np.ndarray:
     """For each row of the broadcast shape ``lead``, flattened, the row of ``shape``, flattened, that it reads."""
     rows = np.arange(math.prod(shape), dtype=np.int64).reshape(shape)
-    return np.ascontiguousarray(np.broadcast_to(rows, lead)).reshape(-1)
+    # Always a copy: a view of a broadcast is read-only, to Numba another type, for which kernels are compiled anew.
+    return np.array(np.broadcast_to(rows, lead), order="C").reshape(-1)
 
 
 def batch_first(

@@ -73,7 +73,7 @@ def broadcast_lead(caller: str, tensors: dict[str, Tensor]) -> tuple[int, ...]:
         ValueError: they do not; the message lists every shape.
     """
     try:
-        return tuple(torch.broadcast_shapes(*(t.shape[:-1] for t in tensors.values())))
+        return _broadcast([tuple(t.shape[:-1]) for t in tensors.values()])
     except RuntimeError:
         shapes = ", ".join(f"{name} {tuple(t.shape[:-1])}" for name, t in tensors.items())
         raise ValueError(f"{caller}: leading shapes do not broadcast: {shapes} (time left out).") from None
@@ -81,14 +81,24 @@ def broadcast_lead(caller: str, tensors: dict[str, Tensor]) -> tuple[int, ...]:
 
 def lead_of(*tensors: Tensor | None) -> tuple[int, ...]:
     """Broadcast leading shape of the tensors that are given; for use inside operators."""
-    return tuple(torch.broadcast_shapes(*(t.shape[:-1] for t in tensors if t is not None)))
+    return _broadcast([tuple(t.shape[:-1]) for t in tensors if t is not None])
+
+
+def _broadcast(shapes: list[tuple[int, ...]]) -> tuple[int, ...]:
+    # torch.broadcast_shapes takes a tenth of a millisecond, which short blocks would pay many times.
+    wide = tuple(max(sizes) if 0 not in sizes else 0 for sizes in zip(*shapes, strict=False))
+    if all(len(s) == len(wide) and all(n in (1, w) for n, w in zip(s, wide, strict=True)) for s in shapes):
+        return wide
+    return tuple(torch.broadcast_shapes(*shapes))
 
 
 @functools.lru_cache(maxsize=256)
 def row_index(lead: tuple[int, ...], out_lead: tuple[int, ...]) -> np.ndarray:
     """For each row of ``out_lead``, flattened, the row of an array of leading shape ``lead`` that it reads."""
     index = np.arange(math.prod(lead), dtype=np.int64).reshape(lead)
-    return np.ascontiguousarray(np.broadcast_to(index, out_lead)).reshape(-1)
+    # Always a copy: a view of a broadcast is read-only, which to Numba is another type, and kernels that take several
+    # of these were compiled anew for every mixture.
+    return np.array(np.broadcast_to(index, out_lead), order="C").reshape(-1)
 
 
 def as_rows(t: Tensor) -> np.ndarray:
