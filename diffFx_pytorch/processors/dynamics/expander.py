@@ -1,0 +1,129 @@
+"""Expander."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...curve import Curve
+from ...dsp.levels import amp_to_db, db_to_amp
+from ...dsp.whole_delay import delayed
+from ...params import EffectParam
+from ...processor import Processor, State
+from ...recursion import attack_release
+from .peak_level import FLOOR_DB, PeakLevel, check_lookahead, hold_of
+
+_SHARPEST_KNEE_DB = 1e-3
+_SMALLEST_SLOPE = 1e-6
+
+
+class Expander(Processor):
+    """Downward expander: what lies under the threshold becomes quieter, by ratio - 1 dB for each dB.
+
+    With L the level of the key (its peak over the last 10 ms, so that the gain does not follow the waveform), the
+    undershoot u is 0 above the threshold T, T - L below it, with a parabola of width ``knee_db`` between. The gain is
+    -min((R - 1) u, range) dB, smoothed with the time constant of the release while it falls (closing) and of the attack
+    while it rises (opening): the times in which it covers 1 - 1/e (63 %) of a step in dB.
+
+    Args:
+        sample_rate: in Hz.
+        param_range: rows of the table to replace.
+        link: channels share the gain of the loudest; False expands each on its own.
+        lookahead_ms: the signal is delayed by so much (``latency_samples``), the key is not.
+
+    Raises:
+        ValueError: for a look-ahead that is negative or longer than a second.
+
+    References:
+        D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design: a tutorial and analysis",
+        JAES 60(6), 2012: equation 4, upside down, and 16.
+        U. Zolzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.2.2.
+    """
+
+    params = {
+        "threshold_db": EffectParam(-90.0, 0.0, -40.0, unit="dB", doc="Level below which the gain falls."),
+        "ratio": EffectParam(1.0, 20.0, 2.0, "log", doc="dB of output for one of input under threshold; 1 is neutral."),
+        "knee_db": EffectParam(0.0, 24.0, 6.0, unit="dB", doc="Width of the bend at the threshold; 0 is a corner."),
+        "attack_ms": EffectParam(0.05, 100.0, 1.0, "log", "ms", doc="Time to 63 % of a rising gain: opening."),
+        "release_ms": EffectParam(5.0, 2000.0, 100.0, "log", "ms", doc="Time to 63 % of a falling gain: closing."),
+        "range_db": EffectParam(1.0, 96.0, 60.0, unit="dB", doc="The most that is taken away."),
+    }
+    neutral = {"ratio": 1.0}
+    traits = {"time_invariant", "causal", "odd"}
+    takes_sidechain = True
+    variants = ({}, {"link": False, "lookahead_ms": 2.0})
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: Mapping[str, EffectParam] | None = None,
+        *,
+        link: bool = True,
+        lookahead_ms: float = 0.0,
+    ) -> None:
+        super().__init__(sample_rate, param_range)
+        check_lookahead("Expander", lookahead_ms)
+        self.link = self.crosses_channels = bool(link)
+        self.latency_samples = round(lookahead_ms * sample_rate / 1000)
+        self._peak = PeakLevel(sample_rate, self.link)
+
+    def process(
+        self,
+        x: Tensor,
+        state: State,
+        sidechain: Tensor | None = None,
+        *,
+        threshold_db: Tensor,
+        ratio: Tensor,
+        knee_db: Tensor,
+        attack_ms: Tensor,
+        release_ms: Tensor,
+        range_db: Tensor,
+    ) -> tuple[Tensor, State]:
+        """Level, curve, ballistics, gain; the state holds the peaks, the undershoot and the look-ahead."""
+        if x.shape[-1] == 0:
+            return x, state
+        before: dict[str, Any] = {} if state is None else state
+        after: dict[str, Any] = {}
+        peak, after["peak"] = self._peak(x if sidechain is None else sidechain, before.get("peak"))
+        curve = threshold_db, ratio, knee_db, range_db
+        under = undershoot(amp_to_db(peak, FLOOR_DB), *curve)
+        start = before.get("under")
+        if start is None:  # after silence it is shut
+            silence = torch.full_like(peak[..., :1], FLOOR_DB)
+            start = undershoot(silence, *(knob[..., :1] for knob in curve)).squeeze(-1)
+        opening, closing = hold_of(attack_ms, self.sample_rate), hold_of(release_ms, self.sample_rate)
+        under, after["under"] = attack_release(under, closing, opening, start, return_zf=True)
+        late, after["late"] = delayed(x, self.latency_samples, before.get("late"))
+        return late * db_to_amp((1 - ratio) * under), after
+
+    def curve(
+        self,
+        *,
+        threshold_db: Tensor,
+        ratio: Tensor,
+        knee_db: Tensor,
+        attack_ms: Tensor,
+        release_ms: Tensor,
+        range_db: Tensor,
+    ) -> Curve:
+        """Output level over input level, settled."""
+        level = torch.linspace(-110.0, 0.0, 441, dtype=ratio.dtype)
+        T, R, W, most = (k[:1, :, :1] for k in (threshold_db, ratio, knee_db, range_db))
+        out = level + ((1 - R) * undershoot(level[None, None], T, R, W, most))[0, 0]
+        return Curve(level, out, "input (dB)", "output (dB)", title="Expander")
+
+
+def undershoot(level_db: Tensor, threshold_db: Tensor, ratio: Tensor, knee_db: Tensor, range_db: Tensor) -> Tensor:
+    """How far a level lies under the threshold, in dB, with a knee, and no further than (R - 1) u = range.
+
+    The slope comes after the smoothing, with which it commutes: at a ratio of 1 the gain would stand still, and its
+    gradient not know which way it would go.
+    """
+    W = knee_db.clamp_min(_SHARPEST_KNEE_DB)
+    v = (threshold_db - level_db + 0.5 * W).clamp_min(0.0)
+    m = torch.minimum(v, W)
+    return torch.minimum(m * (v - 0.5 * m) / W, range_db / (ratio - 1).clamp_min(_SMALLEST_SLOPE))
