@@ -1,9 +1,4 @@
-"""Second-order sections beside scipy, and beside themselves where the target is a ratio of our own times.
-
-``CASES`` is a list of (name, make_ours, make_peer, target_ratio); the two ``make_*`` return callables of no argument.
-The ratio is the peer's time over ours. ``SAMPLES`` counts the samples of each case, for nanoseconds a sample. Outputs
-are allocated anew in every call, from a warm allocator.
-"""
+"""Second-order sections beside scipy, and beside themselves where the target is a ratio of our own times."""
 
 from __future__ import annotations
 
@@ -11,14 +6,15 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from harness import Call, Memory, Scaling, Speed
 
 from diffFx_pytorch.dsp.biquad import peak
-from diffFx_pytorch.recursion.ops.sections import sosfilt
-from diffFx_pytorch.recursion.ops.svf import sos_to_svf, svfilt
+from diffFx_pytorch.recursion import sosfilt, svfilt
+from diffFx_pytorch.recursion.ops.svf import sos_to_svf
 
 T = 441_000
-MOVING_T = 44_100
-"""Moving coefficients are 144 bytes a sample."""
+SHORT = 110_250
+"""Moving coefficients are 144 bytes a sample in float32; their gradients as many again."""
 
 
 def equaliser(count: int) -> torch.Tensor:
@@ -31,67 +27,114 @@ def signal(batch: int, samples: int = T) -> torch.Tensor:
     return torch.randn(batch, samples, generator=torch.Generator().manual_seed(0))
 
 
-def constant(batch: int, count: int) -> Callable[[], object]:
-    x, sos = signal(batch), equaliser(count)
-    return lambda: sosfilt(x, sos)
+def work(run: Callable[..., torch.Tensor], x: torch.Tensor, coef: torch.Tensor, gradient: bool) -> Call:
+    """Forward, or forward and backward to x and the coefficients."""
+    if not gradient:
+        return lambda: run(x, coef)
+    x, coef, upstream = x.requires_grad_(), coef.requires_grad_(), torch.ones_like(x)
+    return lambda: torch.autograd.grad(run(x, coef), (x, coef), upstream)
 
 
-def constant_both(batch: int, count: int) -> Callable[[], object]:
-    x, sos = signal(batch).requires_grad_(), equaliser(count).requires_grad_()
-    upstream = torch.ones_like(x)
-    return lambda: torch.autograd.grad(sosfilt(x, sos), (x, sos), upstream)
+def constant(batch: int, count: int, gradient: bool = False, samples: int = T) -> Call:
+    return work(sosfilt, signal(batch, samples), equaliser(count), gradient)
 
 
-def scipys(batch: int, count: int, samples: int = T) -> Callable[[], object]:
+def moving(form: str, gradient: bool = False, samples: int = T, shared: bool = False) -> Call:
+    """Six sections in float32; ``shared`` by all rows, or with their own coefficients each."""
+    sos = equaliser(6)
+    coef = (sos if form == "sosfilt" else sos_to_svf(sos)).float()
+    coef = coef.expand(1 if shared else 16, samples, *coef.shape).contiguous()
+    return work(sosfilt if form == "sosfilt" else svfilt, signal(16, samples), coef, gradient)
+
+
+def scipys(batch: int, count: int, samples: int = T) -> Call:
+    """scipy's cascade in float32, constant: it has no other."""
     import scipy.signal
 
     x, sos = signal(batch, samples).numpy(), equaliser(count).numpy().astype(np.float32)
     return lambda: scipy.signal.sosfilt(sos, x)
 
 
-def moving(batch: int, form: str) -> Callable[[], object]:
-    x, sos = signal(batch, MOVING_T), equaliser(6)
-    coef = (sos if form == "sos" else sos_to_svf(sos)).float()
-    coef = coef.expand(batch, MOVING_T, *coef.shape).contiguous()
-    run = sosfilt if form == "sos" else svfilt
-    return lambda: run(x, coef)
+def against_scipy(batch: int, count: int, target: float | None) -> Speed:
+    name = f"sosfilt, constant, {count} sections, B={batch}, forward"
+    ours, peer = (lambda: constant(batch, count)), (lambda: scipys(batch, count))
+    return Speed(name, ours, peer, "scipy", target, batch * T)
 
 
-CASES = [
-    *(
-        (f"sosfilt, 6 sections, constant, forward, B={b}", lambda b=b: constant(b, 6), lambda b=b: scipys(b, 6), target)
-        for b, target in ((2, 3.0), (16, 4.0))
-    ),
-    (
-        "sosfilt, 31 sections, constant, forward, B=16, against 6 sections",
-        lambda: constant(16, 31),
-        lambda: constant(16, 6),
-        1 / 3,
-    ),
-    (
-        "sosfilt, 31 sections, constant, forward, B=2, against scipy",
-        lambda: constant(2, 31),
-        lambda: scipys(2, 31),
-        None,
-    ),
-    *(
-        (
-            f"sosfilt, 6 sections, constant, forward + backward to x and sos, B={b}, against forward",
-            lambda b=b: constant_both(b, 6),
-            lambda b=b: constant(b, 6),
-            1 / 4,
-        )
-        for b in (2, 16)
-    ),
-    *(
-        (
-            f"{name}, 6 sections, moving, forward, B=16, T={MOVING_T}, against scipy's constant ones",
-            lambda form=form: moving(16, form),
-            lambda: scipys(16, 6, MOVING_T),
-            target,
-        )
-        for name, form, target in (("sosfilt", "sos", 1.0), ("svfilt", "svf", None))
+def against_forward(batch: int) -> Speed:
+    name = f"sosfilt, constant, 6 sections, B={batch}, forward + backward to x and sos"
+    ours, peer = (lambda: constant(batch, 6, True)), (lambda: constant(batch, 6))
+    return Speed(name, ours, peer, "its own forward", 1 / 4, batch * T)
+
+
+def moving_forward(form: str, shared: bool, target: float | None) -> Speed:
+    name = f"{form}, moving, 6 sections, B=16, forward{', coefficients shared' if shared else ''}"
+    ours, peer = (lambda: moving(form, shared=shared)), (lambda: scipys(16, 6))
+    return Speed(name, ours, peer, "scipy, constant", target, 16 * T)
+
+
+def moving_both(form: str) -> Speed:
+    name = f"{form}, moving, 6 sections, B=16, T={SHORT}, forward + backward to x and coefficients"
+    ours, peer = (lambda: moving(form, True, SHORT)), (lambda: moving(form, False, SHORT))
+    return Speed(name, ours, peer, "its own forward", None, 16 * SHORT)
+
+
+def _six() -> Call:
+    return constant(16, 6)
+
+
+def _thirty_one() -> Call:
+    return constant(16, 31)
+
+
+def _two_threads(batch: int) -> Speed:
+    def one() -> Call:
+        call = constant(batch, 6)
+
+        def alone() -> None:
+            torch.set_num_threads(1)
+            call()
+            torch.set_num_threads(2)
+
+        return alone
+
+    name = f"sosfilt, constant, 6 sections, B={batch}, forward, two threads"
+    return Speed(name, lambda: constant(batch, 6), one, "one thread", 1.7, batch * T, 2)
+
+
+SPEED = [
+    against_scipy(2, 6, 3.0),
+    against_scipy(16, 6, 4.0),
+    against_scipy(2, 31, None),
+    against_scipy(16, 31, None),
+    Speed("sosfilt, constant, 31 sections, B=16, forward", _thirty_one, _six, "6 sections", 1 / 3, 16 * T),
+    against_forward(2),
+    against_forward(16),
+    _two_threads(16),
+    moving_forward("sosfilt", False, 1.0),
+    moving_forward("svfilt", False, None),
+    moving_forward("sosfilt", True, None),
+    moving_forward("svfilt", True, None),
+    moving_both("sosfilt"),
+    moving_both("svfilt"),
+]
+
+
+def memory(count: int) -> Memory:
+    name = f"sosfilt, constant, {count} sections, forward + backward"
+    return Memory(name, lambda: constant(16, count, True), 16 * T * 4, 4.0)
+
+
+MEMORY = [
+    memory(6),
+    memory(31),
+    Memory(
+        "sosfilt, moving, 6 sections, forward + backward", lambda: moving("sosfilt", True, SHORT), 16 * SHORT * 4, 40
     ),
 ]
 
-SAMPLES = {name: (2 if "B=2" in name else 16) * (MOVING_T if "moving" in name else T) for name, *_ in CASES}
+
+SCALING = [
+    Scaling("sosfilt, constant, 6 sections, B=2, forward", lambda samples: constant(2, 6, samples=samples), 2),
+    Scaling("sosfilt, constant, 31 sections, B=2, forward", lambda samples: constant(2, 31, samples=samples), 2),
+]

@@ -8,6 +8,7 @@ import torch
 from diffFx_pytorch.dsp import biquad
 from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
 from diffFx_pytorch.recursion.ops.sections import sosfilt
+from diffFx_pytorch.recursion.ops.svf import svfilt
 from diffFx_pytorch.recursion.reference.sections import sosfilt_loop
 
 DTYPES = (torch.float32, torch.float64)
@@ -53,7 +54,7 @@ def error(got, expected):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("moving", [False, True])
 @pytest.mark.parametrize(
-    ("rows", "T", "K"), [(1, 1, 1), (3, 63, 2), (2, 64, 3), (17, 130, 6), (1, 9000, 2), (5, 3000, 4)]
+    ("rows", "T", "K"), [(1, 1, 1), (3, 127, 2), (5, 128, 3), (17, 261, 6), (1, 18000, 2), (5, 3000, 4), (8, 9, 1)]
 )
 def test_output_and_states_are_scipys(rows, T, K, moving, dtype):
     x, sos, zi = torch.randn(rows, T, dtype=dtype), cascade_of(K), torch.randn(rows, K, 2, dtype=torch.float64)
@@ -66,15 +67,15 @@ def test_output_and_states_are_scipys(rows, T, K, moving, dtype):
 
 
 @pytest.mark.parametrize("moving", [False, True])
-@pytest.mark.parametrize(("T", "K"), [(1, 1), (150, 3), (129, 2)])
-def test_gradients_are_the_loops_by_name(T, K, moving):
-    sos = cascade_of(K).expand(2, K, 6)
+@pytest.mark.parametrize(("rows", "T", "K"), [(2, 1, 1), (2, 150, 3), (5, 129, 2)])
+def test_gradients_are_the_loops_by_name(rows, T, K, moving):
+    sos = cascade_of(K).expand(rows, K, 6)
     if moving:
-        sos = sos[:, None] * (1 + 0.02 * torch.randn(2, T, K, 6))
+        sos = sos[:, None] * (1 + 0.02 * torch.randn(rows, T, K, 6))
     inputs = {
-        "x": torch.randn(2, T, dtype=torch.float64),
+        "x": torch.randn(rows, T, dtype=torch.float64),
         "sos": sos.contiguous(),
-        "zi": torch.randn(2, K, 2, dtype=torch.float64),
+        "zi": torch.randn(rows, K, 2, dtype=torch.float64),
     }
     ours, loops = ([v.clone().requires_grad_() for v in inputs.values()] for _ in range(2))
     outputs, expected = sosfilt(*ours, return_zf=True), sosfilt_loop(*loops, moving)
@@ -85,9 +86,23 @@ def test_gradients_are_the_loops_by_name(T, K, moving):
         assert error(grad, truth) < 1e-11, name
 
 
+@pytest.mark.parametrize("gain", [0.0, 1e-9, -3.0, 1e30])
+def test_gains_of_sections_of_any_size_and_sign(gain):
+    """The kernel gathers them in the first section where it can, and must find its way back."""
+    sos = cascade_of(3) / cascade_of(3)[:, 3:4]
+    sos[1, 0] *= gain
+    x, zi = torch.randn(2, 200, dtype=torch.float64), torch.randn(2, 3, 2, dtype=torch.float64)
+    ours, loops = ([v.clone().requires_grad_() for v in (x, sos, zi)] for _ in range(2))
+    outputs, expected = sosfilt(*ours, return_zf=True), sosfilt_loop(*loops, False)
+    assert all(error(got, truth) < 1e-12 for got, truth in zip(outputs, expected, strict=True))
+    along = [torch.randn_like(v) for v in outputs]
+    grads, truths = torch.autograd.grad(outputs, ours, along), torch.autograd.grad(expected, loops, along)
+    assert all(error(got, truth) < 1e-11 for got, truth in zip(grads, truths, strict=True))
+
+
 @pytest.mark.parametrize("moving", [False, True])
 def test_float32_gradients_are_close_to_those_of_float64(moving):
-    T, sos = 20000, biquad.peak(torch.tensor([40.0, 700.0, 9000.0]), 2.0, 6.0, 44100)
+    T, sos = 8000, biquad.peak(torch.tensor([40.0, 700.0, 9000.0]), 2.0, 6.0, 44100)
     sos = sos.expand(T, 3, 6).contiguous() if moving else sos
     x = torch.randn(2, T, dtype=torch.float64)
     grads = {}
@@ -126,7 +141,7 @@ def test_high_order_butterworth_in_float32(order):
 
 
 @pytest.mark.parametrize("radius", [0.99, 0.999, 0.9999, 0.99999])
-@pytest.mark.parametrize("T", [1000, 40_000, 150_001])
+@pytest.mark.parametrize("T", [1000, pytest.param(40_000, marks=pytest.mark.slow), 150_001])
 def test_poles_near_the_unit_circle_however_the_signal_is_cut(radius, T):
     for theta in (2 * np.pi * 20 / 44100, 0.5, 3.1):
         sos, x = resonator(radius, theta).repeat(2, 1), torch.randn(1, T)
@@ -204,16 +219,21 @@ def test_strides_do_not_matter():
     assert torch.equal(sosfilt(x, sos), sosfilt(x.contiguous(), sos.contiguous()))
 
 
+@pytest.mark.parametrize("form", [sosfilt, svfilt])
 @pytest.mark.parametrize("moving", [False, True])
-@pytest.mark.parametrize("shape", [(0, 100), (2, 0), (0,), (3, 0, 50)])
-def test_nothing_in_gives_nothing_out(shape, moving):
-    x, sos = torch.randn(shape, requires_grad=True), cascade_of(2).requires_grad_()
-    given = sos.expand(shape[-1], 2, 6) if moving else sos
-    y, zf = sosfilt(x, given, torch.ones(2, 2), return_zf=True, moving=moving)
-    assert y.shape == shape
-    assert torch.equal(zf, torch.ones(*shape[:-1], 2, 2).double())
-    grads = torch.autograd.grad(y.sum() + zf.sum(), (x, sos), allow_unused=True)
-    assert all(g is None or torch.isfinite(g).all() for g in grads)
+@pytest.mark.parametrize("shape", [(0, 100), (2, 0), (0,), (0, 0), (3, 0, 50)])
+def test_nothing_in_gives_nothing_out(shape, moving, form):
+    x, zi = torch.randn(shape, requires_grad=True), torch.ones(3, 2, requires_grad=True)
+    coef = torch.full((3, 6 if form is sosfilt else 5), 0.1, requires_grad=True)
+    own = torch.full((*shape[:-1], shape[-1], *coef.shape), 0.1, requires_grad=True)
+    for given in (coef.expand(shape[-1], *coef.shape), own) if moving else (coef,):
+        y, zf = form(x, given, zi, return_zf=True, moving=moving)
+        assert y.shape == shape
+        assert torch.equal(zf, torch.ones(*shape[:-1], 3, 2).double())
+        grads = torch.autograd.grad(y.sum() + zf.sum(), (x, given, zi), create_graph=True)
+        assert torch.equal(grads[2], torch.full((3, 2), float(zf.numel() // 6)))
+        again = torch.autograd.grad(sum(g.sum() for g in grads), (x, given), allow_unused=True)
+        assert all(g is None or torch.isfinite(g).all() for g in (*grads, *again))
 
 
 def test_no_sections_are_a_wire():
@@ -241,7 +261,7 @@ def test_the_number_of_threads_changes_no_bit(threads):
 
 @pytest.mark.parametrize("moving", [False, True])
 def test_first_and_second_derivatives_match_finite_differences(moving):
-    T = 5
+    T = 4
     sos = cascade_of(2, 0.2)
     sos = (sos.expand(T, 2, 6) * (1 + 0.1 * torch.rand(T, 2, 6)) if moving else sos).double().requires_grad_()
     x = torch.randn(2, T, dtype=torch.float64, requires_grad=True)
@@ -251,7 +271,7 @@ def test_first_and_second_derivatives_match_finite_differences(moving):
         return sosfilt(x, sos, zi, return_zf=True, moving=moving)
 
     assert torch.autograd.gradcheck(f, (x, sos, zi), check_forward_ad=True)
-    assert torch.autograd.gradgradcheck(f, (x, sos, zi))
+    assert torch.autograd.gradgradcheck(f, (x, sos, zi), fast_mode=True)
 
 
 @pytest.mark.parametrize("moving", [False, True])
@@ -305,7 +325,7 @@ def test_compiles_without_a_break_and_exports(moving):
 
 @pytest.mark.parametrize("name", ["sections", "sections_moving", "svf"])
 def test_operators_pass_opcheck(name):
-    K, T = 2, 70
+    K, T = 2, 20
     width, length = {"sections": (5, 1), "sections_moving": (6, T), "svf": (5, T)}[name]
     coef = torch.full((1, length, K, width), 0.3, dtype=torch.float64)
     args = [torch.randn(2, T), coef, torch.randn(2, K, 2, dtype=torch.float64)]

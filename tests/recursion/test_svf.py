@@ -119,12 +119,12 @@ def test_the_state_never_grows_without_input():
 
 
 @pytest.mark.parametrize("moving", [False, True])
-@pytest.mark.parametrize(("T", "K"), [(1, 1), (150, 3), (129, 2)])
-def test_output_states_and_gradients_are_the_loops_by_name(T, K, moving):
+@pytest.mark.parametrize(("rows", "T", "K"), [(1, 1, 1), (1, 150, 3), (9, 129, 2)])
+def test_output_states_and_gradients_are_the_loops_by_name(rows, T, K, moving):
     inputs = {
-        "x": torch.randn(2, T, dtype=torch.float64),
-        "svf": random_svf(2, T, K) if moving else random_svf(2, K),
-        "zi": torch.randn(2, K, 2, dtype=torch.float64),
+        "x": torch.randn(rows, T, dtype=torch.float64),
+        "svf": random_svf(rows, T, K) if moving else random_svf(rows, K),
+        "zi": torch.randn(rows, K, 2, dtype=torch.float64),
     }
     ours, loops = ([v.clone().requires_grad_() for v in inputs.values()] for _ in range(2))
     outputs, expected = svfilt(*ours, return_zf=True), svfilt_loop(*loops, moving)
@@ -183,15 +183,15 @@ def test_float32_gradients_are_close_to_those_of_float64():
 
 @pytest.mark.parametrize("moving", [False, True])
 def test_first_and_second_derivatives_match_finite_differences(moving):
-    svf = (random_svf(5, 2) if moving else random_svf(2)).requires_grad_()
-    x = torch.randn(2, 5, dtype=torch.float64, requires_grad=True)
+    svf = (random_svf(4, 2) if moving else random_svf(2)).requires_grad_()
+    x = torch.randn(2, 4, dtype=torch.float64, requires_grad=True)
     zi = torch.randn(2, 2, dtype=torch.float64, requires_grad=True)
 
     def f(x, svf, zi):
         return svfilt(x, svf, zi, return_zf=True, moving=moving)
 
     assert torch.autograd.gradcheck(f, (x, svf, zi), check_forward_ad=True)
-    assert torch.autograd.gradgradcheck(f, (x, svf, zi))
+    assert torch.autograd.gradgradcheck(f, (x, svf, zi), fast_mode=True)
 
 
 def test_function_transforms_and_compile():
@@ -206,13 +206,6 @@ def test_function_transforms_and_compile():
     assert error(per_item[0], expected) < 1e-12
     compiled = torch.compile(lambda x, svf: svfilt(x, svf, moving=True), fullgraph=True, backend="aot_eager")
     assert torch.equal(compiled(x, svf), svfilt(x, svf, moving=True))
-
-
-@pytest.mark.parametrize("shape", [(0, 100), (2, 0), (0,)])
-def test_nothing_in_gives_nothing_out(shape):
-    y, zf = svfilt(torch.randn(shape), random_svf(2), return_zf=True)
-    assert y.shape == shape
-    assert torch.equal(zf, torch.zeros(*shape[:-1], 2, 2).double())
 
 
 def test_silence_after_a_sound_ends_in_exact_zeros():
