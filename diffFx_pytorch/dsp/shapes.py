@@ -57,7 +57,7 @@ def _double_soft(u: Tensor) -> Tensor:
 
 
 def _double_soft_antiderivative(u: Tensor) -> tuple[Tensor, ...]:
-    low, high = ((c * term for term in _log_cosh(k * u)) for k, c in ((2.0, 1 / 6), (0.5, 4 / 3)))
+    low, high = ([c * term for term in _log_cosh(k * u)] for k, c in ((2.0, 1 / 6), (0.5, 4 / 3)))
     return (*low, *high)
 
 

@@ -30,13 +30,14 @@ def all_equal(value: Tensor, number: float) -> bool:
     return value.shape[-1] == 1 and is_known(value) and bool((value == number).all())
 
 
-def in_tiles(equation: Callable[..., Tensor], x: Tensor, *knobs: Tensor) -> Tensor:
-    """``equation(x, *knobs)``, elementwise and without a graph, in one pass over memory.
+def in_tiles(equation: Callable[..., Tensor], level: Tensor, x: Tensor, *knobs: Tensor) -> Tensor:
+    """``level * equation(x, *knobs)``, elementwise and without a graph, in one pass over memory.
 
     Every operation over a long signal reads and writes all of it; over a piece at a time that happens in the cache.
 
     Args:
         equation: elementwise; its output has the shape of x.
+        level: (..., 1) or (..., T), like the knobs.
         x: (..., T).
         knobs: (..., 1) or (..., T), broadcasting with x.
 
@@ -48,5 +49,6 @@ def in_tiles(equation: Callable[..., Tensor], x: Tensor, *knobs: Tensor) -> Tens
     with torch.no_grad():
         for start in range(0, T, _TILE):
             piece = slice(start, start + _TILE)
-            y[..., piece] = equation(x[..., piece], *(k if k.shape[-1] == 1 else k[..., piece] for k in knobs))
+            louder, *now = (k if k.shape[-1] == 1 else k[..., piece] for k in (level, *knobs))
+            torch.mul(equation(x[..., piece], *now), louder, out=y[..., piece])
     return y

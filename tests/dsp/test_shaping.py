@@ -3,10 +3,20 @@
 import pytest
 import torch
 
+from diffFx_pytorch.dsp import shapes
 from diffFx_pytorch.dsp.shapes import TANH
 from diffFx_pytorch.dsp.shaping import Shape, shape_antialiased
 
 CUBE = Shape(lambda u: u - u**3 / 3, lambda u: (u.square() / 2, -(u**4) / 12))
+
+
+SLOPES = [torch.tensor(s, dtype=torch.float64) for s in (0.7, 0.0, 1.5, 0.2)]
+ALL = {
+    **{name: shape for name, shape in vars(shapes).items() if isinstance(shape, Shape)},
+    "rectified": shapes.rectified(torch.tensor(0.8, dtype=torch.float64)),
+    "asymmetric tanh": shapes.asymmetric_tanh(torch.tensor(0.5, dtype=torch.float64)),
+    "from slopes": shapes.from_slopes(SLOPES[:2], SLOPES[2:], 0.7),
+}
 
 
 def mean_by_quadrature(f, u, before):
@@ -36,6 +46,32 @@ def test_is_the_mean_of_the_function_over_the_step(shape):
     single = shape_antialiased(shape, u.float(), before.float()).double()
     exact = shape_antialiased(shape, u.float().double(), before)
     assert ((single - exact).abs() / scale).max() < 2e-5 if shape is CUBE else 2e-6
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_antiderivative_is_that_of_its_function(name):
+    u = steps()
+    before = torch.zeros(1, 1, dtype=torch.float64)
+    expected = mean_by_quadrature(ALL[name].f, u, before)
+    assert ((shape_antialiased(ALL[name], u, before) - expected).abs() / expected.abs().clamp_min(1.0)).max() < 2e-5
+    fine = u.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(shape_antialiased(ALL[name], fine, before).sum(), fine)
+    fine = u.clone().requires_grad_()
+    (numeric,) = torch.autograd.grad(mean_by_quadrature(ALL[name].f, fine, before).sum(), fine)
+    # Half way along a corner the midpoint rule is off by half a step of its own.
+    assert (gradient - numeric).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_shapes_begin_at_0_with_slope_1_and_are_odd_if_they_say_so(name):
+    shape, u = ALL[name], torch.linspace(-7, 7, 29, dtype=torch.float64)
+    zero = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    assert shape.f(zero).item() == 0
+    assert torch.autograd.grad(shape.f(zero), zero)[0].item() == pytest.approx(1.0, abs=1e-12)
+    assert torch.allclose(shape.f(-u), -shape.f(u), rtol=0, atol=1e-15) == shape.odd
+    assert torch.allclose(shape.odd_part(-u), -shape.odd_part(u), rtol=0, atol=1e-15)
+    total = sum(term for term in shape.antiderivative(zero))
+    assert torch.autograd.grad(total.sum(), zero)[0].item() == pytest.approx(0.0, abs=1e-12)
 
 
 def test_no_step_is_f_itself():

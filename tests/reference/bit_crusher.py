@@ -8,8 +8,8 @@ def twin(x, sample_rate, drive_db, bits, hold, mix, output_db):
     for channel in x:
         clock, ticks, held, y = 0.0, -1, 0.0, []
         for s in channel:
-            if math.floor(clock + 1e-6) > ticks:
-                ticks, held = math.floor(clock + 1e-6), s
+            if math.floor(clock + 2**-20) > ticks:
+                ticks, held = math.floor(clock + 2**-20), s
             clock += 1 / hold
             u = min(max(10 ** (drive_db / 20) * held, -1.0), 1 - q)
             y.append(10 ** (output_db / 20) * ((1 - mix) * s + mix * q * round(u / q)))

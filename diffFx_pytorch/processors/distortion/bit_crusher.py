@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import torch
@@ -15,8 +14,10 @@ from ...processor import Processor, State
 from ..tiles import all_equal, in_tiles, is_known
 from .stage import DRIVE, MIX, OUTPUT
 
-_NEARLY = 1e-6
-"""How much of a sample a tick may come early: the clock is a sum of fractions, and its roundings are not heard."""
+_TICK = 50
+_NEARLY = 1 << (_TICK - 20)
+"""The clock counts in 2^-50 of a period, as a whole number: blocks then add up to what the whole does, to the last bit.
+The rounding of its steps would make a tick late; it may come a millionth of a period early instead."""
 
 _SURROGATE = "a quantiser's derivative is 0 or infinite; the gradient is that of its error kept in proportion"
 
@@ -63,9 +64,9 @@ class BitCrusher(Processor):
         held = x
         if state is not None or not all_equal(hold, 1.0):
             held, state = _held(x, hold, state)
-        gain, step, level = db_to_amp(drive_db), (math.log(2.0) * (1 - bits)).exp(), db_to_amp(output_db)
+        gain, step, level = db_to_amp(drive_db), torch.exp2(1 - bits), db_to_amp(output_db)
         if held is x and all(is_known(v) for v in (x, gain, step, mix, level)):
-            return in_tiles(_crushed, x, gain / step, step, mix, level), state
+            return in_tiles(_crushed, level, x, gain / step, step, mix), state
         u = _clipped(gain * held, step)
         error = u / step
         wet = u + step * (error.round() - error).detach()
@@ -83,25 +84,26 @@ def _clipped(u: Tensor, step: Tensor) -> Tensor:
     return torch.maximum(torch.minimum(u, 1 - step), -torch.ones_like(step))
 
 
-def _crushed(x: Tensor, gain: Tensor, step: Tensor, mix: Tensor, level: Tensor) -> Tensor:
+def _crushed(x: Tensor, gain: Tensor, step: Tensor, mix: Tensor) -> Tensor:
     """The same without a graph, counted in steps."""
     top = 1 / step
     steps = torch.maximum(torch.minimum(x * gain, top - 1), -top).round_()
-    return torch.lerp(x, steps.mul_(step), mix).mul_(level)
+    return torch.lerp(x, steps.mul_(step), mix)
 
 
 def _held(x: Tensor, hold: Tensor, state: State) -> tuple[Tensor, State]:
     """X sampled at the ticks of a clock of period ``hold``, and held between them."""
     T = x.shape[-1]
-    first = hold[..., :1].double()
-    clock, ticks, kept = (
-        (torch.zeros_like(first), -torch.ones_like(first), torch.zeros_like(x[..., :1])) if (state is None) else state
-    )
-    # One sum in time order, so that blocks add the same numbers in the same order as the whole.
-    line = torch.cat((clock, (1 / hold.detach().double()).expand(*hold.shape[:-1], T)), -1).cumsum(-1)
-    count = (line[..., :-1] + _NEARLY).floor()
+    step = (2.0**_TICK / hold.detach().double()).round().long()
+    if state is None:
+        clock = torch.full_like(step[..., :1], _NEARLY)
+        state = clock, torch.full_like(clock, -1), torch.zeros_like(x[..., :1])
+    clock, ticks, kept = state
+    line = torch.cat((clock, step.expand(*step.shape[:-1], T)), -1).cumsum(-1)
+    count = line[..., :-1] >> _TICK
     n = torch.arange(1, T + 1, device=x.device)
-    is_tick = count > torch.cat((ticks, count[..., :-1]), -1)
+    # Not greater: after 2^13 ticks the numbers go round.
+    is_tick = count != torch.cat((ticks, count[..., :-1]), -1)
     newest = torch.where(is_tick, n, 0).cummax(-1).values
     held = torch.cat((kept, x), -1).gather(-1, newest.expand(x.shape))
     after = line[..., -1:], count[..., -1:], held[..., -1:]

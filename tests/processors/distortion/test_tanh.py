@@ -13,24 +13,6 @@ RATE = 44100
 PLAIN = {"bias": 0.0, "mix": 1.0, "output_db": 0.0}
 
 
-def sine(freq_hz, amplitude=1.0, seconds=2.0):
-    n = torch.arange(int(seconds * RATE), dtype=torch.float64)
-    return amplitude * torch.sin(2 * math.pi * freq_hz * n / RATE)[None, None]
-
-
-def spectrum(y):
-    """Magnitudes of the last second, one bin a hertz."""
-    return np.abs(np.fft.rfft(y[0, 0, -RATE:].numpy()))
-
-
-def alias_db(y, freq_hz, below_hz=RATE):
-    """Power of everything but harmonics over that of the fundamental."""
-    magnitude = spectrum(y)
-    rest = np.arange(magnitude.size) % freq_hz != 0
-    rest &= np.arange(magnitude.size) < below_hz
-    return 10 * math.log10((magnitude[rest] ** 2).sum() / magnitude[freq_hz] ** 2)
-
-
 def test_equals_pedalboard():
     pedalboard = pytest.importorskip("pedalboard")
     x = torch.randn(1, 2, 4000) / 3
@@ -41,7 +23,7 @@ def test_equals_pedalboard():
 
 
 @pytest.mark.parametrize("construction", TanH.variants, ids=str)
-def test_quiet_signals_keep_their_level_at_0_db(construction):
+def test_quiet_signals_keep_their_level_at_0_db(construction, sine, spectrum):
     x = sine(100, 1e-3)
     y = TanH(RATE, **construction)(x, dsp_params={**PLAIN, "drive_db": 0.0})
     assert 20 * math.log10(spectrum(y)[100] / spectrum(x)[100]) == pytest.approx(0.0, abs=0.01)
@@ -49,12 +31,12 @@ def test_quiet_signals_keep_their_level_at_0_db(construction):
 
 @pytest.mark.parametrize("phase", ["linear", "minimum"])
 @pytest.mark.parametrize("drive", [0.0, 12.0, 17.0])
-def test_alias_is_70_db_down_at_eight_times_the_rate(phase, drive):
+def test_alias_is_70_db_down_at_eight_times_the_rate(phase, drive, sine, alias_db):
     y = TanH(RATE, oversampling=8, phase=phase)(sine(9000), dsp_params={**PLAIN, "drive_db": drive})
     assert alias_db(y, 9000) < -70
 
 
-def test_more_oversampling_is_less_alias():
+def test_more_oversampling_is_less_alias(sine, alias_db):
     x = sine(5000)
     levels = [
         alias_db(TanH(RATE, oversampling=f)(x, dsp_params={**PLAIN, "drive_db": 18.0}), 5000) for f in (1, 2, 4, 8)
@@ -64,7 +46,7 @@ def test_more_oversampling_is_less_alias():
 
 
 @pytest.mark.parametrize("drive", [12.0, 18.0, 24.0])
-def test_adaa_takes_15_db_off_the_alias_that_is_heard(drive):
+def test_adaa_takes_15_db_off_the_alias_that_is_heard(drive, sine, alias_db):
     # Under the fundamental, where nothing masks it. Near the highest frequencies first order takes 6 to 10 dB.
     x = sine(9000)
     plain, adaa = (
@@ -74,7 +56,7 @@ def test_adaa_takes_15_db_off_the_alias_that_is_heard(drive):
     assert plain - adaa > 15
 
 
-def test_adaa_and_oversampling_together():
+def test_adaa_and_oversampling_together(sine, alias_db):
     x = sine(9000)
     levels = [
         alias_db(TanH(RATE, oversampling=2, antialias=a)(x, dsp_params={**PLAIN, "drive_db": 18.0}), 9000)
@@ -85,7 +67,7 @@ def test_adaa_and_oversampling_together():
 
 @pytest.mark.parametrize("construction", TanH.variants, ids=str)
 @pytest.mark.parametrize("bias", [-1.0, 0.5])
-def test_bias_leaves_no_dc_behind_and_makes_even_harmonics(construction, bias):
+def test_bias_leaves_no_dc_behind_and_makes_even_harmonics(construction, bias, sine, spectrum):
     x = sine(200, 0.5)
     y = TanH(RATE, **construction)(x, dsp_params={**PLAIN, "drive_db": 12.0, "bias": bias})
     magnitude = spectrum(y)
@@ -93,13 +75,13 @@ def test_bias_leaves_no_dc_behind_and_makes_even_harmonics(construction, bias):
     assert magnitude[400] > 0.05 * magnitude[200]
 
 
-def test_without_bias_the_bottom_is_untouched():
+def test_without_bias_the_bottom_is_untouched(sine):
     x = sine(5, 0.1)
     y = TanH(RATE)(x, dsp_params={**PLAIN, "drive_db": 0.0})
     assert torch.equal(y, x.tanh())
 
 
-def test_the_dry_signal_arrives_with_the_wet_one():
+def test_the_dry_signal_arrives_with_the_wet_one(sine):
     for construction in ({"oversampling": 4}, {"oversampling": 8}):
         fx, x = TanH(RATE, **construction), sine(1000, 1e-4)
         wet, dry = (fx(x, dsp_params={**PLAIN, "drive_db": 0.0, "mix": mix})[..., 2000:] for mix in (1.0, 0.0))
