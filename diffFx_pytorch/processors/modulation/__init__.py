@@ -1,6 +1,7 @@
 """Effects that an oscillator moves."""
 
 from .auto_pan import AutoPan
+from .auto_wah import AutoWah
 from .chorus import Chorus, MultiVoiceChorus, StereoChorus
 from .flanger import FeedbackFlanger, Flanger, StereoFlanger
 from .phaser import Phaser
@@ -10,6 +11,7 @@ from .vibrato import Vibrato
 
 __all__ = [
     "AutoPan",
+    "AutoWah",
     "Chorus",
     "FeedbackFlanger",
     "Flanger",

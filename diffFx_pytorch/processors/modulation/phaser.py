@@ -84,12 +84,10 @@ class Phaser(Processor):
         """Mix the turned sound with the input; the state is the oscillator's phase and that of the loop."""
         start, loop = (None, None) if state is None else state
         phase, start = phase_ramp(rate_hz, self.sample_rate, x.shape[-1], start)
-        # The phase counts turns in float64; what it is worth at a sample needs no more than the sound's precision.
-        wave = oscillate((phase - phase.detach().floor()).to(x.dtype), self.shape)
         v, loop = allpass_loop(
-            x, self._coefficient(center_hz, depth * wave), feedback, self.num_stages, zi=loop, return_zf=True
+            x, self._coefficient(phase, center_hz, depth), feedback, self.num_stages, zi=loop, return_zf=True
         )
-        return torch.lerp(x, (1 - feedback * feedback) * v, mix), (start, loop)
+        return torch.addcmul(x * (1 - mix), v, mix * (1 - feedback * feedback)), (start, loop)
 
     def tail(self, *, center_hz: Tensor, depth: Tensor, feedback: Tensor, **others: Tensor) -> Tensor:
         """The stages at the lowest frequency of the sweep, once for every pass through the loop."""
@@ -99,14 +97,20 @@ class Phaser(Processor):
 
     def curve(self, *, rate_hz: Tensor, depth: Tensor, center_hz: Tensor, feedback: Tensor, mix: Tensor) -> Curve:
         """Level over frequency at the centre of the sweep."""
-        b, g, m = (k.flatten()[0].double() for k in (self._coefficient(center_hz, torch.zeros(())), feedback, mix))
+        b, g, m = (
+            k.flatten()[0].double()
+            for k in (self._coefficient(torch.zeros(1, 1, 1), center_hz, 0 * depth), feedback, mix)
+        )
         freq = torch.logspace(math.log10(20), math.log10(HIGHEST_FREQUENCY * self.sample_rate), 1000)
         late = torch.polar(torch.ones_like(freq), -2 * math.pi * freq / self.sample_rate)
         turned = ((late - b) / (1 - b * late)) ** self.num_stages
         level = amp_to_db((1 - m + m * (1 - g * g) * turned / (1 - g * late * turned)).abs(), floor_db=-80.0)
         return Curve(freq, level, "frequency (Hz)", "level (dB)", x_log=True, title="Phaser")
 
-    def _coefficient(self, center_hz: Tensor, sweep: Tensor) -> Tensor:
-        freq = (center_hz * torch.exp(sweep * (_OCTAVES * math.log(2)))).clamp_max(HIGHEST_FREQUENCY * self.sample_rate)
+    def _coefficient(self, phase: Tensor, center_hz: Tensor, depth: Tensor) -> Tensor:
+        # The phase counts turns in float64; what it is worth at a sample needs no more than the sound's precision.
+        wave = oscillate((phase - phase.detach().floor()).to(depth.dtype), self.shape)
+        freq = center_hz * torch.exp((_OCTAVES * math.log(2)) * depth * wave)
         # (1 - tan a) / (1 + tan a) is the tangent of what a lacks to 45 degrees.
-        return torch.tan(math.pi / 4 - freq * (math.pi / self.sample_rate))
+        angle = (math.pi / self.sample_rate * freq).clamp_max(math.pi * HIGHEST_FREQUENCY)
+        return torch.tan(math.pi / 4 - angle)

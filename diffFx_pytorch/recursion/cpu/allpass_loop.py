@@ -9,8 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .lanes import BLOCK
-
 jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
 
 
@@ -18,7 +16,7 @@ jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "n
 def _prepare(coef, q, first, count, planes):
     """Lay out b, c, g of a tile; constant ones to the end of it."""
     moving = coef.shape[1] > 1
-    for i in range(count if moving else BLOCK):
+    for i in range(count if moving else planes.shape[1]):
         t = first + i if moving else 0
         b = np.float64(coef[q, t, 0, 0])
         planes[0, i] = b
@@ -71,7 +69,7 @@ def _run_kept(x, row, first, count, planes, stages, state, signals, states):
 
 
 @jit
-def forward(start, stop, x, coef, rows, zi, tiny, y, zf, kept):
+def forward(start, stop, x, coef, rows, zi, tiny, block, y, zf, kept):
     """Run rows ``start`` to ``stop - 1``.
 
     Args:
@@ -82,27 +80,28 @@ def forward(start, stop, x, coef, rows, zi, tiny, y, zf, kept):
         rows: (R,) int64, the coefficients that each row uses.
         zi: (R, K, 2) float64: the states of 2 K - 2 stages, the last output, and one number that is not used.
         tiny: states below this become 0 at the end of a tile.
+        block: samples a tile.
         y: (R, T), receives the output.
         zf: (R, K, 2) float64, receives the last states.
         kept: (R, tiles, K, 2) float64, receives the states before each tile, or (R, 0, K, 2).
     """
     T, K = x.shape[1], zi.shape[1]
     stages = 2 * K - 2
-    planes = np.empty((3, BLOCK))
-    tile = np.zeros((BLOCK, 2))
+    planes = np.empty((3, block))
+    tile = np.zeros((block, 2))
     state = np.zeros((stages + 2, 2))
     row = start
     while row < stop:
         pair = 2 if row + 1 < stop and rows[row] == rows[row + 1] else 1
         for j in range(pair):
             state[:, j] = zi[row + j].reshape(-1)
-        for first in range(0, T, BLOCK):
-            count = min(BLOCK, T - first)
+        for first in range(0, T, block):
+            count = min(block, T - first)
             if first == 0 or coef.shape[1] > 1:
                 _prepare(coef, rows[row], first, count, planes)
             for j in range(pair):
                 if kept.shape[1] > 0:
-                    kept[row + j, first // BLOCK] = state[:, j].copy().reshape((K, 2))
+                    kept[row + j, first // block] = state[:, j].copy().reshape((K, 2))
                 for i in range(count):
                     tile[i, j] = x[row + j, first + i]
             _run(count, planes, stages, state, tile)
@@ -116,7 +115,7 @@ def forward(start, stop, x, coef, rows, zi, tiny, y, zf, kept):
 
 
 @jit
-def backward(start, stop, gy, gzf, x, coef, order, bounds, tiny, kept, gx, gcoef, gzi):
+def backward(start, stop, gy, gzf, x, coef, order, bounds, tiny, block, kept, gx, gcoef, gzi):
     """The adjoint of ``forward`` for the coefficients ``start`` to ``stop - 1`` and all rows that use them.
 
     Args:
@@ -129,6 +128,7 @@ def backward(start, stop, gy, gzf, x, coef, order, bounds, tiny, kept, gx, gcoef
         order: (R,) int64, the rows sorted by the coefficients they use.
         bounds: (Q + 1,) int64, where in ``order`` each sequence's rows begin.
         tiny: adjoint states below this become 0.
+        block: samples a tile.
         kept: (R, tiles, K, 2) from ``forward``, or (R, 0, K, 2) when ``gcoef`` is not wanted.
         gx: (R, T), receives the gradient of x.
         gcoef: as ``coef``, zeros, its gradient is added, or (0, ...).
@@ -138,16 +138,16 @@ def backward(start, stop, gy, gzf, x, coef, order, bounds, tiny, kept, gx, gcoef
     stages = 2 * K - 2
     want = gcoef.shape[0] > 0
     moving = coef.shape[1] > 1
-    planes = np.empty((3, BLOCK))
-    signals = np.empty((stages, BLOCK))
-    states = np.empty((stages + 1, BLOCK))
+    planes = np.empty((3, block))
+    signals = np.empty((stages, block))
+    states = np.empty((stages + 1, block))
     for q in range(start, stop):
         for place in range(bounds[q], bounds[q + 1]):
             row = order[place]
             state = gzf[row].copy().reshape(-1)
-            for tile in range((T - 1) // BLOCK, -1, -1):
-                first = tile * BLOCK
-                count = min(BLOCK, T - first)
+            for tile in range((T - 1) // block, -1, -1):
+                first = tile * block
+                count = min(block, T - first)
                 _prepare(coef, q, first, count, planes)
                 if want:
                     before = kept[row, tile].copy().reshape(-1)

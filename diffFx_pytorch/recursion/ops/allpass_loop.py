@@ -10,6 +10,7 @@ from torch import Tensor
 
 from diffFx_pytorch.recursion.checks import check_state
 from diffFx_pytorch.recursion.cpu import allpass_loop as kernels
+from diffFx_pytorch.recursion.cpu.lanes import BLOCK
 from diffFx_pytorch.recursion.fallback.allpass_loop import allpass_loop_rows
 from diffFx_pytorch.recursion.ops.cascade import TINY, define_cascade
 from diffFx_pytorch.recursion.ops.rows import broadcast_lead, check_signal, parameter_rows
@@ -18,7 +19,7 @@ from diffFx_pytorch.recursion.threads import run_rows
 
 
 def _forward(x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor) -> None:
-    inputs = (x.numpy(), coef.numpy(), rows, zi.numpy(), TINY)
+    inputs = (x.numpy(), coef.numpy(), rows, zi.numpy(), TINY, BLOCK)
     run_rows(kernels.forward, x.shape[0], 2, *inputs, y.numpy(), zf.numpy(), kept.numpy())
 
 
@@ -34,7 +35,7 @@ def _backward(
     gzi: Tensor,
 ) -> None:
     order, bounds = rows_by_coefficient(rows, coef.shape[0])
-    inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, TINY, kept.numpy())
+    inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, TINY, BLOCK, kept.numpy())
     run_rows(kernels.backward, coef.shape[0], 1, *inputs, gx.numpy(), gcoef.numpy(), gzi.numpy())
 
 

@@ -1,0 +1,90 @@
+"""Auto-wah."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ...curve import Curve
+from ...dsp.levels import db_to_amp
+from ...params import HIGHEST_FREQUENCY, EffectParam
+from ...processor import Processor, State
+from ...recursion import attack_release, svfilt
+
+
+class AutoWah(Processor):
+    """A resonance that opens with the level: y[n] = (1 - m) x[n] + m BP(x)[n] at f[n] = f_0 2^(octaves e / (1 + e)).
+
+    The envelope e is the rectified signal times the sensitivity, smoothed with an attack and a release; e / (1 + e)
+    holds the sweep inside its octaves however loud the signal. BP is the band-pass of a state variable filter, with a
+    gain of 1 at its centre, whose states stay bounded however fast it moves. Every channel follows its own level.
+
+    Args:
+        sample_rate: in Hz.
+        param_range: rows of the table to replace.
+
+    References:
+        U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.4.1 (wah-wah).
+        A. Wishnick, "Time-varying filters for musical applications", DAFx 2014.
+    """
+
+    params = {
+        "sensitivity_db": EffectParam(-20.0, 40.0, 12.0, unit="dB", doc="How far the level opens the filter."),
+        "freq_hz": EffectParam(100.0, 1000.0, 350.0, "log", "Hz", doc="Where the filter rests in silence."),
+        "octaves": EffectParam(0.0, 4.0, 2.5, doc="How far it opens at most."),
+        "q": EffectParam(0.5, 12.0, 4.0, "log", doc="Sharpness of the resonance."),
+        "attack_ms": EffectParam(0.5, 100.0, 8.0, "log", "ms", doc="How fast it opens."),
+        "release_ms": EffectParam(10.0, 1000.0, 120.0, "log", "ms", doc="How fast it closes."),
+        "mix": EffectParam(0.0, 1.0, 1.0, doc="Share of the filtered sound."),
+    }
+    neutral = {"mix": 0.0}
+    traits = {"time_invariant", "causal", "odd"}
+
+    def process(
+        self,
+        x: Tensor,
+        state: State,
+        *,
+        sensitivity_db: Tensor,
+        freq_hz: Tensor,
+        octaves: Tensor,
+        q: Tensor,
+        attack_ms: Tensor,
+        release_ms: Tensor,
+        mix: Tensor,
+    ) -> tuple[Tensor, State]:
+        """Follow the level, move the filter; the state is the envelope and the filter's."""
+        if x.shape[-1] == 0:
+            return x, state
+        envelope, filtered = (None, None) if state is None else state
+        level, envelope = attack_release(
+            x.abs(), self._hold(attack_ms), self._hold(release_ms), envelope, return_zf=True
+        )
+        freq = self._frequency(level * db_to_amp(sensitivity_db), freq_hz, octaves)
+        g = torch.tan(freq.clamp_max(HIGHEST_FREQUENCY * self.sample_rate) * (math.pi / self.sample_rate))
+        r = (1 / q).expand_as(g)
+        none = torch.zeros_like(g)
+        sections = torch.stack([g, r, none, r, none], -1).unsqueeze(-2)
+        y, filtered = svfilt(x, sections, filtered, return_zf=True, moving=True)
+        return torch.lerp(x, y, mix), (envelope, filtered)
+
+    def tail(self, *, freq_hz: Tensor, q: Tensor, **others: Tensor) -> Tensor:
+        """The resonance at rest rings out."""
+        return (math.log(1e3) * 2.0 * q.clamp_min(0.5) / (math.pi * freq_hz)).amax() + 16 / self.sample_rate
+
+    def curve(self, *, sensitivity_db: Tensor, freq_hz: Tensor, octaves: Tensor, **others: Tensor) -> Curve:
+        """Where the resonance stands for a level."""
+        level_db = torch.linspace(-60, 0, 200, dtype=torch.float64)
+        first = (k.flatten()[:1].double() for k in (sensitivity_db, freq_hz, octaves))
+        sensitivity, lowest, most = first
+        freq = self._frequency(db_to_amp(level_db + sensitivity), lowest, most)
+        return Curve(level_db, freq, "level (dB)", "frequency (Hz)", title="AutoWah")
+
+    def _hold(self, time_ms: Tensor) -> Tensor:
+        return torch.exp(-1000 / (self.sample_rate * time_ms.double()))
+
+    @staticmethod
+    def _frequency(envelope: Tensor, freq_hz: Tensor, octaves: Tensor) -> Tensor:
+        return freq_hz * torch.exp(math.log(2) * octaves * (envelope / (1 + envelope)))
