@@ -122,7 +122,10 @@ class GraphicEqualizer(Processor):
         Returns:
             (B, 1, 1, K, 6), or (B, 1, T, K, 6) where a knob moves.
         """
-        sliders = torch.stack(torch.broadcast_tensors(*(knob.double() for knob in knobs.values())), -1)
+        given = list(knobs.values())
+        if any(knob.shape != given[0].shape for knob in given):
+            given = torch.broadcast_tensors(*given)
+        sliders = torch.stack(given, -1).double()
         return _peaks(self.gains(sliders), self._freqs, self._reach, self.sample_rate, self.design)
 
     def gains(self, sliders: Tensor) -> Tensor:
@@ -145,12 +148,9 @@ class GraphicEqualizer(Processor):
 
     def _at_centres(self, gains: Tensor) -> Tensor:
         """What the peaks do together at each centre, in dB: without a constant, so that 0 stays 0 exactly."""
-        u = gains / self._furthest
-        power, total = u, u @ self._powers[0]
-        for matrix in self._powers[1:].unbind():
-            power = power * u
-            total = total + power @ matrix
-        return total
+        exponents = torch.arange(1, _DEGREE + 1, dtype=gains.dtype, device=gains.device)
+        powers = (gains / self._furthest).unsqueeze(-2) ** exponents.unsqueeze(-1)
+        return powers.flatten(-2) @ self._powers
 
 
 def _peaks(gains: Tensor, freqs: Tensor, reach: Tensor, sample_rate: float, design: Design) -> Tensor:
@@ -168,7 +168,7 @@ def _peaks(gains: Tensor, freqs: Tensor, reach: Tensor, sample_rate: float, desi
 def _interaction(
     centres: tuple[float, ...], largest: float, sample_rate: float, design: Design
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The reach of each band (K,), the inverse interaction matrix (K, K), the polynomials' matrices (degree, K, K)."""
+    """The reach of each band (K,), the inverse interaction matrix (K, K), the polynomials' matrix (degree K, K)."""
     freqs = torch.tensor(centres, dtype=torch.float64)
     # The bilinear map bends the axis; bands are told apart where its filters are symmetric.
     reach = _reach(freqs if design == "matched" else torch.tan(math.pi / sample_rate * freqs))
@@ -184,7 +184,7 @@ def _interaction(
     measured = at_centres((_FURTHEST * largest * nodes)[:, None].expand(-1, len(freqs)))
     monomials = nodes[:, None] ** torch.arange(1, _DEGREE + 1, dtype=torch.float64)
     fitted = torch.linalg.lstsq(monomials, measured.flatten(1)).solution
-    return reach, solve, fitted.reshape(_DEGREE, *measured.shape[1:])
+    return reach, solve, fitted.reshape(-1, len(centres))
 
 
 def _centres(bands: str | Sequence[float], sample_rate: float) -> tuple[float, ...]:
