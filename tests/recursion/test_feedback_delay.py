@@ -25,6 +25,22 @@ LOOPS = {
 }
 
 
+S = torch.float32
+# Each loop, each interpolator through the longest loop and through a moving read, each in float32: the rest is slow.
+QUICK = {("linear", loop, D) for loop in LOOPS}
+QUICK |= {(name, loop, D) for name in NAMES for loop in ("everything", "moving read, with past")}
+QUICK |= {("linear", "everything", S), ("lagrange", "plain", S), ("allpass", "low-pass, with past", S)}
+QUICK |= {("sinc", "read", S), ("cubic", "high-pass, moving", S)}
+
+
+def combinations():
+    for dtype in (S, D):
+        for name in NAMES:
+            for loop in LOOPS:
+                slow = () if (name, loop, dtype) in QUICK else pytest.mark.slow
+                yield pytest.param(loop, name, dtype, marks=slow)
+
+
 @pytest.fixture(autouse=True)
 def poisoned_memory():
     torch.use_deterministic_algorithms(True)
@@ -79,9 +95,7 @@ def expected(loop, interpolation, x, delay, feedback, lowpass, highpass, zi):
 
 
 @pytest.mark.filterwarnings("ignore:Converting a tensor")
-@pytest.mark.parametrize("loop", LOOPS)
-@pytest.mark.parametrize("interpolation", NAMES)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("loop", "interpolation", "dtype"), combinations())
 def test_output_state_and_each_gradient_match_the_loop(loop, interpolation, dtype):
     leaves = case(loop, interpolation, 200, dtype, fast=dtype == D)
     v, zf = run(loop, interpolation, **leaves)
@@ -198,8 +212,7 @@ def test_the_loop_high_pass_removes_the_mean():
     assert abs(v[2000:].sum()) < 1e-9
 
 
-@pytest.mark.parametrize("interpolation", NAMES)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("interpolation", "dtype"), [*((name, torch.float32) for name in NAMES), ("lagrange", D)])
 def test_blocks_of_any_size_equal_the_whole(interpolation, dtype):
     T = 2500
     x = torch.randn(2, T, dtype=dtype, generator=generator(0))
@@ -282,7 +295,7 @@ def test_empty(shape):
     assert g.grad == 0
 
 
-@pytest.mark.parametrize("interpolation", ["lagrange", "allpass"])
+@pytest.mark.parametrize("interpolation", [pytest.param("lagrange", marks=pytest.mark.slow), "allpass"])
 def test_gradcheck_to_second_order_and_forward_mode(interpolation):
     g, T = generator(3), 6
     x = torch.rand(2, T, dtype=D, generator=g).requires_grad_()
