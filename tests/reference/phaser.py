@@ -18,9 +18,9 @@ def twin(x, sample_rate, rate_hz, depth, center_hz, feedback, mix, num_stages=6,
             turn = math.tan(math.pi * min(freq, 0.49 * sample_rate) / sample_rate)
             b = (1 - turn) / (1 + turn)
             c = math.sqrt(1 - b * b)
-            signal = (1 - feedback**2) * sample + feedback * last
+            signal = entered = (1 - feedback**2) * sample + feedback * last
             for k in range(num_stages):
                 signal, states[k] = c * states[k] - b * signal, b * states[k] + c * signal
             last = signal
-            y[-1].append((1 - mix) * sample + mix * last)
+            y[-1].append((1 - mix) * sample + mix * (entered + last) / 2)
     return y

@@ -20,12 +20,12 @@ _OCTAVES = 2.0
 
 
 class Phaser(Processor):
-    """Notches that wander: y[n] = (1 - m) x[n] + m v[n], v = A^N u, u[n] = (1 - g^2) x[n] + g v[n - 1].
+    """Notches that wander: u[n] = (1 - g^2) x[n] + g v[n - 1], v = A^N u, y[n] = (1 - m) x[n] + m (u[n] + v[n]) / 2.
 
     A is a first-order all-pass that turns the phase by 90 degrees at f[n] = centre 2^(2 depth o(phi[n])). Where N of
-    them turn by an odd multiple of 180, the sum with the dry signal has a notch: N / 2 of them. Feedback g sharpens the
-    peaks between; the factor 1 - g^2 holds the loop's gain between 1 - |g| and 1 + |g|. The all-passes are normalised
-    ladders, which keep their energy however fast they move.
+    them turn by an odd multiple of 180, what goes in and what comes out cancel: N / 2 notches, to the bottom at a mix
+    of 1 whatever the feedback g, which sharpens the peaks between. The factor 1 - g^2 holds their gain at 1 + |g|. The
+    all-passes are normalised ladders, which keep their energy however fast they move.
 
     Args:
         sample_rate: in Hz.
@@ -46,7 +46,7 @@ class Phaser(Processor):
         "depth": EffectParam(0.0, 1.0, 0.5, doc="0 stands still, 1 sweeps two octaves up and two down."),
         "center_hz": EffectParam(100.0, 4000.0, 800.0, "log", "Hz", doc="Centre of the sweep."),
         "feedback": EffectParam(-0.95, 0.95, 0.4, doc="Sharpness of the peaks; the sign moves them."),
-        "mix": EffectParam(0.0, 1.0, 0.5, doc="Share of the turned sound; the notches are deepest at 0.5."),
+        "mix": EffectParam(0.0, 1.0, 1.0, doc="Share of the effect; the notches are deepest at 1."),
     }
     neutral = {"mix": 0.0}
     traits = {"linear", "causal", "odd"}
@@ -84,10 +84,16 @@ class Phaser(Processor):
         """Mix the turned sound with the input; the state is the oscillator's phase and that of the loop."""
         start, loop = (None, None) if state is None else state
         phase, start = phase_ramp(rate_hz, self.sample_rate, x.shape[-1], start)
+        if loop is None:
+            loop = x.new_zeros((*x.shape[:-1], self.num_stages // 2 + 1, 2), dtype=torch.float64)
+        last = loop[..., self.num_stages // 2, :1].to(x.dtype)
         v, loop = allpass_loop(
             x, self._coefficient(phase, center_hz, depth), feedback, self.num_stages, zi=loop, return_zf=True
         )
-        return torch.addcmul(x * (1 - mix), v, mix * (1 - feedback * feedback)), (start, loop)
+        earlier = torch.cat([last, v], -1)[..., : x.shape[-1]]
+        share = 0.5 * mix * (1 - feedback * feedback)
+        y = torch.addcmul(x * (1 - mix + share), v, share)
+        return torch.addcmul(y, earlier, share * feedback), (start, loop)
 
     def tail(self, *, center_hz: Tensor, depth: Tensor, feedback: Tensor, **others: Tensor) -> Tensor:
         """The stages at the lowest frequency of the sweep, once for every pass through the loop."""
@@ -104,7 +110,9 @@ class Phaser(Processor):
         freq = torch.logspace(math.log10(20), math.log10(HIGHEST_FREQUENCY * self.sample_rate), 1000)
         late = torch.polar(torch.ones_like(freq), -2 * math.pi * freq / self.sample_rate)
         turned = ((late - b) / (1 - b * late)) ** self.num_stages
-        level = amp_to_db((1 - m + m * (1 - g * g) * turned / (1 - g * late * turned)).abs(), floor_db=-80.0)
+        level = amp_to_db(
+            (1 - m + 0.5 * m * (1 - g * g) * (1 + turned) / (1 - g * late * turned)).abs(), floor_db=-80.0
+        )
         return Curve(freq, level, "frequency (Hz)", "level (dB)", x_log=True, title="Phaser")
 
     def _coefficient(self, phase: Tensor, center_hz: Tensor, depth: Tensor) -> Tensor:

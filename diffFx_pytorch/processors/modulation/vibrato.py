@@ -47,7 +47,7 @@ class Vibrato(Processor):
     }
     neutral = {"depth": 0.0}
     traits = {"linear", "causal", "odd"}
-    variants = ({}, {"shape": "triangle", "interpolation": "cubic"})
+    variants = ({}, {"interpolation": "cubic"})
 
     def __init__(
         self,

@@ -1,0 +1,63 @@
+"""Delays and modulation beside pedalboard: 60 s stereo, 44.1 kHz, float32, forward without gradient.
+
+The peer of the last row is our own forward: its target is a quarter, a backward that costs three forwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from harness import Speed
+
+from diffFx_pytorch import Processor
+from diffFx_pytorch.processors import BasicDelay, Chorus, FeedbackDelay, FeedbackFlanger, Phaser, PingPongDelay
+
+RATE, T = 44_100, 60 * 44_100
+
+
+def _sound() -> torch.Tensor:
+    return 0.1 * torch.randn(1, 2, T, generator=torch.Generator().manual_seed(0))
+
+
+def _forward(cls: type[Processor], **construction) -> Callable[[], Callable[[], object]]:
+    def make():
+        fx, x = cls(RATE, **construction), _sound()
+
+        def call():
+            with torch.no_grad():
+                return fx(x)
+
+        return call
+
+    return make
+
+
+def _pedalboard(name: str, **knobs) -> Callable[[], Callable[[], object]]:
+    def make():
+        import pedalboard
+
+        effect, x = getattr(pedalboard, name)(**knobs), _sound()[0].numpy()
+        return lambda: effect(x, RATE)
+
+    return make
+
+
+def _trained() -> Callable[[], object]:
+    fx, x = FeedbackFlanger(RATE), _sound().requires_grad_()
+    flat = fx.demap_parameters(fx.to_flat({})).requires_grad_()
+    return lambda: torch.autograd.grad(fx(x, norm_params=flat).sum(), (x, flat))
+
+
+_DELAY = _pedalboard("Delay", delay_seconds=0.25, feedback=0.35, mix=0.35)
+SPEED = [
+    Speed("BasicDelay", _forward(BasicDelay), _DELAY, "pedalboard Delay", 1.0, 2 * T),
+    Speed("FeedbackDelay", _forward(FeedbackDelay), _DELAY, "pedalboard Delay", 1.0, 2 * T),
+    Speed("PingPongDelay", _forward(PingPongDelay), _DELAY, "pedalboard Delay", 1.0, 2 * T),
+    Speed("Chorus", _forward(Chorus), _pedalboard("Chorus"), "pedalboard Chorus", 1.0, 2 * T),
+    Speed(
+        "Chorus, cubic", _forward(Chorus, interpolation="cubic"), _pedalboard("Chorus"), "pedalboard Chorus", 1.0, 2 * T
+    ),
+    Speed("Phaser", _forward(Phaser), _pedalboard("Phaser"), "pedalboard Phaser", 2.0, 2 * T),
+    Speed("FeedbackFlanger, forward + backward", _trained, _forward(FeedbackFlanger), "its forward", 0.25, 2 * T),
+]

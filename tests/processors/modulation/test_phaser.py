@@ -1,0 +1,113 @@
+"""The phaser as an engineer measures it, and the loop it is made of."""
+
+import numpy as np
+import pytest
+import torch
+
+from diffFx_pytorch import EffectParam
+from diffFx_pytorch.processors import Phaser
+from diffFx_pytorch.recursion.fallback.allpass_loop import allpass_loop_rows
+from diffFx_pytorch.recursion.ops.allpass_loop import allpass_loop
+
+RATE = 44100
+
+
+def level_db(num_stages=6, **knobs):
+    x = torch.zeros(1, 1, 2**16, dtype=torch.float64)
+    x[..., 0] = 1
+    y = Phaser(RATE, num_stages=num_stages)(x, dsp_params={"depth": 0.0, **knobs})[0, 0]
+    return np.fft.rfftfreq(2**16, 1 / RATE), 20 * np.log10(np.abs(np.fft.rfft(y.numpy())) + 1e-9)
+
+
+@pytest.mark.parametrize("num_stages", [2, 4, 6, 12])
+@pytest.mark.parametrize("feedback", [0.0, 0.6, -0.6])
+def test_half_as_many_notches_as_stages(num_stages, feedback):
+    _, level = level_db(num_stages, mix=1.0, feedback=feedback, center_hz=2000.0)
+    inside = level[1:-1]
+    notches = (inside < level[:-2]) & (inside <= level[2:]) & (inside < -20)
+    assert notches.sum() == num_stages // 2
+
+
+def test_notches_stand_where_the_stages_turn_by_an_odd_half():
+    freq, level = level_db(6, mix=1.0, feedback=0.3, center_hz=1000.0)
+    for turn in (30.0, 90.0, 150.0):  # degrees a stage; six of them make 180, 540, 900
+        warped = np.tan(np.pi * 1000 / RATE) * np.tan(np.radians(turn) / 2)
+        notch = np.arctan(warped) * RATE / np.pi
+        near = np.abs(freq - notch) < 0.2 * notch
+        assert freq[near][level[near].argmin()] == pytest.approx(notch, rel=0.01)
+        assert level[near].min() < -40
+
+
+@pytest.mark.parametrize("feedback", [0.9, -0.9, 0.95])
+@pytest.mark.parametrize("mix", [0.5, 1.0])
+def test_feedback_stays_under_12_db(feedback, mix):
+    _, level = level_db(mix=mix, feedback=feedback, center_hz=800.0)
+    assert level.max() < 12
+    assert level.max() == pytest.approx(20 * np.log10(1 - mix + mix * (1 + abs(feedback))), abs=1.5)
+
+
+def test_it_moves():
+    x = torch.randn(1, 1, 2 * RATE, dtype=torch.float64)
+    y = Phaser(RATE)(x, dsp_params={"rate_hz": 0.5, "depth": 1.0, "center_hz": 1000.0, "feedback": 0.0})[0, 0]
+    # A quarter turn: four times the centre. Three quarters: a fourth of it. So the lowest notch moves by four octaves.
+    tone = np.arctan(np.tan(np.pi * 4000 / RATE) * np.tan(np.radians(15))) * RATE / np.pi
+    spectra = []
+    for at in (RATE // 2, 3 * RATE // 2):
+        window = torch.hann_window(4096, dtype=torch.float64)
+        part = slice(at - 2048, at + 2048)
+        ratio = np.abs(np.fft.rfft((y[part] * window).numpy())) / np.abs(np.fft.rfft((x[0, 0, part] * window).numpy()))
+        spectra.append(np.median(ratio[np.abs(np.fft.rfftfreq(4096, 1 / RATE) - tone) < 40]))
+    assert spectra[0] < 0.2 < spectra[1]
+
+
+def test_a_fast_and_deep_sweep_never_blows_up():
+    x = torch.randn(1, 1, 5 * RATE, dtype=torch.float64) * 0.1
+    x[..., RATE:] = 0
+    y = Phaser(RATE)(x, dsp_params={"rate_hz": 10.0, "depth": 1.0, "center_hz": 4000.0, "feedback": 0.95, "mix": 1.0})
+    assert y[..., RATE + 4000 :].norm() < y[..., :RATE].norm()
+    assert y[..., -RATE:].abs().max() < 1e-6
+
+
+def test_channels_go_alone():
+    x = torch.randn(1, 5, 1000, dtype=torch.float64)
+    assert torch.allclose(Phaser(RATE)(x), torch.cat([Phaser(RATE)(c) for c in x.split(1, 1)], 1), atol=1e-12)
+
+
+@pytest.mark.parametrize("num_stages", [0, 1, 5, -2, 4.0, True])
+def test_stages_are_even(num_stages):
+    with pytest.raises(ValueError, match="Phaser: num_stages must be an even number from 2 up"):
+        Phaser(num_stages=num_stages)
+
+
+def test_feedback_of_one_is_refused():
+    with pytest.raises(ValueError, match=r"Phaser: feedback must stay inside -1 \.\. 1"):
+        Phaser(param_range={"feedback": EffectParam(0.0, 1.0)})
+
+
+@pytest.mark.parametrize("moving", [True, False])
+@pytest.mark.parametrize("samples", [1, 5, 300])
+def test_the_kernel_is_the_plain_loop_and_so_are_its_gradients(moving, samples):
+    x = torch.randn(3, 2, samples, dtype=torch.float64, requires_grad=True)
+    coef = (torch.rand(3, 1, samples if moving else 1, dtype=torch.float64) * 1.9 - 0.95).requires_grad_()
+    feedback = (torch.rand(3, 1, 1, dtype=torch.float64) * 1.9 - 0.95).requires_grad_()
+    zi = torch.randn(3, 2, 3, 2, dtype=torch.float64, requires_grad=True)
+    pair = torch.stack(torch.broadcast_tensors(coef, feedback), -1).unsqueeze(-2).expand(3, 2, -1, 1, 2)
+    plain = allpass_loop_rows(x.reshape(6, -1), pair.reshape(6, -1, 1, 2), zi.reshape(6, 3, 2))
+    fast = allpass_loop(x, coef, feedback, 4, zi=zi, return_zf=True)
+    weights = [torch.randn_like(t) for t in fast]
+    gradients = []
+    for outputs in (fast, [p.reshape(w.shape) for p, w in zip(plain, weights, strict=True)]):
+        total = sum((o * w).sum() for o, w in zip(outputs, weights, strict=True))
+        gradients.append([*outputs, *torch.autograd.grad(total, (x, coef, feedback, zi))])
+    for name, a, b in zip(("y", "zf", "x", "coef", "feedback", "zi"), *gradients, strict=True):
+        assert torch.allclose(a, b, rtol=1e-9, atol=1e-11), name
+
+
+def test_the_loop_checks_its_arguments():
+    x = torch.zeros(2, 10)
+    with pytest.raises(ValueError, match="stages must be an even number from 2 up"):
+        allpass_loop(x, 0.5, 0.1, 3)
+    with pytest.raises(ValueError, match=r"coef must lie in \(-1, 1\)"):
+        allpass_loop(x, 1.0, 0.1, 2)
+    with pytest.raises(ValueError, match="zi"):
+        allpass_loop(x, 0.5, 0.1, 4, zi=torch.zeros(2, 2, 2))
