@@ -227,16 +227,20 @@ def test_compiles_whole(backend):
         torch.testing.assert_close(grad, other)
 
 
-def test_threads_do_not_change_the_result():
-    x = rand(70, 3000, dtype=torch.float32)
+@pytest.mark.parametrize("rows", [16, 30, 70])
+def test_threads_and_rows_side_by_side_do_not_change_the_result(rows):
+    x = rand(rows, 3000, dtype=torch.float32).requires_grad_()
     before = torch.get_num_threads()
+    results = []
     try:
-        torch.set_num_threads(1)
-        one = attack_release(x, 0.1, 0.99)
-        torch.set_num_threads(4)
-        assert torch.equal(attack_release(x, 0.1, 0.99), one)
+        for threads in (1, 4):
+            torch.set_num_threads(threads)
+            y = attack_release(x, 0.1, 0.99)
+            results.append((y, *torch.autograd.grad(y.square().sum(), x)))
     finally:
         torch.set_num_threads(before)
+    for one, four in zip(*results, strict=True):
+        assert torch.equal(one, four)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""Numba kernels of the attack/release smoother: sixteen rows side by side, a tile of time steps at a time.
+"""Numba kernels of the attack/release smoother: rows side by side, a tile of time steps at a time.
 
-Every kernel works on rows ``start`` to ``stop - 1``. Coefficient arrays are (rows, 1) or (rows, T), and ``*_row`` says
-which of their rows each output row reads, so that coefficients shared by channels are never copied.
+Every kernel works on rows ``start`` to ``stop - 1``, as many of them at once as ``width`` is long. Coefficient arrays
+are (rows, 1) or (rows, T), and ``*_row`` says which of their rows each output row reads, so that coefficients shared by
+channels are never copied.
 """
 
 from __future__ import annotations
@@ -10,21 +11,23 @@ import numpy as np
 from numba import njit
 
 from diffFx_pytorch.recursion.cpu.inner import INNER
-from diffFx_pytorch.recursion.cpu.tiles import LANES, STEPS, load_tile, store_tile
+from diffFx_pytorch.recursion.cpu.tiles import STEPS, load_tile, store_tile
 
-FEW = 4  # up to so many rows, one after the other is faster than sixteen lanes mostly empty
+FEW = 4  # up to so many rows, one after the other is faster than lanes mostly empty
 
 
 @njit(**INNER)
-def _constant_step(tile, source, row_of, first, lanes):  # pragma: no cover
+def _constant_step(width, tile, source, row_of, first, lanes):  # pragma: no cover
     """One step of a constant coefficient, which every step of the tile then reads."""
+    LANES = len(width)
     for lane in range(LANES):
         tile[lane] = source[row_of[first + min(lane, lanes - 1)], 0]
 
 
 @njit(**INNER)
-def _advance_tile(levels, xs, attacks, attack_stride, releases, release_stride, steps):  # pragma: no cover
+def _advance_tile(width, levels, xs, attacks, attack_stride, releases, release_stride, steps):  # pragma: no cover
     """Run the recursion over a tile, keeping every level in float64; ``levels[0:LANES]`` is the state before it."""
+    LANES = len(width)
     for t in range(steps):
         here = t * LANES
         previous = levels[here : here + LANES]
@@ -43,8 +46,9 @@ def _advance_tile(levels, xs, attacks, attack_stride, releases, release_stride, 
 
 
 @njit(**INNER)
-def _smooth_tile(state, xs, attacks, attack_stride, releases, release_stride, steps):  # pragma: no cover
+def _smooth_tile(width, state, xs, attacks, attack_stride, releases, release_stride, steps):  # pragma: no cover
     """Run the recursion over a tile in place: ``xs`` becomes the levels."""
+    LANES = len(width)
     for t in range(steps):
         values = xs[t * LANES : (t + 1) * LANES]
         ups = attacks[t * attack_stride : t * attack_stride + LANES]
@@ -87,13 +91,14 @@ def _one_row(x, attack, release, state, tiny, y, checkpoints):  # pragma: no cov
 
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
 def attack_release_rows(
-    start, stop, x, x_row, attack, attack_row, release, release_row, zi, tiny, y, zf, checkpoints
+    start, stop, width, x, x_row, attack, attack_row, release, release_row, zi, tiny, y, zf, checkpoints
 ):  # pragma: no cover
     """``y[t] = c y[t-1] + (1 - c) x[t]``, ``c`` the attack where ``x[t] > y[t-1]``, else the release.
 
     ``checkpoints`` (rows, tiles) keeps the state before each tile in float64 (none wanted: an empty array). States
     smaller than ``tiny`` become zero at the end of a tile, so that decaying tails never reach denormals.
     """
+    LANES = len(width)
     T = y.shape[1]
     if stop - start <= FEW:
         for row in range(start, stop):
@@ -121,20 +126,20 @@ def attack_release_rows(
         lanes = min(LANES, stop - first)
         for lane in range(LANES):
             state[lane] = zi[first + min(lane, lanes - 1)]
-        _constant_step(attacks, attack, attack_row, first, lanes)
-        _constant_step(releases, release, release_row, first, lanes)
+        _constant_step(width, attacks, attack, attack_row, first, lanes)
+        _constant_step(width, releases, release, release_row, first, lanes)
         for t0 in range(0, T, STEPS):
             steps = min(STEPS, T - t0)
-            load_tile(xs, x_scratch, x, x_row, first, lanes, t0, steps)
+            load_tile(width, xs, x_scratch, x, x_row, first, lanes, t0, steps)
             if attack_moves:
-                load_tile(attacks, scratch, attack, attack_row, first, lanes, t0, steps)
+                load_tile(width, attacks, scratch, attack, attack_row, first, lanes, t0, steps)
             if release_moves:
-                load_tile(releases, scratch, release, release_row, first, lanes, t0, steps)
+                load_tile(width, releases, scratch, release, release_row, first, lanes, t0, steps)
             if checkpoints.shape[1] > 0:
                 for lane in range(lanes):
                     checkpoints[first + lane, t0 // STEPS] = state[lane]
-            _smooth_tile(state, xs, attacks, attack_stride, releases, release_stride, steps)
-            store_tile(y, xs, x_scratch, first, lanes, t0, steps)
+            _smooth_tile(width, state, xs, attacks, attack_stride, releases, release_stride, steps)
+            store_tile(width, y, xs, x_scratch, first, lanes, t0, steps)
             for lane in range(LANES):
                 state[lane] = 0.0 if abs(state[lane]) < tiny else state[lane]
         for lane in range(lanes):
@@ -143,6 +148,7 @@ def attack_release_rows(
 
 @njit(**INNER)
 def _retreat_tile(
+    width,
     carry,
     sum_attack,
     sum_release,
@@ -162,6 +168,7 @@ def _retreat_tile(
     Those of the coefficients are added up, and kept for each step where the coefficient moves (a stride of LANES; with
     a stride of 0 every step overwrites the last).
     """
+    LANES = len(width)
     for t in range(steps - 1, -1, -1):
         here = t * LANES
         previous = levels[here : here + LANES]
@@ -243,6 +250,7 @@ def _one_row_backward(
 def attack_release_backward_rows(
     start,
     stop,
+    width,
     x,
     x_row,
     attack,
@@ -264,6 +272,7 @@ def attack_release_backward_rows(
     float64, so the choice is the one the forward pass made. ``grad_attack`` and ``grad_release`` are (rows, T) for
     moving coefficients, (rows, 1) for constant ones, (rows, 0) where nobody asks.
     """
+    LANES = len(width)
     T = x.shape[1]
     if stop - start <= FEW:
         row_levels = np.empty(STEPS)
@@ -303,21 +312,22 @@ def attack_release_backward_rows(
             carry[lane] = grad_zf[first + min(lane, lanes - 1)]
             sum_attack[lane] = 0.0
             sum_release[lane] = 0.0
-        _constant_step(attacks, attack, attack_row, first, lanes)
-        _constant_step(releases, release, release_row, first, lanes)
+        _constant_step(width, attacks, attack, attack_row, first, lanes)
+        _constant_step(width, releases, release, release_row, first, lanes)
         for tile in range(checkpoints.shape[1] - 1, -1, -1):
             t0 = tile * STEPS
             steps = min(STEPS, T - t0)
-            load_tile(xs, x_scratch, x, x_row, first, lanes, t0, steps)
-            load_tile(grads, x_scratch, grad_y, grad_y_row, first, lanes, t0, steps)
+            load_tile(width, xs, x_scratch, x, x_row, first, lanes, t0, steps)
+            load_tile(width, grads, x_scratch, grad_y, grad_y_row, first, lanes, t0, steps)
             if attack_moves:
-                load_tile(attacks, scratch, attack, attack_row, first, lanes, t0, steps)
+                load_tile(width, attacks, scratch, attack, attack_row, first, lanes, t0, steps)
             if release_moves:
-                load_tile(releases, scratch, release, release_row, first, lanes, t0, steps)
+                load_tile(width, releases, scratch, release, release_row, first, lanes, t0, steps)
             for lane in range(LANES):
                 levels[lane] = checkpoints[first + min(lane, lanes - 1), tile]
-            _advance_tile(levels, xs, attacks, attack_stride, releases, release_stride, steps)
+            _advance_tile(width, levels, xs, attacks, attack_stride, releases, release_stride, steps)
             _retreat_tile(
+                width,
                 carry,
                 sum_attack,
                 sum_release,
@@ -332,11 +342,11 @@ def attack_release_backward_rows(
                 grads_release,
                 steps,
             )
-            store_tile(grad_x, grads, x_scratch, first, lanes, t0, steps)
+            store_tile(width, grad_x, grads, x_scratch, first, lanes, t0, steps)
             if grad_attack.shape[1] > 1:
-                store_tile(grad_attack, grads_attack, scratch, first, lanes, t0, steps)
+                store_tile(width, grad_attack, grads_attack, scratch, first, lanes, t0, steps)
             if grad_release.shape[1] > 1:
-                store_tile(grad_release, grads_release, scratch, first, lanes, t0, steps)
+                store_tile(width, grad_release, grads_release, scratch, first, lanes, t0, steps)
         for lane in range(lanes):
             grad_zi[first + lane] = carry[lane]
             if grad_attack.shape[1] == 1:

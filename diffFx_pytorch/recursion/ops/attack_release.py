@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.recursion.cpu.attack_release import attack_release_backward_rows, attack_release_rows
-from diffFx_pytorch.recursion.cpu.tiles import LANES, STEPS
+from diffFx_pytorch.recursion.cpu.tiles import NARROW, STEPS, WIDE
 from diffFx_pytorch.recursion.fallback.attack_release import attack_release_gradients, attack_release_levels
 from diffFx_pytorch.recursion.fallback.scan import first_order_scan
 from diffFx_pytorch.recursion.ops.rows import (
@@ -53,11 +53,15 @@ def _(x: Tensor, attack: Tensor, release: Tensor, zi: Tensor, keep: bool) -> tup
     y = x.new_empty(*lead, T)
     zf = zi.expand(*lead, 1).to(torch.float64, copy=True).contiguous()
     checkpoints = zf.new_empty(*lead, -(-T // STEPS) if keep else 0)
+    # Eight rows take two thirds of the time of sixteen: they pay where there are no more, or where threads would stand
+    # idle. Backwards there is enough to do at every step for eight to cost no more a row.
+    width = NARROW if rows <= max(len(NARROW), len(WIDE) * (torch.get_num_threads() - 1)) else WIDE
     if y.numel():
         run_rows(
             attack_release_rows,
             rows,
-            LANES,
+            len(width),
+            width,
             as_rows(x),
             row_index(tuple(x.shape[:-1]), lead),
             as_rows(attack.to(dtype)),
@@ -129,7 +133,8 @@ def _(
         run_rows(
             attack_release_backward_rows,
             rows,
-            LANES,
+            len(NARROW),
+            NARROW,
             as_rows(x),
             row_index(tuple(x.shape[:-1]), lead),
             as_rows(attack.to(dtype)),
