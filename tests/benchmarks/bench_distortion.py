@@ -1,4 +1,4 @@
-"""Shapers without oversampling beside pedalboard's: 60 s stereo, 44.1 kHz, float32, forward. Both are bound by memory."""
+"""Shapers without oversampling beside pedalboard's: 60 s stereo, 44.1 kHz, float32, forward; memory-bound."""
 
 import torch
 from harness import Speed

@@ -32,7 +32,7 @@ class HardClipper(Shaper):
 
     params = SHAPER_KNOBS
     shape = HARD_CLIP
-    variants = ({}, {"oversampling": 2, "antialias": "adaa"})
+    variants = ({}, {"antialias": "adaa"})
 
     def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
         """The stage with this shape."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from ...curve import Curve
 from ...dsp.biquad import high_shelf
 from ...dsp.levels import db_to_amp
 from ...dsp.ringing import ring_seconds
@@ -67,19 +68,23 @@ class Overdrive(Shaper):
         """Filter, shape, filter; the dry signal passes beside all of it."""
         before = {"pre": None, "stage": {}, "post": None, "dry": None} if state is None else state
         raised, pre = filter_sections(x, self._emphasis(tone_db, _EMPHASIS_DB), before["pre"])
-        shape = self.shape_at(bias=self.stage.at_rate(bias))
+        shape = self.shape_at(asymmetry=self.stage.at_rate(bias))
         wet, stage = self.stage.wet(raised, before["stage"], shape, db_to_amp(drive_db), torch.zeros_like(bias))
         wet, post = filter_sections(wet, self._after(tone_db), before["post"])
         y, dry = self.stage.mixed(x, wet, before["dry"], mix, db_to_amp(output_db))
         return y, {"pre": pre, "stage": stage, "post": post, "dry": dry}
 
-    def shape_at(self, *, bias: Tensor) -> Shape:
-        """The stage for a bias."""
-        return asymmetric_tanh(bias)
+    def shape_at(self, *, asymmetry: Tensor) -> Shape:
+        """The stage for a bias; here it is the shape's own, and makes up for the gain it takes."""
+        return asymmetric_tanh(asymmetry)
 
     def tail(self, *, tone_db: Tensor, **knobs: Tensor) -> Tensor:
         """What the stage and the filters hold."""
         return super().tail(**knobs) + ring_seconds(self._after(tone_db), self.sample_rate).sum(-1)
+
+    def curve(self, *, bias: Tensor, tone_db: Tensor, **knobs: Tensor) -> Curve:
+        """Output over input of the stage alone, without the filters about it."""
+        return super().curve(asymmetry=bias, **knobs)
 
     def _emphasis(self, like: Tensor, gain_db: float) -> Tensor:
         shelf = high_shelf(_EMPHASIS_HZ, _Q, like.new_full((1, 1, 1), gain_db), self.sample_rate)

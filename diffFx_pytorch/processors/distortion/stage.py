@@ -150,7 +150,8 @@ class Shaper(Processor):
         ValueError: for an unknown option.
     """
 
-    shape: ClassVar[Shape]
+    shape: ClassVar[Shape | None] = None
+    """The shape, where no knob changes it; else there is a ``shape_at``."""
     neutral = {"mix": 0.0, "output_db": 0.0}
     traits = {"time_invariant", "causal"}
 
@@ -173,6 +174,8 @@ class Shaper(Processor):
 
     def shape_at(self, **knobs: Tensor) -> Shape:
         """The shape for the knobs that are its own."""
+        if self.shape is None:
+            raise NotImplementedError(f"{type(self).__name__} defines neither shape nor shape_at()")
         return self.shape
 
     def shaped(
@@ -194,7 +197,7 @@ class Shaper(Processor):
     def tail(self, *, mix: Tensor, bias: Tensor | None = None, **knobs: Tensor) -> Tensor:
         """What the filters hold, and where the shape is asymmetric the fading of the DC."""
         symmetric = torch.zeros_like(mix) == 0 if bias is None else bias == 0
-        return self.stage.tail(symmetric & hasattr(self, "shape"))
+        return self.stage.tail(symmetric & (self.shape is not None and self.shape.odd))
 
     def curve(
         self, *, drive_db: Tensor, mix: Tensor, output_db: Tensor, bias: Tensor | None = None, **own: Tensor

@@ -115,6 +115,22 @@ def test_without_a_graph_the_same_in_tiles(cls):
     assert (moving[..., -1] - run(cls, x[..., -1:], drive_db=12.0)[..., 0]).abs().max() < 1e-6 or cls not in CLIPPERS
 
 
+@pytest.mark.parametrize("cls", SHAPERS)
+def test_the_curve_is_what_is_heard(cls):
+    # That of the overdrive is the curve of its stage, which its filters hide.
+    fx = cls(RATE)
+    knobs = {"drive_db": 10.0, "mix": 0.75, "output_db": -2.0}
+    curve = fx.curve(**fx.knobs(torch.zeros(1, 1, 1, dtype=torch.float64), dsp_params=knobs))
+    assert curve.x[0] == -1
+    assert curve.x[-1] == 1
+    if cls is Overdrive:
+        t, x = math.tanh(0.3), np.tanh(10 ** (10 / 20) * curve.x.numpy())
+        expected = 10 ** (-2 / 20) * (0.25 * curve.x.numpy() + 0.75 * x / (1 + t * x))
+    else:  # one sample each: before the low-pass that follows the DC has gathered anything
+        expected = fx(curve.x[:, None, None], dsp_params=knobs)[:, 0, 0].numpy()
+    assert np.abs(curve.y.numpy() - expected).max() < (1e-9 if cls in CLIPPERS or cls is Overdrive else 0.02)
+
+
 def test_hard_clipper_equals_pedalboard():
     pedalboard = pytest.importorskip("pedalboard")
     x = torch.randn(1, 2, 4000) / 3
