@@ -159,7 +159,7 @@ def backward(start, stop, gy, gzf, x, sos, order, bounds, tiny, kept, gx, gsos, 
         tiny: adjoint states below this become 0.
         kept: (R, tiles, K, 2) from ``forward``, or (R, 0, K, 2) when ``gsos`` is not wanted.
         gx: (R, T), receives the gradient of x.
-        gsos: as ``sos``, receives its gradient, or (0, 0, K, 6).
+        gsos: as ``sos``, receives its gradient, or (0, T, K, 6).
         gzi: (R, K, 2) float64, receives the gradient of zi.
     """
     T, K = x.shape[1], sos.shape[2]

@@ -130,7 +130,7 @@ def forward(start, stop, x, svf, rows, zi, tiny, y, zf, kept):
 
 
 @jit
-def _adjoint(svf, q, first, count, k, planes, signals, inner, signal, state, tiny, gsvf, want):
+def _adjoint(svf, q, first, count, k, planes, signals, inner, signal, state, tiny, gsvf, add, want):
     """The adjoint of one section over a tile; ``state`` holds the gradients of s1 and s2."""
     p1, p2 = state[k, 0], state[k, 1]
     last = svf.shape[1] - 1
@@ -148,11 +148,17 @@ def _adjoint(svf, q, first, count, k, planes, signals, inner, signal, state, tin
         signal[i] = h * gy + ge
         if want:
             x, v1, v2 = signals[k, i], 0.5 * inner[k, 0, i], 0.5 * inner[k, 1, i]
-            gsvf[q, t, k, 0] += gv2 * v1 + e * ((x - v2) - (g + r) * v1)
-            gsvf[q, t, k, 1] -= v1 * (h * gy + ge)
-            gsvf[q, t, k, 2] += gy * ((x - v2) - r * v1)
-            gsvf[q, t, k, 3] += gy * v1
-            gsvf[q, t, k, 4] += gy * v2
+            gg, gr = gv2 * v1 + e * ((x - v2) - (g + r) * v1), -v1 * (h * gy + ge)
+            gh, gb, gl = gy * ((x - v2) - r * v1), gy * v1, gy * v2
+            if add:
+                gsvf[q, t, k, 0] += gg
+                gsvf[q, t, k, 1] += gr
+                gsvf[q, t, k, 2] += gh
+                gsvf[q, t, k, 3] += gb
+                gsvf[q, t, k, 4] += gl
+            else:
+                gsvf[q, t, k, 0], gsvf[q, t, k, 1], gsvf[q, t, k, 2] = gg, gr, gh
+                gsvf[q, t, k, 3], gsvf[q, t, k, 4] = gb, gl
     state[k, 0], state[k, 1] = _flush(p1, tiny), _flush(p2, tiny)
 
 
@@ -172,7 +178,7 @@ def backward(start, stop, gy, gzf, x, svf, order, bounds, tiny, kept, gx, gsvf, 
         tiny: adjoint states below this become 0.
         kept: (R, tiles, K, 2) from ``forward``, or (R, 0, K, 2) when ``gsvf`` is not wanted.
         gx: (R, T), receives the gradient of x.
-        gsvf: as ``svf``, zeros, its gradient is added, or (0, 0, K, 5).
+        gsvf: as ``svf``, receives its gradient, zeros before where that is constant; or (0, T or 1, K, 5).
         gzi: (R, K, 2) float64, receives the gradient of zi.
     """
     T, K = x.shape[1], svf.shape[2]
@@ -188,6 +194,7 @@ def backward(start, stop, gy, gzf, x, svf, order, bounds, tiny, kept, gx, gsvf, 
             _prepare(svf, q, 0, BLOCK, wide, planes)
         for place in range(bounds[q], bounds[q + 1]):
             row = order[place]
+            add = place > bounds[q] or not moving
             state = gzf[row].copy()
             for tile in range((T - 1) // BLOCK, -1, -1):
                 first = tile * BLOCK
@@ -201,7 +208,7 @@ def backward(start, stop, gy, gzf, x, svf, order, bounds, tiny, kept, gx, gsvf, 
                 for i in range(count):
                     signal[i] = gy[row, first + i]
                 for k in range(K - 1, -1, -1):
-                    _adjoint(svf, q, first, count, k, planes, signals, inner, signal, state, tiny, gsvf, want)
+                    _adjoint(svf, q, first, count, k, planes, signals, inner, signal, state, tiny, gsvf, add, want)
                 for i in range(count):
                     gx[row, first + i] = signal[i]
             gzi[row] = state

@@ -57,7 +57,8 @@ def define_cascade(name: str, plain: Callable[..., tuple[Tensor, Tensor]], forwa
         name: of the operators.
         plain: ``(x, coef, zi) -> (y, zf)`` over rows in float64, differentiable.
         forward: ``(x, coef, rows, zi, y, zf, kept)`` fills the last three.
-        backward: ``(gy, gzf, x, coef, rows, kept, gx, gcoef, gzi)`` fills the last three; ``gcoef`` comes as zeros.
+        backward: ``(gy, gzf, x, coef, rows, kept, gx, gcoef, gzi)`` fills the last three; ``gcoef`` is zeros
+            where the coefficients are constant, or empty where no gradient is wanted.
 
     Returns:
         ``call(x, coef, zi, keep) -> (y, zf, kept)`` with x (..., T), coef (..., T or 1, K, n), zi (..., K, 2) in
@@ -118,7 +119,10 @@ def define_cascade(name: str, plain: Callable[..., tuple[Tensor, Tensor]], forwa
         lead, T = _lead(x, coef, zi), x.shape[-1]
         own = _own(coef)
         gx, gzi = x.new_empty(*lead, T), zi.new_empty(*lead, *zi.shape[-2:])
-        gcoef = torch.zeros_like(own if want else own[:0])
+        # Moving coefficients' gradient is large and written once; constant ones' is a sum.
+        gcoef = own.new_empty(own.shape if want else (0, *own.shape[1:]))
+        if own.shape[1] == 1 or not gx.numel():
+            gcoef.zero_()
         if gx.numel() and zi.shape[-2]:
             x_rows = _flat(x, lead, 1)
             if want and kept.shape[-3] == 0:
