@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
+from ...dsp.biquad import band_pass
 from ...dsp.gain_computer import NEPER_PER_DB
 from ...dsp.levels import amp_to_db
 from ...params import EffectParam
 from ...processor import Processor, State
-from ...recursion import attack_release, one_pole, svfilt
+from ...recursion import attack_release, filter_sections, one_pole
 
 Direction = Literal["above", "below"]
 
@@ -109,7 +110,7 @@ class DynamicEqualizer(Processor):
         rings = []
         y = x
         for k in range(self.num_bands):
-            band, ring = _filtered(y, filters[:, :, k], before["peaks"][k] if before else None)
+            band, ring = filter_sections(y, filters[:, :, k], before["peaks"][k] if before else None)
             y = y + gain[:, :, k] * band
             rings.append(ring)
         return y, {**after, "peaks": tuple(rings)}
@@ -141,18 +142,15 @@ class DynamicEqualizer(Processor):
         return {name: torch.stack(torch.broadcast_tensors(*row), 2) for name, row in rows.items()}
 
     def _band_pass(self, bands: Mapping[str, Tensor]) -> Tensor:
-        """State variable sections (B, 1, K, 1 or T, 1, 5): s / q over s^2 + s / q + 1."""
-        g = torch.tan(math.pi / self.sample_rate * bands["freq_hz"].double())
-        g, r = torch.broadcast_tensors(g, 1 / bands["q"].double())
-        none = torch.zeros_like(g)
-        return torch.stack([g, r, none, r, none], -1).unsqueeze(-2)
+        """The band-pass of each band as a section (B, 1, K, 1 or T, 1, 6)."""
+        return band_pass(bands["freq_hz"], bands["q"], self.sample_rate, "bilinear").unsqueeze(-2)
 
     def _gains(
         self, key: Tensor, filters: Tensor, bands: Mapping[str, Tensor], before: Mapping[str, Any]
     ) -> tuple[Tensor, dict[str, Any]]:
         """The gain of each band in dB, (B, 1 or C, K, T), and the states of what measures it."""
         after: dict[str, Any] = {}
-        band, after["key"] = _filtered(key.unsqueeze(2), filters, before.get("key"))
+        band, after["key"] = filter_sections(key.unsqueeze(2), filters, before.get("key"))
         hold = torch.tensor(self._rms_hold, dtype=torch.float64, device=key.device)
         power, after["power"] = one_pole(band.square(), hold, before.get("power"), return_zf=True)
         if self.link and power.shape[1] > 1:
@@ -180,12 +178,6 @@ class DynamicEqualizer(Processor):
     def _hold(self, time_ms: Tensor) -> Tensor:
         # 1 - c of a long release has no digits left in float32.
         return (-1000 / (self.sample_rate * time_ms.double())).exp()
-
-
-def _filtered(x: Tensor, svf: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-    moving = svf.shape[-3] != 1
-    y, zf = svfilt(x, svf if moving else svf.squeeze(-3), state, return_zf=True, moving=moving)
-    return y, zf
 
 
 def _band(name: str, centre: float, side: Direction) -> dict[str, EffectParam]:
