@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from harness import Memory, Scaling, Speed
+from harness import Memory, Scaling, Speed, one_thread
 
 from diffFx_pytorch.recursion import allpole, lfilter
 
@@ -74,6 +74,12 @@ def speed(batch: int, order: int, moving: bool, gradient: bool, target: float | 
     return Speed(name, lambda: ours(*args), lambda: torchlpc(*args), "torchlpc", target, batch * T, threads)
 
 
+def two_threads(order: int, moving: bool, gradient: bool) -> Speed:
+    args = (16, order, moving, gradient)
+    name = speed(*args, None).name
+    return Speed(name, lambda: ours(*args), lambda: one_thread(ours(*args)), "ours, one thread", 1.7, 16 * T, threads=2)
+
+
 def _lfilter_ours() -> Callable[[], object]:
     return our_lfilter(16, 2)
 
@@ -94,6 +100,10 @@ SPEED = [
     speed(16, 16, True, False, 2.0),
     speed(16, 16, True, True, 5.0),
     Speed("lfilter, constant, N=2, B=16, forward", _lfilter_ours, _lfilter_scipy, "scipy lfilter", None, 16 * T),
+    two_threads(2, False, False),
+    two_threads(2, False, True),
+    two_threads(4, True, False),
+    two_threads(4, True, True),
 ]
 
 

@@ -69,6 +69,20 @@ def load(folder: Path, pattern: str) -> list:
     return rows
 
 
+def one_thread(call: Call) -> Call:
+    """The call on one thread, as the peer of a row that has several."""
+
+    def alone() -> object:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return call()
+        finally:
+            torch.set_num_threads(threads)
+
+    return alone
+
+
 def _time(call: Call) -> float:
     start = time.perf_counter()
     call()
