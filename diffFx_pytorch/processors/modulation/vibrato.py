@@ -42,7 +42,7 @@ class Vibrato(Processor):
     """
 
     params = {
-        "rate_hz": EffectParam(0.1, 14.0, 5.0, "log", "Hz", doc="Speed of the oscillator."),
+        "rate_hz": EffectParam(0.1, 14.0, 5.5, "log", "Hz", doc="Speed of the oscillator."),
         "depth": EffectParam(0.0, 1.0, 0.25, doc="0 leaves the pitch alone, 1 moves the delay over 5 ms."),
     }
     neutral = {"depth": 0.0}

@@ -34,6 +34,7 @@ def _backward(
     gcoef: Tensor,
     gzi: Tensor,
 ) -> None:
+    gcoef.zero_()  # the kernel adds, since several rows may share a coefficient
     order, bounds = rows_by_coefficient(rows, coef.shape[0])
     inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, TINY, BLOCK, kept.numpy())
     run_rows(kernels.backward, coef.shape[0], 1, *inputs, gx.numpy(), gcoef.numpy(), gzi.numpy())
