@@ -19,6 +19,18 @@ NOT_THE_INPUT = {"neutral": "the bands of a crossover sum to an all-pass: flat i
 """What every effect in bands is exempt from."""
 
 
+def effect_of_bands(owner: str, effect: type[Processor], sample_rate: float, **options: Any) -> Processor:
+    """The effect that an effect in bands runs, built so that what it refuses is refused in the owner's name.
+
+    Raises:
+        ValueError: what the effect refuses.
+    """
+    try:
+        return effect(sample_rate, **options)
+    except ValueError as error:
+        raise ValueError(f"{owner}: {str(error).removeprefix(f'{effect.__name__}: ')}") from None
+
+
 class Bands(Routing):
     """Base of effects in bands: the effect runs once, with the bands as items of its batch.
 
@@ -26,6 +38,7 @@ class Bands(Routing):
         fx: the effect; every band has its own knobs, ``band_1.<knob>`` from the lowest, and its own state.
         num_bands: 2 or more.
         param_range: rows of the table to replace.
+        own: knobs of what follows the sum, after those of the crossovers.
 
     Raises:
         ValueError: for fewer than two bands, or an effect that does not give as many channels as it takes.
@@ -34,7 +47,13 @@ class Bands(Routing):
 
     exempt = NOT_THE_INPUT
 
-    def __init__(self, fx: Processor, num_bands: int, param_range: Mapping[str, EffectParam] | None = None) -> None:
+    def __init__(
+        self,
+        fx: Processor,
+        num_bands: int,
+        param_range: Mapping[str, EffectParam] | None = None,
+        own: Mapping[str, EffectParam] | None = None,
+    ) -> None:
         name = type(self).__name__
         if not isinstance(fx, Processor):
             raise TypeError(f"{name}: needs a Processor, got {type(fx).__name__}")
@@ -57,7 +76,7 @@ class Bands(Routing):
             for i in range(1, num_bands)
         }
         bands = {f"band_{i + 1}": fx for i in range(num_bands)}
-        super().__init__(bands, crossovers, param_range=param_range)
+        super().__init__(bands, {**crossovers, **(own or {})}, param_range=param_range)
         self.latency_samples = fx.latency_samples
         self.channels = fx.channels
         self.neutral = self._neutral_of_effects() or {}

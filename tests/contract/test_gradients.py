@@ -82,11 +82,15 @@ def test_no_knob_is_dead(case, make_noise, positions):
     flat = positions(fx, 6).requires_grad_()
     y = fx(x, norm_params=flat)
     (gradient,) = torch.autograd.grad((y * torch.randn_like(y)).sum(), flat)
+    # What a gate does it does where it is quiet: a change counts beside the level around it.
+    around = torch.nn.functional.max_pool1d(y.detach().abs(), 401, 1, 200).clamp_min(
+        1e-6 * float(y.detach().abs().max())
+    )
     for i, name in enumerate(fx.params):
         moved = flat.detach().clone()
         moved[:, i] = (moved[:, i] + 0.4) % 1.0
-        change = (fx(x, norm_params=moved) - y).detach().abs().max()
-        assert change > 1e-4 * y.abs().max(), f"turning {name} changes nothing"
+        change = (fx(x, norm_params=moved) - y).detach().abs()
+        assert (change > 1e-4 * around).any(), f"turning {name} changes nothing"
         assert gradient[:, i].abs().max() > 0, f"{name} gets no gradient"
 
 
