@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 
 from diffFx_pytorch.recursion.cpu.inner import INNER
+from diffFx_pytorch.recursion.cpu.smooth_tile import smooth_tile
 from diffFx_pytorch.recursion.cpu.tiles import STEPS, load_tile, store_tile
 
 FEW = 4  # up to so many rows, one after the other is faster than lanes mostly empty
@@ -43,27 +44,6 @@ def _advance_tile(width, levels, xs, attacks, attack_stride, releases, release_s
             rise = up * last + (1.0 - up) * value
             fall = down * last + (1.0 - down) * value
             following[lane] = rise if value > last else fall
-
-
-@njit(**INNER)
-def _smooth_tile(width, state, xs, attacks, attack_stride, releases, release_stride, steps):  # pragma: no cover
-    """Run the recursion over a tile in place: ``xs`` becomes the levels."""
-    LANES = len(width)
-    for t in range(steps):
-        values = xs[t * LANES : (t + 1) * LANES]
-        ups = attacks[t * attack_stride : t * attack_stride + LANES]
-        downs = releases[t * release_stride : t * release_stride + LANES]
-        for lane in range(LANES):
-            value = np.float64(values[lane])
-            up = np.float64(ups[lane])
-            down = np.float64(downs[lane])
-            last = state[lane]
-            # Both candidates are known early: one multiply-add and one selection lie on the critical path.
-            rise = up * last + (1.0 - up) * value
-            fall = down * last + (1.0 - down) * value
-            new = rise if value > last else fall
-            state[lane] = new
-            values[lane] = new
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
@@ -138,7 +118,7 @@ def attack_release_rows(
             if checkpoints.shape[1] > 0:
                 for lane in range(lanes):
                     checkpoints[first + lane, t0 // STEPS] = state[lane]
-            _smooth_tile(width, state, xs, attacks, attack_stride, releases, release_stride, steps)
+            smooth_tile(width, state, xs, attacks, attack_stride, releases, release_stride, steps)
             store_tile(width, y, xs, x_scratch, first, lanes, t0, steps)
             for lane in range(LANES):
                 state[lane] = 0.0 if abs(state[lane]) < tiny else state[lane]
