@@ -10,7 +10,10 @@ from torch.autograd import forward_ad
 
 from ..control import can_look_at
 
-_TILE = 32768
+_TILE = 1 << 18
+"""Elements of a piece: small beside a second-level cache, large beside the calls it takes."""
+
+_SHORTEST = 4096
 
 
 def is_known(value: Tensor) -> bool:
@@ -30,25 +33,30 @@ def all_equal(value: Tensor, number: float) -> bool:
     return value.shape[-1] == 1 and is_known(value) and bool((value == number).all())
 
 
-def in_tiles(equation: Callable[..., Tensor], level: Tensor, x: Tensor, *knobs: Tensor) -> Tensor:
-    """``level * equation(x, *knobs)``, elementwise and without a graph, in one pass over memory.
+def in_tiles(equation: Callable[..., Tensor], x: Tensor, mix: Tensor, level: Tensor, *knobs: Tensor) -> Tensor:
+    """``level * lerp(x, equation(x, *knobs), mix)``, elementwise and without a graph, in one pass over memory.
 
     Every operation over a long signal reads and writes all of it; over a piece at a time that happens in the cache.
 
     Args:
         equation: elementwise; its output has the shape of x.
-        level: (..., 1) or (..., T), like the knobs.
         x: (..., T).
+        mix: of x, 0, and what the equation gives, 1; (..., 1) or (..., T), like the knobs.
+        level: of the mixture, an amplitude.
         knobs: (..., 1) or (..., T), broadcasting with x.
 
     Returns:
         (..., T).
     """
     T = x.shape[-1]
+    length = max(_TILE * T // x.numel(), _SHORTEST)
     y = torch.empty_like(x)
+    is_wet = all_equal(mix, 1.0)
     with torch.no_grad():
-        for start in range(0, T, _TILE):
-            piece = slice(start, start + _TILE)
-            louder, *now = (k if k.shape[-1] == 1 else k[..., piece] for k in (level, *knobs))
-            torch.mul(equation(x[..., piece], *now), louder, out=y[..., piece])
+        for start in range(0, T, length):
+            piece = slice(start, start + length)
+            weight, louder, *now = (k if k.shape[-1] == 1 else k[..., piece] for k in (mix, level, *knobs))
+            dry = x[..., piece]
+            wet = equation(dry, *now)
+            torch.mul(wet if is_wet else torch.lerp(dry, wet, weight), louder, out=y[..., piece])
     return y

@@ -66,7 +66,7 @@ class BitCrusher(Processor):
             held, state = _held(x, hold, state)
         gain, step, level = db_to_amp(drive_db), torch.exp2(1 - bits), db_to_amp(output_db)
         if held is x and all(is_known(v) for v in (x, gain, step, mix, level)):
-            return in_tiles(_crushed, level, x, gain / step, step, mix), state
+            return in_tiles(_crushed, x, mix, level, gain / step, step), state
         u = _clipped(gain * held, step)
         error = u / step
         wet = u + step * (error.round() - error).detach()
@@ -84,11 +84,10 @@ def _clipped(u: Tensor, step: Tensor) -> Tensor:
     return torch.maximum(torch.minimum(u, 1 - step), -torch.ones_like(step))
 
 
-def _crushed(x: Tensor, gain: Tensor, step: Tensor, mix: Tensor) -> Tensor:
+def _crushed(x: Tensor, gain: Tensor, step: Tensor) -> Tensor:
     """The same without a graph, counted in steps."""
     top = 1 / step
-    steps = torch.maximum(torch.minimum(x * gain, top - 1), -top).round_()
-    return torch.lerp(x, steps.mul_(step), mix)
+    return torch.maximum(torch.minimum(x * gain, top - 1), -top).round_().mul_(step)
 
 
 def _held(x: Tensor, hold: Tensor, state: State) -> tuple[Tensor, State]:

@@ -74,7 +74,7 @@ class ShaperStage:
         gain, level = db_to_amp(drive_db), db_to_amp(output_db)
         is_plain = self.oversampler.factor == 1 and self.antialias is None and self._is_symmetric(shape, bias, before)
         if is_plain and all(is_known(v) for v in (x, gain, mix, level)):
-            return in_tiles(lambda x, g, m: torch.lerp(x, shape.f(g * x), m), level, x, gain, mix), {}
+            return in_tiles(lambda x, g: shape.f(g * x), x, mix, level, gain), {}
         wet, after = self.wet(x, before, shape, gain, bias)
         y, after["dry"] = self.mixed(x, wet, before.get("dry"), mix, level)
         return y, after
