@@ -16,7 +16,11 @@ def test_every_broken_effect_is_caught():
     only = f"Broken and ({' or '.join(sorted(set(expected.values())))})"
     command = [sys.executable, "-m", "pytest", str(ROOT / "tests/contract"), "--effects", str(BROKEN), "-k", only]
     done = subprocess.run(
-        [*command, "-q", "--tb=no", "-p", "no:cacheprovider"], cwd=ROOT, capture_output=True, text=True, check=False
+        [*command, "-q", "--tb=no", "-p", "no:cacheprovider", "-n0"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     caught = {(effect, test) for test, effect in re.findall(r"FAILED \S+::(\w+)\[\S*?(Broken\w+)", done.stdout)}
     missed = {effect: test for effect, test in expected.items() if (effect, test) not in caught}
