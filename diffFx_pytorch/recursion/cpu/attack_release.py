@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from diffFx_pytorch.recursion.cpu.inner import INNER
-from diffFx_pytorch.recursion.cpu.smooth_tile import smooth_tile
+from diffFx_pytorch.recursion.cpu.smooth_tile import advance_tile, retreat_tile, smooth_tile
 from diffFx_pytorch.recursion.cpu.tiles import STEPS, load_tile, store_tile
 
 FEW = 4  # up to so many rows, one after the other is faster than lanes mostly empty
@@ -23,27 +23,6 @@ def _constant_step(width, tile, source, row_of, first, lanes):  # pragma: no cov
     LANES = len(width)
     for lane in range(LANES):
         tile[lane] = source[row_of[first + min(lane, lanes - 1)], 0]
-
-
-@njit(**INNER)
-def _advance_tile(width, levels, xs, attacks, attack_stride, releases, release_stride, steps):  # pragma: no cover
-    """Run the recursion over a tile, keeping every level in float64; ``levels[0:LANES]`` is the state before it."""
-    LANES = len(width)
-    for t in range(steps):
-        here = t * LANES
-        previous = levels[here : here + LANES]
-        following = levels[here + LANES : here + 2 * LANES]
-        values = xs[here : here + LANES]
-        ups = attacks[t * attack_stride : t * attack_stride + LANES]
-        downs = releases[t * release_stride : t * release_stride + LANES]
-        for lane in range(LANES):
-            value = np.float64(values[lane])
-            up = np.float64(ups[lane])
-            down = np.float64(downs[lane])
-            last = previous[lane]
-            rise = up * last + (1.0 - up) * value
-            fall = down * last + (1.0 - down) * value
-            following[lane] = rise if value > last else fall
 
 
 @njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
@@ -124,56 +103,6 @@ def attack_release_rows(
                 state[lane] = 0.0 if abs(state[lane]) < tiny else state[lane]
         for lane in range(lanes):
             zf[first + lane] = state[lane]
-
-
-@njit(**INNER)
-def _retreat_tile(
-    width,
-    carry,
-    sum_attack,
-    sum_release,
-    levels,
-    xs,
-    attacks,
-    attack_stride,
-    releases,
-    release_stride,
-    grads,
-    grads_attack,
-    grads_release,
-    steps,
-):  # pragma: no cover
-    """The recursion backwards over a tile; ``grads`` holds the gradient of y and becomes that of x.
-
-    Those of the coefficients are added up, and kept for each step where the coefficient moves (a stride of LANES; with
-    a stride of 0 every step overwrites the last).
-    """
-    LANES = len(width)
-    for t in range(steps - 1, -1, -1):
-        here = t * LANES
-        previous = levels[here : here + LANES]
-        values = xs[here : here + LANES]
-        ups = attacks[t * attack_stride : t * attack_stride + LANES]
-        downs = releases[t * release_stride : t * release_stride + LANES]
-        grad = grads[here : here + LANES]
-        to_attack = grads_attack[t * attack_stride : t * attack_stride + LANES]
-        to_release = grads_release[t * release_stride : t * release_stride + LANES]
-        for lane in range(LANES):
-            value = np.float64(values[lane])
-            last = previous[lane]
-            rising = value > last
-            c = np.float64(ups[lane]) if rising else np.float64(downs[lane])
-            total = np.float64(grad[lane]) + carry[lane]
-            kept = c * total
-            carry[lane] = kept
-            grad[lane] = total - kept
-            slope = total * (last - value)
-            up = slope if rising else 0.0
-            down = 0.0 if rising else slope
-            to_attack[lane] = up
-            to_release[lane] = down
-            sum_attack[lane] += up
-            sum_release[lane] += down
 
 
 @njit(**INNER)
@@ -305,8 +234,8 @@ def attack_release_backward_rows(
                 load_tile(width, releases, scratch, release, release_row, first, lanes, t0, steps)
             for lane in range(LANES):
                 levels[lane] = checkpoints[first + min(lane, lanes - 1), tile]
-            _advance_tile(width, levels, xs, attacks, attack_stride, releases, release_stride, steps)
-            _retreat_tile(
+            advance_tile(width, levels, xs, attacks, attack_stride, releases, release_stride, steps)
+            retreat_tile(
                 width,
                 carry,
                 sum_attack,

@@ -53,8 +53,8 @@ def _(x: Tensor, attack: Tensor, release: Tensor, zi: Tensor, keep: bool) -> tup
     y = x.new_empty(*lead, T)
     zf = zi.expand(*lead, 1).to(torch.float64, copy=True).contiguous()
     checkpoints = zf.new_empty(*lead, -(-T // STEPS) if keep else 0)
-    # Eight rows take a little over half the time of sixteen: they pay where there are no more, or where threads would stand
-    # idle. Backwards there is enough to do at every step for eight to cost no more a row.
+    # Eight rows take a little over half the time of sixteen: they pay where there are no more, or where threads would
+    # stand idle. Backwards there is enough to do at every step for eight to cost no more a row.
     width = NARROW if rows <= max(len(NARROW), len(WIDE) * (torch.get_num_threads() - 1)) else WIDE
     if y.numel():
         run_rows(
