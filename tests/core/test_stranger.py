@@ -34,7 +34,7 @@ def test_the_effect_of_contributing_gets_the_contract(tmp_path):
     assert wrong != source
     (tmp_path / "fuzz.py").write_text(wrong)
     done = subprocess.run(
-        [*command[:-4], "-k", "Fuzz and neutral", "--effects", str(tmp_path / "fuzz.py"), "-p", "no:cacheprovider", "-n0"],
+        [*command, "-k", "Fuzz and neutral", "--effects", str(tmp_path / "fuzz.py"), "-p", "no:cacheprovider", "-n0"],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1, "a broken effect must fail"
