@@ -1,13 +1,23 @@
-"""Dynamics beside torchcomp and dasp-pytorch: forward and backward to all knobs and the sound, B=4, C=2, T=2**17."""
+"""Dynamics beside torchcomp, dasp-pytorch and diffFx-pytorch 0.0.5: forward and backward to all knobs and the sound.
+
+B=4, C=2, T=2**17. The last peer goes by the name of this package; put it in a folder of its own and say where:
+``pip install --no-deps --target FOLDER diffFx-pytorch==0.0.5``, ``DIFFFX_PEER=FOLDER python tests/benchmarks``.
+"""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import os
+import sys
 from collections.abc import Callable
+from types import ModuleType
 
 import torch
 from harness import Memory, Speed
 
-from diffFx_pytorch.processors import Compressor
+from diffFx_pytorch import Processor
+from diffFx_pytorch.processors import Compressor, Limiter, MultiBandCompressor, NoiseGate
 
 B, C, T = 4, 2, 2**17
 RATE = 44100
@@ -19,7 +29,10 @@ def _sound(rows: tuple[int, ...]) -> torch.Tensor:
 
 
 def compressor(construction: dict | None = None) -> Callable[[], object]:
-    fx = Compressor(RATE, **(construction or {}))
+    return _step(Compressor(RATE, **(construction or {})))
+
+
+def _step(fx: Processor) -> Callable[[], object]:
     x = _sound((B, C))
     knobs = torch.full((B, len(fx.params)), 0.5, requires_grad=True)
     upstream = torch.ones(B, C, T)
@@ -63,6 +76,45 @@ def _rms() -> Callable[[], object]:
     return compressor({"detector": "rms"})
 
 
+def _multi_band() -> Callable[[], object]:
+    return _step(MultiBandCompressor(RATE, num_bands=3))
+
+
+def _peer(module: str) -> ModuleType:
+    """A module of diffFx-pytorch 0.0.5, imported in the place of this package's, which is then put back."""
+    folder = os.environ.get("DIFFFX_PEER")
+    if not folder:
+        raise ImportError("DIFFFX_PEER names no folder with diffFx-pytorch 0.0.5")
+    ours = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "diffFx_pytorch"}
+    sys.path.insert(0, folder)
+    stand_in = ModuleType("torchaudio.functional")
+    stand_in.lfilter = None
+    if importlib.util.find_spec("torchaudio") is None:
+        # It is imported beside filters that the compressor does not use, and does not run beside a CPU-only torch.
+        sys.modules |= {"torchaudio": ModuleType("torchaudio"), "torchaudio.functional": stand_in}
+    try:
+        return importlib.import_module(f"diffFx_pytorch.{module}")
+    finally:
+        sys.path.remove(folder)
+        if sys.modules.get("torchaudio.functional") is stand_in:
+            del sys.modules["torchaudio"], sys.modules["torchaudio.functional"]
+        for name in [name for name in sys.modules if name.split(".")[0] == "diffFx_pytorch"]:
+            del sys.modules[name]
+        sys.modules.update(ours)
+
+
+def _peer_multi_band() -> Callable[[], object]:
+    fx = _peer("processors.dynamics.compressor").MultiBandCompressor(RATE, num_bands=3)
+    x = _sound((B, C))
+    knobs = torch.full((B, len(fx.params)), 0.5, requires_grad=True)
+    upstream = torch.ones(B, C, T)
+    return lambda: torch.autograd.grad(fx(x, nn_params=knobs), (x, knobs), upstream, allow_unused=True)
+
+
+def _no_peer() -> Callable[[], object]:
+    raise ImportError("no differentiable peer is known")
+
+
 SPEED = [
     Speed("compressor, forward + backward", compressor, torchcomp_gain, "torchcomp compexp_gain", 1.5, B * C * T),
     Speed("compressor, rms, forward + backward", _rms, torchcomp_gain, "torchcomp compexp_gain", None, B * C * T),
@@ -70,6 +122,16 @@ SPEED = [
         "compressor, unlinked, forward + backward", _unlinked, torchcomp_gain, "torchcomp compexp_gain", None, B * C * T
     ),
     Speed("compressor, forward + backward", compressor, dasp_compressor, "dasp-pytorch", 5.0, B * C * T),
+    Speed(
+        "compressor in 3 bands, forward + backward",
+        _multi_band,
+        _peer_multi_band,
+        "diffFx-pytorch 0.0.5",
+        8.0,
+        B * C * T,
+    ),
+    Speed("limiter, forward + backward", lambda: _step(Limiter(RATE)), _no_peer, "none known", None, B * C * T),
+    Speed("noise gate, forward + backward", lambda: _step(NoiseGate(RATE)), _no_peer, "none known", None, B * C * T),
 ]
 MEMORY = [
     Memory("compressor, forward + backward", compressor, B * C * T * 4, 12.0),
