@@ -55,7 +55,7 @@ from .modulation import (
     Tremolo,
     Vibrato,
 )
-from .spatial import MonoMaker, StereoEnhancer, StereoPanning, StereoWidener
+from .spatial import MonoMaker, StereoEnhancer, StereoImager, StereoPanning, StereoWidener
 from .utility import DCBlocker, Dither, Fade, Gain, Invert
 
 __all__ = [
@@ -111,6 +111,7 @@ __all__ = [
     "StereoChorus",
     "StereoEnhancer",
     "StereoFlanger",
+    "StereoImager",
     "StereoPanning",
     "StereoWidener",
     "TanH",
