@@ -146,15 +146,15 @@ def _like(grad: Tensor, knob: Tensor) -> Tensor:
 def _through_level(grad: Tensor, key: Tensor, power: bool, link: bool) -> Tensor:
     """Gradient of the key from that of its level: over the amplitude, or over twice the power."""
     size = key if power else key.abs()
-    loudest = None
-    if link and key.shape[1] > 1:
-        top = size.amax(1, keepdim=True)
-        loudest = (size == top).to(key.dtype)
-        size = top
-        # Channels that are loudest together share.
-        grad = grad / loudest.sum(1, keepdim=True)
-    grad = grad / (2 * size).clamp_min(_FLOOR**2) if power else grad / size.square().clamp_min(_FLOOR**2) * key
-    return grad if loudest is None else grad * loudest
+    together = link and key.shape[1] > 1
+    top = size.amax(1, keepdim=True) if together else size
+    grad = grad / ((2 * top).clamp_min(_FLOOR**2) if power else top.square().clamp_min(_FLOOR**2))
+    if not together:
+        return grad if power else grad * key
+    loudest = size == top
+    # Channels that are loudest together share.
+    grad = grad / loudest.sum(1, keepdim=True)
+    return torch.where(loudest, grad if power else grad * key, 0.0)
 
 
 class _Gain(torch.autograd.Function):
