@@ -1,0 +1,34 @@
+"""The notebooks of the families hold every effect, and run."""
+
+from pathlib import Path
+
+import pytest
+
+from diffFx_pytorch import registry
+
+NOTEBOOKS = Path(__file__).parents[2] / "examples" / "notebooks"
+FAMILIES = sorted(p.stem for p in NOTEBOOKS.glob("*.ipynb") if p.stem != "first_listen")
+
+
+def test_every_effect_is_heard():
+    text = "".join((NOTEBOOKS / f"{name}.ipynb").read_text() for name in FAMILIES)
+    own = [n for n, c in registry.effects().items() if c.__module__.startswith("diffFx_pytorch.")]
+    missing = [name for name in own if f"fx = {name}(RATE)" not in text]
+    assert not missing, "run python examples/notebooks/write_families.py"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_runs(name):
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    for package in ("ipykernel", "ipywidgets", "matplotlib"):
+        pytest.importorskip(package)
+    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", 4)
+    client = nbclient.NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}
+    )
+    client.execute()
+    shown = [set(o.get("data", {})) for cell in notebook.cells for o in cell.get("outputs", [])]
+    effects = sum("listen(fx, settings)" in cell.source for cell in notebook.cells)
+    assert sum("image/png" in data for data in shown) == effects
+    assert sum("application/vnd.jupyter.widget-view+json" in data for data in shown) == effects
