@@ -15,7 +15,7 @@ def _forget_stale_kernels() -> None:
     folder = Path(__file__).parent
     with contextlib.suppress(OSError):
         newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
-        for index in (folder / "__pycache__").glob("*.nbi"):
+        for index in (folder / "__pycache__").glob("*.nb[ic]"):
             if index.stat().st_mtime < newest:
                 index.unlink(missing_ok=True)
 

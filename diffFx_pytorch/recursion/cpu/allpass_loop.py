@@ -7,7 +7,8 @@ keeps the energy of (x, s) whatever b does from sample to sample. Its matrix is 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from .compiling import njit
 
 jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
 

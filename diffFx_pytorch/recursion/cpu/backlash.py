@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from .compiling import njit
 
 
 @njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from diffFx_pytorch.recursion.cpu.delay_taps import (
     BLOCK,
@@ -27,6 +26,8 @@ from diffFx_pytorch.recursion.cpu.delay_taps import (
     split_block,
 )
 from diffFx_pytorch.recursion.cpu.inner import INNER
+
+from .compiling import njit
 
 CHUNK = 8 * BLOCK  # distance of the filter states kept for the backward pass
 FEW = 8  # a shorter stretch is worked sample by sample

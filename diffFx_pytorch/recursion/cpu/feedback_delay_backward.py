@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from diffFx_pytorch.recursion.cpu.delay_taps import (
     BLOCK,
@@ -19,6 +18,8 @@ from diffFx_pytorch.recursion.cpu.delay_taps import (
 )
 from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK, FEW, prepare_taps
 from diffFx_pytorch.recursion.cpu.inner import INNER
+
+from .compiling import njit
 
 LINE = 8  # values a cache line holds, the wider ones
 

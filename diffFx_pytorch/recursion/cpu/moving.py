@@ -7,8 +7,8 @@ direct form 2 [b0 b1 b2 a0 a1 a2] or state variable sections [g r h b l], told b
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from .compiling import njit
 from .lanes import BLOCK, load_eight, store_eight
 from .moving_lanes import ROWS, STEPS, direct_section, over_a0, variable_section
 

@@ -9,8 +9,8 @@ first state.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from .compiling import njit
 from .lanes import BLOCK, LANES, load_tile, prefetch, store_tile
 from .section_lanes import (
     section_adjoint,

@@ -8,8 +8,8 @@ s2[n] = b2[n] x[n] - a2[n] y[n], each coefficient over a0[n]. The next output's 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from .compiling import njit
 from .lanes import BLOCK
 
 jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})

@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic as _intrinsic
+
+from .compiling import njit
 
 # Numba takes the first argument away, which a type checker cannot know.
 intrinsic: Any = _intrinsic

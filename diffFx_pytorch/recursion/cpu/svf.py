@@ -8,8 +8,8 @@ y = h (x - r v1 - v2) + b v1 + l v2.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from .compiling import njit
 from .lanes import BLOCK
 
 jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
