@@ -18,6 +18,7 @@ def pytest_addoption(parser):
         metavar="MODULE",
         help="a module (dotted name or .py file) whose effects the contract tests run over too; may be repeated",
     )
+    parser.addoption("--all-cases", action="store_true", help="run sampled contract tests over every case")
 
 
 def pytest_configure(config):

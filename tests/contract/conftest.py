@@ -100,6 +100,9 @@ def pytest_generate_tests(metafunc):
             again = case.cls in seen
             seen.add(case.cls)
             rows.append(pytest.param(case, id=case.id, marks=[pytest.mark.slow] if heavy and again else []))
+        sampled = metafunc.definition.get_closest_marker("sampled")
+        if sampled and not metafunc.config.getoption("--all-cases"):
+            rows = rows[:: sampled.args[0]]
         metafunc.parametrize("case", rows)
     elif "first" in metafunc.fixturenames:
         # Where construction cannot matter, one of each effect is enough.

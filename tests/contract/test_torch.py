@@ -28,6 +28,7 @@ def test_compiles_into_one_graph(setting):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(10)
 def test_compiles_with_inductor(setting):
     fx, x, flat = setting
     torch._dynamo.reset()
@@ -100,6 +101,7 @@ def test_inside_a_model(setting):
 
 
 @pytest.mark.slow
+@pytest.mark.sampled(5)
 def test_distributed_data_parallel(setting, tmp_path):
     fx, x, _ = setting
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)
