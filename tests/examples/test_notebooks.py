@@ -29,6 +29,6 @@ def test_a_family_runs(name):
     )
     client.execute()
     shown = [set(o.get("data", {})) for cell in notebook.cells for o in cell.get("outputs", [])]
-    effects = sum("listen(fx, settings)" in cell.source for cell in notebook.cells)
+    effects = sum(cell.source.endswith("listen(fx, settings)") for cell in notebook.cells)
     assert sum("image/png" in data for data in shown) == effects
     assert sum("application/vnd.jupyter.widget-view+json" in data for data in shown) == effects
