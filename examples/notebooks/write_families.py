@@ -39,6 +39,7 @@ HEARD: dict[str, dict[str, float]] = {
     "TransientShaper": {"attack_db": 9.0, "sustain_db": -9.0},
     "ToneStack": {"bass": 0.8, "mid": 0.2, "treble": 0.7},
     "BitCrusher": {"bits": 6.0, "hold": 4.0, "drive_db": 0.0},
+    "Fade": {"fade_in_s": 1.0, "fade_out_s": 1.0},
     "FeedbackDelay": {"delay_ms": 300.0, "feedback": 0.5, "lowpass_hz": 3000.0},
     "Tremolo": {"depth": 0.9},
     "TanH": {"drive_db": 18.0, "output_db": -6.0},
