@@ -25,7 +25,8 @@ def test_the_notebook_is_committed_without_outputs():
             assert cell.get("execution_count") is None, path
 
 
-def test_the_notebook_runs():
+def test_the_notebook_runs(monkeypatch):
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # plots go into the notebook
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     for package in ("ipykernel", "ipywidgets", "matplotlib"):
         pytest.importorskip(package)

@@ -19,7 +19,8 @@ def test_every_effect_is_heard():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_family_runs(name):
+def test_a_family_runs(name, monkeypatch):
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # plots go into the notebook
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     for package in ("ipykernel", "ipywidgets", "matplotlib"):
         pytest.importorskip(package)
