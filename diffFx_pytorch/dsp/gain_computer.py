@@ -151,10 +151,10 @@ def _through_level(grad: Tensor, key: Tensor, power: bool, link: bool) -> Tensor
     grad = grad / ((2 * top).clamp_min(_FLOOR**2) if power else top.square().clamp_min(_FLOOR**2))
     if not together:
         return grad if power else grad * key
-    loudest = size == top
+    loudest = (size == top).to(key.dtype)  # a sum over booleans would be one of int64
     # Channels that are loudest together share.
     grad = grad / loudest.sum(1, keepdim=True)
-    return torch.where(loudest, grad if power else grad * key, 0.0)
+    return grad * (loudest if power else key * loudest)
 
 
 class _Gain(torch.autograd.Function):
