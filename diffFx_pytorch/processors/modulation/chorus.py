@@ -10,10 +10,9 @@ from torch import Tensor
 from ...curve import Curve
 from ...dsp.oscillator import Shape, phase_ramp
 from ...params import EffectParam
-from ...processor import Processor, State
+from ...processor import State
 from ...recursion import delay_line
-from ..delay.time import check_interpolation
-from .sweep import both_sides, check_shape, longest_sweep, sweep_curve, swept_delay
+from .sweep import SweptEffect, both_sides, sweep_curve, swept_delay
 
 _RATE = EffectParam(0.05, 10.0, 0.8, "log", "Hz", doc="Speed of the oscillator.")
 _DEPTH = EffectParam(0.0, 1.0, 0.15, doc="0 stands still, 1 sweeps from one sample to twice the delay.")
@@ -22,7 +21,7 @@ _MIX = EffectParam(0.0, 1.0, 0.5, doc="Share of the moving voice; at 1 it is a v
 _SIDES = EffectParam(0.0, 180.0, 90.0, unit="deg", doc="Angle of the right oscillator before the left one.")
 
 
-class Chorus(Processor):
+class Chorus(SweptEffect):
     """A second voice that wavers in pitch and time: y[n] = (1 - m) x[n] + m x(n - d[n]).
 
     The delay is d = 1 + (D - 1) (1 + depth o(phi[n])) samples. With a sine the pitch wavers by a factor of
@@ -47,21 +46,6 @@ class Chorus(Processor):
     traits = {"linear", "causal", "odd"}
     variants = ({}, {"shape": "square", "interpolation": "cubic"})
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        shape: Shape = "sine",
-        interpolation: str = "lagrange",
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        check_shape("Chorus", shape)
-        check_interpolation("Chorus", interpolation, recursive=False)
-        self.shape: Shape = shape
-        self.interpolation = interpolation
-        self._longest = longest_sweep("Chorus", self.params, sample_rate)
-
     def process(
         self, x: Tensor, state: State, *, rate_hz: Tensor, depth: Tensor, delay_ms: Tensor, mix: Tensor
     ) -> tuple[Tensor, State]:
@@ -83,7 +67,7 @@ class Chorus(Processor):
         return sweep_curve("Chorus", delay_ms, depth, rate_hz, self.shape, self.sample_rate)
 
 
-class MultiVoiceChorus(Processor):
+class MultiVoiceChorus(SweptEffect):
     """Several wavering voices: y[n] = (1 - m) x[n] + (m / N) sum_i x(n - d_i[n]).
 
     The voices read one line at delays d_i = 1 + (D - 1) (1 + depth o(phi[n] + i / N)) samples: the same sweep, spread
@@ -121,12 +105,7 @@ class MultiVoiceChorus(Processor):
     ) -> None:
         if isinstance(num_voices, bool) or not isinstance(num_voices, int) or num_voices < 2:
             raise ValueError(f"MultiVoiceChorus: num_voices must be a whole number from 2 up, got {num_voices!r}")
-        super().__init__(sample_rate, param_range)
-        check_shape("MultiVoiceChorus", shape)
-        check_interpolation("MultiVoiceChorus", interpolation, recursive=False)
-        self.shape: Shape = shape
-        self.interpolation = interpolation
-        self._longest = longest_sweep("MultiVoiceChorus", self.params, sample_rate)
+        super().__init__(sample_rate, param_range, shape=shape, interpolation=interpolation)
         self.num_voices = num_voices
 
     def process(
@@ -154,7 +133,7 @@ class MultiVoiceChorus(Processor):
         return sweep_curve("MultiVoiceChorus, first voice", delay_ms, depth, rate_hz, self.shape, self.sample_rate)
 
 
-class StereoChorus(Processor):
+class StereoChorus(SweptEffect):
     """A chorus a side, their oscillators at an angle: d_L from o(phi[n]), d_R from o(phi[n] + angle / 360).
 
     Mono in, stereo out: a mono input goes to both sides. At an angle of 0 it is ``Chorus`` on each side; at 180 one
@@ -180,21 +159,6 @@ class StereoChorus(Processor):
     channels = (1, 2)
     channels_out = 2
     variants = ({}, {"shape": "square", "interpolation": "cubic"})
-
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        shape: Shape = "sine",
-        interpolation: str = "lagrange",
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        check_shape("StereoChorus", shape)
-        check_interpolation("StereoChorus", interpolation, recursive=False)
-        self.shape: Shape = shape
-        self.interpolation = interpolation
-        self._longest = longest_sweep("StereoChorus", self.params, sample_rate)
 
     def process(
         self,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.levels import decay_seconds
-from ...dsp.oscillator import Shape, phase_ramp
+from ...dsp.oscillator import phase_ramp
 from ...params import EffectParam
-from ...processor import Processor, State
+from ...processor import State
 from ...recursion import delay_line, delay_state_length, feedback_delay
-from ..delay.time import check_interpolation
-from .sweep import both_sides, check_shape, comb_curve, longest_sweep, swept_delay
+from .sweep import SweptEffect, both_sides, comb_curve, swept_delay
 
 _RATE = EffectParam(0.02, 10.0, 0.3, "log", "Hz", doc="Speed of the oscillator.")
 _DEPTH = EffectParam(0.0, 1.0, 0.7, doc="0 stands still, 1 sweeps from one sample to twice the delay.")
@@ -24,7 +21,7 @@ _FEEDBACK = EffectParam(-0.99, 0.99, 0.6, doc="Resonance; negative puts the peak
 _SIDES = EffectParam(0.0, 180.0, 90.0, unit="deg", doc="Angle of the right oscillator before the left one.")
 
 
-class Flanger(Processor):
+class Flanger(SweptEffect):
     """The sound and a copy that moves: y[n] = (1 - m) x[n] + m x(n - d[n]).
 
     The delay is d = 1 + (D - 1) (1 + depth o(phi[n])) samples. At a mix of 0.5 there are notches at (k + 1/2) / d,
@@ -50,21 +47,6 @@ class Flanger(Processor):
     traits = {"linear", "causal", "odd"}
     variants = ({}, {"shape": "square", "interpolation": "cubic"})
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        shape: Shape = "sine",
-        interpolation: str = "lagrange",
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        check_shape("Flanger", shape)
-        check_interpolation("Flanger", interpolation, recursive=False)
-        self.shape: Shape = shape
-        self.interpolation = interpolation
-        self._longest = longest_sweep("Flanger", self.params, sample_rate)
-
     def process(
         self, x: Tensor, state: State, *, rate_hz: Tensor, depth: Tensor, delay_ms: Tensor, mix: Tensor
     ) -> tuple[Tensor, State]:
@@ -86,7 +68,7 @@ class Flanger(Processor):
         return comb_curve("Flanger", delay_ms, mix)
 
 
-class FeedbackFlanger(Processor):
+class FeedbackFlanger(SweptEffect):
     """A flanger that rings: w[n] = x[n] + g w(n - d[n]), y[n] = (1 - m) x[n] + m w(n - d[n]).
 
     The delay is d = 1 + (D - 1) (1 + depth o(phi[n])) samples. Peaks of 1 / (1 - g) at k / d for a positive g, halfway
@@ -111,21 +93,6 @@ class FeedbackFlanger(Processor):
     neutral = {"mix": 0.0}
     traits = {"linear", "causal", "odd"}
     variants = ({}, {"shape": "square", "interpolation": "cubic"})
-
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        shape: Shape = "sine",
-        interpolation: str = "lagrange",
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        check_shape("FeedbackFlanger", shape)
-        check_interpolation("FeedbackFlanger", interpolation, recursive=False)
-        self.shape: Shape = shape
-        self.interpolation = interpolation
-        self._longest = longest_sweep("FeedbackFlanger", self.params, sample_rate)
 
     def process(
         self,
@@ -158,7 +125,7 @@ class FeedbackFlanger(Processor):
         return comb_curve("FeedbackFlanger", delay_ms, mix, feedback)
 
 
-class StereoFlanger(Processor):
+class StereoFlanger(SweptEffect):
     """A flanger a side, their oscillators at an angle: d_L from o(phi[n]), d_R from o(phi[n] + angle / 360).
 
     Each side is ``FeedbackFlanger``. Mono in, stereo out: a mono input goes to both sides.
@@ -190,21 +157,6 @@ class StereoFlanger(Processor):
     channels = (1, 2)
     channels_out = 2
     variants = ({}, {"shape": "square", "interpolation": "cubic"})
-
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        shape: Shape = "sine",
-        interpolation: str = "lagrange",
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        check_shape("StereoFlanger", shape)
-        check_interpolation("StereoFlanger", interpolation, recursive=False)
-        self.shape: Shape = shape
-        self.interpolation = interpolation
-        self._longest = longest_sweep("StereoFlanger", self.params, sample_rate)
 
     def process(
         self,

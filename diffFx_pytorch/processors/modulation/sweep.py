@@ -12,6 +12,38 @@ from ...curve import Curve
 from ...dsp.levels import amp_to_db
 from ...dsp.oscillator import SHAPES, Shape, oscillate, phase_ramp
 from ...params import EffectParam
+from ...processor import Processor
+from ..delay.time import check_interpolation
+
+
+class SweptEffect(Processor):
+    """Base of the effects that sweep a delay: oscillator, interpolation and the length of the line.
+
+    Args:
+        sample_rate: in Hz.
+        param_range: rows of the table to replace.
+        shape: of the oscillator.
+        interpolation: between samples.
+
+    Raises:
+        ValueError: for an unknown shape or interpolation, or a range of delays that is too short.
+    """
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: Mapping[str, EffectParam] | None = None,
+        *,
+        shape: Shape = "sine",
+        interpolation: str = "lagrange",
+    ) -> None:
+        super().__init__(sample_rate, param_range)
+        name = type(self).__name__
+        check_shape(name, shape)
+        check_interpolation(name, interpolation, recursive=False)
+        self.shape: Shape = shape
+        self.interpolation = interpolation
+        self._longest = longest_sweep(name, self.params, sample_rate)
 
 
 def check_shape(owner: str, shape: str) -> None:
