@@ -6,6 +6,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "diffFx_pytorch"
 
 LAYERS = (
+    {"kernels"},
     {"dsp"},
     {"recursion", "lti", "spectrogram"},
     {"params", "control", "curve", "processor"},

@@ -20,7 +20,8 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
-from .compiling import njit
+from diffFx_pytorch.kernels import njit
+
 from .simd import (
     BLOCK,
     LANES,

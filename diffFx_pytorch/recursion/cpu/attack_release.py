@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.recursion.cpu.inner import INNER
 from diffFx_pytorch.recursion.cpu.smooth_tile import advance_tile, retreat_tile, smooth_tile
 from diffFx_pytorch.recursion.cpu.tiles import STEPS, load_tile, store_tile
-
-from .compiling import njit
 
 FEW = 4  # up to so many rows, one after the other is faster than lanes mostly empty
 

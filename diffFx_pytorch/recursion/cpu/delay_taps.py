@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from diffFx_pytorch.dsp.interpolation import POINTS, interpolation_table
+from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.recursion.cpu.inner import INNER
-
-from .compiling import njit
 
 BLOCK = 128  # samples whose weights are computed together
 SHORT, LONG = 4, 12  # numbers of powers the kernels know; tables are padded to one of them

@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 
+from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.recursion.cpu.delay_taps import (
     BLOCK,
     copy_range,
@@ -26,8 +27,6 @@ from diffFx_pytorch.recursion.cpu.delay_taps import (
     split_block,
 )
 from diffFx_pytorch.recursion.cpu.inner import INNER
-
-from .compiling import njit
 
 CHUNK = 8 * BLOCK  # distance of the filter states kept for the backward pass
 FEW = 8  # a shorter stretch is worked sample by sample

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.recursion.cpu.delay_taps import (
     BLOCK,
     add_taps,
@@ -18,8 +19,6 @@ from diffFx_pytorch.recursion.cpu.delay_taps import (
 )
 from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK, FEW, prepare_taps
 from diffFx_pytorch.recursion.cpu.inner import INNER
-
-from .compiling import njit
 
 LINE = 8  # values a cache line holds, the wider ones
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiling import njit
+from diffFx_pytorch.kernels import njit
+
 from .lanes import BLOCK, load_eight, store_eight
 from .moving_lanes import ROWS, STEPS, direct_section, over_a0, variable_section
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiling import njit
+from diffFx_pytorch.kernels import njit
 
 
 @njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")

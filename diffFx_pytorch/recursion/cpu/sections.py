@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiling import njit
+from diffFx_pytorch.kernels import njit
+
 from .lanes import BLOCK, LANES, load_tile, prefetch, store_tile
 from .section_lanes import (
     section_adjoint,

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiling import njit
+from diffFx_pytorch.kernels import njit
+
 from .lanes import BLOCK
 
 jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})

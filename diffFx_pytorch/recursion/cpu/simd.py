@@ -18,7 +18,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic as _intrinsic
 
-from .compiling import njit
+from diffFx_pytorch.kernels import njit
 
 # Numba takes the first argument away, which a type checker cannot know.
 intrinsic: Any = _intrinsic

@@ -9,9 +9,8 @@ The number of lanes is the length of a tuple, which is part of its type: kernels
 
 from __future__ import annotations
 
+from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.recursion.cpu.inner import INNER
-
-from .compiling import njit
 
 WIDE = (0,) * 16
 """Sixteen rows: two vectors of float64, the latency of one hidden behind the other."""

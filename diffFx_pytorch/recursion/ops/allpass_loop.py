@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.checks import check_state
 from diffFx_pytorch.recursion.cpu import allpass_loop as kernels
 from diffFx_pytorch.recursion.cpu.lanes import BLOCK
@@ -15,7 +16,6 @@ from diffFx_pytorch.recursion.fallback.allpass_loop import allpass_loop_rows
 from diffFx_pytorch.recursion.ops.cascade import TINY, define_cascade
 from diffFx_pytorch.recursion.ops.rows import broadcast_lead, check_signal, parameter_rows
 from diffFx_pytorch.recursion.ops.sections import rows_by_coefficient
-from diffFx_pytorch.recursion.threads import run_rows
 
 
 def _forward(x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor) -> None:

@@ -10,6 +10,8 @@ import torch
 import torch.autograd.forward_ad as fwd
 from torch import Tensor
 
+from diffFx_pytorch.kernels import run_rows
+
 from ..checks import (
     broadcast_lead,
     check_coefficients,
@@ -20,7 +22,6 @@ from ..checks import (
     state_dtype,
 )
 from ..fallback import allpole as fallback
-from ..threads import run_rows
 from .lags import as_array, batch_first, lag_products, lagged_sum, row_numbers, spread_lags, tiny_state
 from .transforms import with_transforms
 

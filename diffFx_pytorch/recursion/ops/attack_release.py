@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.cpu.attack_release import attack_release_backward_rows, attack_release_rows
 from diffFx_pytorch.recursion.cpu.tiles import NARROW, STEPS, WIDE
 from diffFx_pytorch.recursion.fallback.attack_release import attack_release_gradients, attack_release_levels
@@ -22,7 +23,6 @@ from diffFx_pytorch.recursion.ops.rows import (
     row_index,
 )
 from diffFx_pytorch.recursion.ops.transforms import with_transforms
-from diffFx_pytorch.recursion.threads import run_rows
 
 # Levels this small become zero between tiles: far under any audio, far over the denormals of the dtype.
 TINY = {torch.float32: 1e-30, torch.float64: 1e-290}

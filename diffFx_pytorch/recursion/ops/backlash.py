@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.cpu.backlash import backlash_rows
 from diffFx_pytorch.recursion.ops.rows import as_rows, check_signal, parameter_rows
 from diffFx_pytorch.recursion.ops.transforms import to_front
-from diffFx_pytorch.recursion.threads import run_rows
 
 
 @torch.library.custom_op("diffFx::backlash_source", mutates_args=())

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from diffFx_pytorch.dsp.delay_read import gather_taps
 from diffFx_pytorch.dsp.interpolation import POINTS
+from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.cpu.delay_taps import kernel_tables
 from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK, feedback_delay_rows
 from diffFx_pytorch.recursion.cpu.feedback_delay_backward import feedback_delay_backward_rows
@@ -26,7 +27,6 @@ from diffFx_pytorch.recursion.fallback.scan import first_order_scan
 from diffFx_pytorch.recursion.ops.attack_release import TINY
 from diffFx_pytorch.recursion.ops.rows import as_rows, lead_of, row_index
 from diffFx_pytorch.recursion.ops.transforms import with_transforms
-from diffFx_pytorch.recursion.threads import run_rows
 
 
 def _common_dtype(parameters: Sequence[Tensor | None]) -> torch.dtype:

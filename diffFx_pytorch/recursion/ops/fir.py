@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels import run_rows
+
 from ..checks import state_dtype
-from ..threads import run_rows
 from .lags import as_array, batch_first, row_numbers
 from .transforms import with_transforms
 

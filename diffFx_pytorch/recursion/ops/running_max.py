@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.cpu.running_max import running_max_rows
 from diffFx_pytorch.recursion.ops.rows import as_rows, check_signal
-from diffFx_pytorch.recursion.threads import run_rows
 
 
 @torch.library.custom_op("diffFx::running_max_index", mutates_args=())

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.cpu import moving as moving_rows
 from diffFx_pytorch.recursion.cpu import sections, sections_moving
 from diffFx_pytorch.recursion.cpu.lanes import LANES
@@ -17,7 +18,6 @@ from diffFx_pytorch.recursion.cpu.sections_plan import plan
 from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
 from diffFx_pytorch.recursion.ops.cascade import TINY, define_cascade
 from diffFx_pytorch.recursion.ops.section_arguments import cascade_arguments
-from diffFx_pytorch.recursion.threads import run_rows
 
 
 def rows_by_coefficient(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.cpu import svf as kernels
 from diffFx_pytorch.recursion.fallback.sections import cascade, svf_matrices
 from diffFx_pytorch.recursion.ops.cascade import TINY, define_cascade
 from diffFx_pytorch.recursion.ops.section_arguments import cascade_arguments
 from diffFx_pytorch.recursion.ops.sections import rows_by_coefficient, run_moving
-from diffFx_pytorch.recursion.threads import run_rows
 
 _forward = functools.partial(run_moving, kernels.forward, 1)
 

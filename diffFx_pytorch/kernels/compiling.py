@@ -1,10 +1,12 @@
-"""Numba's ``njit`` with a cache that several processes may fill at once."""
+"""Numba's ``njit`` with a cache on disk that several processes may fill at once and that notices a changed neighbour."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -40,3 +42,16 @@ def _save(file: Any, key: Any, data: Any) -> None:
     with open(os.path.join(file._cache_path, f"{file._index_name}.lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # pyright: ignore[reportOptionalMemberAccess]  # released when closed
         type(file).save(file, key, data)
+
+
+def forget_stale_kernels(folder: Path) -> None:
+    """Delete the compiled kernels of a folder that are older than any source file in it.
+
+    Numba compares a kernel with its own file only, and a kernel inlines what it imports from its neighbours: after a
+    change there it would go on as it was, or crash.
+    """
+    with contextlib.suppress(OSError):
+        newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
+        for index in (folder / "__pycache__").glob("*.nb[ic]"):
+            if index.stat().st_mtime < newest:
+                index.unlink(missing_ok=True)

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
+from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.ops.allpole import allpole
-from diffFx_pytorch.recursion.threads import run_rows
 
 
 @pytest.fixture(autouse=True)
