@@ -1,0 +1,128 @@
+"""P_C and P_A for spectra with frames first, (B, M, F): by tensor operations, or by kernels for one item on the CPU."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffFx_pytorch.kernels import run_rows
+
+from .cpu.cycle import cut_frames, fold_and_pad, overlap_add_blocks
+from .padding import source_index
+from .rules import GRAIN, Rule, Tensors, with_magnitude
+from .stft import STFT
+
+
+class TensorCycle:
+    """On any device, differentiable, over a whole batch.
+
+    Args:
+        stft: the transform.
+        target: A, (B, M, F).
+        length: of the signals, with exactly M frames.
+        fixed: (B, M, F) complex, the spectrum where its phase is known, NaN elsewhere.
+    """
+
+    def __init__(self, stft: STFT, target: Tensor, length: int, fixed: Tensor | None = None):
+        self.stft, self.target, self.length, self.fixed = stft, target, length, fixed
+
+    def onto(self, c: Tensor) -> Tensor:
+        """P_A, and known phases put back."""
+        x = with_magnitude(c, self.target)
+        return x if self.fixed is None else torch.where(self.fixed.isnan(), x, self.fixed)
+
+    def iterate(self, rule: Rule, tensors: Tensors) -> tuple[Tensors, Tensor]:
+        """One iteration, and the squared distance from the target, (B,), of the spectrum that was projected."""
+        error = None
+        for _ in range(rule.projections):
+            p = self.stft.project(tensors[0].mT, self.length).mT
+            if error is None:
+                error = self.distance(p)
+            tensors = rule.advance(tensors, p, self.onto)
+        assert error is not None
+        return tensors, error
+
+    def distance(self, p: Tensor) -> Tensor:
+        """|| |p| - A ||^2, (B,)."""
+        return (p.detach().abs() - self.target.detach()).square().sum((-1, -2))
+
+    def signal(self, x: Tensor) -> Tensor:
+        """The signals nearest to x: (B, length)."""
+        return self.stft.inverse(x.mT, self.length)
+
+    def error(self, x: Tensor) -> Tensor:
+        """|| |P_C x| - A ||^2, (B,)."""
+        return self.distance(self.stft.project(x.mT, self.length).mT)
+
+
+class KernelCycle:
+    """For one item (B = 1) on the CPU, without a graph: two FFTs, and one pass each over the frames and the spectrum.
+
+    Batches are lists of these: an item's arrays stay in the caches, and no item can know of another.
+    """
+
+    def __init__(self, stft: STFT, target: Tensor, length: int):
+        self.stft, self.length = stft, length
+        self.target = target[0].contiguous()
+        M = self.target.shape[0]
+        N, H, padding = stft.n_fft, stft.hop_length, stft.padding
+        self.blocks = M - 1 + -(-N // H)
+        total = max(self.blocks * H, padding + length)
+        right = total - padding - length
+        self.window = stft.window_for(target).numpy()
+        self.weight = stft.weight(M, length, target).numpy()
+        self.padded = torch.zeros(total, dtype=target.dtype)
+        if stft.pad_mode == "constant" or not padding:
+            self.left, self.right = np.full(padding, -1), np.full(right, -1)
+        else:
+            index = source_index(length, padding, right, stft.pad_mode).numpy()
+            self.left, self.right = index[:padding].copy(), index[padding + length :].copy()
+        self.rows = np.empty(M, self.window.dtype)
+        self.norm = "ortho" if stft.normalized else "backward"
+
+    def solve(self, y: Tensor) -> Tensor:
+        """Put the signal nearest to y (M, F) into ``padded``; returns the frames (M, N), to be overwritten."""
+        frames = torch.fft.irfft(y, n=self.stft.n_fft, norm=self.norm)
+        x = self.padded.numpy()
+        grain = max(1, GRAIN * self.stft.n_fft // self.stft.hop_length)
+        run_rows(overlap_add_blocks, self.blocks, grain, frames.numpy(), self.window, self.stft.hop_length, x)
+        fold_and_pad(x, self.left, self.right, self.weight)
+        return frames
+
+    def project(self, y: Tensor) -> Tensor:
+        """P_C y, (M, F), in new memory."""
+        frames = self.solve(y)
+        x = self.padded.numpy()
+        run_rows(cut_frames, len(frames), GRAIN, x, self.window, self.stft.hop_length, frames.numpy())
+        return torch.fft.rfft(frames, norm=self.norm)
+
+    def onto(self, c: Tensor) -> Tensor:
+        """P_A."""
+        return with_magnitude(c, self.target)
+
+    def iterate(self, rule: Rule, tensors: Tensors) -> tuple[Tensors, Tensor]:
+        """As ``TensorCycle.iterate``, in place, of tensors (M, F) that ``rule.start`` made or this returned."""
+        error = None
+        for _ in range(rule.projections):
+            p = self.project(tensors[0])
+            after = rule.advance_rows(tensors, p, self.target, self.rows)
+            if error is None:
+                error = self.distance(p) if after is None else torch.tensor([self.rows.sum(dtype=np.float64)])
+            tensors = rule.advance(tensors, p, self.onto) if after is None else after
+        assert error is not None
+        return tensors, error
+
+    def distance(self, p: Tensor) -> Tensor:
+        """|| |p| - A ||^2, (1,)."""
+        return (p.abs() - self.target).square().sum().double().reshape(1)
+
+    def signal(self, x: Tensor) -> Tensor:
+        """The signal nearest to x (M, F): (1, length)."""
+        self.solve(x)
+        padding = self.stft.padding
+        return self.padded[padding : padding + self.length].clone().unsqueeze(0)
+
+    def error(self, x: Tensor) -> Tensor:
+        """|| |P_C x| - A ||^2, (1,)."""
+        return self.distance(self.project(x))

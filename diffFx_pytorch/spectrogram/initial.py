@@ -1,0 +1,67 @@
+"""The phase that a retrieval starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from .stft import STFT
+
+
+def _zero(magnitude: Tensor, stft: STFT, generator: torch.Generator | None) -> Tensor:
+    return magnitude.to(magnitude.dtype.to_complex())
+
+
+def _random(magnitude: Tensor, stft: STFT, generator: torch.Generator | None) -> Tensor:
+    # Drawn on the generator's device, in float64: one seed is the same phase on every device and in every precision.
+    device = torch.device("cpu") if generator is None else generator.device
+    turns = torch.rand(magnitude.shape, dtype=torch.float64, device=device, generator=generator)
+    return torch.polar(magnitude, (2 * torch.pi * turns).to(magnitude.device, magnitude.dtype))
+
+
+def _pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None) -> Tensor:
+    from .pghi import pghi
+
+    return pghi(magnitude, stft)
+
+
+def _spsi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None) -> Tensor:
+    from .spsi import spsi
+
+    return spsi(magnitude, stft)
+
+
+STARTS: dict[str, Callable[[Tensor, STFT, torch.Generator | None], Tensor]] = {
+    "pghi": _pghi,
+    "spsi": _spsi,
+    "random": _random,
+    "zero": _zero,
+}
+
+
+def initial_spectrum(
+    init: str | Tensor, magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None
+) -> Tensor:
+    """A complex spectrum (..., F, frames) whose phases are those to start from.
+
+    Args:
+        init: one of ``STARTS``, or complex: its phases.
+        magnitude: (..., F, frames).
+        stft: the transform.
+        generator: of "random".
+
+    Raises:
+        ValueError: for another name, or a tensor that is not complex or does not broadcast to the magnitude's shape.
+    """
+    if isinstance(init, Tensor):
+        if not init.is_complex() or torch.broadcast_shapes(init.shape, magnitude.shape) != magnitude.shape:
+            raise ValueError(
+                f"init must be complex and of the magnitude's shape {tuple(magnitude.shape)}. "
+                f"Got {init.dtype} of shape {tuple(init.shape)}."
+            )
+        return init.to(magnitude.device, magnitude.dtype.to_complex()).expand(magnitude.shape)
+    if init not in STARTS:
+        raise ValueError(f"init must be one of {', '.join(STARTS)}, or a complex tensor. Got {init!r}.")
+    return STARTS[init](magnitude, stft, generator)
