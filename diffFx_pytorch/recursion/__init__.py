@@ -8,6 +8,7 @@ from .ops.allpole import allpole
 from .ops.attack_release import attack_release
 from .ops.backlash import backlash
 from .ops.delay_line import delay_line, delay_state_length, feedback_delay
+from .ops.feedback_network import NetworkState, feedback_network, network_state_length
 from .ops.filter_sections import SectionState, filter_sections
 from .ops.lfilter import lfilter
 from .ops.one_pole import one_pole
@@ -16,6 +17,7 @@ from .ops.sections import sosfilt
 from .ops.svf import sos_to_svf, svf_to_sos, svfilt
 
 __all__ = [
+    "NetworkState",
     "SectionState",
     "allpole",
     "assert_stable",
@@ -24,9 +26,11 @@ __all__ = [
     "delay_line",
     "delay_state_length",
     "feedback_delay",
+    "feedback_network",
     "filter_sections",
     "is_stable",
     "lfilter",
+    "network_state_length",
     "one_pole",
     "running_max",
     "sos_to_svf",

@@ -1,0 +1,273 @@
+"""The feedback delay network against the loop on paper: outputs, states, every gradient; blocks; refusals."""
+
+import pytest
+import torch
+
+from diffFx_pytorch.recursion import feedback_network, network_state_length
+from diffFx_pytorch.recursion.ops.feedback_network import (
+    _feedback_network,
+    _feedback_network_backward,
+)
+from diffFx_pytorch.recursion.reference.feedback_network import feedback_network as reference
+
+D = torch.float64
+LONGEST = 40
+NAMES = ["x", "delays", "matrix", "input_gains", "output_gains", "absorption", "modulation", "direct", "past", "state"]
+# lines, inputs, outputs, sections, moving sections, modulated, with past
+NETWORKS = {
+    "one line": (1, 1, 1, 0, False, False, False),
+    "stereo": (4, 2, 2, 1, False, False, False),
+    "more than a vector": (9, 2, 3, 2, False, False, True),
+    "moving absorption": (3, 1, 2, 2, True, False, True),
+    "modulated": (3, 2, 1, 1, False, True, True),
+    "many ins and outs": (7, 9, 10, 1, False, False, False),
+}
+
+
+@pytest.fixture(autouse=True)
+def poisoned_memory():
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def case(name, T, dtype=D, lead=()):
+    """Leaves by name; None where the network has none."""
+    N, inputs, outputs, K, moving, modulated, past = NETWORKS[name]
+    g = torch.Generator().manual_seed(N * T + 1)
+
+    def draw(*shape):
+        return torch.randn(*lead, *shape, generator=g, dtype=D)
+
+    delays = torch.randint(5, LONGEST - 4, (*lead, N), generator=g).to(D)
+    delays[..., 0] = 3.0
+    matrix = torch.linalg.qr(draw(N, N))[0] * 0.9
+    radius, b = (
+        0.8 * torch.rand(*lead, N, T if moving else 1, K, generator=g, dtype=D),
+        draw(N, T if moving else 1, K, 3),
+    )
+    one = torch.ones_like(radius)
+    sections = torch.cat([0.3 * b, torch.stack([2 * one, -2.2 * radius, 2 * radius**2], -1)], -1)
+    leaves = {
+        "x": draw(inputs, T).to(dtype),
+        "delays": delays,
+        "matrix": matrix,
+        "input_gains": draw(N, inputs),
+        "output_gains": draw(outputs, N),
+        "absorption": (sections if moving else sections[..., 0, :, :]) if K else None,
+        "modulation": 0.9 * torch.rand(*lead, N, T, generator=g, dtype=D) if modulated else None,
+        "direct": draw(outputs, inputs) if past else None,
+        "past": draw(N, network_state_length(LONGEST)) if past else None,
+        "state": 0.1 * draw(N, K, 2) if past else None,
+    }
+    return {k: None if v is None else v.requires_grad_() for k, v in leaves.items()}, moving
+
+
+def lanes(state):
+    """States (..., N, K, 2) as the operator keeps them, (..., K, G, 2, 8)."""
+    padded = torch.nn.functional.pad(state.movedim(-3, -1), (0, -state.shape[-3] % 8))
+    return padded.unflatten(-1, (-1, 8)).transpose(-3, -2)
+
+
+def lines(state, N):
+    return state.transpose(-3, -2).flatten(-2)[..., :N].movedim(-1, -3)
+
+
+def run(leaves, moving, **more):
+    a = dict(leaves)
+    past, state = a.pop("past"), a.pop("state")
+    zi = None if past is None else (past, lanes(state))
+    y, (end, states) = feedback_network(**a, longest=LONGEST, moving=moving, zi=zi, return_zf=True, **more)
+    return y, end, lines(states, a["delays"].shape[-1])
+
+
+def on_paper(leaves, moving):
+    a = {k: None if v is None else v.double() for k, v in leaves.items()}
+    T, N, P = a["x"].shape[-1], a["delays"].shape[-1], network_state_length(LONGEST)
+    sections = torch.zeros(N, T, 0, 6, dtype=D) if a["absorption"] is None else a["absorption"]
+    sections = sections if moving or a["absorption"] is None else sections[:, None].expand(-1, T, -1, -1)
+    whole = a["delays"].detach().round()
+    delays = whole.long().tolist()
+    if a["modulation"] is not None:
+        delays = whole[:, None] + a["modulation"] + (a["delays"] - a["delays"].detach())[:, None]
+    y, s, zf = reference(
+        a["x"], delays, a["matrix"], a["input_gains"], a["output_gains"], sections, a["past"], a["state"]
+    )
+    if a["direct"] is not None:
+        y = y + a["direct"] @ a["x"]
+    s = s if a["past"] is not None else torch.nn.functional.pad(s, (P, 0))
+    return y, s[:, T:], zf
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, D])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_equals_the_loop_on_paper(name, dtype):
+    T = 70 if name == "more than a vector" else 60
+    leaves, moving = case(name, T, dtype)
+    found, expected = run(leaves, moving), on_paper(leaves, moving)
+    tolerance = 1e-11 if dtype == D else 1e-6
+    weights = []
+    for a, b in zip(found, expected, strict=True):
+        assert a.dtype == (dtype if a is found[0] else D)
+        assert torch.allclose(
+            a.double(), b, rtol=tolerance, atol=tolerance * float(b.detach().abs().max()) if b.numel() else 0
+        )
+        weights.append(torch.randn(b.shape, dtype=D, generator=torch.Generator().manual_seed(3)))
+    names = [n for n in NAMES if leaves[n] is not None and (n != "delays" or leaves["modulation"] is not None)]
+    losses = [sum((o.double() * w).sum() for o, w in zip(out, weights, strict=True)) for out in (found, expected)]
+    ours, theirs = (torch.autograd.grad(loss, [leaves[n] for n in names]) for loss in losses)
+    for n, a, b in zip(names, ours, theirs, strict=True):
+        assert torch.allclose(a, b, rtol=0, atol=100 * tolerance * max(float(b.abs().max()), 1e-3)), n
+
+
+def test_chunks_blocks_and_the_local_buffer_make_no_difference():
+    # Longer than a chunk, than the shortest delay and than the buffer that a call without gradient keeps.
+    leaves, moving = case("more than a vector", 4500)
+    with torch.no_grad():
+        whole = run(leaves, moving)
+        parts, rest, zi = [], leaves["x"], (leaves["past"], lanes(leaves["state"]))
+        a = {k: v for k, v in leaves.items() if k not in ("x", "past", "state")}
+        for size in (1, 0, 130, 2, 3000, 1367):
+            block, rest = rest[:, :size], rest[:, size:]
+            y, zi = feedback_network(block, **a, longest=LONGEST, zi=zi, return_zf=True)
+            parts.append(y)
+    kept = run(leaves, moving)
+    for a, b, c in zip(whole, kept, (torch.cat(parts, -1), zi[0], lines(zi[1], 9)), strict=True):
+        scale = 1e-12 * float(a.abs().max())
+        assert torch.allclose(a, b, rtol=0, atol=scale)
+        assert torch.allclose(a, c, rtol=0, atol=scale)
+
+
+@pytest.mark.parametrize("name", ["more than a vector", "modulated", "moving absorption"])
+def test_long_gradients_equal_torch_operations(name):
+    leaves, moving = case(name, 300)
+    _same_as_plain(leaves, moving, [n for n in NAMES if leaves[n] is not None])
+
+
+def _same_as_plain(leaves, moving, names):
+    found = run(leaves, moving)
+    weights = [torch.randn(o.shape, dtype=D) for o in found]
+    ours = torch.autograd.grad(
+        sum((o * w).sum() for o, w in zip(found, weights, strict=True)), [leaves[n] for n in names]
+    )
+    plain = _run_plain(leaves, moving)
+    theirs = torch.autograd.grad(
+        sum((o * w).sum() for o, w in zip(plain, weights, strict=True)), [leaves[n] for n in names]
+    )
+    for n, a, b in zip(names, ours, theirs, strict=True):
+        assert torch.allclose(a, b, rtol=1e-8, atol=1e-9 * float(b.abs().max())), n
+
+
+def _run_plain(leaves, moving):
+    from diffFx_pytorch.recursion.ops import feedback_network as ops
+
+    kept = ops._call
+    lead = ()
+
+    def call(*args):
+        *given, outputs, _ = args
+        y, history, zf = ops._plain(lead, *given, outputs)
+        return y, history, zf, None
+
+    ops._call = call
+    try:
+        return run(leaves, moving)
+    finally:
+        ops._call = kept
+
+
+def test_delay_gradient_is_the_slope_of_the_line():
+    # A slow sine: moving the delay by a little moves its phase; the surrogate is the slope of the line.
+    n = torch.arange(400, dtype=D)
+    x = torch.sin(0.05 * n)[None]
+    delays = torch.tensor([25.0], dtype=D, requires_grad=True)
+    zero, one = torch.zeros(1, 1, dtype=D), torch.ones(1, 1, dtype=D)
+    y = feedback_network(x, delays, zero, one, one, longest=LONGEST)
+    weight = torch.where(n > 60, torch.cos(0.05 * n), 0.0)
+    (gradient,) = torch.autograd.grad((y * weight).sum(), delays)
+    exact = (-0.05 * torch.cos(0.05 * (n - 25.0)) * weight).sum()
+    assert torch.isclose(gradient[0], exact, rtol=1e-3)
+
+
+def test_lossless_loop_keeps_its_energy():
+    g = torch.Generator().manual_seed(0)
+    Q = torch.linalg.qr(torch.randn(8, 8, generator=g, dtype=D))[0]
+    delays = torch.tensor([7, 11, 13, 17, 19, 23, 29, 31], dtype=D)
+    x = torch.zeros(1, 20000, dtype=D)
+    x[0, 0] = 1.0
+    b = torch.full((8, 1), 8**-0.5, dtype=D)
+    _, (past, _) = feedback_network(x, delays, Q, b, b.mT, longest=31, return_zf=True)
+    energy = sum(past[i, past.shape[-1] - int(m) :].square().sum() for i, m in enumerate(delays))
+    assert torch.isclose(energy, torch.tensor(1.0, dtype=D), rtol=1e-10)
+
+
+def test_batches_broadcast_and_equal_themselves_alone():
+    leaves, moving = case("stereo", 200, lead=(3,))
+    shared = dict(leaves, matrix=leaves["matrix"][0], delays=leaves["delays"][1])
+    y, *_ = run(shared, moving)
+    for i in range(3):
+        alone = {k: v if v is None or k in ("matrix", "delays") else v[i] for k, v in shared.items()}
+        assert torch.allclose(run(alone, moving)[0], y[i], rtol=0, atol=1e-12)
+    (gradient,) = torch.autograd.grad(y.square().sum(), leaves["matrix"])
+    assert (gradient[1:] == 0).all()
+
+
+def test_vmap_and_func_grad():
+    leaves, moving = case("stereo", 80, lead=(2,))
+    names = [n for n in NAMES if leaves[n] is not None]
+    values = [leaves[n].detach() for n in names]
+
+    def loss(*given):
+        return run({**dict.fromkeys(NAMES), **dict(zip(names, given, strict=True))}, moving)[0].square().sum()
+
+    each = torch.func.vmap(torch.func.grad(loss, tuple(range(len(names)))))(*values)
+    direct = torch.autograd.grad(loss(*(leaves[n] for n in names)), [leaves[n] for n in names])
+    for n, a, b in zip(names, each, direct, strict=True):
+        assert torch.allclose(a, b, rtol=1e-10, atol=1e-12), n
+
+
+@pytest.mark.parametrize("name", ["stereo", "modulated"])
+def test_operator_is_well_formed(name):
+    leaves, moving = case(name, 40)
+    caught = []
+
+    from diffFx_pytorch.recursion.ops import feedback_network as ops
+
+    kept = ops._call
+    ops._call = lambda *args: caught.append(args) or kept(*args)
+    try:
+        run(leaves, moving)
+    finally:
+        ops._call = kept
+    args = caught[0]
+    torch.library.opcheck(_feedback_network, args)
+    y, history, _, checkpoints = _feedback_network(*args)
+    plain = [a.detach() if isinstance(a, torch.Tensor) else a for a in args[:7]]
+    given = (torch.ones_like(y), None, None, *plain, history.detach(), checkpoints, True)
+    torch.library.opcheck(_feedback_network_backward, given, test_utils=("test_schema", "test_faketensor"))
+
+
+def test_silence_does_not_leave_denormals():
+    leaves, moving = case("stereo", 30000)
+    with torch.no_grad():
+        leaves["x"][:, 100:] = 0
+        _, past, state = run(leaves, moving)
+    for left in (past, state):
+        assert ((left == 0) | (left.abs() > 1e-300)).all()
+
+
+def test_wrong_arguments_are_refused():
+    leaves, _ = case("stereo", 50)
+    a = {k: v for k, v in leaves.items() if k not in ("past", "state")}
+    for name, value, message in (
+        ("delays", a["delays"] * 0, "at least 1 sample"),
+        ("delays", a["delays"] + 100, "at most longest = 40"),
+        ("delays", a["delays"] * float("nan"), "no NaN"),
+        ("matrix", a["matrix"][:3], "matrix must end in"),
+        ("input_gains", a["input_gains"][:, :1], "input_gains must end in"),
+        ("absorption", a["absorption"][..., :5], "absorption must end in"),
+        ("x", a["x"][0], "inputs"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            feedback_network(**{**a, name: value}, longest=LONGEST)
