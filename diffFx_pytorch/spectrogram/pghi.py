@@ -1,0 +1,98 @@
+"""Phase gradient heap integration: a phase for a whole spectrogram, in one go."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from diffFx_pytorch.kernels import run_rows
+
+from .checks import check_magnitude
+from .cpu.heap_integration import integrate_rows
+from .gradient import bin_slope, gaussian_width, log_magnitude, time_slope, with_centred_phase
+from .real_time_pghi import real_time_pghi
+from .stft import STFT
+
+METHODS = ("auto", "heap", "sweep")
+
+
+@torch.library.custom_op("diffFx::heap_integration", mutates_args=(), device_types="cpu")
+def _heap_integration(level: Tensor, time: Tensor, frequency: Tensor, floors: Tensor) -> Tensor:
+    """Phase in float64 from the slopes along time and frequency: (B, frames, F), and floors (B, passes)."""
+    phase = torch.zeros(level.shape, dtype=torch.float64)
+    if phase.numel():
+        order = level.flatten(1).argsort(-1, descending=True)
+        state = torch.zeros(order.shape, dtype=torch.uint8)
+        tensors = (level, order, time, frequency, floors, phase, state)
+        run_rows(integrate_rows, len(level), 1, *(t.contiguous().numpy() for t in tensors))
+    return phase
+
+
+@_heap_integration.register_fake
+def _(level: Tensor, *_: Any) -> Tensor:
+    return level.new_empty(level.shape, dtype=torch.float64)
+
+
+def pghi(
+    magnitude: Tensor,
+    stft: STFT,
+    *,
+    tolerance: Sequence[float] = (1e-2, 1e-10),
+    gamma: float | None = None,
+    method: str = "auto",
+) -> Tensor:
+    r"""A spectrum with the given magnitude and the phase that the magnitude's own gradient implies.
+
+    For a Gaussian window exp(-pi n^2 / gamma) the phase's slopes are those of the log magnitude s, exchanged:
+
+    .. math:: \partial_t \phi = \frac{2 \pi H k}{N} + \frac{H N}{\gamma} \partial_k s, \qquad
+              \partial_k \phi = -\frac{\gamma}{H N} \partial_t s
+
+    a step being a hop or a bin, phases counted from a frame's centre. They are summed from the loudest bin outwards,
+    always on from the loudest bin reached. First within what lies above the first tolerance, then the next, so that
+    loud islands do not inherit through faint bridges, where the slopes are noise.
+
+    Args:
+        magnitude: (..., F, frames), float32 or float64, not negative.
+        stft: the transform it belongs to.
+        tolerance: levels of the passes relative to an item's loudest bin, falling; bins below the last get phase 0.
+            (The paper's software starts at 1e-1; 1e-2 came out 0.4 dB better over speech, singing and instruments.)
+        gamma: width of the Gaussian nearest to the window, in samples squared; None is the published one for Hann
+            (0.25645 L^2), Hamming and Blackman, and a fit for others.
+        method: "heap" runs on the CPU, items on threads; "sweep" (``real_time_pghi``) goes forwards in time only,
+            costs a fifteenth, comes within 1 to 2 dB and runs on any device; "auto" is "heap" for a magnitude on the
+            CPU and "sweep" for any other.
+
+    Returns:
+        Complex (..., F, frames). Gradients pass to the magnitude; the phase is detached.
+
+    Raises:
+        ValueError: what is no magnitude of this transform, an unknown method, tolerances that do not fall.
+
+    References:
+        Prusa, Balazs and Sondergaard, "A noniterative method for reconstruction of phase from STFT magnitude",
+        IEEE/ACM Trans. ASLP 25(5), 2017, algorithm 1.
+    """
+    check_magnitude("pghi", magnitude, stft)
+    if method not in METHODS:
+        raise ValueError(f"pghi: method must be one of {', '.join(METHODS)}. Got {method!r}.")
+    falling = all(a > b for a, b in pairwise(tolerance))
+    if not tolerance or not falling or not tolerance[-1] > 0 or not tolerance[0] <= 1:
+        raise ValueError(f"pghi: tolerance must fall from at most 1 and stay above 0. Got {tuple(tolerance)}.")
+    if gamma is not None and not gamma > 0:
+        raise ValueError(f"pghi: gamma must be positive. Got {gamma!r}.")
+    if method == "sweep" or (method == "auto" and magnitude.device.type != "cpu"):
+        return real_time_pghi(magnitude, stft, gamma=gamma)
+    with torch.no_grad():
+        gamma = gaussian_width(stft) if gamma is None else gamma
+        rows = magnitude.detach().cpu().transpose(-1, -2).reshape(-1, magnitude.shape[-1], stft.bins)
+        level = log_magnitude(rows)
+        slopes = time_slope(level, stft, gamma), bin_slope(level, stft, gamma)
+        floors = level.amax((-2, -1)).unsqueeze(-1) + level.new_tensor([math.log(t) for t in tolerance])
+        phase = _heap_integration(level, *slopes, floors).transpose(-1, -2).to(magnitude.device)
+    return with_centred_phase(magnitude, phase.reshape(magnitude.shape), stft)
