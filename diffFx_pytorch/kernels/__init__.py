@@ -1,6 +1,23 @@
-"""How kernels are compiled, kept on disk and spread over threads: what every engine's Numba code stands on."""
+"""How kernels are compiled, kept on disk, spread over threads and made operators: what every engine stands on.
 
-from .compiling import forget_stale_kernels, njit
-from .threads import run_rows
+Names are imported when first used (PEP 562): Numba takes its time, and not every operator needs it at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .compiling import forget_stale_kernels, njit
+    from .threads import run_rows
+
+_HOMES = {"forget_stale_kernels": "compiling", "njit": "compiling", "run_rows": "threads"}
 
 __all__ = ["forget_stale_kernels", "njit", "run_rows"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

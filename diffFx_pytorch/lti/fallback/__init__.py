@@ -1,0 +1,1 @@
+"""Plain-torch algorithms, for devices without a kernel."""

@@ -1,0 +1,8 @@
+"""torch.library operators and the public functions over them."""
+
+from .closed_loop import closed_loop
+from .delay_response import delay_response
+from .solve import solve
+from .sos_response import sos_at, sos_response
+
+__all__ = ["closed_loop", "delay_response", "solve", "sos_at", "sos_response"]
