@@ -4,9 +4,12 @@ Knows nothing of effects; of use alone.
 """
 
 from .invert import Inversion, invert_spectrogram
+from .invert_mel import invert_mel
+from .mel import MelScale
 from .metrics import inconsistency, log_spectral_distance, magnitude_snr, ser, spectral_convergence
 from .pghi import pghi
 from .real_time_pghi import RealTimePGHI, real_time_pghi
+from .representation import invert
 from .rules import METHODS, DifferenceMap, Momentum, Reflection
 from .spsi import spsi
 from .stft import STFT
@@ -16,10 +19,13 @@ __all__ = [
     "STFT",
     "DifferenceMap",
     "Inversion",
+    "MelScale",
     "Momentum",
     "RealTimePGHI",
     "Reflection",
     "inconsistency",
+    "invert",
+    "invert_mel",
     "invert_spectrogram",
     "log_spectral_distance",
     "magnitude_snr",
