@@ -10,12 +10,14 @@ from .metrics import inconsistency, log_spectral_distance, magnitude_snr, ser, s
 from .pghi import pghi
 from .real_time_pghi import RealTimePGHI, real_time_pghi
 from .representation import invert
+from .rtisi import RTISI, rtisi_la
 from .rules import METHODS, DifferenceMap, Momentum, Reflection
 from .spsi import spsi
 from .stft import STFT
 
 __all__ = [
     "METHODS",
+    "RTISI",
     "STFT",
     "DifferenceMap",
     "Inversion",
@@ -31,6 +33,7 @@ __all__ = [
     "magnitude_snr",
     "pghi",
     "real_time_pghi",
+    "rtisi_la",
     "ser",
     "spectral_convergence",
     "spsi",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from .stft import STFT
 PUBLISHED = {"hann": 0.25645, "hamming": 0.29794, "blackman": 0.17954}
 
 
+@lru_cache(maxsize=64)
 def gaussian_width(stft: STFT) -> float:
     r"""Width gamma of the Gaussian exp(-pi n^2 / gamma) nearest to the window, in samples squared.
 
@@ -73,14 +75,21 @@ def bin_slope(level: Tensor, stft: STFT, gamma: float) -> Tensor:
     return (-gamma / (stft.hop_length * stft.n_fft)) * torch.cat((first, inner, last), -2)
 
 
-def with_centred_phase(magnitude: Tensor, phase: Tensor, stft: STFT) -> Tensor:
-    """Complex spectrum (..., F, frames) from a phase counted from the centre of each frame's window.
+@lru_cache(maxsize=64)
+def centring(stft: STFT) -> Tensor:
+    """e^(2 pi j k c / N), complex128 (F,): makes a spectrum's phase count from c, the centre of a frame's window.
 
-    The transform counts from a frame's first sample, which turns bin k by -2 pi k c / N, c being the centre.
+    The transform counts from a frame's first sample.
     """
-    with torch.no_grad():
+    with torch.inference_mode(False):  # kept for later calls, which may want a graph
         k = torch.arange(stft.bins, dtype=torch.float64)
         ramp = (2 * math.pi) * (k * window_centre(stft) / stft.n_fft % 1.0)
-        turned = phase - ramp.to(phase.device, phase.dtype)[:, None]
+        return torch.polar(torch.ones_like(ramp), ramp)
+
+
+def with_centred_phase(magnitude: Tensor, phase: Tensor, stft: STFT) -> Tensor:
+    """Complex spectrum (..., F, frames) from a phase counted from the centre of each frame's window."""
+    with torch.no_grad():
+        turned = phase - centring(stft).angle().to(phase.device, phase.dtype)[:, None]
         unit = torch.polar(torch.ones_like(turned), turned).to(magnitude.dtype.to_complex())
     return magnitude * unit

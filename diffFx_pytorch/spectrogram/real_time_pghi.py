@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .checks import check_magnitude
-from .gradient import bin_slope, gaussian_width, time_slope, with_centred_phase
+from .gradient import bin_slope, centring, gaussian_width, time_slope, with_centred_phase
 from .phase_sweep import carry_phase, loudest_path
 from .stft import STFT
 
@@ -46,6 +46,7 @@ class RealTimePGHI:
             raise ValueError(f"RealTimePGHI: gamma must be positive. Got {gamma!r}.")
         self.stft, self.look_ahead = stft, look_ahead
         self.gamma = gaussian_width(stft) if gamma is None else gamma
+        self._centre = centring(stft)
         self.reset()
 
     @property
@@ -70,6 +71,20 @@ class RealTimePGHI:
             Complex (..., F, frames'): as many frames, but ``look_ahead`` fewer in the first call.
         """
         check_magnitude("RealTimePGHI", magnitude, self.stft)
+        return self.extend(magnitude)
+
+    def extend(self, magnitude: Tensor, last: Tensor | None = None) -> Tensor:
+        """``push`` without its checks.
+
+        Args:
+            magnitude: (..., F, frames).
+            last: the spectrum that the last frame out has got since, (..., F), to go on from instead.
+
+        Returns:
+            As ``push``.
+        """
+        if last is not None and self._last is not None:
+            self._last = (*self._last[:2], (last * self._centre.to(last.device, last.dtype)).angle())
         frames = magnitude.detach().transpose(-1, -2)
         peaks = frames.amax(-1, keepdim=True)
         if self._loudest is not None:
