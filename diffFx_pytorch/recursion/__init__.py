@@ -4,9 +4,11 @@ Knows nothing of effects; of use alone.
 """
 
 from .checks import assert_stable, is_stable
+from .graph import DelayGraph
 from .ops.allpole import allpole
 from .ops.attack_release import attack_release
 from .ops.backlash import backlash
+from .ops.delay_graph import GraphState, delay_graph
 from .ops.delay_line import delay_line, delay_state_length, feedback_delay
 from .ops.feedback_network import NetworkState, feedback_network, network_state_length
 from .ops.filter_sections import SectionState, filter_sections
@@ -17,12 +19,15 @@ from .ops.sections import sosfilt
 from .ops.svf import sos_to_svf, svf_to_sos, svfilt
 
 __all__ = [
+    "DelayGraph",
+    "GraphState",
     "NetworkState",
     "SectionState",
     "allpole",
     "assert_stable",
     "attack_release",
     "backlash",
+    "delay_graph",
     "delay_line",
     "delay_state_length",
     "feedback_delay",

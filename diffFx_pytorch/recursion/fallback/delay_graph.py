@@ -1,0 +1,79 @@
+"""A graph of delay lines in plain torch operations, block by block, differentiable to any order."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from diffFx_pytorch.recursion.graph import MIX, OUT, PLUS, POLE, READ, WRITE
+
+from .scan import first_order_scan
+
+
+def delay_graph_rows(
+    x: Tensor,
+    steps: list[list[int]],
+    longest: list[int],
+    outputs: int,
+    gains: Tensor,
+    delay: Tensor,
+    past: Tensor,
+    poles: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Outputs, lines and states of the filters over rows; arguments as those of the kernel, all float64.
+
+    Args:
+        x: (R, inputs, T).
+        steps: of the graph.
+        longest: samples that each line remembers.
+        outputs: their number.
+        gains: (R, K, T or 1).
+        delay: (R, M, T or 1).
+        past: (R, P).
+        poles: (R, N).
+    """
+    T = x.shape[-1]
+    lines = list(past.split(longest, -1)) if longest else []
+    state = list(poles.split(1, -1))
+    least = math.floor(float(delay.detach().amin())) - 1 if delay.numel() else T
+    block = max(1, min([least, *(s[3] for s in steps if s[0] == READ and s[4] < 0), max(T, 1)]))
+    pieces: list[list[Tensor]] = [[] for _ in range(outputs)]
+    for n in range(0, T, block):
+        count = min(block, T - n)
+        here = slice(n, n + count)
+        node: dict[int, Tensor] = dict(enumerate(x[..., here].unbind(-2)))
+        written = list(lines)
+        for op, out, a, b, k, _ in steps:
+            if op == READ and k < 0:
+                first = lines[a].shape[-1] - b
+                node[out] = lines[a][..., first : first + count]
+            elif op == READ:
+                node[out] = _read_moving(lines[a], (delay[:, k, here] if delay.shape[-1] > 1 else delay[:, k]), count)
+            elif op == MIX:
+                gain = (
+                    1.0 if k == PLUS else -1.0 if k < 0 else gains[:, k, here] if gains.shape[-1] > 1 else gains[:, k]
+                )
+                node[out] = node[a] + gain * node[b]
+            elif op == POLE:
+                pole = gains[:, k, here] if gains.shape[-1] > 1 else gains[:, k]
+                node[out] = first_order_scan(pole, (1 - pole) * node[a], state[b])
+                state[b] = node[out][..., -1:]
+            elif op == WRITE:
+                written[b] = torch.cat([lines[b], node[a]], -1)[..., count:]
+            elif op == OUT:
+                pieces[out].append(node[a])
+        lines = written
+    y = torch.stack([torch.cat(p, -1) for p in pieces], -2) if T and outputs else x.new_zeros(x.shape[0], outputs, T)
+    return y, torch.cat(lines, -1) if lines else past, torch.cat(state, -1) if state else poles
+
+
+def _read_moving(line: Tensor, delay: Tensor, count: int) -> Tensor:
+    whole = delay.detach().floor()
+    f = delay - whole
+    at = line.shape[-1] + torch.arange(count, device=line.device) - whole.long()
+    newer, here, older, oldest = (line.expand(at.shape[0], -1).gather(-1, at + j) for j in (1, 0, -1, -2))
+    cubic = oldest - newer + 3 * (here - older)
+    square = 2 * newer - 5 * here + 4 * older - oldest
+    return here + 0.5 * f * (older - newer + f * (square + f * cubic))
