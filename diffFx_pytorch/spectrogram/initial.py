@@ -41,6 +41,12 @@ STARTS: dict[str, Callable[[Tensor, STFT, torch.Generator | None], Tensor]] = {
 }
 
 
+def broadcasts(given: Tensor, magnitude: Tensor) -> bool:
+    """Whether a tensor has the magnitude's shape, or ones or nothing in place of its sizes."""
+    sizes = zip(reversed(given.shape), reversed(magnitude.shape), strict=False)
+    return given.dim() <= magnitude.dim() and all(a in (1, b) for a, b in sizes)
+
+
 def initial_spectrum(
     init: str | Tensor, magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None
 ) -> Tensor:
@@ -56,7 +62,7 @@ def initial_spectrum(
         ValueError: for another name, or a tensor that is not complex or does not broadcast to the magnitude's shape.
     """
     if isinstance(init, Tensor):
-        if not init.is_complex() or torch.broadcast_shapes(init.shape, magnitude.shape) != magnitude.shape:
+        if not init.is_complex() or not broadcasts(init, magnitude):
             raise ValueError(
                 f"init must be complex and of the magnitude's shape {tuple(magnitude.shape)}. "
                 f"Got {init.dtype} of shape {tuple(init.shape)}."

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .cycle import KernelCycle, TensorCycle
-from .initial import initial_spectrum
+from .initial import broadcasts, initial_spectrum
 from .projections import Descent
 from .rules import METHODS, Rule
 from .schedule import auto
@@ -154,12 +154,12 @@ def _show(prefix: str, descents: list[Descent]) -> None:
 
 
 def _info(descents: list[Descent], lead: torch.Size, n_iter: int, tolerance_db: float) -> Inversion:
+    if not descents:
+        return Inversion(torch.zeros(*lead, n_iter + 1), torch.zeros(lead, dtype=torch.long), torch.ones(lead) > 0)
     rows = []
     for d in descents:
         values = [*d.history, d.final()]
         rows.append(torch.stack([*values, *values[-1:] * (n_iter + 1 - len(values))], -1))
-    if not rows:
-        return Inversion(torch.zeros(*lead, n_iter + 1), torch.zeros(lead, dtype=torch.long), torch.ones(lead) > 0)
     converged = torch.cat([d.converged | d.settled(tolerance_db or SETTLED_DB) for d in descents])
     return Inversion(
         torch.cat(rows).reshape(*lead, n_iter + 1),
@@ -170,7 +170,7 @@ def _info(descents: list[Descent], lead: torch.Size, n_iter: int, tolerance_db: 
 
 def _cycles(stft: STFT, target: Tensor, length: int, fixed: Tensor | None) -> list[TensorCycle] | list[KernelCycle]:
     if fixed is None and target.device.type == "cpu" and not torch.is_grad_enabled():
-        return [KernelCycle(stft, A, length) for A in target.split(1)]
+        return [KernelCycle(stft, A, length) for A in target.unsqueeze(1)]
     return [TensorCycle(stft, target, length, fixed)]
 
 
@@ -212,7 +212,7 @@ def _check_magnitude(magnitude: Tensor, stft: STFT) -> None:
 
 
 def _known(phase: Tensor, A: Tensor) -> Tensor:
-    if phase.is_complex() or torch.broadcast_shapes(phase.shape, A.shape) != A.shape:
+    if phase.is_complex() or not broadcasts(phase, A):
         raise ValueError(
             f"invert_spectrogram: known_phase must be real (radians) and of the magnitude's shape {tuple(A.shape)}. "
             f"Got {phase.dtype} of shape {tuple(phase.shape)}."

@@ -1,8 +1,8 @@
 """Update rules of alternating projections: what the next spectrum is, given the projection of this one.
 
 Let P_C project onto the spectra that signals have (``STFT.project``) and P_A give a spectrum the target's magnitudes.
-All methods are one loop, p = P_C y, y = rule(p), and differ in their rule only. A rule is its few numbers; ``start`` and
-``advance`` are its equation in plain tensor operations, ``advance_rows`` the same in one pass of a kernel.
+All methods are one loop, p = P_C y, y = rule(p), and differ in their rule only. A rule is its few numbers; ``start``
+and ``advance`` are its equation in plain tensor operations, ``advance_rows`` the same in one pass of a kernel.
 
 The tensors that go round the loop are (y, x, *memory): y is projected next, x is the estimate, with the target's
 magnitudes.

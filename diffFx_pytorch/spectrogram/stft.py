@@ -180,8 +180,12 @@ class STFT:
         lead = x.shape[:-1]
         padded = pad_signal(x.reshape(math.prod(lead), x.shape[-1]), self.padding, self.pad_mode)
         frames = padded.unfold(-1, self.n_fft, self.hop_length) * self.window_for(x)
-        spectrum = torch.fft.rfft(frames, norm=self._norm)
-        return spectrum.transpose(-1, -2).reshape(*lead, self.bins, -1)
+        # Not every FFT library takes an empty batch.
+        if len(frames):
+            spectrum = torch.fft.rfft(frames, norm=self._norm)
+        else:
+            spectrum = frames[..., : self.bins].to(x.dtype.to_complex())
+        return spectrum.transpose(-1, -2).reshape(*lead, self.bins, frames.shape[1])
 
     def inverse(self, S: Tensor, length: int | None = None) -> Tensor:
         """The signal whose spectrum is nearest to S.
@@ -202,10 +206,13 @@ class STFT:
         solved = self.solved_length(frames, length)
         lead = S.shape[:-2]
         rows = S.transpose(-1, -2).reshape(math.prod(lead), frames, self.bins)
-        pieces = torch.fft.irfft(rows, n=self.n_fft, norm=self._norm) * self.window_for(S)
+        if len(rows):
+            pieces = torch.fft.irfft(rows, n=self.n_fft, norm=self._norm) * self.window_for(S)
+        else:
+            pieces = rows.real.new_zeros(0, frames, self.n_fft)
         x = fold_padding(overlap_add(pieces, self.hop_length), solved, self.padding, self.pad_mode)
         x = x * self.weight(frames, solved, S)
-        return x[..., :length].reshape(*lead, -1)
+        return x[..., :length].reshape(*lead, min(length or solved, solved))
 
     def project(self, S: Tensor, length: int | None = None) -> Tensor:
         """The spectrum nearest to S that some signal (of ``length`` samples) has: forward(inverse(S))."""
@@ -271,4 +278,4 @@ def overlap_add(frames: Tensor, hop: int) -> Tensor:
     y = frames.new_zeros(B, M + blocks - 1, hop)
     for k in range(blocks):
         y[:, k : k + M] += rows[:, :, k]
-    return y.reshape(B, -1)[:, : (M - 1) * hop + N]
+    return y.flatten(1)[:, : (M - 1) * hop + N]
