@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .tiles import PIECE, aligned, eliminate, jit, lanes_of, load_points, read_columns, store_points, write_columns
-from .vectors import constant, load, spread, store, total
+from .tiles import PIECE, aligned, eliminate, inner, jit, load_points, read_columns, store_points, write_columns
+from .vectors import constant, lanes_of, load, spread, store, total
 
 
 @jit
@@ -128,7 +128,7 @@ def closed_loop_adjoint_pieces(
                 to_matrix[item, piece % in_item, at] = total(load(sums, lanes * at))
 
 
-@jit
+@inner
 def _read_diagonal(source: np.ndarray, item: int, m: int, count: int, spare: np.ndarray, target: np.ndarray) -> None:
     """A diagonal at these points as a tile of one column; nothing where it stands for ones."""
     lanes = lanes_of(spare)
@@ -138,7 +138,7 @@ def _read_diagonal(source: np.ndarray, item: int, m: int, count: int, spare: np.
         store(target, 2 * lanes * i + lanes, im)
 
 
-@jit
+@inner
 def _fill(
     tile: np.ndarray, N: int, width: int, left: np.ndarray, A: np.ndarray, right: np.ndarray, adjoint: bool
 ) -> None:
@@ -168,7 +168,7 @@ def _fill(
         store(tile, at, one + load(tile, at))
 
 
-@jit
+@inner
 def _scaled(
     tile: np.ndarray, first: int, width: int, diagonal: np.ndarray, conjugate: bool, target: np.ndarray, K: int
 ) -> None:
@@ -188,7 +188,7 @@ def _scaled(
             store(target, to + lanes, im)
 
 
-@jit
+@inner
 def _diagonal_gradient(
     tile: np.ndarray,
     first: int,
@@ -228,14 +228,14 @@ def _diagonal_gradient(
         store_points(target[i], m, count, g_re, g_im, spare)
 
 
-@jit
+@inner
 def _silence(tile: np.ndarray, count: int, lanes: int) -> None:
     """Zero the lanes that stand for no point."""
     for at in range(0, tile.size, lanes):
         tile[at + count : at + lanes] = 0
 
 
-@jit
+@inner
 def _add_outer(u: np.ndarray, v: np.ndarray, N: int, K: int, parts: int, sums: np.ndarray) -> None:
     """``sums[i, j] += sum_k u[i, k] conj(v[j, k])`` lane by lane, or its real part if ``parts`` is 1."""
     lanes = lanes_of(u)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .tiles import PIECE, aligned, eliminate, jit, lanes_of, load_points, read_columns, store_points, write_columns
-from .vectors import constant, load, store
+from .tiles import PIECE, aligned, eliminate, jit, load_points, read_columns, store_points, write_columns
+from .vectors import constant, lanes_of, load, store
 
 
 @jit

@@ -12,7 +12,19 @@ import numpy as np
 
 from diffFx_pytorch.kernels import njit
 
-from .vectors import BYTES, any_below, constant, larger, load, load_pairs, magnitude, spread, store, store_pairs
+from .vectors import (
+    BYTES,
+    any_below,
+    constant,
+    lanes_of,
+    larger,
+    load,
+    load_pairs,
+    magnitude,
+    spread,
+    store,
+    store_pairs,
+)
 
 PIECE = 512
 """Points that one call of a kernel handles at least: a multiple of every number of lanes."""
@@ -24,20 +36,28 @@ A diagonal that leads, as that of most closed loops does, is so left alone; mult
 """
 
 
+_FAST: dict[str, Any] = {
+    "nogil": True,
+    "cache": True,
+    "fastmath": {"contract", "nsz"},  # a product and a sum may be fused
+    "boundscheck": False,
+    "error_model": "numpy",
+}
+
+
 def jit(function: Any) -> Any:
-    """Numba for kernels: sums may be fused with products, and a division by zero is inf."""
-    return njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")(function)
+    """Numba for kernels."""
+    return njit(**_FAST)(function)
+
+
+def inner(function: Any) -> Any:
+    """Numba for what only kernels call: it allocates nothing, so references to slices need not be counted."""
+    return njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True, **_FAST)(function)
 
 
 def pieces(points: int) -> int:
     """Pieces that so many points are handled in."""
     return -(-points // PIECE)
-
-
-@jit
-def lanes_of(array: np.ndarray) -> int:
-    """Points a vector of the array's numbers holds."""
-    return BYTES // array.itemsize
 
 
 @jit
@@ -48,7 +68,7 @@ def aligned(count: int, like: np.ndarray) -> np.ndarray:
     return buffer[skip : skip + count]
 
 
-@jit
+@inner
 def load_points(row: np.ndarray, m: int, count: int, spare: np.ndarray) -> Any:
     """Points m .. m + count - 1 of a spectrum, the last repeated to fill the vectors; one point stands for all."""
     if row.size == 2:
@@ -63,7 +83,7 @@ def load_points(row: np.ndarray, m: int, count: int, spare: np.ndarray) -> Any:
     return load_pairs(spare, 0)
 
 
-@jit
+@inner
 def store_points(row: np.ndarray, m: int, count: int, real: Any, imag: Any, spare: np.ndarray) -> None:
     """Write points m .. m + count - 1 of a spectrum."""
     if count == lanes_of(row):
@@ -74,7 +94,7 @@ def store_points(row: np.ndarray, m: int, count: int, real: Any, imag: Any, spar
             row[2 * m + q] = spare[q]
 
 
-@jit
+@inner
 def read_columns(
     source: np.ndarray, m: int, count: int, spare: np.ndarray, tile: np.ndarray, first: int, width: int
 ) -> None:
@@ -88,7 +108,7 @@ def read_columns(
             store(tile, at + lanes, im)
 
 
-@jit
+@inner
 def write_columns(
     tile: np.ndarray, first: int, width: int, target: np.ndarray, m: int, count: int, spare: np.ndarray
 ) -> None:
@@ -100,7 +120,7 @@ def write_columns(
             store_points(target[i, k], m, count, load(tile, at), load(tile, at + lanes), spare)
 
 
-@jit
+@inner
 def eliminate(tile: np.ndarray, N: int, width: int) -> None:
     """Solve N equations in place: columns 0 .. N - 1 are the matrix, the others right-hand sides, then solutions."""
     lanes = lanes_of(tile)
@@ -126,27 +146,30 @@ def eliminate(tile: np.ndarray, N: int, width: int) -> None:
             store(tile, at, re * p_re - im * p_im)
             store(tile, at + lanes, re * p_im + im * p_re)
         for i in range(k + 1, N):
-            below = step * (i * width + k)
-            f_re, f_im = load(tile, below), load(tile, below + lanes)
-            _subtract(tile, below + step, diagonal + step, width - k - 1, f_re, f_im)
+            _subtract(tile, step * (i * width + k), diagonal, width - k - 1)
     for k in range(N - 1, 0, -1):
         for i in range(k):
             at = step * (i * width + k)
             f_re, f_im = load(tile, at), load(tile, at + lanes)
-            _subtract(tile, step * (i * width + N), step * (k * width + N), width - N, f_re, f_im)
+            for offset in range(step * (N - k), step * (width - k), step):
+                source, to = step * k * (width + 1) + offset, at + offset
+                re, im = load(tile, source), load(tile, source + lanes)
+                store(tile, to, load(tile, to) - f_re * re + f_im * im)
+                store(tile, to + lanes, load(tile, to + lanes) - f_re * im - f_im * re)
 
 
-@jit
-def _subtract(tile: np.ndarray, to: int, source: int, count: int, f_re: Any, f_im: Any) -> None:
-    """``tile[to] -= f tile[source]`` for ``count`` entries of a row."""
+@inner
+def _subtract(tile: np.ndarray, to: int, source: int, count: int) -> None:
+    """Of ``count`` entries after those at ``to`` and ``source``, ``to`` less its first times ``source``."""
     lanes = lanes_of(tile)
-    for offset in range(0, 2 * lanes * count, 2 * lanes):
+    f_re, f_im = load(tile, to), load(tile, to + lanes)
+    for offset in range(2 * lanes, 2 * lanes * (count + 1), 2 * lanes):
         re, im = load(tile, source + offset), load(tile, source + offset + lanes)
         store(tile, to + offset, load(tile, to + offset) - f_re * re + f_im * im)
         store(tile, to + offset + lanes, load(tile, to + offset + lanes) - f_re * im - f_im * re)
 
 
-@jit
+@inner
 def _exchange(tile: np.ndarray, N: int, width: int, k: int) -> None:
     """Bring the largest entry of column k to the diagonal, in the lanes where that is too small."""
     lanes = lanes_of(tile)

@@ -92,6 +92,16 @@ def _mask(*lanes: int) -> ir.Constant:
 
 
 @intrinsic
+def lanes_of(typingctx: Any, array: Any) -> Any:
+    """Numbers of the array's type that a vector holds, a constant of the compiled code."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _I64(VECTORS[array.dtype].lanes)
+
+    return types.int64(array), codegen
+
+
+@intrinsic
 def load(typingctx: Any, array: Any, at: Any) -> Any:
     """The vector that begins at ``array[at]``; ``array`` of one dimension."""
     kind = VECTORS[array.dtype]
