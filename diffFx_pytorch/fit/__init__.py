@@ -4,24 +4,46 @@ from .controller import LogBands, SpectralController
 from .echo import echo_ms
 from .knobs import FreeKnobs, LearnableParams
 from .loop import DEFAULT_STAGES, FitResult, fit
+from .loss_profile import LossLandscape, loss_landscape
 from .losses import ErrorToSignalRatio, MultiResolutionSTFT, error_to_signal_ratio, mid_side, residual_db
+from .response_losses import (
+    AveragePower,
+    EnergyDecayCurve,
+    EnergyDecayRelief,
+    MagnitudeError,
+    MultiResolutionMel,
+    sparsity,
+)
 from .stage import Stage
 from .task import Loss
+from .training import Criterion, Repeated, TrainingHistory, train
 
 __all__ = [
     "DEFAULT_STAGES",
+    "AveragePower",
+    "Criterion",
+    "EnergyDecayCurve",
+    "EnergyDecayRelief",
     "ErrorToSignalRatio",
     "FitResult",
     "FreeKnobs",
     "LearnableParams",
     "LogBands",
     "Loss",
+    "LossLandscape",
+    "MagnitudeError",
+    "MultiResolutionMel",
     "MultiResolutionSTFT",
+    "Repeated",
     "SpectralController",
     "Stage",
+    "TrainingHistory",
     "echo_ms",
     "error_to_signal_ratio",
     "fit",
+    "loss_landscape",
     "mid_side",
     "residual_db",
+    "sparsity",
+    "train",
 ]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,6 +15,7 @@ from ..control import KnobValue
 from ..processor import Processor
 from .knobs import FreeKnobs, LearnableParams, start_positions
 from .losses import ErrorToSignalRatio
+from .progress import progress_bar
 from .stage import Stage, descend, scanned
 from .task import Task
 
@@ -110,7 +109,7 @@ def fit(
     history: list[list[float]] = []
     met = [positions[:1]]
     late = False
-    with _progress_bar(sum(s.steps for s in stages), progress) as advance:
+    with progress_bar(sum(s.steps for s in stages), progress) as advance:
         for stage in stages:
             positions = scanned(task, positions, stage)
             turned = None if stage.free is None else [name for name in stage.free if name not in held]
@@ -149,16 +148,3 @@ def _starts(
     free = FreeKnobs(fx, frozen, rest=first)
     others = free(fx.random_params(max(0, starts - 1), generator)[:, free.index])
     return torch.cat([free.rest, others])
-
-
-@contextmanager
-def _progress_bar(steps: int, show: bool | None) -> Iterator[Callable[[float], None]]:
-    if not (sys.stderr.isatty() if show is None else show):
-        yield lambda loss: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("fit", total=steps)
-        yield lambda loss: bar.update(task, advance=1, description=f"fit {loss:.4g}")

@@ -1,0 +1,52 @@
+"""Linear time-invariant systems, sampled in frequency: learnable, batched, closed in loops.
+
+Knows nothing of effects; of use alone.
+"""
+
+from .connections import Parallel, Recursion, Series
+from .delays import AllPass, Delay, GainDelay
+from .equalizers import GEQ, PEQ, ShelvingAbsorption, band_centres
+from .fir_filters import FIR, ScatteringMatrix, VelvetNoiseMatrix
+from .gains import Gain, Matrix
+from .grid import Circle, Grid, Points
+from .iir_filters import SOS, SVF, Biquad
+from .maps import Bounded, Plain, Positive
+from .shell import Shell
+from .stability import UnstableLoop, check_stability, pole_radius
+from .state_space import poles, poles_and_residues, state_space
+from .system import System
+
+__all__ = [
+    "FIR",
+    "GEQ",
+    "PEQ",
+    "SOS",
+    "SVF",
+    "AllPass",
+    "Biquad",
+    "Bounded",
+    "Circle",
+    "Delay",
+    "Gain",
+    "GainDelay",
+    "Grid",
+    "Matrix",
+    "Parallel",
+    "Plain",
+    "Points",
+    "Positive",
+    "Recursion",
+    "ScatteringMatrix",
+    "Series",
+    "Shell",
+    "ShelvingAbsorption",
+    "System",
+    "UnstableLoop",
+    "VelvetNoiseMatrix",
+    "band_centres",
+    "check_stability",
+    "pole_radius",
+    "poles",
+    "poles_and_residues",
+    "state_space",
+]

@@ -1,0 +1,211 @@
+"""Graphic and parametric equalisers, and what absorbs in a reverberating loop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ..dsp import biquad
+from .iir_filters import Sections
+from .maps import Bounded, Map
+
+_NEIGHBOUR = 0.4
+"""Share of its gain, in dB, that a band's peak has at its neighbours' centres."""
+_ROUNDS = 3
+_BUTTERWORTH_Q = math.sqrt(0.5)
+
+
+class GEQ(Sections):
+    """A graphic equaliser: a low shelf, peaks an octave or a third apart, a high shelf, their gains in dB.
+
+    With ``accurate`` the response goes through the gains at all centres: what the bands do to each other is solved for,
+    by a matrix of the response of each band at each centre and a few corrections with what is left.
+
+    Args:
+        gain_db: (..., outputs, inputs, bands), or (..., channels, bands) when diagonal.
+        centres_hz: one a band, rising; where None, octaves from 31.25 Hz to 16 kHz (10), or thirds (31) by
+            ``bands_per_octave``. The first and last are shelves.
+        bands_per_octave: 1 or 3, where no centres are given.
+        sample_rate: Hz; centres above 0.45 of it are an error.
+        diagonal: one equaliser a channel instead of a matrix.
+        accurate: solve for the gains, or take them as the gains of the filters.
+        map: from the raw parameter to dB.
+        requires_grad: whether the gains are learned.
+
+    References:
+        S. J. Schlecht, E. A. P. Habets, "Accurate reverberation time control in feedback delay networks", DAFx 2017.
+        V. Valimaki, J. Liski, "Accurate cascade graphic equalizer", IEEE SPL 24(2), 2017.
+    """
+
+    def __init__(
+        self,
+        gain_db: Tensor,
+        *,
+        sample_rate: float,
+        centres_hz: Sequence[float] | None = None,
+        bands_per_octave: Literal[1, 3] = 1,
+        diagonal: bool = False,
+        accurate: bool = False,
+        map: Map | None = None,
+        requires_grad: bool = False,
+    ) -> None:
+        super().__init__(*self._size("GEQ", gain_db, diagonal), map=map, requires_grad=requires_grad)
+        centres = tuple(band_centres(bands_per_octave, sample_rate) if centres_hz is None else centres_hz)
+        if len(centres) != gain_db.shape[-1] or len(centres) < 2:
+            raise ValueError(
+                f"GEQ: {len(centres)} centres for {gain_db.shape[-1]} gains; give one gain a band, 2 bands or more"
+            )
+        if list(centres) != sorted(centres) or centres[-1] > 0.45 * sample_rate:
+            raise ValueError(f"GEQ: centres must rise and stay under {0.45 * sample_rate:g} Hz, got {centres}")
+        self.centres_hz, self.sample_rate, self.diagonal, self.accurate = centres, sample_rate, diagonal, accurate
+        self._hold("gain_db", gain_db)
+        if accurate:
+            unit = torch.eye(len(centres), dtype=torch.float64) * 6.0
+            self.register_buffer("interaction", torch.linalg.inv(self._at_centres(unit).mT / 6.0), persistent=False)
+
+    def sections(self) -> Tensor:
+        """Shelf, peaks, shelf."""
+        target = self.value("gain_db").to(torch.float64)
+        if not self.accurate:
+            return self._filters(target)
+        inverse: Tensor = self.get_buffer("interaction").to(torch.float64)
+        gain = target @ inverse.mT
+        for _ in range(_ROUNDS):
+            gain = gain + (target - self._at_centres(gain)) @ inverse.mT
+        return self._filters(gain)
+
+    def _filters(self, gain_db: Tensor) -> Tensor:
+        f = torch.tensor(self.centres_hz, dtype=torch.float64, device=gain_db.device)
+        # A shelf's corner lies half a band inside of the last peak.
+        low, high = (f[0] * f[1]).sqrt(), (f[-1] * f[-2]).sqrt()
+        parts = [biquad.low_shelf(low, _BUTTERWORTH_Q, gain_db[..., :1], self.sample_rate, "bilinear")]
+        if len(self.centres_hz) > 2:
+            spread = torch.minimum(f[2:] / f[1:-1], f[1:-1] / f[:-2])
+            u = spread - 1 / spread
+            # The Q that gives a peak the same share of its gain, in dB, at the nearer neighbour whatever the gain.
+            g = gain_db[..., 1:-1].abs().clamp(min=1e-3) * (math.log(10) / 20)
+            q = (torch.sinh((1 - _NEIGHBOUR) * g) / torch.sinh(_NEIGHBOUR * g)).sqrt() / u
+            parts.append(biquad.peak(f[1:-1], q, gain_db[..., 1:-1], self.sample_rate, "matched"))
+        parts.append(biquad.high_shelf(high, _BUTTERWORTH_Q, gain_db[..., -1:], self.sample_rate, "bilinear"))
+        return torch.cat(parts, -2)
+
+    def _at_centres(self, gain_db: Tensor) -> Tensor:
+        """What the filters together do at each centre, dB."""
+        f = torch.tensor(self.centres_hz, dtype=torch.float64, device=gain_db.device)
+        response = biquad.sos_response(self._filters(gain_db), f, self.sample_rate)
+        return 20 * response.abs().log10()
+
+
+class PEQ(Sections):
+    """A parametric equaliser: a low shelf, peaks, a high shelf, each with frequency, Q and gain.
+
+    Args:
+        freq_hz: (..., outputs, inputs, bands), or (..., channels, bands) when diagonal; at least two bands.
+        q: as freq_hz, or a number.
+        gain_db: as freq_hz, or a number.
+        sample_rate: Hz.
+        diagonal: one equaliser a channel instead of a matrix.
+        map: maps by name; where None, frequency and Q move between their ends in the logarithm and gain is free.
+        requires_grad: whether they are learned.
+    """
+
+    def __init__(
+        self,
+        freq_hz: Tensor,
+        q: Tensor | float = _BUTTERWORTH_Q,
+        gain_db: Tensor | float = 0.0,
+        *,
+        sample_rate: float,
+        diagonal: bool = False,
+        map: Mapping[str, Map] | None = None,
+        requires_grad: bool = False,
+    ) -> None:
+        super().__init__(*self._size("PEQ", freq_hz, diagonal), map=map, requires_grad=requires_grad)
+        if freq_hz.shape[-1] < 2:
+            raise ValueError("PEQ: at least two bands are needed, for they begin and end with a shelf")
+        self.sample_rate, self.diagonal = sample_rate, diagonal
+        self._hold("freq_hz", freq_hz, fallback=Bounded(1.0, 0.499 * sample_rate, "log"))
+        self._hold("q", torch.as_tensor(q, dtype=freq_hz.dtype).expand_as(freq_hz), fallback=Bounded(0.05, 50.0, "log"))
+        self._hold("gain_db", torch.as_tensor(gain_db, dtype=freq_hz.dtype).expand_as(freq_hz))
+
+    def sections(self) -> Tensor:
+        """Shelf, peaks, shelf."""
+        freq, q, gain = (self.value(name).to(torch.float64) for name in ("freq_hz", "q", "gain_db"))
+        low = biquad.low_shelf(freq[..., :1], q[..., :1], gain[..., :1], self.sample_rate, "bilinear")
+        peaks = biquad.peak(freq[..., 1:-1], q[..., 1:-1], gain[..., 1:-1], self.sample_rate, "bilinear")
+        high = biquad.high_shelf(freq[..., -1:], q[..., -1:], gain[..., -1:], self.sample_rate, "bilinear")
+        return torch.cat([low, peaks, high], -2)
+
+
+class ShelvingAbsorption(Sections):
+    r"""What a line of a reverberating loop absorbs: a first-order shelf by the decay times at 0 Hz and at Nyquist.
+
+    A line of m samples loses :math:`-60 m / (f_s T)` dB a round to decay by 60 dB in T seconds.
+
+    .. math:: H(s) = g_1 \frac{s + \omega_c \sqrt{r}}{s + \omega_c / \sqrt{r}}, \quad r = g_0 / g_1
+
+    by the bilinear transform, with g0 and g1 the gains that belong to the two decay times.
+
+    Args:
+        decay_s: T60 at low frequencies, (..., 1) or (..., channels).
+        decay_high_s: T60 at high frequencies, likewise.
+        delays: samples of each line, (channels,).
+        crossover_hz: where the shelf is half way in dB, (..., 1) or (..., channels).
+        sample_rate: Hz.
+        map: maps by name; where None, all are exponentials.
+        requires_grad: whether they are learned.
+
+    References:
+        J.-M. Jot, A. Chaigne, "Digital delay networks for designing artificial reverberators", AES 90, 1991, eq. 5.
+        J.-M. Jot, "Proportional parametric equalizers", AES 139, 2015.
+    """
+
+    delays: Tensor
+
+    def __init__(
+        self,
+        decay_s: Tensor,
+        decay_high_s: Tensor,
+        delays: Tensor,
+        *,
+        crossover_hz: Tensor | float = 4000.0,
+        sample_rate: float,
+        map: Mapping[str, Map] | None = None,
+        requires_grad: bool = False,
+    ) -> None:
+        n = delays.shape[-1]
+        super().__init__(n, n, map=map, requires_grad=requires_grad)
+        self.sample_rate, self.diagonal = sample_rate, True
+        self.register_buffer("delays", delays)
+        nyquist = sample_rate / 2
+        self._hold("decay_s", decay_s, fallback=Bounded(1e-3, 1e3, "log"))
+        self._hold("decay_high_s", decay_high_s, fallback=Bounded(1e-3, 1e3, "log"))
+        crossover = torch.as_tensor(crossover_hz, dtype=decay_s.dtype).expand(decay_s.shape[-1:])
+        self._hold("crossover_hz", crossover, fallback=Bounded(1.0, 0.99 * nyquist, "log"))
+
+    def sections(self) -> Tensor:
+        """A first-order shelf a line, as a second-order section."""
+        low, high, crossover = (
+            self.value(name).to(torch.float64) for name in ("decay_s", "decay_high_s", "crossover_hz")
+        )
+        per_second = -3.0 * self.delays.to(torch.float64) / self.sample_rate
+        g0, g1 = torch.pow(10.0, per_second / low), torch.pow(10.0, per_second / high)
+        t = torch.tan(torch.pi * crossover / self.sample_rate)
+        root = (g0 / g1).sqrt()
+        b0, b1 = g1 * (1 + t * root), g1 * (t * root - 1)
+        a0, a1 = 1 + t / root, t / root - 1
+        zero = torch.zeros_like(b0)
+        return torch.stack(torch.broadcast_tensors(b0, b1, zero, a0, a1, zero), -1).unsqueeze(-2)
+
+
+def band_centres(bands_per_octave: int, sample_rate: float) -> tuple[float, ...]:
+    """Centres from 31.25 Hz up in octaves, or from 19.7 Hz in thirds, that fit under 0.45 of the sample rate."""
+    if bands_per_octave not in (1, 3):
+        raise ValueError(f"bands_per_octave must be 1 or 3, got {bands_per_octave}")
+    steps = range(-5, 5) if bands_per_octave == 1 else range(-17, 14)
+    centres = (1000.0 * 2 ** (i / bands_per_octave) for i in steps)
+    return tuple(c for c in centres if c <= 0.45 * sample_rate)

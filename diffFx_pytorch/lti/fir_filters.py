@@ -1,0 +1,172 @@
+"""Filters that are their impulse responses, and the paraunitary matrices that scatter and never lose energy."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from .gains import random_values
+from .grid import Grid
+from .maps import Map
+from .matrices import Exponential
+from .module import Module
+from .response import Constant, Dense, Diagonal, Response, cascade
+
+
+class FIR(Module):
+    """Impulse responses from each input to each output, or one a channel.
+
+    Args:
+        taps: (..., outputs, inputs, L), or (..., channels, L) when diagonal; normally distributed where None.
+        size: of the taps where none are given.
+        diagonal: one response a channel instead of a matrix.
+        map: from the raw parameter to the taps.
+        requires_grad: whether they are learned.
+        generator: of random taps.
+        dtype: of random taps.
+    """
+
+    def __init__(
+        self,
+        taps: Tensor | None = None,
+        *,
+        size: tuple[int, ...] | None = None,
+        diagonal: bool = False,
+        map: Map | None = None,
+        requires_grad: bool = False,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        taps = random_values("FIR", taps, size, generator, dtype)
+        if taps.dim() < (2 if diagonal else 3):
+            raise ValueError(
+                "FIR: taps must be (..., outputs, inputs, L), or (..., channels, L) when diagonal; "
+                f"got {tuple(taps.shape)}"
+            )
+        super().__init__(taps.shape[-2 if diagonal else -3], taps.shape[-2], map=map, requires_grad=requires_grad)
+        self.diagonal = diagonal
+        self._hold("taps", taps)
+
+    def respond(self, grid: Grid) -> Response:
+        """The transform of the taps."""
+        H = grid.fir(self.value("taps"))
+        return Diagonal(H) if self.diagonal else Dense(H)
+
+
+class VelvetNoiseMatrix(FIR):
+    """Sparse responses: impulses of +-1 at random places, ``density`` a second, from each input to each output.
+
+    Args:
+        size: (outputs, inputs).
+        length: of each response in samples.
+        density: impulses a second.
+        sample_rate: Hz.
+        generator: of places and signs.
+        requires_grad: whether the taps, all of them, are learned.
+
+    References:
+        V. Valimaki, H.-M. Lehtonen, M. Takanen, "A perceptual study on velvet noise and its variants at different pulse
+        densities", IEEE TASLP 21(7), 2013, equations 1 to 3.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        length: int,
+        *,
+        density: float = 1500.0,
+        sample_rate: float = 48000.0,
+        generator: torch.Generator | None = None,
+        requires_grad: bool = False,
+    ) -> None:
+        if not 0 < density <= sample_rate:
+            raise ValueError(f"VelvetNoiseMatrix: density must lie above 0 and up to the sample rate, got {density}")
+        spacing = sample_rate / density
+        pulses = int(length / spacing)
+        if pulses < 1:
+            raise ValueError(f"VelvetNoiseMatrix: {length} samples hold no impulse at {density} a second")
+        start = torch.arange(pulses, dtype=torch.float64) * spacing
+        jitter = torch.rand(*size, pulses, generator=generator, dtype=torch.float64) * (spacing - 1)
+        signs = torch.randint(0, 2, (*size, pulses), generator=generator).to(torch.get_default_dtype()) * 2 - 1
+        taps = torch.zeros(*size, length).scatter_(-1, (start + jitter).round().long().clamp(max=length - 1), signs)
+        super().__init__(taps, requires_grad=requires_grad)
+
+
+class ScatteringMatrix(Module):
+    r"""A paraunitary matrix of FIRs: orthogonal matrices with delays between them.
+
+    .. math:: A(z) = D_{m_K}(z) U_K \dots D_{m_1}(z) U_1 D_{m_0}(z)
+
+    It keeps energy at every frequency, so a loop of it and delays is lossless; an impulse comes out of it as a burst,
+    so echoes grow dense sooner.
+
+    Args:
+        n: channels.
+        stages: K, orthogonal matrices in it.
+        sparsity: how far the delays between the first two matrices reach beyond N samples, and those between others
+            beyond what came before: 1 is dense, more leaves gaps.
+        delays: whole delays (K + 1, n) instead of random ones.
+        gain_per_sample: below 1, what each delayed sample loses, for a homogeneous decay.
+        raw: raw parameters (..., K, n, n) of the orthogonal matrices.
+        requires_grad: whether the matrices are learned.
+        generator: of random delays and matrices.
+        dtype: of the parameters.
+
+    References:
+        S. J. Schlecht, E. A. P. Habets, "Scattering in feedback delay networks", IEEE/ACM TASLP 28, 2020, equation 19.
+    """
+
+    delays: Tensor
+    matrices: nn.Parameter
+
+    def __init__(
+        self,
+        n: int,
+        stages: int = 3,
+        *,
+        sparsity: float = 3.0,
+        delays: Tensor | None = None,
+        gain_per_sample: float = 1.0,
+        raw: Tensor | None = None,
+        requires_grad: bool = False,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        if stages < 1 or n < 1:
+            raise ValueError(f"ScatteringMatrix: needs at least one channel and one stage, got {n} and {stages}")
+        if raw is None:
+            raw = torch.randn(stages, n, n, generator=generator, dtype=dtype)
+        if raw.shape[-3:] != (stages, n, n):
+            raise ValueError(f"ScatteringMatrix: raw must be (..., {stages}, {n}, {n}), got {tuple(raw.shape)}")
+        if delays is None:
+            delays = _scattered_delays(n, stages, sparsity, generator)
+        if delays.shape != (stages + 1, n) or (delays < 0).any():
+            raise ValueError(
+                f"ScatteringMatrix: delays must be {(stages + 1, n)}, at least 0; got {tuple(delays.shape)}"
+            )
+        super().__init__(n, n, requires_grad=requires_grad)
+        self.gain_per_sample = gain_per_sample
+        self.register_buffer("delays", delays.round().long())
+        self._hold("matrices", raw, fallback=Exponential())
+
+    def respond(self, grid: Grid) -> Response:
+        """Matrices and delays in turn, never multiplied out unless somebody asks."""
+        phase = grid.delay(self.delays)
+        if self.gain_per_sample != 1.0:
+            phase = phase * (self.gain_per_sample ** self.delays.to(grid.dtype.to_real())).unsqueeze(-1)
+        stages: list[Response] = [Diagonal(phase[0])]
+        for k, U in enumerate(self.value("matrices").unbind(-3)):
+            stages += [Constant(U), Diagonal(phase[k + 1])]
+        return cascade(stages)
+
+
+def _scattered_delays(n: int, stages: int, sparsity: float, generator: torch.Generator | None) -> Tensor:
+    """Delays after each matrix but the last, spread so that pulses of different paths fall on different samples."""
+    delays = torch.zeros(stages + 1, n, dtype=torch.long)
+    reach = 1.0
+    for k in range(1, stages):
+        spread = sparsity if k == 1 else 1.0
+        places = (torch.arange(n) + torch.rand(n, generator=generator) * 0.99) * spread * reach
+        delays[k] = places[torch.randperm(n, generator=generator)].floor().long()
+        reach *= n * spread
+    return delays

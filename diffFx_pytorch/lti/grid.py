@@ -1,0 +1,192 @@
+"""Where a system is sampled: points of the z-plane, on a circle for FFTs or anywhere for probes."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from .ops import delay_response, sos_at, sos_response
+
+_COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
+
+
+def complex_dtype(real: torch.dtype) -> torch.dtype:
+    """The complex type whose parts are ``real`` (float32 or float64)."""
+    if real not in _COMPLEX:
+        raise TypeError(f"systems are sampled in float32 or float64, got {real}; cast with .float() or .double()")
+    return _COMPLEX[real]
+
+
+class Grid(ABC):
+    """Points z_0 .. z_{M-1} at which responses are taken; what every module asks of them.
+
+    Responses have the points as their last axis.
+    """
+
+    dtype: torch.dtype
+    """Complex type of the responses."""
+    device: torch.device
+
+    @property
+    @abstractmethod
+    def size(self) -> int:
+        """M, the number of points."""
+
+    @property
+    @abstractmethod
+    def z(self) -> Tensor:
+        """The points, (M,), complex128."""
+
+    @abstractmethod
+    def delay(self, samples: Tensor) -> Tensor:
+        """z^-m of delays m in samples (...,), whole (integer dtype: exact) or not: (..., M)."""
+
+    @abstractmethod
+    def fir(self, taps: Tensor) -> Tensor:
+        """sum_n h[n] z^-n of taps (..., L), real: (..., M)."""
+
+    @abstractmethod
+    def sos(self, sections: Tensor) -> Tensor:
+        """Product over S sections (..., S, 6), rows b0 b1 b2 a0 a1 a2, float64 for accuracy: (..., M)."""
+
+
+class Circle(Grid):
+    """The upper half of a circle of radius 1/gamma: what a real FFT of ``nfft`` points sees.
+
+    A response h[n] longer than nfft folds back onto its start when it returns to time. On a circle outside the unit
+    one the transform is that of h[n] gamma^n, which has decayed by ``alias_decay_db`` after nfft samples; ``spectrum``
+    gives a signal the same envelope and ``signal`` takes it off, so any signal is right, and what folds back is lower
+    by that much.
+
+        z_k = exp(2 pi j k / nfft) / gamma,  gamma = 10^(-alias_decay_db / (20 nfft)),  k = 0 .. nfft // 2
+
+    Args:
+        nfft: number of points of the whole circle; any length of at least 1, odd ones too.
+        alias_decay_db: decay of the envelope over nfft samples, dB, at least 0.
+        dtype: float32 or float64.
+        device: where responses live.
+
+    References:
+        S. J. Schlecht, "FDNTB: the feedback delay network toolbox", DAFx 2020 (time aliasing of sampled responses).
+        G. Dal Santo et al., "FLAMO: an open-source library for frequency-domain differentiable audio processing",
+        ICASSP 2025, section 3.3.
+    """
+
+    def __init__(
+        self,
+        nfft: int,
+        alias_decay_db: float = 0.0,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str | None = None,
+    ) -> None:
+        if not isinstance(nfft, int) or isinstance(nfft, bool) or nfft < 1:
+            raise ValueError(f"nfft must be a whole number of at least 1, got {nfft!r}")
+        if not 0.0 <= alias_decay_db < math.inf:
+            raise ValueError(f"alias_decay_db must be at least 0 dB and finite, got {alias_decay_db}")
+        self.nfft, self.alias_decay_db = nfft, float(alias_decay_db)
+        self.dtype, self.device = complex_dtype(dtype), torch.device(device or "cpu")
+
+    @property
+    def size(self) -> int:
+        """M = nfft // 2 + 1."""
+        return self.nfft // 2 + 1
+
+    @property
+    def log_gamma(self) -> float:
+        """Natural logarithm of gamma."""
+        return -self.alias_decay_db * math.log(10.0) / (20.0 * self.nfft)
+
+    @property
+    def z(self) -> Tensor:
+        """The points, (M,), complex128."""
+        angle = torch.arange(self.size, device=self.device, dtype=torch.float64) * (2 * math.pi / self.nfft)
+        return torch.polar(torch.full_like(angle, math.exp(-self.log_gamma)), angle)
+
+    def envelope(self, samples: int) -> Tensor:
+        """gamma^n for n = 0 .. samples - 1, in the real type of the responses."""
+        n = torch.arange(samples, device=self.device, dtype=torch.float64)
+        return (n * self.log_gamma).exp().to(self.dtype.to_real())
+
+    def spectrum(self, x: Tensor) -> Tensor:
+        """Transform of a signal (..., T) with the envelope on it: (..., M).
+
+        Raises:
+            ValueError: for a signal longer than nfft.
+        """
+        if x.shape[-1] > self.nfft:
+            raise ValueError(f"a signal of {x.shape[-1]} samples needs nfft of at least that, got {self.nfft}")
+        return torch.fft.rfft(self._enveloped(x.to(self.dtype.to_real())), self.nfft)
+
+    def signal(self, spectrum: Tensor, samples: int | None = None) -> Tensor:
+        """Back to time (..., samples), at most nfft of them, the envelope taken off."""
+        samples = self.nfft if samples is None else samples
+        if samples > self.nfft:
+            raise ValueError(f"{samples} samples need nfft of at least that, got {self.nfft}")
+        x = torch.fft.irfft(spectrum.expand(*spectrum.shape[:-1], self.size), self.nfft)[..., :samples]
+        return x / self.envelope(samples) if self.alias_decay_db else x
+
+    def delay(self, samples: Tensor) -> Tensor:
+        """z^-m, (..., M). Whole delays of an integer dtype are exact: the phase is an index into the circle's roots."""
+        return delay_response(samples, self.nfft, self.alias_decay_db, self.dtype)
+
+    def fir(self, taps: Tensor) -> Tensor:
+        """sum_n h[n] z^-n, (..., M), exact for more than nfft taps too."""
+        taps = self._enveloped(taps.to(self.dtype.to_real()))
+        if taps.shape[-1] > self.nfft:
+            turns = -(-taps.shape[-1] // self.nfft)
+            taps = torch.nn.functional.pad(taps, (0, turns * self.nfft - taps.shape[-1]))
+            taps = taps.unflatten(-1, (turns, self.nfft)).sum(-2)
+        return torch.fft.rfft(taps, self.nfft)
+
+    def sos(self, sections: Tensor) -> Tensor:
+        """Product of second-order sections (..., S, 6) at the points: (..., M)."""
+        return sos_response(sections, self.nfft, self.alias_decay_db, self.dtype)
+
+    def _enveloped(self, x: Tensor) -> Tensor:
+        return x * self.envelope(x.shape[-1]) if self.alias_decay_db else x
+
+
+class Points(Grid):
+    """Points anywhere in the z-plane, for probes, plots at chosen frequencies and looks off the unit circle.
+
+    Args:
+        z: complex points, (M,), none of them 0.
+        dtype: float32 or float64; given by the points where None.
+    """
+
+    def __init__(self, z: Tensor, dtype: torch.dtype | None = None) -> None:
+        if not z.is_complex() or z.dim() != 1:
+            raise ValueError(f"points must be a complex tensor (M,), got {z.dtype} of shape {tuple(z.shape)}")
+        self._z = z.to(torch.complex128)
+        self.dtype, self.device = complex_dtype(dtype or z.dtype.to_real()), z.device
+
+    @property
+    def size(self) -> int:
+        """M, the number of points."""
+        return self._z.shape[0]
+
+    @property
+    def z(self) -> Tensor:
+        """The points, (M,), complex128."""
+        return self._z
+
+    def delay(self, samples: Tensor) -> Tensor:
+        """z^-m of delays (...,): (..., M)."""
+        m = samples.to(torch.float64).unsqueeze(-1)
+        log_z = self._z.log()
+        return (torch.polar((-m * log_z.real).exp(), -m * log_z.imag)).to(self.dtype)
+
+    def fir(self, taps: Tensor) -> Tensor:
+        """sum_n h[n] z^-n by Horner's rule: (..., M)."""
+        w, taps = self._z.reciprocal(), taps.to(torch.float64)
+        h = torch.zeros(*taps.shape[:-1], self.size, dtype=torch.complex128, device=self.device)
+        for n in reversed(range(taps.shape[-1])):
+            h = h * w + taps[..., n, None]
+        return h.to(self.dtype)
+
+    def sos(self, sections: Tensor) -> Tensor:
+        """Product of second-order sections (..., S, 6) at the points: (..., M)."""
+        return sos_at(sections, self._z, self.dtype)

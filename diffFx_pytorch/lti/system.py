@@ -1,0 +1,208 @@
+"""A linear time-invariant system: what it answers in frequency, in time, and anywhere in the z-plane."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .diagram import block_diagram
+from .grid import Circle, Grid, Points
+from .response import Response
+
+Parameters = Mapping[str, Tensor]
+
+
+class System(nn.Module):
+    """Base of all modules and of all systems made of them.
+
+    A subclass says how many channels go in and out and gives its ``respond``; everything else is done here, once.
+
+    Every parameter may have leading batch dimensions: a batch of systems is one system whose tensors have more of
+    them. A network that predicts the parameters passes them as ``parameters``, by the names of ``state_dict``; they
+    take the place of the system's own for that call, and the system's own are left alone.
+
+    Shape:
+        x (..., inputs, T), y (..., outputs, T'); responses (..., outputs, inputs, M). Leading dimensions of signals
+        and parameters broadcast.
+    """
+
+    inputs: int
+    outputs: int
+
+    @abstractmethod
+    def respond(self, grid: Grid) -> Response:
+        """The response at the points of a grid."""
+
+    def diagram(self) -> str:
+        """The system as a block diagram in text."""
+        return block_diagram(self)
+
+    def __str__(self) -> str:
+        return self.diagram()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """float32 or float64, as the parameters are; torch's default where there are none."""
+        return self._like().dtype
+
+    def frequency_response(
+        self,
+        nfft: int | None = None,
+        *,
+        freqs_hz: Tensor | None = None,
+        sample_rate: float | None = None,
+        alias_decay_db: float = 0.0,
+        parameters: Parameters | None = None,
+    ) -> Tensor:
+        """The matrix of responses, (..., outputs, inputs, M).
+
+        Args:
+            nfft: points of a whole circle; the response is given at its upper half, M = nfft // 2 + 1.
+            freqs_hz: frequencies (M,) to look at instead, with ``sample_rate``.
+            sample_rate: of ``freqs_hz``, Hz.
+            alias_decay_db: radius of the circle, see ``Circle``; only with nfft.
+            parameters: in place of the system's own, by name.
+
+        Raises:
+            ValueError: unless exactly one of nfft and freqs_hz is given.
+        """
+        if (nfft is None) == (freqs_hz is None):
+            raise ValueError("frequency_response needs either nfft, or freqs_hz and sample_rate")
+        if nfft is not None:
+            grid: Grid = self.circle(nfft, alias_decay_db)
+        else:
+            if sample_rate is None or freqs_hz is None:
+                raise ValueError("freqs_hz needs the sample_rate they belong to")
+            angle = freqs_hz.to(torch.float64) * (2 * math.pi / sample_rate)
+            grid = Points(torch.polar(torch.ones_like(angle), angle), self.dtype)
+        return self._with(parameters, "_dense", grid)
+
+    def probe(self, z: Tensor, *, parameters: Parameters | None = None) -> Tensor:
+        """The response at complex points z of any shape: (..., outputs, inputs, *z.shape)."""
+        H = self._with(parameters, "_dense", Points(z.reshape(-1), self.dtype))
+        return H.unflatten(-1, z.shape)
+
+    def impulse_response(
+        self,
+        samples: int,
+        *,
+        nfft: int | None = None,
+        alias_decay_db: float = 0.0,
+        parameters: Parameters | None = None,
+    ) -> Tensor:
+        """The matrix of impulse responses, (..., outputs, inputs, samples).
+
+        Args:
+            samples: length.
+            nfft: points of the circle; the next fast length from ``samples`` on where None. What the response still
+                holds after nfft samples folds back onto its start.
+            alias_decay_db: lowers what folds back by that much (see ``Circle``). Rounding errors grow by as much
+                towards the end: 30 dB suit float32, 100 dB float64.
+            parameters: in place of the system's own, by name.
+        """
+        grid = self.circle(nfft or fast_length(samples), alias_decay_db)
+        return grid.signal(self._with(parameters, "_dense", grid), samples)
+
+    def forward(
+        self,
+        x: Tensor,
+        parameters: Parameters | None = None,
+        *,
+        samples: int | None = None,
+        nfft: int | None = None,
+        alias_decay_db: float = 0.0,
+    ) -> Tensor:
+        """A signal through the system: linear convolution with its impulse response, by FFT.
+
+        Args:
+            x: (..., inputs, T).
+            parameters: in place of the system's own, by name.
+            samples: length of the output; T where None.
+            nfft: points of the circle. Where None, a fast length of at least T plus the samples asked for; what rings
+                on longer than that folds back, lower by ``alias_decay_db``.
+            alias_decay_db: see ``Circle``.
+
+        Returns:
+            (..., outputs, samples).
+
+        Raises:
+            ValueError: for a signal with other channels than ``inputs``, a complex one, or an nfft shorter than it.
+        """
+        samples = x.shape[-1] if samples is None else samples
+        grid = self.circle(nfft or fast_length(x.shape[-1] + samples), alias_decay_db)
+        return grid.signal(self.through(x, grid, parameters), samples)
+
+    def through(self, x: Tensor, grid: Circle, parameters: Parameters | None = None) -> Tensor:
+        """Spectra of the outputs on a circle, for signals (..., inputs, T) at the inputs: (..., outputs, M).
+
+        Raises:
+            ValueError: as ``forward``.
+        """
+        if x.is_complex() or x.dim() < 2 or x.shape[-2] != self.inputs:
+            raise ValueError(
+                f"{type(self).__name__} takes real signals (..., {self.inputs}, T), got {x.dtype} {tuple(x.shape)}"
+            )
+        Y = self._with(parameters, "_apply_at", grid, grid.spectrum(x))
+        return Y.expand(*Y.shape[:-1], grid.size)
+
+    def circle(self, nfft: int, alias_decay_db: float = 0.0) -> Circle:
+        """A circle in the type and on the device of the parameters."""
+        like = self._like()
+        return Circle(nfft, alias_decay_db, like.dtype, like.device)
+
+    def _like(self) -> Tensor:
+        for tensor in (*self.parameters(), *self.buffers()):
+            if tensor.is_floating_point():
+                return tensor
+        return torch.empty(0, dtype=torch.get_default_dtype())
+
+    def _dense(self, grid: Grid) -> Tensor:
+        H = self.respond(grid).dense(torch.empty(0, dtype=grid.dtype, device=grid.device))
+        return H.expand(*H.shape[:-1], grid.size)
+
+    def _apply_at(self, grid: Grid, X: Tensor) -> Tensor:
+        return self.respond(grid).apply(X)
+
+    def _with(self, parameters: Parameters | None, method: str, *args: Any) -> Any:
+        if not parameters:
+            return getattr(self, method)(*args)
+        own = {**dict(self.named_parameters()), **dict(self.named_buffers())}
+        for name in parameters:
+            if name not in own:
+                near = difflib.get_close_matches(name, own, 1, 0.0)
+                raise ValueError(
+                    f"{type(self).__name__} has no parameter {name!r}"
+                    + (f"; did you mean {near[0]!r}? It has {', '.join(own)}" if near else "; it has none at all")
+                )
+        given = {f"system.{name}": value for name, value in parameters.items()}
+        return torch.func.functional_call(_Call(self, method), given, args)
+
+
+class _Call(nn.Module):
+    """A method of a system as a forward, so that ``functional_call`` can lend it parameters."""
+
+    def __init__(self, system: System, method: str) -> None:
+        super().__init__()
+        self.system, self.method = system, method
+
+    def forward(self, *args: Any) -> Any:
+        return getattr(self.system, self.method)(*args)
+
+
+def fast_length(samples: int) -> int:
+    """The next length from ``samples`` on that has no prime factor above 5 and is even."""
+    best = 1 << max(samples - 1, 1).bit_length()
+    for five in range(best.bit_length()):
+        for three in range(best.bit_length()):
+            odd = 5**five * 3**three
+            if odd > best:
+                break
+            even = max(1, (-(-samples // odd) - 1).bit_length())
+            best = min(best, odd << even)
+    return best
