@@ -8,6 +8,7 @@ from .invert_mel import invert_mel
 from .mel import MelScale
 from .metrics import inconsistency, log_spectral_distance, magnitude_snr, ser, spectral_convergence
 from .pghi import pghi
+from .phase_vocoder import TimeStretch, time_stretch
 from .real_time_pghi import RealTimePGHI, real_time_pghi
 from .representation import invert
 from .rtisi import RTISI, rtisi_la
@@ -25,6 +26,7 @@ __all__ = [
     "Momentum",
     "RealTimePGHI",
     "Reflection",
+    "TimeStretch",
     "inconsistency",
     "invert",
     "invert_mel",
@@ -37,4 +39,5 @@ __all__ = [
     "ser",
     "spectral_convergence",
     "spsi",
+    "time_stretch",
 ]

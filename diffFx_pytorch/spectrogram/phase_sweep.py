@@ -73,6 +73,19 @@ def _(level: Tensor, before: Tensor) -> Tensor:
     return level.new_empty(level.shape, dtype=torch.int64)
 
 
+def _together(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> list[Tensor]:
+    """The mapped axis in front of every argument."""
+    return [
+        t.expand(info.batch_size, *t.shape) if d is None else t.movedim(d, 0)
+        for t, d in zip(tensors, in_dims, strict=True)
+    ]
+
+
+@loudest_path.register_vmap
+def _(info: Any, in_dims: tuple[int | None, ...], level: Tensor, before: Tensor) -> tuple[Tensor, int]:
+    return loudest_path(*_together(info, in_dims, level, before)), 0
+
+
 @torch.library.custom_op("diffFx::carry_phase", mutates_args=())
 def _carry_phase(source: Tensor, advance: Tensor, before: Tensor) -> Tensor:
     phase = [before]
@@ -121,6 +134,16 @@ def _(source: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
 def _(source: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
     total = torch.empty_like(grad, memory_format=torch.contiguous_format)
     return total, grad.new_empty(*grad.shape[:-2], grad.shape[-1])
+
+
+@_carry_phase.register_vmap
+def _(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[Tensor, int]:
+    return _carry_phase(*_together(info, in_dims, *tensors)), 0
+
+
+@_carry_phase_backward.register_vmap
+def _(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
+    return _carry_phase_backward(*_together(info, in_dims, *tensors)), (0, 0)
 
 
 def _setup(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:

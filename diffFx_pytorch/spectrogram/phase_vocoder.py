@@ -1,0 +1,225 @@
+"""The phase vocoder: which bin of the last frame each bin continues, and time stretching by it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .phase_sweep import carry_phase, loudest_path
+from .spsi import peak_of_region
+from .stft import overlap_add
+
+METHODS = ("locked", "gradient")
+BLOCK = 512
+"""Frames that are worked on at once, which bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """How the turn of every bin, what its phase is ahead of the analysis, follows from those of the frame before.
+
+    "locked": every peak turns by what its own frequency asks for, and the bins around it, down to the troughs, with it.
+    A region whose level jumps starts again with the turn 0, all of them in step, as an attack in the middle of the
+    window wants it.
+
+    "gradient": every bin continues in time or along frequency, whichever way its weakest bin is louder
+    (``loudest_path``), and a step along frequency is stretched as the time is.
+
+    Channels share all of it, so that levels and phases between them stay.
+
+    Args:
+        n_fft: N.
+        hop_length: H, samples from the frame before.
+        method: "locked" or "gradient".
+
+    References:
+        Laroche and Dolson, "Improved phase vocoder time-scale modification of audio", IEEE TSAP 7(3), 1999 (identity
+        phase locking). Prusa and Holighaus, "Phase vocoder done right", EUSIPCO 2017. Roebel, "A new approach to
+        transient processing in the phase vocoder", DAFx 2003.
+    """
+
+    n_fft: int
+    hop_length: int
+    method: str = "locked"
+
+    def turns(self, X: Tensor, before: Tensor, advance: Tensor, stretch: Tensor | float, last: Tensor) -> Tensor:
+        """The turns of a block of frames.
+
+        Args:
+            X: spectra with phases from the frames' centres, (B, C, M, F).
+            before: what the spectrum was a hop H earlier, (B, C, M, F).
+            advance: of the turn where a bin continues itself, (B, M, F).
+            stretch: of time at each frame, (B, M, 1) or a number; used by "gradient".
+            last: turns of the frame before the first, (B, F).
+
+        Returns:
+            (B, M, F), within half a turn of 0.
+        """
+        with torch.no_grad():
+            level, level_before = (_level(s.detach()) for s in (X, before))
+        if self.method == "locked":
+            with torch.no_grad():
+                peak, _ = peak_of_region(level)
+                rise = level - level_before > self.attack
+                # A bin beyond the last, whose turn is always 0, is what an attack continues.
+                start = X.shape[-1]
+                source = torch.where(rise.gather(-1, peak), start, peak)
+                source = torch.nn.functional.pad(source, (0, 1), value=start)
+            step = torch.nn.functional.pad(advance, (0, 1)).gather(-1, source)
+            return carry_phase(source, step, torch.nn.functional.pad(last, (0, 1)))[..., :start]
+        across = (X[..., 1:] * X[..., :-1].conj()).sum(1)
+        climb = torch.nn.functional.pad((stretch - 1) * safe_angle(across), (1, 0)).cumsum(-1)
+        source = loudest_path(level.unsqueeze(-2), level_before).squeeze(-2)
+        return carry_phase(source, (advance - climb).gather(-1, source) + climb, last)
+
+    @property
+    def attack(self) -> float:
+        """Rise of the log level over H when a sound that begins passes the middle of a Hann window."""
+        h = self.hop_length / self.n_fft
+        early, late = ((u - math.sin(2 * math.pi * u) / (2 * math.pi)) for u in (0.5 - h / 2, 0.5 + h / 2))
+        return math.log(late / early)
+
+
+def safe_angle(z: Tensor) -> Tensor:
+    """The angle of z, with the angle and the gradient 0 where z is next to nothing."""
+    heard = z.abs() > torch.finfo(z.dtype.to_real()).tiny ** 0.4
+    return torch.where(heard, z, 1.0).angle()
+
+
+def _level(X: Tensor) -> Tensor:
+    power = (X.real.square() + X.imag.square()).sum(1)
+    return 0.5 * power.clamp(min=torch.finfo(power.dtype).tiny).log()
+
+
+def centred_spectra(frames: Tensor, window: Tensor) -> Tensor:
+    """Spectra (..., F) of frames (..., N), N even, their phases counted from the centre of the frame."""
+    X = torch.fft.rfft(frames * window)
+    return X * _alternating(X)
+
+
+def _alternating(X: Tensor) -> Tensor:
+    sign = torch.ones(X.shape[-1], dtype=X.dtype.to_real(), device=X.device)
+    sign[1::2] = -1
+    return sign
+
+
+class TimeStretch:
+    r"""Changes the length of a sound and leaves its pitch, by a phase vocoder.
+
+    Frames H apart in the output are taken H r apart from the input, r being the rate. Each is compared with the frame
+    one H before it in the input, X', so that a turn needs no unwrapped frequencies:
+
+    .. math:: \theta_m[k] = \theta_{m-1}[j] + \arg \sum_c X_{m-1,c}[j]\, \overline{X'_{m,c}[j]}, \qquad
+              Y_{m,c}[k] = X_{m,c}[k]\, e^{i \theta_m[k]}
+
+    where j is the bin that k continues (``Continuation``). At a rate of 1 every turn is 0 and the output the input.
+    No effect in a chain, as its output is not as long as its input.
+
+    Args:
+        rate: how much faster, above 0: 2 makes a sound half as long.
+        n_fft: N, even; a longer window keeps low notes apart, a shorter one attacks together.
+        hop_length: H; N // 4 by default.
+        method: "locked" (identity phase locking) or "gradient" (phase gradient integration), see ``Continuation``.
+        link: channels share their turns, so that the stereo image stays.
+
+    Raises:
+        ValueError: for a rate that is not positive and finite, an odd N, an H that leaves less than half overlap.
+
+    References:
+        As ``Continuation``; Puckette, "Phase-locked vocoder", WASPAA 1995 (the frame H before).
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        *,
+        n_fft: int = 2048,
+        hop_length: int | None = None,
+        method: str = "locked",
+        link: bool = True,
+    ):
+        if not (rate > 0 and math.isfinite(rate)):
+            raise ValueError(f"TimeStretch: rate must be positive and finite. Got {rate!r}.")
+        if not isinstance(n_fft, int) or n_fft < 4 or n_fft % 2:
+            raise ValueError(f"TimeStretch: n_fft must be an even integer of at least 4. Got {n_fft!r}.")
+        hop_length = n_fft // 4 if hop_length is None else hop_length
+        if not isinstance(hop_length, int) or not 1 <= hop_length <= n_fft // 2:
+            raise ValueError(f"TimeStretch: hop_length must be in 1 .. n_fft / 2 ({n_fft // 2}). Got {hop_length!r}.")
+        if method not in METHODS:
+            raise ValueError(f"TimeStretch: method must be one of {', '.join(METHODS)}. Got {method!r}.")
+        self.rate, self.n_fft, self.hop_length, self.method, self.link = float(rate), n_fft, hop_length, method, link
+
+    def length(self, samples: int) -> int:
+        """Samples of the output for an input of so many: ceil(T / r)."""
+        return math.ceil(samples / self.rate)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Stretch x.
+
+        Args:
+            x: (T,), or (..., C, T) with channels that belong together; float32 or float64.
+
+        Returns:
+            (..., ceil(T / r)), as many channels.
+        """
+        if x.dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"TimeStretch: the signal must be float32 or float64. Got {x.dtype}.")
+        length = self.length(x.shape[-1])
+        if not x.numel():
+            return x.new_zeros(*x.shape[:-1], length)
+        rows = x.reshape(-1, *(x.shape[-2:] if x.dim() > 1 and self.link else (1, x.shape[-1])))
+        return self._stretch(rows, length).reshape(*x.shape[:-1], length)
+
+    def _stretch(self, x: Tensor, length: int) -> Tensor:
+        """(B, C, T) to (B, C, length)."""
+        N, H = self.n_fft, self.hop_length
+        window = torch.hann_window(N, dtype=x.dtype, device=x.device)
+        count = -(-length // H) + 1
+        centres = (torch.arange(count, dtype=torch.float64) * (H * self.rate)).round().long()
+        # Sample n of frame m is padded[centres[m] + H + n]; H earlier lies X'.
+        beyond = max(0, int(centres[-1]) + N // 2 - x.shape[-1])
+        padded = torch.nn.functional.pad(x, (N // 2 + H, beyond))
+        offsets = (centres[:, None] + torch.arange(N)).to(x.device)
+        step = Continuation(N, H, self.method)
+        theta = x.new_zeros(len(x), N // 2 + 1)
+        last: Tensor | None = None
+        y = x.new_zeros(*x.shape[:-1], (count - 1) * H + N)
+        weight = x.new_zeros(y.shape[-1])
+        for first in range(0, count, BLOCK):
+            at = offsets[first : first + BLOCK]
+            X = centred_spectra(padded[..., at + H], window)
+            before = centred_spectra(padded[..., at], window)
+            # The first frame continues what lies before it as it is.
+            earlier = torch.cat((before[..., :1, :] if last is None else last, X[..., :-1, :]), -2)
+            advance = safe_angle((earlier * before.conj()).sum(1))
+            theta = step.turns(X, before, advance, 1 / self.rate, theta)
+            Y = X * torch.polar(torch.ones_like(theta), theta).unsqueeze(1)
+            frames = torch.fft.irfft(Y * _alternating(Y), n=N) * window
+            added = overlap_add(frames.flatten(0, 1), H).view(*x.shape[:-1], -1)
+            span = slice(first * H, first * H + added.shape[-1])
+            y[..., span] += added
+            weight[span] += overlap_add(window.square().expand(1, len(at), N), H)[0]
+            last, theta = X[..., -1:, :], theta[:, -1]
+        centre = slice(N // 2, N // 2 + length)
+        return y[..., centre] / weight[centre]
+
+
+def time_stretch(
+    x: Tensor,
+    rate: float,
+    *,
+    n_fft: int = 2048,
+    hop_length: int | None = None,
+    method: str = "locked",
+    link: bool = True,
+) -> Tensor:
+    """``TimeStretch`` for one sound: x (..., C, T) or (T,) to (..., ceil(T / rate)), at its pitch.
+
+    Example:
+        >>> time_stretch(torch.zeros(2, 1000), 1.25).shape
+        torch.Size([2, 800])
+    """
+    return TimeStretch(rate, n_fft=n_fft, hop_length=hop_length, method=method, link=link)(x)
