@@ -55,6 +55,7 @@ from .modulation import (
     Tremolo,
     Vibrato,
 )
+from .reverb import PlateReverb, SchroederReverb
 from .spatial import MonoMaker, StereoEnhancer, StereoImager, StereoPanning, StereoWidener
 from .utility import DCBlocker, Dither, Fade, Gain, Invert
 
@@ -104,8 +105,10 @@ __all__ = [
     "Peak",
     "Phaser",
     "PingPongDelay",
+    "PlateReverb",
     "Rectifier",
     "RingModulator",
+    "SchroederReverb",
     "SlapbackDelay",
     "SoftClipper",
     "StereoChorus",

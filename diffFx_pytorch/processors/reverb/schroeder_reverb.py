@@ -1,0 +1,141 @@
+"""Schroeder's reverberator in the form that Freeverb gave it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ...curve import Curve
+from ...dsp.levels import decay_seconds
+from ...params import EffectParam
+from ...processor import Processor, State
+from ...recursion import DelayGraph, delay_graph
+from ...recursion.graph import MINUS
+from .predelay import PREDELAY, decay, predelayed
+
+COMBS = (1116, 1188, 1277, 1356, 1422, 1491, 1557, 1617)
+ALL_PASSES = (556, 441, 341, 225)
+SPREAD = 23
+"""Lengths in samples at 44.1 kHz, and by how much those of the right side are longer."""
+
+_INPUT, _ALL_PASS = 0.015, 0.5
+_LEAST_FEEDBACK, _MORE_FEEDBACK, _MOST_DAMPING = 0.7, 0.28, 0.4
+
+
+class SchroederReverb(Processor):
+    r"""Eight combs in parallel, then four all-passes in series, a side: Freeverb.
+
+    .. math:: w_i = u + g f_i, \quad f_i[n] = d f_i[n - 1] + (1 - d) w_i[n - D_i], \quad
+        v = A_4 A_3 A_2 A_1 \sum_i w_i[n - D_i], \quad A(z) = \frac{-1 + 1.5 z^{-N}}{1 - 0.5 z^{-N}}
+
+    with u = 0.015 (L + R) after the predelay, g = 0.7 + 0.28 ``room_size``, d = 0.4 ``damping``. The right side's
+    lines are 23 samples longer. T60 without damping is 0.7, 1.5 and 13 s at room sizes 0, 0.5 and 1; the combs being
+    of different lengths they do not agree about it. A mono input goes to both sides.
+
+    Without predelay it computes what ``pedalboard.Reverb(room_size, damping, wet_level=mix / 3,
+    dry_level=(1 - mix) / 2, width)`` does to a stereo signal. The lengths are those of 44.1 kHz, scaled to the sample
+    rate and rounded down as JUCE does; the damping is not scaled, so at a higher rate it begins higher.
+
+    Args:
+        sample_rate: in Hz.
+        param_range: rows of the table to replace.
+
+    References:
+        M. R. Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962.
+        J. A. Moorer, "About this reverberation business", Computer Music Journal 3(2), 1979.
+        J. O. Smith, "Physical audio signal processing", W3K 2010, "Freeverb" (Jezar at Dreampoint, 2000).
+    """
+
+    params = {
+        "room_size": EffectParam(0.0, 1.0, 0.5, doc="How long it lasts: T60 from 0.7 to 13 s."),
+        "damping": EffectParam(0.0, 1.0, 0.5, doc="How much sooner the highs decay."),
+        "predelay_ms": PREDELAY,
+        "width": EffectParam(0.0, 1.0, 1.0, doc="Of the reverberation: 0 is mono, 1 two sides."),
+        "mix": EffectParam(0.0, 1.0, 0.3, doc="Share of the reverberation in the output."),
+    }
+    neutral = {"mix": 0.0}
+    traits = {"linear", "time_invariant", "causal", "odd"}
+    channels = (1, 2)
+    channels_out = 2
+    crosses_channels = True
+
+    def __init__(self, sample_rate: float = 44100, param_range: Mapping[str, EffectParam] | None = None) -> None:
+        super().__init__(sample_rate, param_range)
+        self._graph = _freeverb(sample_rate)
+
+    def process(
+        self,
+        x: Tensor,
+        state: State,
+        *,
+        room_size: Tensor,
+        damping: Tensor,
+        predelay_ms: Tensor,
+        width: Tensor,
+        mix: Tensor,
+    ) -> tuple[Tensor, State]:
+        """Predelay, combs, all-passes, sides, mix; the state is all lines and the filters of the combs."""
+        line, graph_state = (None, None) if state is None else state
+        sides = x.expand(-1, 2, -1)
+        latest = self.params["predelay_ms"].max_val
+        both = (sides[:, :1] + sides[:, 1:]) * _INPUT
+        early, line = predelayed(both, predelay_ms, latest, self.sample_rate, line)
+        wider = 0.5 * (width.double() - 1)
+        gains = {
+            "all_pass": _ALL_PASS,
+            "feedback": _LEAST_FEEDBACK + _MORE_FEEDBACK * room_size.double(),
+            "damping": _MOST_DAMPING * damping.double(),
+            "wider": wider,
+            "narrower": -wider,
+            "mix": mix.double(),
+        }
+        flat = {name: g.squeeze(1) if isinstance(g, Tensor) else g for name, g in gains.items()}
+        y, graph_state = delay_graph(torch.cat([sides, early], 1), self._graph, flat, state=graph_state)
+        return y, (line, graph_state)
+
+    def tail(self, *, room_size: Tensor, predelay_ms: Tensor, **others: Tensor) -> Tensor:
+        """The longest comb, after the predelay and with the longest all-pass behind it."""
+        comb, diffuser = (COMBS[-1] + SPREAD) / 44100, (ALL_PASSES[0] + SPREAD) / 44100
+        feedback = (_LEAST_FEEDBACK + _MORE_FEEDBACK * room_size.double()).amax()
+        ringing = decay_seconds(torch.tensor(_ALL_PASS), diffuser)
+        return decay_seconds(feedback, comb) + ringing + 2 * comb + predelay_ms.amax() / 1000
+
+    def curve(self, **knobs: Tensor) -> Curve:
+        """The decay of the energy, to -90 dB or ten seconds."""
+        still = {name: knob[:1, :, :1].detach() for name, knob in knobs.items()}
+        still["mix"] = torch.ones_like(still["mix"])
+        seconds = min(10.0, float(self.tail(**still)))
+        impulse = torch.zeros(1, 2, math.ceil(seconds * self.sample_rate), dtype=still["mix"].dtype)
+        impulse[..., 0] = 1.0
+        return decay(self.process(impulse, None, **still)[0][0], self.sample_rate, "SchroederReverb")
+
+
+def _freeverb(sample_rate: float) -> DelayGraph:
+    """Inputs: left, right, and what goes into the combs."""
+    graph = DelayGraph(3)
+    wet = []
+    for longer in (0, SPREAD):
+        combs, all_passes = (
+            [max(1, int(int(sample_rate) * (length + longer) / 44100)) for length in lengths]
+            for lengths in (COMBS, ALL_PASSES)
+        )
+        v = None
+        for four in (combs[:4], combs[4:]):
+            lines = [graph.line() for _ in four]
+            echoes = [graph.read(line, length) for line, length in zip(lines, four, strict=True)]
+            dull = [graph.one_pole(echo, "damping") for echo in echoes]
+            for line, f in zip(lines, dull, strict=True):
+                graph.write(line, graph.mix(2, f, "feedback"))
+            v = graph.sum(echoes if v is None else [v, *echoes])
+        assert v is not None
+        for length in all_passes:
+            line = graph.line()
+            held = graph.read(line, length)
+            graph.write(line, graph.mix(v, held, "all_pass"))
+            v = graph.mix(held, v, MINUS)
+        wet.append(v)
+    graph.mix_sides((0, 1), wet)
+    return graph
