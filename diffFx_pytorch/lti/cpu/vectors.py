@@ -126,29 +126,44 @@ def store(typingctx: Any, array: Any, at: Any, value: Any) -> Any:
     return types.void(array, types.int64, value), codegen
 
 
-@intrinsic
-def load_pairs(typingctx: Any, array: Any, at: Any) -> Any:
-    """Real and imaginary parts of as many complex numbers as a vector has lanes, from ``array[at]`` on."""
-    kind = VECTORS[array.dtype]
-    pair = types.UniTuple(kind, 2)
+def _pairs_loader(wide: bool) -> Any:
+    @intrinsic
+    def load_pairs(typingctx: Any, array: Any, at: Any) -> Any:
+        kind = VECTORS[types.float64 if wide else array.dtype]
+        pair = types.UniTuple(kind, 2)
 
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        both = ir.VectorType(_ir_type(kind).element, 2 * kind.lanes)
-        value = builder.load(_address(context, builder, sig.args[0], args[0], args[1], both))
-        value.align = array.dtype.bitwidth // 8
-        parts = [builder.shuffle_vector(value, value, _mask(*range(first, 2 * kind.lanes, 2))) for first in (0, 1)]
-        return context.make_tuple(builder, pair, parts)
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            both = ir.VectorType(_ir_type(VECTORS[array.dtype]).element, 2 * kind.lanes)
+            value = builder.load(_address(context, builder, sig.args[0], args[0], args[1], both))
+            value.align = array.dtype.bitwidth // 8
+            parts = [builder.shuffle_vector(value, value, _mask(*range(s, 2 * kind.lanes, 2))) for s in (0, 1)]
+            if both.element != _ir_type(kind).element:
+                parts = [builder.fpext(part, _ir_type(kind)) for part in parts]
+            return context.make_tuple(builder, pair, parts)
 
-    return pair(array, types.int64), codegen
+        return pair(array, types.int64), codegen
+
+    return load_pairs
+
+
+load_pairs = _pairs_loader(False)
+"""``load_pairs(array, at)``: real and imaginary parts of as many complex numbers as a vector has lanes."""
+
+load_wide_pairs = _pairs_loader(True)
+"""As ``load_pairs``, eight of them in float64 whatever the array's type."""
 
 
 @intrinsic
 def store_pairs(typingctx: Any, array: Any, at: Any, real: Any, imag: Any) -> Any:
-    """The way back of :func:`load_pairs`."""
+    """The way back of ``load_pairs``; float64 vectors are rounded for a float32 array."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        parts = args[2:]
+        if real.scalar != array.dtype:
+            narrow = ir.VectorType(_ir_type(VECTORS[array.dtype]).element, real.lanes)
+            parts = [builder.fptrunc(part, narrow) for part in parts]
         lanes = [k // 2 + (k % 2) * real.lanes for k in range(2 * real.lanes)]
-        value = builder.shuffle_vector(args[2], args[3], _mask(*lanes))
+        value = builder.shuffle_vector(*parts, _mask(*lanes))
         pointer = _address(context, builder, sig.args[0], args[0], args[1], value.type)
         builder.store(value, pointer).align = array.dtype.bitwidth // 8
         return context.get_dummy_value()

@@ -11,13 +11,35 @@ from torch import Tensor
 from diffFx_pytorch.kernels.transforms import to_front, with_transforms
 
 from ..fallback import responses as plain
-from .layout import COMPLEX
+from .layout import COMPLEX, items
 
 
 @torch.library.custom_op("diffFx::lti_delay_response", mutates_args=())
 def _delay_response(delay: Tensor, nfft: int, alias_decay_db: float, dtype: torch.dtype) -> Tensor:
     """Delays (...), float64 or int64."""
     return plain.delay_response(delay, nfft, alias_decay_db, dtype)
+
+
+@_delay_response.register_kernel("cpu")
+def _(delay: Tensor, nfft: int, alias_decay_db: float, dtype: torch.dtype) -> Tensor:
+    from diffFx_pytorch.kernels import run_rows
+
+    from ..cpu.delay_response import delay_rows
+
+    response = torch.empty(*delay.shape, nfft // 2 + 1, dtype=dtype)
+    whole = delay.floor()
+    fraction = torch.nan_to_num(delay - whole, nan=math.nan, posinf=math.nan, neginf=math.nan).double()
+    run_rows(
+        delay_rows,
+        delay.numel(),
+        1,
+        items(whole.long(), 0),
+        items(fraction, 0),
+        nfft,
+        plain.log_gamma(nfft, alias_decay_db),
+        items(response, 1),
+    )
+    return response
 
 
 @_delay_response.register_fake
@@ -29,6 +51,18 @@ def _(delay: Tensor, nfft: int, alias_decay_db: float, dtype: torch.dtype) -> Te
 def _delay_slope(grad: Tensor, response: Tensor, nfft: int, alias_decay_db: float) -> Tensor:
     """Gradient to the delays, float64."""
     return plain.delay_slope(grad, response, nfft, alias_decay_db)
+
+
+@_delay_slope.register_kernel("cpu")
+def _(grad: Tensor, response: Tensor, nfft: int, alias_decay_db: float) -> Tensor:
+    from diffFx_pytorch.kernels import run_rows
+
+    from ..cpu.delay_response import delay_slope_rows
+
+    slope = torch.empty(*grad.shape[:-1], 1, dtype=torch.float64)
+    level = plain.log_gamma(nfft, alias_decay_db)
+    run_rows(delay_slope_rows, slope.numel(), 1, items(grad, 1), items(response, 1), nfft, level, items(slope, 1))
+    return slope.squeeze(-1)
 
 
 @_delay_slope.register_fake

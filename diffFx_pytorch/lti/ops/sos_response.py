@@ -4,19 +4,41 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels.transforms import to_front, with_transforms
 
 from ..fallback import responses as plain
-from .layout import COMPLEX
+from .delay_response import delay_response
+from .layout import COMPLEX, items
 
 
 @torch.library.custom_op("diffFx::lti_sos_response", mutates_args=())
 def _sos_response(sos: Tensor, nfft: int, alias_decay_db: float, dtype: torch.dtype) -> Tensor:
     """Sections (..., S, 6), float64."""
     return plain.sos_at(sos, plain.circle(nfft, alias_decay_db, sos.device)).to(dtype)
+
+
+@_sos_response.register_kernel("cpu")
+def _(sos: Tensor, nfft: int, alias_decay_db: float, dtype: torch.dtype) -> Tensor:
+    from diffFx_pytorch.kernels import run_rows
+
+    from ..cpu.sos_response import sos_pieces
+    from ..cpu.tiles import pieces
+
+    response = torch.empty(*sos.shape[:-2], nfft // 2 + 1, dtype=dtype)
+    rows = response.shape[:-1].numel()
+    sections = items(sos.flatten(-2), 1)
+    run_rows(sos_pieces, rows * pieces(nfft // 2 + 1), 1, sections, _points(nfft, alias_decay_db), items(response, 1))
+    return response
+
+
+def _points(nfft: int, alias_decay_db: float) -> np.ndarray:
+    """z^-1 at the points, and a few more to fill vectors."""
+    w = delay_response(torch.ones((), dtype=torch.int64), nfft, alias_decay_db, torch.complex128)
+    return items(torch.nn.functional.pad(torch.view_as_real(w), (0, 0, 0, 8)).flatten(), 1)[0]
 
 
 @_sos_response.register_fake
@@ -28,6 +50,22 @@ def _(sos: Tensor, nfft: int, alias_decay_db: float, dtype: torch.dtype) -> Tens
 def _sos_slope(grad: Tensor, sos: Tensor, nfft: int, alias_decay_db: float) -> Tensor:
     """Gradient to the sections, float64."""
     return plain.sos_slope(grad, sos, nfft, alias_decay_db)
+
+
+@_sos_slope.register_kernel("cpu")
+def _(grad: Tensor, sos: Tensor, nfft: int, alias_decay_db: float) -> Tensor:
+    from diffFx_pytorch.kernels import run_rows
+
+    from ..cpu.sos_response import sos_slope_pieces
+    from ..cpu.tiles import pieces
+
+    rows, parts = sos.shape[:-2].numel(), pieces(nfft // 2 + 1)
+    slope = torch.empty(rows, parts, sos.shape[-2] * 6, dtype=torch.float64)
+    sections = items(sos.flatten(-2), 1)
+    run_rows(
+        sos_slope_pieces, rows * parts, 1, items(grad, 1), sections, _points(nfft, alias_decay_db), items(slope, 2)
+    )
+    return slope.sum(-2).view(sos.shape)
 
 
 @_sos_slope.register_fake
