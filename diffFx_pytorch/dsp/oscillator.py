@@ -59,5 +59,54 @@ def oscillate(phase: Tensor, shape: Shape = "sine") -> Tensor:
     if shape == "triangle":
         return 1 - 4 * ((phase + 0.25).remainder(1.0) - 0.5).abs()
     if shape == "square":
-        return torch.tanh(_SQUARENESS * torch.sin(2 * math.pi * phase)) / math.tanh(_SQUARENESS)
+        return rounded_square(torch.sin(2 * math.pi * phase))
     raise ValueError(f"unknown oscillator shape {shape!r}; shapes are {', '.join(SHAPES)}")
+
+
+def oscillator(
+    rate_hz: Tensor,
+    sample_rate: float,
+    samples: int,
+    start: Tensor | None = None,
+    shape: Shape = "sine",
+    *,
+    ahead: Tensor | float = 0.0,
+    dtype: torch.dtype = torch.float64,
+) -> tuple[Tensor, Tensor]:
+    """``oscillate`` over ``phase_ramp``; a sine of constant rate costs two products a sample and no sine.
+
+    It stands on sin(a + b) = sin a cos b + cos a sin b with a every 512 samples and b between them.
+
+    Args:
+        rate_hz: (B, 1, 1) constant or (B, 1, T) moving.
+        sample_rate: in Hz.
+        samples: T.
+        start: phase before the first sample in turns, (B, 1, 1); None is 0.
+        shape: one of ``SHAPES``.
+        ahead: added to the phase, in turns: a number or (B or 1, N, 1 or T); the phase returned is without it.
+        dtype: of the wave; phases are float64.
+
+    Returns:
+        ``(wave, end)``: wave (B, N, T) in [-1, 1], end (B, 1, 1) as ``phase_ramp`` gives it.
+    """
+    step = rate_hz.double() / sample_rate
+    moving = step.shape[-1] != 1 or (isinstance(ahead, Tensor) and ahead.shape[-1] != 1)
+    if moving or shape == "triangle":
+        phase, end = phase_ramp(rate_hz, sample_rate, samples, start)
+        phase = phase + ahead
+        # A phase counts turns in float64; what it is worth at a sample needs no more than the sound's precision.
+        return oscillate((phase - phase.detach().floor()).to(dtype), shape), end
+    origin = torch.zeros_like(step) if start is None else start
+    end = origin + step * samples
+    coarse = torch.arange(0, samples, _RAMP, device=step.device, dtype=torch.float64)
+    fine = torch.arange(_RAMP, device=step.device, dtype=torch.float64)
+    a = (2 * math.pi) * (origin + ahead + step * coarse).unsqueeze(-1)
+    b = (2 * math.pi) * (step * fine).unsqueeze(-2)
+    wave = torch.addcmul(a.sin().to(dtype) * b.cos().to(dtype), a.cos().to(dtype), b.sin().to(dtype))
+    wave = wave.flatten(-2)[..., :samples]
+    return rounded_square(wave) if shape == "square" else wave, end - end.detach().floor()
+
+
+def rounded_square(sine: Tensor) -> Tensor:
+    """A square with rounded corners: tanh(k s) / tanh(k), k = 8."""
+    return torch.tanh(_SQUARENESS * sine) / math.tanh(_SQUARENESS)

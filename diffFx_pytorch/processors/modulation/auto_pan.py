@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.oscillator import SHAPES, Shape, oscillate, phase_ramp
+from ...dsp.oscillator import SHAPES, Shape, oscillator
 from ...dsp.panning import PAN_LAWS, PanLaw, check_law, pan_gains, place
 from ...params import EffectParam
 from ...processor import Processor, State
@@ -75,5 +75,6 @@ class AutoPan(Processor):
     def _position(
         self, rate_hz: Tensor, depth: Tensor, phase_deg: Tensor, samples: int, state: State = None
     ) -> tuple[Tensor, Tensor]:
-        phase, state = phase_ramp(rate_hz, self.sample_rate, samples, state)
-        return depth * oscillate(phase + phase_deg / 360, self.shape), state
+        ahead = phase_deg.double() / 360
+        wave, state = oscillator(rate_hz, self.sample_rate, samples, state, self.shape, ahead=ahead)
+        return depth * wave, state

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.oscillator import Shape, phase_ramp
+from ...dsp.oscillator import Shape, oscillator
 from ...params import EffectParam
 from ...processor import State
 from ...recursion import delay_line
@@ -51,8 +51,8 @@ class Chorus(SweptEffect):
     ) -> tuple[Tensor, State]:
         """Mix the moving voice with the input; the state is the phase and the line."""
         start, line = (None, None) if state is None else state
-        phase, start = phase_ramp(rate_hz, self.sample_rate, x.shape[-1], start)
-        delay = swept_delay(delay_ms, depth, phase, self.shape, self.sample_rate)
+        wave, start = oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape)
+        delay = swept_delay(delay_ms, depth, wave, self.sample_rate)
         voice, line = delay_line(
             x, delay, interpolation=self.interpolation, max_delay=self._longest, zi=line, return_zf=True
         )
@@ -113,10 +113,11 @@ class MultiVoiceChorus(SweptEffect):
     ) -> tuple[Tensor, State]:
         """Mix the moving voices with the input; the state is the phase and the line, which all voices read."""
         start, before = (None, None) if state is None else state
-        phase, start = phase_ramp(rate_hz, self.sample_rate, x.shape[-1], start)
+        begin, samples = start, x.shape[-1]
         voices, line = None, before
         for i in range(self.num_voices):
-            delay = swept_delay(delay_ms, depth, phase + i / self.num_voices, self.shape, self.sample_rate)
+            wave, start = oscillator(rate_hz, self.sample_rate, samples, begin, self.shape, ahead=i / self.num_voices)
+            delay = swept_delay(delay_ms, depth, wave, self.sample_rate)
             voice, line = delay_line(
                 x, delay, interpolation=self.interpolation, max_delay=self._longest, zi=before, return_zf=True
             )
@@ -174,8 +175,9 @@ class StereoChorus(SweptEffect):
         """Mix a moving voice a side with the input; the state is the phase and the lines."""
         start, line = (None, None) if state is None else state
         x = x.expand(-1, 2, -1)
-        phase, start = phase_ramp(rate_hz, self.sample_rate, x.shape[-1], start)
-        delay = swept_delay(delay_ms, depth, both_sides(phase, phase_deg), self.shape, self.sample_rate)
+        ahead = both_sides(phase_deg)
+        wave, start = oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, ahead=ahead)
+        delay = swept_delay(delay_ms, depth, wave, self.sample_rate)
         voice, line = delay_line(
             x, delay, interpolation=self.interpolation, max_delay=self._longest, zi=line, return_zf=True
         )

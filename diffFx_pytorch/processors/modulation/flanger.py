@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.levels import decay_seconds
-from ...dsp.oscillator import phase_ramp
+from ...dsp.oscillator import oscillator
 from ...params import EffectParam
 from ...processor import State
 from ...recursion import delay_line, delay_state_length, feedback_delay
@@ -52,8 +52,8 @@ class Flanger(SweptEffect):
     ) -> tuple[Tensor, State]:
         """Mix the moving copy with the input; the state is the phase and the line."""
         start, line = (None, None) if state is None else state
-        phase, start = phase_ramp(rate_hz, self.sample_rate, x.shape[-1], start)
-        delay = swept_delay(delay_ms, depth, phase, self.shape, self.sample_rate)
+        wave, start = oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape)
+        delay = swept_delay(delay_ms, depth, wave, self.sample_rate)
         late, line = delay_line(
             x, delay, interpolation=self.interpolation, max_delay=self._longest, zi=line, return_zf=True
         )
@@ -110,8 +110,8 @@ class FeedbackFlanger(SweptEffect):
             length = delay_state_length(self._longest, self.interpolation)
             state = None, x.new_zeros((*x.shape[:-1], length), dtype=torch.float64)
         start, line = state
-        phase, start = phase_ramp(rate_hz, self.sample_rate, x.shape[-1], start)
-        delay = swept_delay(delay_ms, depth, phase, self.shape, self.sample_rate)
+        wave, start = oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape)
+        delay = swept_delay(delay_ms, depth, wave, self.sample_rate)
         late, line = feedback_delay(x, delay, feedback, interpolation=self.interpolation, zi=line, return_zf=True)
         return torch.lerp(x, late, mix), (start, line)
 
@@ -176,8 +176,9 @@ class StereoFlanger(SweptEffect):
             length = delay_state_length(self._longest, self.interpolation)
             state = None, x.new_zeros((*x.shape[:-1], length), dtype=torch.float64)
         start, line = state
-        phase, start = phase_ramp(rate_hz, self.sample_rate, x.shape[-1], start)
-        delay = swept_delay(delay_ms, depth, both_sides(phase, phase_deg), self.shape, self.sample_rate)
+        ahead = both_sides(phase_deg)
+        wave, start = oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, ahead=ahead)
+        delay = swept_delay(delay_ms, depth, wave, self.sample_rate)
         late, line = feedback_delay(x, delay, feedback, interpolation=self.interpolation, zi=line, return_zf=True)
         return torch.lerp(x, late, mix), (start, line)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.levels import amp_to_db
-from ...dsp.oscillator import Shape, oscillate, phase_ramp
+from ...dsp.oscillator import Shape, oscillator
 from ...params import HIGHEST_FREQUENCY, EffectParam
 from ...processor import Processor, State
 from ...recursion.ops.allpass_loop import allpass_loop
@@ -83,17 +83,11 @@ class Phaser(Processor):
     ) -> tuple[Tensor, State]:
         """Mix the turned sound with the input; the state is the oscillator's phase and that of the loop."""
         start, loop = (None, None) if state is None else state
-        phase, start = phase_ramp(rate_hz, self.sample_rate, x.shape[-1], start)
-        if loop is None:
-            loop = x.new_zeros((*x.shape[:-1], self.num_stages // 2 + 1, 2), dtype=torch.float64)
-        last = loop[..., self.num_stages // 2, :1].to(x.dtype)
-        v, loop = allpass_loop(
-            x, self._coefficient(phase, center_hz, depth), feedback, self.num_stages, zi=loop, return_zf=True
+        wave, start = oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, dtype=x.dtype)
+        turned, loop = allpass_loop(
+            x, self._coefficient(wave, center_hz, depth), feedback, self.num_stages, zi=loop, return_zf=True
         )
-        earlier = torch.cat([last, v], -1)[..., : x.shape[-1]]
-        share = 0.5 * mix * (1 - feedback * feedback)
-        y = torch.addcmul(x * (1 - mix + share), v, share)
-        return torch.addcmul(y, earlier, share * feedback), (start, loop)
+        return torch.addcmul(x * (1 - mix), turned, 0.5 * mix * (1 - feedback * feedback)), (start, loop)
 
     def tail(self, *, center_hz: Tensor, depth: Tensor, feedback: Tensor, **others: Tensor) -> Tensor:
         """The stages at the lowest frequency of the sweep, once for every pass through the loop."""
@@ -115,10 +109,9 @@ class Phaser(Processor):
         )
         return Curve(freq, level, "frequency (Hz)", "level (dB)", x_log=True, title="Phaser")
 
-    def _coefficient(self, phase: Tensor, center_hz: Tensor, depth: Tensor) -> Tensor:
-        # The phase counts turns in float64; what it is worth at a sample needs no more than the sound's precision.
-        wave = oscillate((phase - phase.detach().floor()).to(depth.dtype), self.shape)
-        freq = center_hz * torch.exp((_OCTAVES * math.log(2)) * depth * wave)
+    def _coefficient(self, wave: Tensor, center_hz: Tensor, depth: Tensor) -> Tensor:
+        ratio = torch.exp2((_OCTAVES * depth) * wave)
         # (1 - tan a) / (1 + tan a) is the tangent of what a lacks to 45 degrees.
-        angle = (math.pi / self.sample_rate * freq).clamp_max(math.pi * HIGHEST_FREQUENCY)
-        return torch.tan(math.pi / 4 - angle)
+        quarter = math.pi / 4
+        lacking = torch.addcmul(center_hz.new_tensor(quarter), -math.pi / self.sample_rate * center_hz, ratio)
+        return torch.tan(lacking.clamp_min(quarter - math.pi * HIGHEST_FREQUENCY))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
-from ...dsp.oscillator import SHAPES, Shape, oscillate, phase_ramp
+from ...dsp.oscillator import SHAPES, Shape, oscillator
 from ...params import EffectParam
 from ...processor import Processor, State
 
@@ -55,5 +56,5 @@ class RingModulator(Processor):
 
     def process(self, x: Tensor, state: State, *, freq_hz: Tensor, mix: Tensor) -> tuple[Tensor, State]:
         """Multiply by the oscillator; the state is its phase."""
-        phase, state = phase_ramp(freq_hz, self.sample_rate, x.shape[-1], state)
-        return x * ((1 - mix) + mix * oscillate(phase, self.shape)).to(x.dtype), state
+        wave, state = oscillator(freq_hz, self.sample_rate, x.shape[-1], state, self.shape, dtype=x.dtype)
+        return x * torch.addcmul(1 - mix, mix, wave), state

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.levels import amp_to_db
-from ...dsp.oscillator import SHAPES, Shape, oscillate, phase_ramp
+from ...dsp.oscillator import SHAPES, Shape, oscillator
 from ...params import EffectParam
 from ...processor import Processor
 from ..delay.time import check_interpolation
@@ -71,33 +71,33 @@ def longest_sweep(owner: str, table: Mapping[str, EffectParam], sample_rate: flo
     return math.ceil(2 * row.max_val / one_sample) + 1
 
 
-def swept_delay(centre_ms: Tensor, depth: Tensor, phase: Tensor, shape: Shape, sample_rate: float) -> Tensor:
-    """Delay in samples, d = 1 + (D - 1) (1 + depth o(phi)): at depth 1 from one sample to about twice the centre.
+def swept_delay(centre_ms: Tensor, depth: Tensor, wave: Tensor, sample_rate: float) -> Tensor:
+    """Delay in samples, d = 1 + (D - 1) (1 + depth o): at depth 1 from one sample to about twice the centre.
 
     Args:
         centre_ms: D in ms, (B, 1, 1 or T).
         depth: 0 .. 1, likewise.
-        phase: of the oscillator in turns, (B, C, T).
-        shape: of the oscillator.
+        wave: o, the oscillator's, (B, C, T), float64.
         sample_rate: in Hz.
 
     Returns:
         (B, C, T), float64, 1 or longer.
     """
     span = centre_ms.double() * (sample_rate / 1000) - 1
-    return (1 + span + (span * depth) * oscillate(phase, shape)).clamp_min(1.0)
+    return torch.addcmul(1 + span, span * depth, wave).clamp_min(1.0)
 
 
-def both_sides(phase: Tensor, phase_deg: Tensor) -> Tensor:
-    """Phases of left and right (B, 2, T) in turns, the right one ``phase_deg`` ahead."""
-    return torch.cat([phase, phase + phase_deg.double() / 360], 1)
+def both_sides(phase_deg: Tensor) -> Tensor:
+    """How far the oscillators of left and right are ahead (B, 2, 1 or T) in turns, the right one by ``phase_deg``."""
+    turns = phase_deg.double() / 360
+    return torch.cat([torch.zeros_like(turns), turns], 1)
 
 
 def sweep_curve(title: str, centre_ms: Tensor, depth: Tensor, rate_hz: Tensor, shape: Shape, rate: float) -> Curve:
     """The delay over two turns of the oscillator, for the first item."""
     first = rate_hz[:1, :1, :1]
-    phase, _ = phase_ramp(first, rate, int(float(2 / first) * rate))
-    delay = swept_delay(centre_ms[:1, :1, :1], depth[:1, :1, :1], phase, shape, rate)
+    wave, _ = oscillator(first, rate, int(float(2 / first) * rate), shape=shape)
+    delay = swept_delay(centre_ms[:1, :1, :1], depth[:1, :1, :1], wave, rate)
     time = torch.arange(delay.shape[-1]) / rate
     return Curve(time, delay[0, 0] * (1000 / rate), "time (s)", "delay (ms)", title=title)
 

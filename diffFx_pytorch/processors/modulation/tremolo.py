@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.oscillator import SHAPES, Shape, oscillate, phase_ramp
+from ...dsp.oscillator import SHAPES, Shape, oscillator
 from ...params import EffectParam
 from ...processor import Processor, State
 
@@ -55,7 +55,7 @@ class Tremolo(Processor):
     ) -> tuple[Tensor, State]:
         """Multiply by the oscillator; the state is its phase."""
         gain, state = self._gain(rate_hz, depth, phase_deg, x.shape[-1], state)
-        return x * gain.to(x.dtype), state
+        return x * gain, state
 
     def curve(self, *, rate_hz: Tensor, depth: Tensor, phase_deg: Tensor) -> Curve:
         """Gain over two turns of the oscillator."""
@@ -69,5 +69,6 @@ class Tremolo(Processor):
     def _gain(
         self, rate_hz: Tensor, depth: Tensor, phase_deg: Tensor, samples: int, state: State = None
     ) -> tuple[Tensor, Tensor]:
-        phase, state = phase_ramp(rate_hz, self.sample_rate, samples, state)
-        return 1 - depth * (1 - oscillate(phase + phase_deg / 360, self.shape)) / 2, state
+        ahead = phase_deg.double() / 360
+        wave, state = oscillator(rate_hz, self.sample_rate, samples, state, self.shape, ahead=ahead, dtype=depth.dtype)
+        return torch.addcmul(1 - depth / 2, depth / 2, wave), state

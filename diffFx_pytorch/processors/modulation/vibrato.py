@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.interpolation import POINTS
-from ...dsp.oscillator import Shape, oscillate, phase_ramp
+from ...dsp.oscillator import Shape, oscillator
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import delay_line
@@ -90,6 +90,6 @@ class Vibrato(Processor):
     def _delay(
         self, rate_hz: Tensor, depth: Tensor, samples: int, start: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        phase, start = phase_ramp(rate_hz, self.sample_rate, samples, start)
+        wave, start = oscillator(rate_hz, self.sample_rate, samples, start, self.shape, ahead=-0.25)
         reach = depth.double() * self._reach
-        return self.latency_samples + (reach + reach * oscillate(phase - 0.25, self.shape)).clamp_min(0.0), start
+        return self.latency_samples + (reach + reach * wave).clamp_min(0.0), start

@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
-import numpy as np
+import functools
 
-from diffFx_pytorch.dsp.interpolation import POINTS, interpolation_table
+import numpy as np
+from numpy.polynomial import polynomial
+
+from diffFx_pytorch.dsp.interpolation import interpolation_table
 from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.recursion.cpu.inner import INNER
+from diffFx_pytorch.recursion.cpu.tap_lanes import MARGIN, add_vectors, read_vectors, rounded_up
 
 BLOCK = 128  # samples whose weights are computed together
-SHORT, LONG = 4, 12  # numbers of powers the kernels know; tables are padded to one of them
+ROOM = BLOCK + 2 * MARGIN  # columns of a buffer of weights, in which sample i of the block stands at MARGIN + i
+LENGTHS = (4, 10, 12)  # numbers of powers the kernels know; tables are padded to one of them
 
 
+@functools.cache
 def kernel_tables(interpolation: str) -> tuple[np.ndarray, np.ndarray]:
-    """Tables (P/2, powers, P) of the weights and of their derivatives, padded for the kernels."""
+    """Tables (P/2, P/2, powers) of the weights of the older half of the taps and of their derivatives.
+
+    They are polynomials of ``z = f - 1/2``, about which every interpolator is symmetric: tap ``2 t - 1 - p`` weighs at
+    ``z`` what tap ``p`` weighs at ``-z``, so the younger half costs one subtraction a tap.
+    """
     table = interpolation_table("linear" if interpolation == "allpass" else interpolation)
-    powers = SHORT if table.shape[1] <= SHORT else LONG
-    weights = np.zeros((table.shape[0], powers, POINTS[interpolation]))
-    weights[:, : table.shape[1]] = table
+    powers = next(n for n in LENGTHS if n >= table.shape[1])
+    half = table.shape[0]
+    weights = np.zeros((half, half, powers))
+    for t in range(half):
+        for p in range(t + 1):
+            centred = polynomial.Polynomial(table[t, :, p])(polynomial.Polynomial([0.5, 1.0])).coef
+            weights[t, p, : centred.size] = centred
     slopes = np.zeros_like(weights)
-    slopes[:, : powers - 1] = weights[:, 1:] * np.arange(1, powers)[:, None]
+    slopes[..., : powers - 1] = weights[..., 1:] * np.arange(1, powers)
     return weights, slopes
+
+
+@njit(**INNER)
+def fill_all(target, value):  # pragma: no cover
+    """``target[:] = value``; the assignment itself would compile its error messages too."""
+    for i in range(target.shape[0]):
+        target[i] = value
+
+
+@njit(**INNER)
+def copy_range(source, s0, target, t0, count):  # pragma: no cover
+    """``target[t0 + i] = source[s0 + i]``, ``i < count``."""
+    a = source[s0 : s0 + count]
+    b = target[t0 : t0 + count]
+    for i in range(count):
+        b[i] = a[i]
 
 
 @njit(**INNER)
@@ -63,37 +93,77 @@ def split_block(delay, t0, count, youngest, limit, most, allpass, whole, fractio
 
 
 @njit(**INNER)
-def _cubic(c, f, out):  # pragma: no cover
+def _three(c, f, mirror, old, young):  # pragma: no cover
     c0, c1, c2, c3 = c[0], c[1], c[2], c[3]
-    for i in range(out.shape[0]):
-        out[i] = ((c3 * f[i] + c2) * f[i] + c1) * f[i] + c0
+    for i in range(old.shape[0]):
+        z = f[i] - 0.5
+        q = z * z
+        even = c2 * q + c0
+        odd = (c3 * q + c1) * z
+        old[i] = even + odd
+        young[i] = mirror * (even - odd)
 
 
 @njit(**INNER)
-def _power_eleven(c, f, out):  # pragma: no cover
-    # All coefficients in registers: one pass over the fractions.
+def _nine(c, f, mirror, old, young):  # pragma: no cover
+    c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8], c[9]
+    for i in range(old.shape[0]):
+        z = f[i] - 0.5
+        q = z * z
+        even = (((c8 * q + c6) * q + c4) * q + c2) * q + c0
+        odd = ((((c9 * q + c7) * q + c5) * q + c3) * q + c1) * z
+        old[i] = even + odd
+        young[i] = mirror * (even - odd)
+
+
+@njit(**INNER)
+def _eleven(c, f, mirror, old, young):  # pragma: no cover
     c0, c1, c2, c3, c4, c5 = c[0], c[1], c[2], c[3], c[4], c[5]
     c6, c7, c8, c9, c10, c11 = c[6], c[7], c[8], c[9], c[10], c[11]
-    for i in range(out.shape[0]):
-        z = f[i]
-        high = ((((c11 * z + c10) * z + c9) * z + c8) * z + c7) * z + c6
-        out[i] = (((((high * z + c5) * z + c4) * z + c3) * z + c2) * z + c1) * z + c0
+    for i in range(old.shape[0]):
+        z = f[i] - 0.5
+        q = z * z
+        even = ((((c10 * q + c8) * q + c6) * q + c4) * q + c2) * q + c0
+        odd = (((((c11 * q + c9) * q + c7) * q + c5) * q + c3) * q + c1) * z
+        old[i] = even + odd
+        young[i] = mirror * (even - odd)
 
 
 @njit(**INNER)
-def fill_weights(table, fraction, half, count, weights):  # pragma: no cover
-    """``weights[p, i] = sum_m table[half[i] - 1, m, p] fraction[i]^m``, all samples of a pass in SIMD lanes."""
+def fill_weights(table, mirror, fraction, half, count, weights):  # pragma: no cover
+    """``weights[p, MARGIN + i]`` for a block, all samples of a stretch in SIMD lanes.
+
+    ``mirror`` is 1 for weights, -1 for their derivatives.
+    """
     i0 = 0
     while i0 < count:
         t = half[i0]
         i1 = same_until(half, i0, count)
         f = fraction[i0:i1]
-        for p in range(2 * t):
-            if table.shape[1] == SHORT:
-                _cubic(table[t - 1, :, p], f, weights[p, i0:i1])
+        for p in range(t):
+            old = weights[p, MARGIN + i0 : MARGIN + i1]
+            young = weights[2 * t - 1 - p, MARGIN + i0 : MARGIN + i1]
+            if table.shape[2] == 4:
+                _three(table[t - 1, p], f, mirror, old, young)
+            elif table.shape[2] == 10:
+                _nine(table[t - 1, p], f, mirror, old, young)
             else:
-                _power_eleven(table[t - 1, :, p], f, weights[p, i0:i1])
+                _eleven(table[t - 1, p], f, mirror, old, young)
         i0 = i1
+
+
+@njit(**INNER)
+def sharpen(fraction, half, count, weights):  # pragma: no cover
+    """Give whole delays the exact weights 0 and 1 that rounding missed."""
+    whole = 0
+    for i in range(count):
+        whole += 1 if fraction[i] == 0.0 else 0
+    if whole == 0:
+        return
+    for i in range(count):
+        if fraction[i] == 0.0:
+            for p in range(2 * half[i]):
+                weights[p, MARGIN + i] = 1.0 if p == half[i] else 0.0
 
 
 @njit(**INNER)
@@ -107,29 +177,13 @@ def fill_allpass(fraction, count, weights, poles, slopes, with_slopes):  # pragm
         eta = (1.0 - f) / (1.0 + f)
         linear = f < 0.5
         poles[i] = 0.0 if linear else eta
-        weights[0, i] = f if linear else 1.0
-        weights[1, i] = 1.0 - f if linear else eta
+        weights[0, MARGIN + i] = f if linear else 1.0
+        weights[1, MARGIN + i] = 1.0 - f if linear else eta
         if with_slopes:
             slope = -2.0 / ((1.0 + f) * (1.0 + f))
-            slopes[0, i] = 1.0 if linear else 0.0
-            slopes[1, i] = -1.0 if linear else slope
-            slopes[2, i] = 0.0 if linear else slope
-
-
-@njit(**INNER)
-def read_taps(line, base, weights, first, count, taps, out):  # pragma: no cover
-    """``out[first + i] = sum_p weights[p, first + i] line[base + p + i]``, ``i < count``."""
-    target = out[first : first + count]
-    for p in range(0, taps, 2):
-        w0 = weights[p, first : first + count]
-        w1 = weights[p + 1, first : first + count]
-        source = line[base + p : base + p + count + 1]
-        if p == 0:
-            for i in range(count):
-                target[i] = w0[i] * np.float64(source[i]) + w1[i] * np.float64(source[i + 1])
-        else:
-            for i in range(count):
-                target[i] += w0[i] * np.float64(source[i]) + w1[i] * np.float64(source[i + 1])
+            slopes[0, MARGIN + i] = 1.0 if linear else 0.0
+            slopes[1, MARGIN + i] = -1.0 if linear else slope
+            slopes[2, MARGIN + i] = 0.0 if linear else slope
 
 
 @njit(**INNER)
@@ -137,36 +191,36 @@ def read_one(line, base, weights, at, taps):  # pragma: no cover
     """One sample of :func:`read_taps`; what lies before the line is silence."""
     total = 0.0
     for p in range(max(0, -base), taps):
-        total += weights[p, at] * line[base + p]
+        total += weights[p, MARGIN + at] * line[base + p]
     return total
 
 
 @njit(**INNER)
-def add_taps(line, base, weights, first, count, taps, values):  # pragma: no cover
-    """The transpose of :func:`read_taps`: ``line[base + p + i] += weights[p, first + i] values[first + i]``."""
-    source = values[first : first + count]
-    for p in range(0, taps, 2):
-        w0 = weights[p, first : first + count]
-        w1 = weights[p + 1, first : first + count]
-        # Two taps a pass: adding to what the pass before has just stored, one sample off, stalls the load.
-        target = line[base + p : base + p + count + 1]
-        target[0] += w0[0] * source[0]
-        for i in range(1, count):
-            target[i] += w0[i] * source[i] + w1[i - 1] * source[i - 1]
-        target[count] += w1[count - 1] * source[count - 1]
+def read_taps(line, base, weights, first, count, taps, out, at):  # pragma: no cover
+    """``out[at + i] = sum_p weights[p, MARGIN + first + i] line[base + p + i]``, ``i < count``.
+
+    What follows in ``out``, up to a whole vector, is overwritten.
+    """
+    over = rounded_up(count)
+    if base + over + taps - 1 <= line.shape[0] and at + over <= out.shape[0]:
+        read_vectors(line, base, weights, weights.shape[1], MARGIN + first, count, taps, out, at)
+    else:
+        for i in range(count):
+            out[at + i] = read_one(line, base + i, weights, first + i, taps)
 
 
 @njit(**INNER)
-def copy_range(source, s0, target, t0, count):  # pragma: no cover
-    """``target[t0 + i] = source[s0 + i]``, ``i < count``."""
-    a = source[s0 : s0 + count]
-    b = target[t0 : t0 + count]
-    for i in range(count):
-        b[i] = a[i]
+def add_taps(line, base, weights, first, count, taps, values, padded):  # pragma: no cover
+    """The transpose of :func:`read_taps`: ``line[base + p + i] += weights[p, MARGIN + first + i] values[first + i]``.
 
-
-@njit(**INNER)
-def fill_all(target, value):  # pragma: no cover
-    """``target[:] = value``; the assignment itself would compile its error messages too."""
-    for i in range(target.shape[0]):
-        target[i] = value
+    ``padded`` (ROOM,) is for what this needs with zeros around it; its first MARGIN numbers are zero.
+    """
+    reach = count + taps - 1
+    if base + rounded_up(reach) <= line.shape[0]:
+        copy_range(values, first, padded, MARGIN, count)
+        fill_all(padded[MARGIN + count : MARGIN + count + MARGIN], 0.0)
+        add_vectors(line, base, weights, weights.shape[1], MARGIN + first, reach, taps, padded, MARGIN)
+    else:
+        for i in range(count):
+            for p in range(max(0, -base - i), taps):
+                line[base + i + p] += weights[p, MARGIN + first + i] * values[first + i]

@@ -9,6 +9,7 @@ import numpy as np
 from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.recursion.cpu.delay_taps import (
     BLOCK,
+    ROOM,
     add_taps,
     copy_range,
     fill_all,
@@ -17,8 +18,16 @@ from diffFx_pytorch.recursion.cpu.delay_taps import (
     read_one,
     read_taps,
 )
-from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK, FEW, prepare_taps
+from diffFx_pytorch.recursion.cpu.feedback_delay import (
+    CHUNK,
+    FEW,
+    SHARING,
+    load_parameter,
+    prepare_taps,
+    rows_that_share,
+)
 from diffFx_pytorch.recursion.cpu.inner import INNER
+from diffFx_pytorch.recursion.cpu.tap_lanes import MARGIN
 
 LINE = 8  # values a cache line holds, the wider ones
 
@@ -39,14 +48,6 @@ def _same_from(values, stop, first):  # pragma: no cover
     while begin > first and values[begin - 1] == value:
         begin -= 1
     return begin
-
-
-@njit(**INNER)
-def _load(source, t0, count, target):  # pragma: no cover
-    if source.shape[0] > 1:
-        copy_range(source, t0, target, 0, count)
-    elif source.shape[0] == 1:
-        fill_all(target, source[0])
 
 
 @njit(**INNER)
@@ -158,16 +159,111 @@ def _times(a, b, count):  # pragma: no cover
         a[i] *= b[i]
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
-def _delay_row_backward(
+@njit(**INNER)
+def _delay_block_backward(
+    t0,
+    count,
+    offset,
+    loop,
+    low,
+    high,
+    saturate,
+    allpass,
+    moves,
+    has_past,
+    to_delay,
+    whole,
+    half,
+    weights,
+    slopes,
+    poles,
+    g,
+    cl,
+    ch,
+    lows,
+    highs,
+    looped,
+    grad_u,
+    padded,
+    to_d,
+    to_g,
+    to_cl,
+    to_ch,
+    first_tail,
+    line,
+    v,
     grad_v,
+    grad_line,
+    carry,
+):  # pragma: no cover
+    """A block of one row, its taps, parameters and filter states prepared; leaves the gradients of its parameters."""
+    pad = line.shape[0] - v.shape[0]
+    carry_v, carry_l, carry_m = carry[0], carry[1], carry[2]
+    stop = count
+    while stop > 0:
+        k, t = whole[stop - 1], half[stop - 1]
+        first = max(0, stop - (k - t + 1)) if loop else 0
+        if moves:
+            first = _same_from(whole, stop, first)
+        length = stop - first
+        now = pad + t0 + first
+        base = now - k - t
+        if loop:
+            _open_loop(grad_line, now, g, looped, first, length, saturate, to_g, grad_u)
+            if high:
+                carry_m = _highpass_back(grad_u, ch, highs, lows, low, v, t0, first, length, offset, carry_m, to_ch)
+            if low:
+                carry_l = _lowpass_back(grad_u, cl, lows, v, t0, first, length, offset, carry_l, to_cl)
+            _add_range(grad_v, t0 + first, grad_u, first, length)
+        else:
+            copy_range(grad_v, t0 + first, grad_u, first, length)
+        if allpass:
+            for i in range(stop - 1, first - 1, -1):
+                grad_u[i] += carry_v
+                carry_v = -poles[i] * grad_u[i]
+        if length < FEW:
+            for i in range(length):
+                at = first + i
+                if to_delay:
+                    to_d[at] = read_one(line, base + i, slopes, at, 2 * t)
+                for p in range(max(0, -base - i), 2 * t):
+                    grad_line[base + i + p] += weights[p, MARGIN + at] * grad_u[at]
+        else:
+            silent = 0 if has_past else min(length, max(0, -base))
+            for i in range(silent):
+                to_d[first + i] = 0.0
+            if silent < length:
+                if to_delay:
+                    # Not straight to its place: what runs over would fall on the stretch after, done before this one.
+                    read_taps(line, base + silent, slopes, first + silent, length - silent, 2 * t, padded, MARGIN)
+                    copy_range(padded, MARGIN, to_d, first + silent, length - silent)
+                add_taps(grad_line, base + silent, weights, first + silent, length - silent, 2 * t, grad_u, padded)
+        stop = first
+    if to_delay:
+        if allpass:
+            for i in range(count):
+                before = np.float64(v[t0 + i - 1]) if t0 + i > 0 else first_tail[0]
+                to_d[i] -= slopes[2, MARGIN + i] * before
+        _times(to_d, grad_u, count)
+    carry[0], carry[1], carry[2] = carry_v, carry_l, carry_m
+
+
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+def _delay_rows_backward(
+    start,
+    stop,
+    grad_v,
+    grad_v_row,
     line,
     v,
     first_tail,
     delay,
     feedback,
+    feedback_row,
     lowpass,
+    lowpass_row,
     highpass,
+    highpass_row,
     table,
     slope_table,
     allpass,
@@ -175,40 +271,42 @@ def _delay_row_backward(
     limit,
     has_past,
     checkpoints,
-    grad_line,
+    to_line,
     grad_tail,
     grad_delay,
     grad_feedback,
     grad_lowpass,
     grad_highpass,
 ):  # pragma: no cover
-    T = v.shape[0]
-    pad = line.shape[0] - T
-    loop = feedback.shape[0] > 0
-    low = lowpass.shape[0] > 0
-    high = highpass.shape[0] > 0
+    """Rows of :func:`feedback_delay_backward_rows` that share a delay; ``to_line`` has a row for each."""
+    T = v.shape[1]
+    pad = line.shape[1] - T
+    loop = feedback.shape[1] > 0
+    low = lowpass.shape[1] > 0
+    high = highpass.shape[1] > 0
     moves = delay.shape[0] > 1
     youngest = 1 if loop else 0
-    to_delay = grad_delay.shape[0] > 0
+    to_delay = grad_delay.shape[1] > 0
+    shared = stop - start
     whole = np.empty(BLOCK, np.int64)
     half = np.empty(BLOCK, np.int64)
     fraction = np.empty(BLOCK)
-    weights = np.empty((table.shape[2], BLOCK))
-    slopes = np.empty((table.shape[2] + 1, BLOCK))
+    weights = np.zeros((2 * table.shape[0], ROOM))
+    slopes = np.zeros((2 * table.shape[0] + 1, ROOM))
     poles = np.zeros(BLOCK)
-    lows = np.zeros(CHUNK + 1)
-    highs = np.zeros(CHUNK + 1)
+    lows = np.zeros((shared, CHUNK + 1))
+    highs = np.zeros((shared, CHUNK + 1))
     g = np.empty(BLOCK)
-    cl = np.empty(CHUNK)
-    ch = np.empty(CHUNK)
+    cl = np.empty((shared, CHUNK))
+    ch = np.empty((shared, CHUNK))
     looped = np.empty(BLOCK)
     grad_u = np.empty(BLOCK)
+    padded = np.zeros(ROOM)
     to_d = np.zeros(BLOCK)
     to_g = np.empty(BLOCK)
     to_cl = np.empty(BLOCK)
     to_ch = np.empty(BLOCK)
-    carry_v, carry_l, carry_m = grad_tail[0], grad_tail[1], grad_tail[2]
-    sum_d, sum_g, sum_cl, sum_ch = 0.0, 0.0, 0.0, 0.0
+    sums = np.zeros((shared, 4))
     ready = False
     seen = 0.0
     for block in range((T - 1) // BLOCK, -1, -1):
@@ -216,91 +314,88 @@ def _delay_row_backward(
         count = min(BLOCK, T - t0)
         c0 = t0 - t0 % CHUNK
         offset = t0 - c0
-        # Blocks come in falling order and are read in rising order, which no hardware prefetcher sees through.
-        if t0 > 0:
-            seen += _touch(v, t0 - BLOCK) + _touch(grad_v, t0 - BLOCK)
-            if moves:
-                seen += _touch(delay, t0 - BLOCK)
-            if ready:
-                seen += _touch(line, pad + t0 - BLOCK - whole[0]) + _touch(grad_line, pad + t0 - BLOCK - whole[0])
+        if moves and t0 > 0:
+            seen += _touch(delay, t0 - BLOCK)
+        fresh = not ready or shared > 1
         if moves or not ready:
             prepare_taps(delay, t0, count, youngest, limit, table, allpass, whole, fraction, half, weights, poles)
             filled = count if moves else BLOCK
             if to_delay and allpass:
                 fill_allpass(fraction, filled, weights, poles, slopes, True)
             elif to_delay:
-                fill_weights(slope_table, fraction, half, filled, slopes)
+                fill_weights(slope_table, -1.0, fraction, half, filled, slopes)
             ready = True
-        if loop:
-            _load(feedback, t0, count, g)
-            if (low or high) and (t0 + count == T or (t0 + BLOCK) % CHUNK == 0):
-                length = min(CHUNK, T - c0)
-                _load(lowpass, c0, length, cl)
-                _load(highpass, c0, length, ch)
-                lows[0] = checkpoints[c0 // CHUNK, 0]
-                highs[0] = checkpoints[c0 // CHUNK, 1]
-                _filter_states(v, c0, length, cl, low, ch, high, lows, highs)
-            _looped(v, t0, count, offset, low, lows, high, highs, saturate, looped)
-        stop = count
-        while stop > 0:
-            k, t = whole[stop - 1], half[stop - 1]
-            first = max(0, stop - (k - t + 1)) if loop else 0
-            if moves:
-                first = _same_from(whole, stop, first)
-            length = stop - first
-            now = pad + t0 + first
-            base = now - k - t
+        for row in range(start, stop):
+            i = row - start
+            given = grad_v[grad_v_row[row]]
+            # Blocks come in falling order and are read in rising order, which no hardware prefetcher sees through.
+            if t0 > 0:
+                seen += _touch(v[row], t0 - BLOCK) + _touch(given, t0 - BLOCK)
+                seen += _touch(line[row], pad + t0 - BLOCK - whole[0]) + _touch(to_line[i], pad + t0 - BLOCK - whole[0])
             if loop:
-                _open_loop(grad_line, now, g, looped, first, length, saturate, to_g, grad_u)
-                if high:
-                    carry_m = _highpass_back(grad_u, ch, highs, lows, low, v, t0, first, length, offset, carry_m, to_ch)
-                if low:
-                    carry_l = _lowpass_back(grad_u, cl, lows, v, t0, first, length, offset, carry_l, to_cl)
-                _add_range(grad_v, t0 + first, grad_u, first, length)
-            else:
-                copy_range(grad_v, t0 + first, grad_u, first, length)
-            if allpass:
-                for i in range(stop - 1, first - 1, -1):
-                    grad_u[i] += carry_v
-                    carry_v = -poles[i] * grad_u[i]
-            if length < FEW:
-                for i in range(length):
-                    at = first + i
-                    if to_delay:
-                        to_d[at] = read_one(line, base + i, slopes, at, 2 * t)
-                    for p in range(max(0, -base - i), 2 * t):
-                        grad_line[base + i + p] += weights[p, at] * grad_u[at]
-            else:
-                silent = 0 if has_past else min(length, max(0, -base))
-                for i in range(silent):
-                    to_d[first + i] = 0.0
-                if silent < length:
-                    if to_delay:
-                        read_taps(line, base + silent, slopes, first + silent, length - silent, 2 * t, to_d)
-                    add_taps(grad_line, base + silent, weights, first + silent, length - silent, 2 * t, grad_u)
-            stop = first
-        if to_delay:
-            if allpass:
-                for i in range(count):
-                    before = np.float64(v[t0 + i - 1]) if t0 + i > 0 else first_tail[0]
-                    to_d[i] -= slopes[2, i] * before
-            _times(to_d, grad_u, count)
-            sum_d = _hand_over(to_d, t0, count, grad_delay, sum_d)
-        if loop:
-            sum_g = _hand_over(to_g, t0, count, grad_feedback, sum_g)
-        if low:
-            sum_cl = _hand_over(to_cl, t0, count, grad_lowpass, sum_cl)
-        if high:
-            sum_ch = _hand_over(to_ch, t0, count, grad_highpass, sum_ch)
-    if grad_delay.shape[0] == 1:
-        grad_delay[0] = sum_d
-    if grad_feedback.shape[0] == 1:
-        grad_feedback[0] = sum_g
-    if grad_lowpass.shape[0] == 1:
-        grad_lowpass[0] = sum_cl
-    if grad_highpass.shape[0] == 1:
-        grad_highpass[0] = sum_ch
-    grad_tail[0], grad_tail[1], grad_tail[2] = carry_v, carry_l, carry_m
+                load_parameter(feedback[feedback_row[row]], t0, count, fresh, g)
+                if (low or high) and (t0 + count == T or (t0 + BLOCK) % CHUNK == 0):
+                    length = min(CHUNK, T - c0)
+                    load_parameter(lowpass[lowpass_row[row]], c0, length, True, cl[i])
+                    load_parameter(highpass[highpass_row[row]], c0, length, True, ch[i])
+                    lows[i, 0] = checkpoints[row, c0 // CHUNK, 0]
+                    highs[i, 0] = checkpoints[row, c0 // CHUNK, 1]
+                    _filter_states(v[row], c0, length, cl[i], low, ch[i], high, lows[i], highs[i])
+                _looped(v[row], t0, count, offset, low, lows[i], high, highs[i], saturate, looped)
+            _delay_block_backward(
+                t0,
+                count,
+                offset,
+                loop,
+                low,
+                high,
+                saturate,
+                allpass,
+                moves,
+                has_past,
+                to_delay,
+                whole,
+                half,
+                weights,
+                slopes,
+                poles,
+                g,
+                cl[i],
+                ch[i],
+                lows[i],
+                highs[i],
+                looped,
+                grad_u,
+                padded,
+                to_d,
+                to_g,
+                to_cl,
+                to_ch,
+                first_tail[row],
+                line[row],
+                v[row],
+                given,
+                to_line[i],
+                grad_tail[row],
+            )
+            if to_delay:
+                sums[i, 0] = _hand_over(to_d, t0, count, grad_delay[row], sums[i, 0])
+            if loop:
+                sums[i, 1] = _hand_over(to_g, t0, count, grad_feedback[row], sums[i, 1])
+            if low:
+                sums[i, 2] = _hand_over(to_cl, t0, count, grad_lowpass[row], sums[i, 2])
+            if high:
+                sums[i, 3] = _hand_over(to_ch, t0, count, grad_highpass[row], sums[i, 3])
+    for row in range(start, stop):
+        i = row - start
+        if grad_delay.shape[1] == 1:
+            grad_delay[row, 0] = sums[i, 0]
+        if grad_feedback.shape[1] == 1:
+            grad_feedback[row, 0] = sums[i, 1]
+        if grad_lowpass.shape[1] == 1:
+            grad_lowpass[row, 0] = sums[i, 2]
+        if grad_highpass.shape[1] == 1:
+            grad_highpass[row, 0] = sums[i, 3]
     looped[0] = seen  # else the compiler would leave the loads out
 
 
@@ -346,34 +441,45 @@ def feedback_delay_backward_rows(
     """
     T = v.shape[1]
     pad = line.shape[1] - T
-    to_line = np.empty(pad + T, line.dtype)
-    for row in range(start, stop):
-        if grad_line.shape[1] > 0:
-            copy_range(grad_line[row], 0, to_line, 0, pad + T)
-        else:
-            fill_all(to_line, 0.0)
-        _delay_row_backward(
-            grad_v[grad_v_row[row]],
-            line[row],
-            v[row],
-            first_tail[row],
+    to_line = np.empty((min(SHARING, stop - start), pad + T), line.dtype)
+    row = start
+    while row < stop:
+        end = rows_that_share(delay_row, row, stop)
+        for i in range(end - row):
+            if grad_line.shape[1] > 0:
+                copy_range(grad_line[row + i], 0, to_line[i], 0, pad + T)
+            else:
+                fill_all(to_line[i], 0.0)
+        _delay_rows_backward(
+            row,
+            end,
+            grad_v,
+            grad_v_row,
+            line,
+            v,
+            first_tail,
             delay[delay_row[row]],
-            feedback[feedback_row[row]],
-            lowpass[lowpass_row[row]],
-            highpass[highpass_row[row]],
+            feedback,
+            feedback_row,
+            lowpass,
+            lowpass_row,
+            highpass,
+            highpass_row,
             table,
             slope_table,
             allpass,
             saturate,
             limit,
             has_past,
-            checkpoints[row],
+            checkpoints,
             to_line,
-            grad_tail[row],
-            grad_delay[row],
-            grad_feedback[row],
-            grad_lowpass[row],
-            grad_highpass[row],
+            grad_tail,
+            grad_delay,
+            grad_feedback,
+            grad_lowpass,
+            grad_highpass,
         )
-        copy_range(to_line, 0, grad_past[row], 0, pad)
-        copy_range(to_line, pad, grad_x[row], 0, T)
+        for i in range(end - row):
+            copy_range(to_line[i], 0, grad_past[row + i], 0, pad)
+            copy_range(to_line[i], pad, grad_x[row + i], 0, T)
+        row = end

@@ -17,7 +17,7 @@ def allpass_loop_rows(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tens
         zi: (R, K, 2): states of 2 K - 2 stages, last output, one unused.
 
     Returns:
-        y (R, T) and the states after the last sample (R, K, 2).
+        u + v (R, T) and the states after the last sample (R, K, 2).
     """
     rows, count = zi.shape[0], 2 * zi.shape[1]
     stages = count - 2
@@ -33,4 +33,5 @@ def allpass_loop_rows(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tens
     after += [signal, unit[count - 1].expand(signal.shape)]
     system = torch.stack(after, -2)  # (R, T or 1, count, count + 1)
     states = linear_states(system[..., :-1], system[..., -1] * x.unsqueeze(-1), zi.reshape(rows, count))
-    return states[:, 1:, stages], states[:, -1].reshape(zi.shape)
+    last = states[:, :, stages]
+    return x + g.squeeze(-1) * last[:, :-1] + last[:, 1:], states[:, -1].reshape(zi.shape)

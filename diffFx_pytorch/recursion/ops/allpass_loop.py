@@ -1,4 +1,4 @@
-"""All-passes in series inside a feedback loop: what a phaser is made of."""
+"""All-passes in series inside a feedback loop, beside what goes into them: what a phaser is made of."""
 
 from __future__ import annotations
 
@@ -52,9 +52,10 @@ def allpass_loop(
     zi: Tensor | None = None,
     return_zf: bool = False,
 ) -> Any:
-    r"""First-order all-passes in series, their output fed back to their input one sample later.
+    r"""First-order all-passes in series, their output fed back to their input one sample later; input plus output.
 
-    .. math:: u_n = x_n + g_n v_{n-1}, \qquad v = A_b^N u, \qquad A_b(z) = \frac{z^{-1} - b}{1 - b z^{-1}}
+    .. math:: y &= u + v, \qquad u_n = x_n + g_n v_{n-1}, \qquad v = A_b^N u, \\
+        A_b(z) &= \frac{z^{-1} - b}{1 - b z^{-1}}
 
     A stage turns the phase by 90 degrees at :math:`f` for :math:`b = (1 - t) / (1 + t)`,
     :math:`t = \tan(\pi f / f_s)`. It is computed as a normalised ladder, a rotation of signal and state by
@@ -71,7 +72,7 @@ def allpass_loop(
         return_zf: also return the state after the last sample.
 
     Returns:
-        ``v`` of the broadcast shape (..., T) in the dtype of ``x``; with ``return_zf`` also ``zf`` in float64.
+        ``y = u + v`` of the broadcast shape (..., T) in the dtype of ``x``; with ``return_zf`` also ``zf`` in float64.
 
     Raises:
         TypeError: no float tensors, or parameters narrower than ``x``.

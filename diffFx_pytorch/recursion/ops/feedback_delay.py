@@ -14,7 +14,7 @@ from diffFx_pytorch.dsp.delay_read import gather_taps
 from diffFx_pytorch.dsp.interpolation import POINTS
 from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.cpu.delay_taps import kernel_tables
-from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK, feedback_delay_rows
+from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK, SHARING, feedback_delay_rows
 from diffFx_pytorch.recursion.cpu.feedback_delay_backward import feedback_delay_backward_rows
 from diffFx_pytorch.recursion.fallback.feedback_delay import (
     allpass_pole,
@@ -45,6 +45,11 @@ def _parameter_arrays(lead: tuple[int, ...], *parameters: Tensor | None) -> list
         rows = torch.empty((1,) * len(lead) + (0,)) if p is None else p
         arrays += [as_rows(rows.to(dtype)), row_index(tuple(rows.shape[:-1]), lead)]
     return arrays
+
+
+def _rows_a_piece(rows: int) -> int:
+    """As many as share a delay's weights, unless that leaves threads idle."""
+    return max(1, min(SHARING, rows // (2 * torch.get_num_threads())))
 
 
 def _chunks(T: int, keep: bool, *filters: Tensor | None) -> int:
@@ -102,7 +107,7 @@ def _(
         run_rows(
             feedback_delay_rows,
             rows,
-            1,
+            _rows_a_piece(rows),
             as_rows(x),
             row_index(tuple(x.shape[:-1]), lead),
             *_parameter_arrays(lead, delay, feedback, lowpass, highpass),
@@ -236,7 +241,7 @@ def _(
         run_rows(
             feedback_delay_backward_rows,
             rows,
-            1,
+            _rows_a_piece(rows),
             as_rows(grad_v),
             row_index(tuple(grad_v.shape[:-1]), lead),
             as_rows(line.expand(*lead, line.shape[-1])),
