@@ -2,6 +2,7 @@
 
 import cmath
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def slow_stretch(x, rate, N, H, method):
         now = np.zeros(F)
         if method == "locked":
             peaks = [k for k in range(F) if (k == 0 or A[k - 1] < A[k]) and A[k] >= A[min(k + 1, 2 * F - 3 - k)]]
-            lows = [a + int(np.argmin(A[a : b + 1])) for a, b in zip(peaks[:-1], peaks[1:], strict=True)]
+            lows = [a + int(np.argmin(A[a : b + 1])) for a, b in pairwise(peaks)]
             edges = [0] + [t if A[t + 1] > A[t - 1] else t + 1 for t in lows] + [F]
             for p, low, high in zip(peaks, edges[:-1], edges[1:], strict=True):
                 now[low:high] = 0.0 if A[p] > late / early * B[p] else ahead[p]
@@ -62,9 +63,8 @@ def slow_stretch(x, rate, N, H, method):
                 _, k, past = heap.pop()
                 for j in [k] if past else [k - 1, k + 1]:
                     if 0 <= j < F and j not in done:
-                        low = min(j, k)
-                        slope = cmath.phase(X[low + 1] * X[low].conjugate()) * (1 / rate - 1)
-                        now[j] = ahead[j] if past else now[k] + (j - k) * slope
+                        across = X[max(j, k)] * X[min(j, k)].conjugate()
+                        now[j] = ahead[j] if past else now[k] + (j - k) * cmath.phase(across) * (1 / rate - 1)
                         done.add(j)
                         heap.append((A[j], j, False))
         theta = now
