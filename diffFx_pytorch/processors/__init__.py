@@ -57,6 +57,7 @@ from .modulation import (
 )
 from .reverb import PlateReverb, SchroederReverb
 from .spatial import MonoMaker, StereoEnhancer, StereoImager, StereoPanning, StereoWidener
+from .spectral import SpectralGate
 from .utility import DCBlocker, Dither, Fade, Gain, Invert
 
 __all__ = [
@@ -111,6 +112,7 @@ __all__ = [
     "SchroederReverb",
     "SlapbackDelay",
     "SoftClipper",
+    "SpectralGate",
     "StereoChorus",
     "StereoEnhancer",
     "StereoFlanger",

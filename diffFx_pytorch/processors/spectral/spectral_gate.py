@@ -1,0 +1,265 @@
+"""Spectral gate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...curve import Curve
+from ...dsp.levels import db_to_amp
+from ...dsp.whole_delay import delayed
+from ...params import EffectParam
+from ...processor import Processor, State
+from ...recursion import attack_release, one_pole
+
+_OVERLAP = 4
+_KNEE_DB = 1.5
+_FLOOR = 1e-12
+"""Power of silence, relative to a sine of full scale: -120 dB, below any noise worth removing."""
+
+_RISE_S, _FALL_S = 2.0, 0.05
+"""Time constants of the followed noise: slow enough to pass under words and notes, fast into the gaps between."""
+
+_DB = 10.0 / math.log(10.0)
+
+
+class SpectralGate(Processor):
+    """Noise reduction: a gate in every band of a short-time spectrum.
+
+    Frames of N samples, N / 4 apart, under a root of a Hann window w; X[f, m] their spectrum, P its power spread over
+    neighbouring bands with exp(-|df| / smoothing), L = 10 log10 P, n the level of the noise in that band, spread alike.
+
+        z[f, m] = 1 / (1 + exp((L - n - threshold) / 1.5 dB))            0 is open, 1 is shut
+        s = z smoothed in time, with the time constant of the release while it rises (shutting) and of the attack
+            while it falls,
+        y = x - sum over frames of w (frame of (1 - 10^(-reduction s / 20)) X) / 2
+
+    The spreading steadies the level of noise, which would else open single bands at random (chirps), and lets what is
+    loud open the bands around it, where it would mask the noise anyway.
+
+    So what is taken away is computed and subtracted, and with nothing to take away the sound passes bit by bit. It is
+    late by N - 1 samples (``latency_samples``).
+
+    Args:
+        sample_rate: in Hz.
+        param_range: rows of the table to replace.
+        noise: where n comes from. "follow": the level in the band, rising slowly (2 s) and falling fast (50 ms), so
+            that it rests on the floor between words and notes; at the start it needs some seconds. "quantile": the
+            level that the band stays below for a share ``quantile`` of the time, known only when the whole signal is.
+            Or a recording of the noise alone at this sample rate: samples (..., T), a tensor or a list of numbers; its
+            mean power in each band.
+        quantile: 0 .. 1, for noise="quantile".
+        window_ms: N as a time; it becomes the nearest power of two.
+        link: channels share the gains that their mean power asks for; False gates each on its own.
+
+    Raises:
+        ValueError: for an unknown noise, an empty recording or one with NaN, a quantile outside 0 .. 1, a
+            window outside 2 .. 500 ms.
+
+    References:
+        S. F. Boll, "Suppression of acoustic noise in speech using spectral subtraction", IEEE TASSP 27(2), 1979.
+        R. Martin, "Noise power spectral density estimation based on optimal smoothing and minimum statistics", IEEE
+        TSAP 9(5), 2001 (the noise as the floor of the level in a band).
+    """
+
+    params = {
+        "threshold_db": EffectParam(0.0, 40.0, 10.0, unit="dB", doc="Level above the noise at which a band opens."),
+        "reduction_db": EffectParam(0.0, 60.0, 18.0, unit="dB", doc="What a shut band takes away; 0 is neutral."),
+        "attack_ms": EffectParam(1.0, 200.0, 5.0, "log", "ms", doc="Time to 63 % of a band's opening."),
+        "release_ms": EffectParam(5.0, 1000.0, 80.0, "log", "ms", doc="Time to 63 % of a band's shutting."),
+        "smoothing_hz": EffectParam(
+            10.0,
+            2000.0,
+            60.0,
+            "log",
+            "Hz",
+            doc="How far a band's level spreads: more is steadier, less is finer.",
+        ),
+    }
+    neutral = {"reduction_db": 0.0}
+    traits = {"causal", "odd"}
+    # Short windows, so that the contract's short signals come out of them.
+    variants = ({"window_ms": 8.0}, {"window_ms": 4.0, "noise": "quantile", "link": False})
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: Mapping[str, EffectParam] | None = None,
+        *,
+        noise: Literal["follow", "quantile"] | Tensor | Sequence[float] = "follow",
+        quantile: float = 0.25,
+        window_ms: float = 32.0,
+        link: bool = True,
+    ) -> None:
+        super().__init__(sample_rate, param_range)
+        if not 2 <= window_ms <= 500:
+            raise ValueError(f"SpectralGate: window_ms must lie in 2 .. 500, got {window_ms!r}")
+        if not 0 <= quantile <= 1:
+            raise ValueError(f"SpectralGate: quantile must lie in 0 .. 1, got {quantile!r}")
+        if isinstance(noise, str) and noise not in ("follow", "quantile"):
+            raise ValueError(f"SpectralGate: noise must be 'follow', 'quantile' or a recording of noise, got {noise!r}")
+        self.window = 2 ** round(math.log2(max(_OVERLAP * 2, window_ms * sample_rate / 1000)))
+        self.hop = self.window // _OVERLAP
+        self.latency_samples = self.window - 1
+        self.link = self.crosses_channels = bool(link)
+        self.quantile = float(quantile)
+        self.noise = noise if isinstance(noise, str) else "recording"
+        root = torch.hann_window(self.window, periodic=True, dtype=torch.float64).sqrt()
+        self.register_buffer("_root", root, persistent=False)
+        self._root: Tensor
+        if self.noise == "quantile":
+            self.streamable = False
+            self.traits = {"odd"}
+        self.register_buffer("_profile", None if isinstance(noise, str) else self._profile_of(noise))
+        self._profile: Tensor | None
+
+    def process(
+        self,
+        x: Tensor,
+        state: State,
+        *,
+        threshold_db: Tensor,
+        reduction_db: Tensor,
+        attack_ms: Tensor,
+        release_ms: Tensor,
+        smoothing_hz: Tensor,
+    ) -> tuple[Tensor, State]:
+        """Frames, gates, and what they take away; the state holds the sound waiting to be framed and to be heard."""
+        T, N, H = x.shape[-1], self.window, self.hop
+        if x.numel() == 0:
+            return x, state
+        before: dict[str, Any] = {} if state is None else state
+        silence = x.new_zeros(*x.shape[:-1], N - 1)
+        line = torch.cat((before.get("line", silence[..., : N - H]), x), -1)
+        late, dry = delayed(x, N - 1, before.get("dry"))
+        # The line holds all of the last frame but its first hop, and what came since.
+        since = line.shape[-1] - T - (N - H)
+        frames = (since + T) // H
+        # What has been taken away from samples up to the end of the last frame, the first heard being that N - 1 ago.
+        taken = before.get("taken", silence)
+        taken = F.pad(taken, (0, N - 1 - since + frames * H - taken.shape[-1]))
+        after = {"line": line[..., frames * H :], "dry": dry}
+        if frames:
+            at = [self._at_frames(k, H - 1 - since) for k in (threshold_db, reduction_db, attack_ms, release_ms)]
+            spread = self._at_frames(smoothing_hz, H - 1 - since)
+            root = self._root.to(x.dtype)
+            X = torch.fft.rfft(line.unfold(-1, N, H) * root)
+            shut, after["noise"], after["shut"] = self._gates(X, spread, *at, before=before)
+            share = 1 - db_to_amp(-at[1].to(x.dtype) * shut)
+            pieces = torch.fft.irfft(X * share.mT, n=N) * (root / 2)
+            taken = taken + F.pad(_overlap_add(pieces, H), (H - 1 - since, 0))
+        else:
+            after.update({k: before[k] for k in ("noise", "shut") if k in before})
+        after["taken"] = taken[..., T:]
+        return late - taken[..., :T], after
+
+    def _gates(
+        self,
+        X: Tensor,
+        spread: Tensor,
+        threshold_db: Tensor,
+        reduction_db: Tensor,
+        attack_ms: Tensor,
+        release_ms: Tensor,
+        before: Mapping[str, Any],
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
+        """How shut each band is, (B, C or 1, F, frames), and the states of noise and smoother."""
+        # One pole up the bands and one down: a kernel with two exponential sides. Beyond the ends all is as at them.
+        c = (-(self.sample_rate / self.window) / spread.double()).exp().squeeze(2)
+        level = _level(_spread(self._power(X), c)).mT
+        if self._profile is None:
+            noise, noise_after = self._noise_level(level, before.get("noise"))
+        else:
+            profile = self._profile.to(X.real.dtype).expand(*c.shape, -1)
+            noise, noise_after = _level(_spread(profile, c)).mT, None
+        z = torch.sigmoid((threshold_db + noise - level) / _KNEE_DB)
+        frame_rate = self.sample_rate / self.hop
+        attack, release = ((-1000 / (frame_rate * ms.double())).exp() for ms in (attack_ms, release_ms))
+        zi = before.get("shut")
+        zi = torch.ones_like(level[..., 0]) if zi is None else zi
+        shut, shut_after = attack_release(z, release, attack, zi, return_zf=True)
+        return shut, noise_after, shut_after
+
+    def _noise_level(self, level: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        if self.noise == "quantile":
+            return _quantile(level, self.quantile), None
+        rise, fall = (math.exp(-self.hop / (self.sample_rate * tau)) for tau in (_RISE_S, _FALL_S))
+        if before is None:
+            # Of the first frame only the last hop is not silence.
+            seen = self._root[-self.hop :].square().sum() / self._root.square().sum()
+            before = level[..., 0] - _DB * seen.log().to(level.dtype)
+        return attack_release(level, rise, fall, before, return_zf=True)  # pyright: ignore[reportReturnType]
+
+    def _power(self, X: Tensor) -> Tensor:
+        """Of spectra (B, C, frames, F): 1 for a sine of full scale; the mean over channels where linked."""
+        power = (X.real.square() + X.imag.square()) * (4 / self._root.sum().to(X.real.dtype).square())
+        return power.mean(1, keepdim=True) if self.link else power
+
+    def _profile_of(self, noise: Tensor | Sequence[float]) -> Tensor:
+        samples = torch.as_tensor(noise, dtype=torch.float64).detach()
+        if samples.dim() == 0 or samples.numel() == 0:
+            raise ValueError(
+                f"SpectralGate: the recording of noise must be (..., T) samples, got shape {tuple(samples.shape)}"
+            )
+        if not samples.isfinite().all():
+            raise ValueError("SpectralGate: the recording of noise holds NaN or infinity")
+        missing = max(0, self.window - samples.shape[-1])
+        # Silence beside less than a frame of noise would make it look quieter.
+        samples = F.pad(samples, (0, missing)) * math.sqrt(self.window / (self.window - missing))
+        X = torch.fft.rfft(samples.reshape(-1, samples.shape[-1]).unfold(-1, self.window, self.hop) * self._root)
+        return X.abs().square().mean((0, 1)) * (4 / self._root.sum().square())
+
+    def _at_frames(self, knob: Tensor, first: int) -> Tensor:
+        """The knob at the last sample of every frame, the first of which is ``first``: (B, 1, 1, frames or 1)."""
+        return (knob if knob.shape[-1] == 1 else knob[..., first :: self.hop]).unsqueeze(-2)
+
+    def tail(self, **knobs: Tensor) -> float:
+        """A frame: it reaches past the end of the sound that is in it."""
+        return self.window / self.sample_rate
+
+    def curve(
+        self,
+        *,
+        threshold_db: Tensor,
+        reduction_db: Tensor,
+        attack_ms: Tensor,
+        release_ms: Tensor,
+        smoothing_hz: Tensor,
+    ) -> Curve:
+        """Output over input level of a steady band, relative to the noise."""
+        level = torch.linspace(-20.0, 60.0, 321, dtype=reduction_db.dtype)
+        shut = torch.sigmoid((threshold_db[0, 0, 0] - level) / _KNEE_DB)
+        out = level - reduction_db[0, 0, 0] * shut
+        return Curve(level, out, "input over noise (dB)", "output over noise (dB)", title="SpectralGate")
+
+
+def _spread(power: Tensor, c: Tensor) -> Tensor:
+    """Powers (..., frames, F) over neighbouring bands; c (..., frames or 1)."""
+    for _ in range(2):
+        power = one_pole(power, c, power[..., 0], moving=False).flip(-1)  # pyright: ignore
+    return power
+
+
+def _level(power: Tensor) -> Tensor:
+    return _DB * (power + _FLOOR).log()
+
+
+def _quantile(level: Tensor, share: float) -> Tensor:
+    """The level that a band stays below for a share of its frames, between two of them linear: (..., 1)."""
+    order = level.sort(-1).values
+    place = share * (level.shape[-1] - 1)
+    low = min(int(place), max(0, level.shape[-1] - 2))
+    return (
+        order[..., low : low + 2].mul(level.new_tensor([1 - place + low, place - low])[: level.shape[-1]]).sum(-1, True)
+    )
+
+
+def _overlap_add(frames: Tensor, hop: int) -> Tensor:
+    """Frames (..., M, 4 hop), a hop apart, added up: (..., (M + 3) hop)."""
+    parts = frames.unflatten(-1, (_OVERLAP, hop)).unbind(-2)
+    return sum(F.pad(part, (0, 0, k, _OVERLAP - 1 - k)) for k, part in enumerate(parts)).flatten(-2)  # type: ignore[union-attr]
