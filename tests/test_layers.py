@@ -11,7 +11,20 @@ LAYERS = (
     {"recursion", "lti", "spectrogram"},
     {"params", "control", "curve", "processor"},
     {"processors", "routing", "registry"},
-    {"cli", "render", "fit", "presets", "chain_nodes", "atomic", "plots", "demo", "page", "svg", "notebook"},
+    {
+        "cli",
+        "render",
+        "fit",
+        "presets",
+        "chain_nodes",
+        "atomic",
+        "plots",
+        "demo",
+        "page",
+        "svg",
+        "notebook",
+        "spectral_tools",
+    },
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 ENGINES = {"recursion", "lti", "spectrogram"}

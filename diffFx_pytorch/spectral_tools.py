@@ -1,0 +1,218 @@
+"""What the commands ``invert``, ``stretch`` and ``pitch`` do: files in, files out."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+import torch
+from torch import Tensor
+
+from .render import AudioWriter, read_blocks
+from .render.audio_file import audio_info, format_of
+from .spectrogram import STFT, Inversion, invert_spectrogram, time_stretch
+
+_BLOCK = 1 << 16
+_MOST_SEMITONES = 48.0
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written.
+
+    Args:
+        seconds: of the output.
+        warnings: what the listener should know, one sentence each.
+        convergence_db: spectral convergence of a retrieval, the mean over channels; None for other commands.
+    """
+
+    seconds: float
+    warnings: tuple[str, ...] = ()
+    convergence_db: float | None = None
+
+
+def invert_file(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    sample_rate: int = 44100,
+    n_fft: int | None = None,
+    hop_length: int | None = None,
+    method: str = "auto",
+    n_iter: int = 100,
+    init: str = "pghi",
+    length: int | None = None,
+    seed: int = 0,
+    subtype: str | None = None,
+    progress: Callable[[int, float], None] | None = None,
+) -> Written:
+    """Write the sound whose magnitude spectrogram a NumPy file holds.
+
+    Args:
+        source: .npy, (F, frames), or (C, F, frames) for C channels: linear magnitudes of a centred STFT under a Hann
+            window.
+        target: sound file to write; its extension gives the format.
+        sample_rate: of the sound, in Hz.
+        n_fft: of the STFT; 2 (F - 1) by default.
+        hop_length: of the STFT; n_fft // 4 by default.
+        method: as for ``invert_spectrogram``.
+        n_iter: iterations.
+        init: as for ``invert_spectrogram``.
+        length: samples of the sound; the shortest with so many frames by default.
+        seed: of init="random" and of the dither of 16-bit files.
+        subtype: of the samples, as soundfile names it; None takes the format's usual one.
+        progress: told iterations done, and the spectral convergence in dB.
+
+    Raises:
+        OSError: for files that cannot be read or written.
+        ValueError: for an array that is no magnitude spectrogram, and whatever ``invert_spectrogram`` refuses.
+    """
+    format_of(Path(target), subtype)
+    magnitude = _magnitude(Path(source))
+    if n_fft is None:
+        n_fft = max(2, 2 * (magnitude.shape[-2] - 1))
+    stft = STFT(n_fft, max(1, n_fft // 4) if hop_length is None else hop_length)
+
+    def told(step: int, history: Tensor, _: object) -> None:
+        if progress is not None:
+            progress(step, float(history.mean()))
+
+    found = invert_spectrogram(
+        magnitude,
+        stft,
+        method,
+        n_iter,
+        init,
+        length,
+        torch.Generator().manual_seed(seed),
+        callback=None if progress is None else told,
+        return_info=True,
+    )
+    x, info = found
+    assert isinstance(info, Inversion)
+    return _write(target, x, sample_rate, subtype, seed, float(info.history[..., -1].mean()))
+
+
+def stretch_file(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    rate: float,
+    *,
+    n_fft: int = 2048,
+    method: str = "locked",
+    subtype: str | None = None,
+) -> Written:
+    """Write a sound file faster or slower, at its pitch.
+
+    The whole file is held in memory.
+
+    Args:
+        source: sound file to read.
+        target: sound file to write.
+        rate: how much faster: 2 makes it half as long.
+        n_fft: as for ``time_stretch``.
+        method: as for ``time_stretch``.
+        subtype: of the samples; None takes the format's usual one.
+
+    Raises:
+        OSError: for files that cannot be read or written.
+        ValueError: for a target that is the source, and whatever ``time_stretch`` refuses.
+    """
+    x, sample_rate = _read(Path(source), Path(target), subtype)
+    return _write(target, time_stretch(x, rate, n_fft=n_fft, method=method), sample_rate, subtype)
+
+
+def pitch_file(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    semitones: float,
+    *,
+    n_fft: int = 2048,
+    method: str = "locked",
+    subtype: str | None = None,
+) -> Written:
+    """Write a sound file higher or lower, at its speed: stretched, and resampled to its length.
+
+    The whole file is held in memory.
+
+    Args:
+        source: sound file to read.
+        target: sound file to write.
+        semitones: up, or negative down; -48 .. 48.
+        n_fft: as for ``time_stretch``.
+        method: as for ``time_stretch``.
+        subtype: of the samples; None takes the format's usual one.
+
+    Raises:
+        OSError: for files that cannot be read or written.
+        ValueError: for a target that is the source, semitones out of range, and whatever ``time_stretch`` refuses.
+    """
+    if not -_MOST_SEMITONES <= semitones <= _MOST_SEMITONES:
+        raise ValueError(f"semitones must lie in {-_MOST_SEMITONES:g} .. {_MOST_SEMITONES:g}, got {semitones!r}")
+    x, sample_rate = _read(Path(source), Path(target), subtype)
+    ratio = 2 ** (semitones / 12)
+    if semitones and x.shape[-1]:
+        y = time_stretch(x, 1 / ratio, n_fft=n_fft, method=method)
+        shifted = soxr.resample(np.ascontiguousarray(y.T.numpy()), sample_rate * ratio, sample_rate, quality="VHQ")
+        y = torch.from_numpy(shifted.T.copy())
+        # Both lengths are rounded up; a sample may be missing or over.
+        x = torch.nn.functional.pad(y, (0, max(0, x.shape[-1] - y.shape[-1])))[:, : x.shape[-1]]
+    return _write(target, x, sample_rate, subtype)
+
+
+def _magnitude(path: Path) -> Tensor:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path}: no such file") from None
+    except (ValueError, EOFError, OSError) as error:
+        raise ValueError(f"{path}: cannot be read as an array of NumPy (.npy): {error}") from None
+    if not isinstance(array, np.ndarray):
+        array.close()
+        raise ValueError(f"{path}: holds several arrays (.npz); give one, as np.save writes it")
+    if array.ndim not in (2, 3) or not array.size:
+        raise ValueError(
+            f"{path}: a magnitude spectrogram must be (bins, frames) or (channels, bins, frames), got {array.shape}"
+        )
+    if array.dtype.kind not in "fiuc":
+        raise ValueError(f"{path}: a magnitude spectrogram must be numbers, got {array.dtype}")
+    if array.dtype not in (np.float32, np.float64) and array.dtype.kind != "c":
+        array = array.astype(np.float32)
+    return torch.from_numpy(np.ascontiguousarray(array))
+
+
+def _read(source: Path, target: Path, subtype: str | None) -> tuple[Tensor, int]:
+    """The whole sound, (C, T)."""
+    if target.exists() and source.exists() and target.samefile(source):
+        raise ValueError(f"{target}: is the input itself; give another output")
+    format_of(target, subtype)
+    info = audio_info(source)
+    blocks = list(read_blocks(source, _BLOCK))
+    sound = np.concatenate(blocks) if blocks else np.zeros((0, info.channels), np.float32)
+    return torch.from_numpy(np.ascontiguousarray(sound.T)), info.sample_rate
+
+
+def _write(
+    target: str | os.PathLike[str],
+    x: Tensor,
+    sample_rate: int,
+    subtype: str | None,
+    seed: int = 0,
+    convergence_db: float | None = None,
+) -> Written:
+    x = x if x.dim() == 2 else x.unsqueeze(0)
+    with AudioWriter(target, sample_rate, len(x), subtype, x.shape[-1], seed) as writer:
+        for block in x.split(_BLOCK, -1):
+            writer.write(np.ascontiguousarray(block.T.numpy()))
+    warnings = []
+    if writer.clips and writer.peak > 1:
+        level = 20 * math.log10(writer.peak)
+        warnings.append(
+            f"peaks at {level:+.1f} dBFS and is clipped in {writer.subtype}; lower the level, or write FLOAT"
+        )
+    return Written(x.shape[-1] / sample_rate, tuple(warnings), convergence_db)
