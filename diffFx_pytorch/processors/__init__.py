@@ -55,7 +55,7 @@ from .modulation import (
     Tremolo,
     Vibrato,
 )
-from .reverb import PlateReverb, SchroederReverb
+from .reverb import ConvolutionReverb, NoiseShapedReverb, PlateReverb, SchroederReverb, VelvetReverb
 from .spatial import MonoMaker, StereoEnhancer, StereoImager, StereoPanning, StereoWidener
 from .spectral import SpectralGate
 from .utility import DCBlocker, Dither, Fade, Gain, Invert
@@ -70,6 +70,7 @@ __all__ = [
     "BitCrusher",
     "Chorus",
     "Compressor",
+    "ConvolutionReverb",
     "CubicClipper",
     "DCBlocker",
     "DeEsser",
@@ -100,6 +101,7 @@ __all__ = [
     "MultiTapDelay",
     "MultiVoiceChorus",
     "NoiseGate",
+    "NoiseShapedReverb",
     "Notch",
     "Overdrive",
     "ParametricEqualizer",
@@ -123,6 +125,7 @@ __all__ = [
     "ToneStack",
     "TransientShaper",
     "Tremolo",
+    "VelvetReverb",
     "Vibrato",
     "Waveshaper",
 ]

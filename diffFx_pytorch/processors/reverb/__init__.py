@@ -1,6 +1,9 @@
 """Reverbs."""
 
+from .convolution_reverb import ConvolutionReverb
+from .noise_shaped_reverb import NoiseShapedReverb
 from .plate_reverb import PlateReverb
 from .schroeder_reverb import SchroederReverb
+from .velvet_reverb import VelvetReverb
 
-__all__ = ["PlateReverb", "SchroederReverb"]
+__all__ = ["ConvolutionReverb", "NoiseShapedReverb", "PlateReverb", "SchroederReverb", "VelvetReverb"]

@@ -1,0 +1,83 @@
+"""Convolution reverb: the sum of the convolution, one sample at a time, with the room the effect builds in."""
+
+import math
+
+import numpy as np
+
+
+def room(rate, channels):
+    v, u = np.random.default_rng(20).standard_normal((round(1.2 * rate), channels)), np.zeros(channels)
+    h = []
+    for n, noise in enumerate(v):
+        t = n / rate
+        c = math.exp(-2 * math.pi * (1500 + 10500 * math.exp(-t / 0.25)) / rate)
+        u = (1 - c) * noise + c * u
+        h.append((1 - math.exp(-t / 0.008)) * 10 ** (-3 * t / 0.9) * u)
+    return np.array(h).T
+
+
+def decayed(h, rate):
+    """Nepers along T20 of the response from its peak, until its noise or 60 dB."""
+    energy = (h**2).sum(0)
+    peak, frame, size = int(energy.argmax()), round(0.01 * rate), len(energy)
+    means = [energy[i : i + frame].sum() / frame for i in range(0, size, frame)]
+    end = min(size, frame * (1 + max(i for i, e in enumerate(means) if e > 10 * energy[int(0.9 * size) :].mean())))
+    level = 10 * np.log10(np.cumsum(energy[peak:end][::-1])[::-1] / energy[peak:end].sum())
+    fit = np.flatnonzero((level <= -5) & (level >= -25))
+    t60 = -60 / np.polyfit(fit / rate, level[fit], 1)[0]
+    return [min(6.907755278982137 * min(max(n - peak, 0), end - peak - 1) / rate / t60, 6.907755278982137) for n in range(size)]  # fmt: skip  # noqa: E501
+
+
+def shifted(h, d):
+    """h(n - d) by Lagrange's interpolation through 10 points, fewer where less lies in the past."""
+    k = math.floor(d)
+    half = min(5, k + 1)
+    taps = range(k - half + 1, k + half + 1)
+    weights = [math.prod((d - j) / (m - j) for j in taps if j != m) for m in taps]
+    return [sum(w * h[n - m] for w, m in zip(weights, taps, strict=True) if 0 <= n - m < len(h)) for n in range(len(h))]
+
+
+def filtered(h, low, high):
+    left = below = 0.0
+    for v in h:
+        left = low * left + (1 - low) * v
+        below = high * below + (1 - high) * left
+        yield left - below
+
+
+def poles(rate, lowpass_hz, highpass_hz):
+    low = math.exp(-2 * math.pi * lowpass_hz / rate) * (1 - (lowpass_hz / min(20000.0, 0.49 * rate)) ** 4)
+    return low, 1 - (1 - math.exp(-2 * math.pi * highpass_hz / rate)) * (1 - (20 / highpass_hz) ** 4)
+
+
+def mixed(x, wet, width, mix):
+    side = [(width - 1) * (a - b) / 2 for a, b in zip(*wet, strict=True)]
+    wet = [[a + s for a, s in zip(wet[0], side, strict=True)], [b - s for b, s in zip(wet[1], side, strict=True)]]
+    return [[(1 - mix) * d + mix * w for d, w in zip(x[c % len(x)], wet[c], strict=True)] for c in (0, 1)]
+
+
+def twin(
+    x, sample_rate, predelay_ms, decay, lowpass_hz, highpass_hz, width, mix,
+    true_stereo=False, normalize=True, trim=False, latency=0,
+):  # fmt: skip
+    h = room(sample_rate, 4 if true_stereo else 2)
+    if trim:
+        left = np.cumsum((h**2).sum(0)[::-1])[::-1]
+        first = int(np.flatnonzero((abs(h) >= 1e-3 * abs(h).max()).any(0))[0])
+        h = h[:, first : int((left > 1e-9 * left[0]).sum())]
+    if normalize:
+        h = h / math.sqrt(max((h**2).sum(1)))
+    tau, count = decayed(h, sample_rate), len(x[0])
+    shaped = []
+    for row in h:
+        row = [v * math.exp((1 - 1 / decay) * tau[n]) for n, v in enumerate(row[:count])]
+        row = shifted(row, predelay_ms * sample_rate / 1000)
+        shaped.append(list(filtered(row, *poles(sample_rate, lowpass_hz, highpass_hz))))
+    paths = [(0, 0, 0), (0, 1, 1), (1, 0, 2), (1, 1, 3)] if true_stereo else [(0, 0, 0), (1, 1, 1)]
+    wet = [[0.0] * count, [0.0] * count]
+    for i, o, k in paths:
+        for n in range(count):
+            wet[o][n] += sum(shaped[k][j] * x[i % len(x)][n - j] for j in range(n + 1))
+    late = [[0.0] * latency + list(c) for c in (*x, *wet)]
+    cut = [c[:count] for c in late]
+    return mixed(cut[: len(x)], cut[len(x) :], width, mix)
