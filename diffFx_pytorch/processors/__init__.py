@@ -55,7 +55,7 @@ from .modulation import (
     Tremolo,
     Vibrato,
 )
-from .reverb import ConvolutionReverb, NoiseShapedReverb, PlateReverb, SchroederReverb, VelvetReverb
+from .reverb import ConvolutionReverb, FDNReverb, NoiseShapedReverb, PlateReverb, SchroederReverb, VelvetReverb
 from .spatial import MonoMaker, StereoEnhancer, StereoImager, StereoPanning, StereoWidener
 from .spectral import SpectralGate
 from .utility import DCBlocker, Dither, Fade, Gain, Invert
@@ -79,6 +79,7 @@ __all__ = [
     "DynamicEqualizer",
     "Expander",
     "ExponentialClipper",
+    "FDNReverb",
     "Fade",
     "FeedbackDelay",
     "FeedbackFlanger",

@@ -126,7 +126,7 @@ def feedback_network_rows(
     N, P = past.shape[1], past.shape[2]
     inputs, T, outputs = x.shape[1], x.shape[2], y.shape[1]
     K, G = coef.shape[2], coef.shape[3]
-    moving = coef.shape[1] > 1
+    moving = coef.shape[1] != 1
     step = K * G * 5 * LANES if moving else 0
     keep = lines.shape[2] > P
     room = T if keep else min(T, max(P, _ROOM))

@@ -75,7 +75,7 @@ def feedback_network_backward_rows(
     inputs, T, outputs = x.shape[1], x.shape[2], grad_y.shape[1]
     P = stride - T
     K, G = coef.shape[2], coef.shape[3]
-    step = K * G * 5 * LANES if coef.shape[1] > 1 else 0
+    step = K * G * 5 * LANES if coef.shape[1] != 1 else 0
     moved = offset.shape[2] > 0
     out_groups = mixing.shape[2] // LANES
     in_groups = (inputs + LANES - 1) // LANES

@@ -1,0 +1,160 @@
+r"""How much a delay of m samples must take off so that sound dies as it should, whatever way it goes through a network.
+
+A sound that falls by 60 dB in T(f) seconds falls by 60 m / (fs T(f)) dB in m samples. Filters with that attenuation in
+every line make each band of a lossless network decay at its own T. Between bands the rate of decay 1 / T, not T itself,
+goes smoothly from one to the other, as shelving filters do:
+
+.. math:: \frac{1}{T(f)} = \frac{1}{T_0} + \sum_j \left(\frac{1}{T_j} - \frac{1}{T_{j + 1}}\right)
+    \frac{1}{1 + (t / t_j)^p}, \qquad t = \tan(\pi f / f_s)
+
+References:
+    J.-M. Jot, A. Chaigne, "Digital delay networks for designing artificial reverberators", AES 90th Convention, 1991,
+    eq. 8.
+    S. J. Schlecht, E. A. P. Habets, "Accurate reverberation time control in feedback delay networks", DAFx 2017.
+    V. Valimaki, K. Prawda, S. J. Schlecht, "Two-stage attenuation filter for artificial reverberation", IEEE SPL 31,
+    2024.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+_NEPER = math.log(10.0) / 20.0
+_ROUNDS = 5
+_BETWEEN = 24
+_SLOWEST = 1.25
+_MOST_NEPER = 7.0
+
+
+def three_band_absorption(
+    delay: Tensor,
+    decay_s: Tensor,
+    low_ratio: Tensor,
+    high_ratio: Tensor,
+    low_hz: Tensor,
+    high_hz: Tensor,
+    sample_rate: float,
+) -> Tensor:
+    """A low and a high shelf, each two equal first-order sections: split, their curve in dB hardly bends with the gain.
+
+    The curve of the longest lines is off the smooth one by under 5 % of T where a shelf has under 12 dB in one pass.
+    First-order poles are real; the sections stay stable while knobs move.
+
+    Args:
+        delay: samples, broadcastable with the others.
+        decay_s: T between the crossovers, in seconds.
+        low_ratio: T far below ``low_hz`` over ``decay_s``.
+        high_ratio: T at Nyquist over ``decay_s``.
+        low_hz: where the rate of decay is half way to the low one.
+        high_hz: where it is half way to the high one, at least ``low_hz``; both under Nyquist.
+        sample_rate: in Hz.
+
+    Returns:
+        Sections (..., 2, 6), float64.
+    """
+    mid = -60.0 * _NEPER * delay.double() / (sample_rate * decay_s.double())
+    # A quarter: two sections, each with numerator and denominator moved apart by half its share.
+    a_low = torch.exp(mid * (1 / low_ratio.double() - 1) / 4)
+    a_high = torch.exp(mid * (1 / high_ratio.double() - 1) / 4)
+    t_low, t_high = (torch.tan(math.pi / sample_rate * f.double()) for f in (low_hz, high_hz))
+    low = _squared(1 + t_low * a_low, t_low * a_low - 1, 1 + t_low / a_low, t_low / a_low - 1, mid)
+    high = _squared(t_high + a_high, t_high - a_high, t_high + 1 / a_high, t_high - 1 / a_high, torch.zeros_like(mid))
+    return torch.stack(torch.broadcast_tensors(low, high), -2)
+
+
+def _squared(b0: Tensor, b1: Tensor, a0: Tensor, a1: Tensor, log_gain: Tensor) -> Tensor:
+    """((b0 + b1 / z) / (a0 + a1 / z))^2 with a gain, as a section."""
+    b0, b1, a1, gain, one = torch.broadcast_tensors(b0 / a0, b1 / a0, a1 / a0, log_gain.exp(), torch.ones_like(a0))
+    return torch.stack([gain * b0 * b0, 2 * gain * b0 * b1, gain * b1 * b1, one, 2 * a1, a1 * a1], -1)
+
+
+def three_band_decay(
+    freqs: Tensor,
+    decay_s: Tensor,
+    low_ratio: Tensor,
+    high_ratio: Tensor,
+    low_hz: Tensor,
+    high_hz: Tensor,
+    sample_rate: float,
+) -> Tensor:
+    """The T that `three_band_absorption` makes, in seconds, at frequencies in Hz; arguments broadcast."""
+    t, t_low, t_high = (torch.tan(math.pi / sample_rate * f.double()) for f in (freqs, low_hz, high_hz))
+    low, high = 1 / (1 + (t / t_low) ** 2), 1 / (1 + (t_high / t) ** 2)
+    return decay_s / (1 + (1 / low_ratio - 1) * low + (1 / high_ratio - 1) * high)
+
+
+def octave_absorption(delay: Tensor, decay_s: Tensor, centres_hz: Sequence[float], sample_rate: float) -> Tensor:
+    """Second-order low shelves between neighbouring bands, their gains solved for so that T is right at every centre.
+
+    Nothing beside the centres decays slower than in 1.25 times the T of the slowest band: where gains far apart would
+    overshoot, the line is turned down. So the loop is stable at any setting.
+
+    Args:
+        delay: samples (..., N).
+        decay_s: T at each centre, in seconds (..., K).
+        centres_hz: K centres, rising, under Nyquist.
+        sample_rate: in Hz.
+
+    Returns:
+        Sections (..., N, K - 1, 6), float64; the first carries the gain of the line.
+    """
+    solve, at_centres, at_between, edges = (
+        t.to(delay.device) for t in _octave_shapes(tuple(centres_hz), float(sample_rate))
+    )
+    wanted = -60.0 * _NEPER / sample_rate * delay.double().unsqueeze(-1) / decay_s.double().unsqueeze(-2)
+    gains = wanted @ solve
+    for _ in range(_ROUNDS):
+        # 60 dB from one octave to the next is more than a shelf can do; without a limit the rounds would run away.
+        gains = (gains + (wanted - _cascade(gains, at_centres)) @ solve).clamp(-_MOST_NEPER, _MOST_NEPER)
+    excess = (_cascade(gains, at_between).amax(-1) - wanted.amax(-1) / _SLOWEST).clamp_min(0)
+    shelves, level = gains[..., :-1], (gains[..., -1] - excess).exp()
+    a, t = torch.exp(shelves / 4), edges.expand_as(shelves)
+    b = torch.stack(
+        [1 + math.sqrt(2) * a * t + (a * t) ** 2, 2 * (a * t) ** 2 - 2, 1 - math.sqrt(2) * a * t + (a * t) ** 2], -1
+    )
+    a = torch.stack(
+        [1 + math.sqrt(2) * t / a + (t / a) ** 2, 2 * (t / a) ** 2 - 2, 1 - math.sqrt(2) * t / a + (t / a) ** 2], -1
+    )
+    scale = torch.cat([level.unsqueeze(-1), torch.ones_like(shelves[..., 1:])], -1)
+    return torch.cat([b * scale.unsqueeze(-1), a], -1) / a[..., :1]
+
+
+def octave_decay(freqs: Tensor, decay_s: Tensor, centres_hz: Sequence[float], sample_rate: float) -> Tensor:
+    """The T of `octave_absorption` for gains that are small in one pass: (..., F) in seconds, decay_s (..., K)."""
+    solve, *_, edges = (t.to(decay_s.device) for t in _octave_shapes(tuple(centres_hz), float(sample_rate)))
+    x = (torch.tan(math.pi / sample_rate * freqs.double()).unsqueeze(-1) / edges) ** 4
+    shapes = torch.cat([1 / (1 + x), torch.ones_like(x[..., :1])], -1)
+    rate = ((1 / decay_s.double()) @ solve) @ shapes.mT
+    return 1 / rate.clamp_min(1e-9)
+
+
+def _cascade(gains: Tensor, x: Tensor) -> Tensor:
+    """Level at F points of shelves with gains (..., K), the last flat, in neper; x (F, K - 1) is (t / t_j)^4."""
+    g = gains[..., None, :-1]
+    # (x + e^g) / (x + e^-g), without overflow.
+    shelves = 0.5 * (torch.logaddexp(x.log(), g) - torch.logaddexp(x.log(), -g))
+    return shelves.sum(-1) + gains[..., -1:]
+
+
+@functools.lru_cache(maxsize=32)
+def _octave_shapes(centres_hz: tuple[float, ...], sample_rate: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Inverse of small shelves at the centres (K, K), (t / t_j)^4 there and between, t of the edges (K - 1,)."""
+    centres = torch.tensor(centres_hz, dtype=torch.float64)
+    edges = torch.tan(math.pi / sample_rate * (centres[1:] * centres[:-1]).sqrt())
+    steps = torch.linspace(
+        math.log(centres_hz[0] / 2), math.log(0.499 * sample_rate), _BETWEEN * len(centres_hz) + 1, dtype=torch.float64
+    )
+
+    def x(freqs: Tensor) -> Tensor:
+        return (torch.tan(math.pi / sample_rate * freqs.double())[:, None] / edges) ** 4
+
+    at_centres = x(centres)
+    shapes = torch.cat([1 / (1 + at_centres), torch.ones_like(at_centres[:, :1])], -1)
+    # From DC, where the lowest shelf is whole, to Nyquist.
+    between = torch.cat([torch.zeros(1, dtype=torch.float64), steps.exp()])
+    return torch.linalg.inv(shapes).mT.contiguous(), at_centres, x(between), edges

@@ -1,0 +1,388 @@
+"""Reverberation by a feedback delay network."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from ...curve import Curve
+from ...dsp.absorption import octave_absorption, octave_decay, three_band_absorption, three_band_decay
+from ...dsp.interpolation import POINTS, interpolation_weights, split_delay
+from ...dsp.oscillator import oscillate, phase_ramp
+from ...lti.grid import Circle, Grid, Points
+from ...lti.ops.closed_loop import closed_loop
+from ...params import HIGHEST_FREQUENCY, EffectParam
+from ...processor import Processor, State
+from ...recursion import delay_line, delay_state_length, feedback_network, filter_sections
+from .fdn_network import (
+    DIFFUSERS,
+    DIFFUSERS_MS,
+    FEEDBACKS,
+    LONGEST_MS,
+    Feedback,
+    diffuser_response,
+    feedback_matrix,
+    line_seconds,
+    nearest_primes,
+    side_gains,
+    with_diffusers,
+)
+
+OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
+"""Centres of the bands of ``decay="octave"``, in Hz."""
+
+_TYPICAL_S = (1.9, 2.0, 2.0, 1.9, 1.8, 1.5, 1.2, 0.8, 0.5)
+_DECAY = EffectParam(0.1, 20.0, 1.8, "log", "s", doc="Time in which the reverberation falls by 60 dB (T60).")
+_THREE_BANDS = {
+    "decay_s": _DECAY,
+    "decay_low_ratio": EffectParam(0.3, 3.0, 1.1, "log", doc="T60 of the lows over that of the middle."),
+    "decay_high_ratio": EffectParam(0.1, 1.5, 0.4, "log", doc="T60 of the highs over that of the middle."),
+    "crossover_low_hz": EffectParam(50.0, 1000.0, 250.0, "log", "Hz", doc="Where the lows begin."),
+    "crossover_high_hz": EffectParam(1000.0, 16000.0, 5000.0, "log", "Hz", doc="Where the highs begin."),
+}
+_REST = {
+    "size": EffectParam(
+        0.3, 2.0, 1.0, "log", doc="Length of the delay lines: 1 is 21 .. 67 ms, a hall.", automatable=False
+    ),
+    "predelay_ms": EffectParam(0.0, 200.0, 0.0, unit="ms", doc="Time before the reverberation begins."),
+    "diffusion": EffectParam(
+        0.0, 1.0, 0.8, doc="How soon echoes are too dense to be heard one by one.", automatable=False
+    ),
+    "tone": EffectParam(-1.0, 1.0, 0.0, doc="Tilt of the reverberation around 1 kHz: -1 dark, 1 bright, 6 dB a side."),
+    "width": EffectParam(0.0, 1.0, 1.0, doc="0 is mono, 1 two sides without anything in common."),
+    "mix": EffectParam(0.0, 1.0, 0.3, doc="Share of the reverberation in the output."),
+}
+_MODULATION = {
+    "mod_rate_hz": EffectParam(0.05, 3.0, 0.5, "log", "Hz", doc="Speed at which the lines get longer and shorter."),
+    "mod_depth_ms": EffectParam(0.0, 1.0, 0.2, unit="ms", doc="By how much they do, at most."),
+}
+_ALLPASS_GAIN = 0.7
+_TILT_DB, _TILT_HZ = 6.0, 1000.0
+_PREDELAY = "lagrange"
+_MOST_BOOST = 50.0
+_ALIAS_DB = {torch.float32: 90.0, torch.float64: 180.0}
+"""Between the alias, 10^(-dB / 20), and the rounding, raised by half as many dB at the end of the signal."""
+
+
+class FDNReverb(Processor):
+    r"""Delay lines that feed each other through an orthogonal matrix, each with the absorption its length calls for.
+
+    .. math:: u_i = a_i * s_i[n - m_i], \qquad s = B d + M u, \qquad w = g C u
+
+    d is the input after a predelay and three all-passes a side; M loses nothing, so that what decays, and how fast, is
+    decided by the filters alone: :math:`|A_i(f)| = 10^{-3 m_i / (f_s T(f))}` exactly, so that every path of n samples
+    is turned down by the same :math:`10^{-3 n / (f_s T(f))}`. Left and right go into different lines and come out of
+    different ones. g holds the energy of the reverberation at that of the input whatever T and size, within 17 dB.
+
+    - ``decay="three_band"``: T is ``decay_s`` between the crossovers. The rate of decay 1 / T goes to that of the lows,
+      ``decay_s * decay_low_ratio``, and of the highs, along first-order shelves, half way at the crossover and nine
+      tenths of the way at a third (lows) or three times (highs) of it. There are two crossovers, since a room's lows
+      and highs have nothing to do with each other.
+    - ``decay="octave"``: T for each octave band, right at its centre; bands over 0.49 of the sample rate are left out.
+
+    The lengths of the lines are prime numbers of samples, so that no interpolation takes anything off; ``size``, which
+    sets them, and ``diffusion``, do not move within a signal. The gradient of ``size`` is a surrogate: that of lengths
+    that are not rounded, read by the slope of the sound in the lines. With ``modulation=True`` the lines are read
+    between samples and lose a little more at high frequencies than T says (for T = 2 s, 2 % of T at 4 kHz, 14 % at 8 kHz, half at 16 kHz).
+
+    ``compute="frequency"`` samples the same coefficients in frequency instead: exact up to an alias 90 dB (float32) or
+    180 dB (float64) down, faster to train on a GPU or on many settings at once, for whole signals and knobs that stand
+    still only. ``frequency_response`` and ``impulse_response`` do so whatever ``compute`` is.
+
+    Args:
+        sample_rate: in Hz.
+        param_range: rows of the table to replace.
+        num_lines: N: 4, 8 or 16. More lines are denser in time and frequency, and cost more.
+        matrix: "hadamard", "householder" or "random orthogonal".
+        decay: "three_band" or "octave".
+        modulation: whether the lines move slowly, against ringing; adds ``mod_rate_hz`` and ``mod_depth_ms``.
+        compute: "time" or "frequency".
+        seed: of the random matrix.
+
+    Raises:
+        ValueError: for what is not listed here, or modulation in frequency.
+
+    References:
+        J.-M. Jot, A. Chaigne, "Digital delay networks for designing artificial reverberators", AES 90th Convention,
+        1991.
+        S. J. Schlecht, E. A. P. Habets, "Accurate reverberation time control in feedback delay networks", DAFx 2017.
+        M. R. Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962.
+    """
+
+    neutral = {"mix": 0.0}
+    channels = (1, 2)
+    channels_out = 2
+    crosses_channels = True
+    exempt = {"gradients:size": "the lines have whole lengths; its gradient is that of lengths that are not rounded"}
+    variants = (
+        {},
+        {"num_lines": 4, "matrix": "householder", "decay": "octave"},
+        {"num_lines": 16, "matrix": "random orthogonal", "modulation": True},
+        {"compute": "frequency"},
+    )
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: Mapping[str, EffectParam] | None = None,
+        *,
+        num_lines: int = 8,
+        matrix: Feedback = "hadamard",
+        decay: Literal["three_band", "octave"] = "three_band",
+        modulation: bool = False,
+        compute: Literal["time", "frequency"] = "time",
+        seed: int = 0,
+    ) -> None:
+        for name, value, legal in (
+            ("num_lines", num_lines, (4, 8, 16)),
+            ("matrix", matrix, FEEDBACKS),
+            ("decay", decay, ("three_band", "octave")),
+            ("modulation", modulation, (False, True)),
+            ("compute", compute, ("time", "frequency")),
+        ):
+            if value not in legal:
+                raise ValueError(f"FDNReverb: {name} must be one of {', '.join(map(repr, legal))}, got {value!r}")
+        if modulation and compute == "frequency":
+            raise ValueError("FDNReverb: lines that move have no frequency response; use compute='time'")
+        self.octaves = tuple(f for f in OCTAVES if f <= HIGHEST_FREQUENCY * sample_rate) if decay == "octave" else ()
+        table = _table(self.octaves, modulation, compute == "frequency")
+        super().__init__(sample_rate, param_range, params=table)
+        self.streamable = compute == "time"
+        self.traits = frozenset({"linear", "causal", "odd"} | (set() if modulation else {"time_invariant"}))
+        self.num_lines, self.compute, self.modulation = num_lines, compute, modulation
+        depth = self.params["mod_depth_ms"].max_val if modulation else 0.0
+        widest = math.ceil(LONGEST_MS / 1000 * self.params["size"].max_val * sample_rate)
+        primes = nearest_primes(widest)
+        self._longest = int(primes.max()) + math.ceil(depth / 1000 * sample_rate) + 1
+        self._most_predelay = math.ceil(self.params["predelay_ms"].max_val / 1000 * sample_rate) + 1
+        into, out = side_gains(num_lines)
+        diffusers = torch.tensor(DIFFUSERS_MS, dtype=torch.float64).flatten() / 1000
+        constants = {
+            "_primes": primes,
+            "_line_seconds": line_seconds(num_lines),
+            "_diffusers": primes[(diffusers * sample_rate).round().long()].double(),
+            "_feedback": feedback_matrix(matrix, num_lines, seed),
+            "_into": into,
+            "_out": out,
+            "_phases": torch.arange(num_lines, dtype=torch.float64) / num_lines,
+        }
+        for name, value in constants.items():
+            self.register_buffer(name, value, persistent=False)
+
+    _primes: Tensor
+    _line_seconds: Tensor
+    _diffusers: Tensor
+    _feedback: Tensor
+    _into: Tensor
+    _out: Tensor
+    _phases: Tensor
+
+    def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
+        """Predelay, network, tilt, sides, mix; the state is that of the first three and of the oscillator."""
+        sides = x.expand(-1, 2, -1)
+        if self.compute == "frequency":
+            return self._sampled(sides, knobs), None
+        before = state or {}
+        after = {}
+        early, after["predelay"] = delay_line(
+            sides,
+            knobs["predelay_ms"].double() * (self.sample_rate / 1000),
+            interpolation=_PREDELAY,
+            zi=before.get("predelay", self._silence(x)),
+            return_zf=True,
+        )
+        moving = None
+        if self.modulation:
+            moving, after["phase"] = self._moving(x.shape[-1], before.get("phase"), **knobs)
+        lengths = self.lengths(knobs["size"])
+        sections = self.absorption(lengths, knobs)
+        moves = sections.shape[-3] != 1
+        wet, after["network"] = feedback_network(
+            early,
+            torch.cat([self._diffusers.expand(x.shape[0], -1), lengths], -1),
+            *with_diffusers(knobs["diffusion"][:, 0, 0] * _ALLPASS_GAIN, self._feedback, self._into, self._out),
+            _with_wires(sections) if moves else _with_wires(sections).squeeze(-3),
+            longest=self._longest,
+            moving=moves,
+            modulation=moving,
+            zi=before.get("network"),
+            return_zf=True,
+        )
+        wet, after["tone"] = filter_sections(wet, self._tilt(knobs["tone"]), before.get("tone"))
+        near, far = self._sides(lengths, knobs)
+        mix = knobs["mix"]
+        wet = (mix * near).to(x.dtype) * wet + (mix * far).to(x.dtype) * wet.flip(1)
+        return (1 - mix) * sides + wet, after
+
+    def lengths(self, size: Tensor) -> Tensor:
+        """Lengths of the lines in samples, primes, with the gradient of what is not rounded: (B, N) from (B, 1, 1)."""
+        wanted = size[:, 0].double() * self._line_seconds * self.sample_rate
+        last = self._primes.shape[0] - 1
+        prime = self._primes[wanted.detach().round().long().clamp(0, last)]
+        return wanted + (prime - wanted).detach()
+
+    def absorption(self, lengths: Tensor, knobs: Mapping[str, Tensor]) -> Tensor:
+        """Sections of every line, (B, N, 1 or T, K, 6), for lengths (B, N)."""
+        if self.octaves:
+            decays = torch.cat([knobs[_octave(f)][:, 0] for f in self.octaves], -1)
+            return octave_absorption(lengths, decays, self.octaves, self.sample_rate).unsqueeze(-3)
+        decay, *bands = (knobs[name] for name in _THREE_BANDS)
+        low, high, low_hz, high_hz = bands
+        return three_band_absorption(lengths.unsqueeze(-1), decay, low, high, low_hz, high_hz, self.sample_rate)
+
+    def frequency_response(self, freqs: Tensor, **knobs: float | Tensor) -> Tensor:
+        """What each input does to each output at given frequencies, at a setting that stands still.
+
+        Args:
+            freqs: in Hz, (M,).
+            knobs: in their units; those left out stand at their defaults; tensors (B,) give a batch.
+
+        Returns:
+            (B, 2, 2, M), complex128: outputs, inputs.
+        """
+        angle = 2 * math.pi / self.sample_rate * freqs.double()
+        grid = Points(torch.polar(torch.ones_like(angle), angle))
+        return self._response(grid, self._knobs_alone(None, knobs))
+
+    def impulse_response(self, samples: int, **knobs: float | Tensor) -> Tensor:
+        """Impulse responses from each input to each output, sampled in frequency with the alias held down by 180 dB.
+
+        Args:
+            samples: length wanted.
+            knobs: as for ``frequency_response``.
+
+        Returns:
+            (B, 2, 2, samples), float64: outputs, inputs.
+        """
+        grid = Circle(_fast(2 * samples), _ALIAS_DB[torch.float64], torch.float64, self._feedback.device)
+        return grid.signal(self._response(grid, self._knobs_alone(None, knobs)), samples)
+
+    def tail(self, **knobs: Tensor) -> Tensor:
+        """The slowest band, after the predelay and the longest way without reverberation."""
+        if self.octaves:
+            slowest = 1.25 * torch.stack([knobs[_octave(f)].flatten().amax() for f in self.octaves]).amax()
+        else:
+            ratios = torch.stack([knobs["decay_low_ratio"].amax(), knobs["decay_high_ratio"].amax()]).amax()
+            slowest = knobs["decay_s"].amax() * ratios.clamp_min(1.0)
+        return slowest + knobs["predelay_ms"].amax() / 1000 + (2 * LONGEST_MS * knobs["size"].amax() + 20.0) / 1000
+
+    def curve(self, **knobs: Tensor) -> Curve:
+        """T60 over frequency."""
+        highest = min(20000.0, 0.499 * self.sample_rate)
+        freqs = torch.logspace(math.log10(20.0), math.log10(highest), 300, dtype=torch.float64)
+        if self.octaves:
+            decays = torch.cat([knobs[_octave(f)][0, 0, :1] for f in self.octaves])
+            decay = octave_decay(freqs, decays, self.octaves, self.sample_rate).clamp_max(1.25 * decays.amax())
+        else:
+            mid, low, high, low_hz, high_hz = (knobs[name][0, 0, :1] for name in _THREE_BANDS)
+            decay = three_band_decay(freqs, mid, low, high, low_hz, high_hz, self.sample_rate)
+        return Curve(freqs, decay, "frequency (Hz)", "T60 (s)", True, "FDNReverb")
+
+    def _silence(self, x: Tensor) -> Tensor:
+        length = delay_state_length(self._most_predelay, _PREDELAY)
+        return x.new_zeros(x.shape[0], 2, length, dtype=torch.float64)
+
+    def _moving(
+        self, samples: int, start: Tensor | None, *, mod_rate_hz: Tensor, mod_depth_ms: Tensor, **_: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What is added to every line, in samples (B, 6 + N, T): sines whose phases are spread over a turn."""
+        phase, end = phase_ramp(mod_rate_hz, self.sample_rate, samples, start)
+        depth = mod_depth_ms.double() * (self.sample_rate / 1000)
+        lines = depth * oscillate(phase + self._phases[:, None])
+        return torch.nn.functional.pad(lines, (0, 0, DIFFUSERS, 0)), end
+
+    def _tilt(self, tone: Tensor) -> Tensor:
+        """(s g + w) / (s + w g), bilinear: g upwards of 1 kHz, 1 / g downwards; (B, 1, 1 or T, 1, 6)."""
+        g = torch.exp(tone.double() * (_TILT_DB * math.log(10) / 20))
+        w = math.tan(math.pi * min(_TILT_HZ / self.sample_rate, 0.25))
+        zero, one = torch.zeros_like(g), torch.ones_like(g)
+        a0 = 1 + w * g
+        sections = [(g + w) / a0, (w - g) / a0, zero, one, (w * g - 1) / a0, zero]
+        return torch.stack(sections, -1).unsqueeze(-2)
+
+    def _sides(self, lengths: Tensor, knobs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """What a side gets of itself and of the other, (B, 1, 1 or T): the level of the network and its width."""
+        names = [_octave(f) for f in self.octaves] or ["decay_s"]
+        mean = lengths.mean(-1)[:, None, None] * (6 * math.log(10) / self.sample_rate)
+        # A loop of m samples that loses x neper of energy gives 1 / (e^x - 1) of it back.
+        energy = torch.stack([1 / torch.expm1(mean / knobs[n].double()) for n in names]).mean(0)
+        level = (energy + 1 / _MOST_BOOST).rsqrt()
+        width = knobs["width"].double()
+        # The sides having nothing in common, their power is held.
+        scale = level * (0.5 / (1 + width * width)).sqrt()
+        return scale * (1 + width), scale * (1 - width)
+
+    def _response(self, grid: Grid, knobs: Mapping[str, Tensor]) -> Tensor:
+        """The transfer matrix (B, 2, 2, M) at the points of a grid."""
+        predelay = self._predelay_taps(knobs["predelay_ms"][:, 0, 0].double() * (self.sample_rate / 1000))
+        lengths = self.lengths(knobs["size"])
+        lines = grid.sos(self.absorption(lengths, knobs).squeeze(-3)) * grid.delay(lengths)
+        diffuse = diffuser_response(
+            grid.delay(self._diffusers.reshape(2, -1)), knobs["diffusion"][:, 0, 0].double() * _ALLPASS_GAIN
+        )
+        into = self._into[:, :, None].to(lines.dtype) * (grid.fir(predelay)[:, None] * diffuse)[:, None]
+        u = closed_loop(lines, self._feedback.to(lines.real.dtype), None, lines.unsqueeze(-2) * into)
+        wet = (self._out.to(lines.real.dtype).to(u.dtype) @ u.flatten(-2)).unflatten(-1, u.shape[-2:])
+        wet = wet * grid.sos(self._tilt(knobs["tone"]).squeeze(-3))[:, None]
+        near, far = (gain.to(lines.real.dtype)[..., None] for gain in self._sides(lengths, knobs))
+        mix = knobs["mix"].to(lines.real.dtype)[..., None]
+        identity = torch.eye(2, dtype=lines.dtype, device=lines.device)[..., None]
+        return (1 - mix) * identity + mix * (near * wet + far * wet.flip(-3))
+
+    def _predelay_taps(self, samples: Tensor) -> Tensor:
+        """The impulse response of the predelay (B, L): the interpolation of the delay line, written out."""
+        k, f, taps = split_delay(samples, _PREDELAY, 0)
+        weights = interpolation_weights(f, taps, _PREDELAY).movedim(0, -1)
+        at = (k + taps)[:, None] - torch.arange(POINTS[_PREDELAY], device=samples.device)
+        length = self._most_predelay + POINTS[_PREDELAY]
+        # Weights that are not used are zero, and would lie before the start.
+        return torch.zeros(*samples.shape, length, dtype=weights.dtype, device=samples.device).scatter_add(
+            -1, at.clamp_min(0), weights
+        )
+
+    def _sampled(self, x: Tensor, knobs: Mapping[str, Tensor]) -> Tensor:
+        """The whole effect as one convolution, by FFT."""
+        if not x.shape[-1] or not x.shape[0]:
+            return x * sum(k.sum(-1, keepdim=True) for k in knobs.values())
+        grid = Circle(_fast(2 * x.shape[-1]), _ALIAS_DB[x.dtype], x.dtype, x.device)
+        spectrum = grid.spectrum(x)
+        return grid.signal((self._response(grid, knobs) * spectrum.unsqueeze(-3)).sum(-2), x.shape[-1])
+
+
+def _octave(centre_hz: int) -> str:
+    return f"decay_{centre_hz}hz_s"
+
+
+def _table(octaves: tuple[int, ...], modulation: bool, still: bool) -> dict[str, EffectParam]:
+    if octaves:
+        decays = {
+            _octave(f): dataclasses.replace(
+                _DECAY, default=s, doc=f"Time in which {f} Hz falls by 60 dB.", automatable=False
+            )
+            for f, s in zip(OCTAVES, _TYPICAL_S, strict=True)
+            if f in octaves
+        }
+    else:
+        decays = _THREE_BANDS
+    table = {**decays, **_REST, **(_MODULATION if modulation else {})}
+    if still:
+        table = {name: dataclasses.replace(row, automatable=False) for name, row in table.items()}
+    return table
+
+
+def _with_wires(sections: Tensor) -> Tensor:
+    """Sections (B, N, F, K, 6) with those of the diffusers, which let everything through, before them."""
+    B, _, F, K, _ = sections.shape
+    wire = sections.new_tensor([1.0, 0.0, 0.0, 1.0, 0.0, 0.0]).expand(B, DIFFUSERS, F, K, 6)
+    return torch.cat([wire, sections], 1)
+
+
+def _fast(samples: int) -> int:
+    """The next length of which an FFT is fast: 2^a, 3 2^a or 5 2^a."""
+    power = 1 << max(samples - 1, 1).bit_length()
+    return min(n for n in (power, power * 3 // 4, power * 5 // 8) if n >= samples)
