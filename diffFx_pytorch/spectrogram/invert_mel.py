@@ -9,11 +9,11 @@ from torch import Tensor
 
 from .cycle import TensorCycle
 from .initial import initial_spectrum
-from .invert import Callback, Inversion, _info, _iterate, _schedule
+from .invert import Callback, Inversion
 from .mel import MelScale
-from .projections import Descent
+from .projections import Descent, decibels
 from .representation import invert
-from .rules import Rule, with_magnitude
+from .rules import Rule, Tensors, with_magnitude
 from .stft import STFT
 
 _SPREADING = 3
@@ -43,6 +43,8 @@ class MelCycle(TensorCycle):
     def __init__(self, stft: STFT, scale: MelScale, mel: Tensor, reachable: Tensor, length: int):
         super().__init__(stft, mel, length)
         self.scale, self.reachable = scale, reachable
+        self.power = mel.double().square().sum((-1, -2))
+        self.history: list[Tensor] = []
         self.filters, self.back = scale.filters(mel), scale.back(mel)
         sums = self.filters.sum(0)
         self.share = torch.where(sums > 0, self.filters / torch.where(sums > 0, sums, 1.0), 0.0)
@@ -57,6 +59,12 @@ class MelCycle(TensorCycle):
             # Moving energies evenly moves the magnitudes of quiet bins far.
             return with_magnitude(c, v.pow(1 / power))
         return with_magnitude(c, (v + (self.reachable - v @ self.filters.mT) @ self.back.mT).clamp_min(0))
+
+    def iterate(self, rule: Rule, tensors: Tensors) -> tuple[Tensors, Tensor]:
+        """One iteration, whose convergence in dB is kept, (B,)."""
+        tensors, error = super().iterate(rule, tensors)
+        self.history.append(decibels(error, self.power))
+        return tensors, error
 
     def distance(self, p: Tensor) -> Tensor:
         """|| W |p|^power - M ||^2, (B,)."""
@@ -117,7 +125,7 @@ def invert_mel(
     scale.check_transform(stft)
     if isinstance(n_iter, bool) or not isinstance(n_iter, int) or n_iter < 0:
         raise ValueError(f"invert_mel: n_iter must be an integer of at least 0. Got {n_iter!r}.")
-    schedule = None if method == "lbfgs" else _schedule(method, n_iter)
+    schedule = schedule_for(method, n_iter)
     solved = stft.solved_length(mel.shape[-1], length)
     lead = mel.shape[:-2]
     with torch.no_grad():
@@ -146,18 +154,19 @@ def invert_mel(
             x = (found[0] * rescale)[..., :length]
             return (x, found[1]) if return_info else x
         reachable = scale.filters(M) @ magnitude.pow(scale.power)
-        rows = zip(M.split(1), reachable.split(1), start.split(1), strict=True)
-        # Item by item, which keeps each in the caches.
-        descents = [
-            Descent(MelCycle(stft, scale, m.mT, near.mT, solved), x.mT, schedule, tolerance_db) for m, near, x in rows
-        ]
 
-        def signal() -> Tensor:
-            x = torch.cat([d.cycle.signal(d.estimate) for d in descents]) if descents else M.new_zeros(0, solved)
+        def start_of(m: Tensor, near: Tensor, x: Tensor) -> Start:
+            return lambda: Descent(MelCycle(stft, scale, m.mT, near.mT, solved), x.mT, schedule, tolerance_db)
+
+        def finish(x: Tensor) -> Tensor:
             return (x.reshape(*lead, solved) * rescale)[..., :length]
 
-        _iterate(descents, lead, signal, callback, progress)
-        return (signal(), _info(descents, lead, n_iter, tolerance_db)) if return_info else signal()
+        rows = zip(M.split(1), reachable.split(1), start.split(1), strict=True)
+        starts = [start_of(*row) for row in rows] if len(M) else []
+        x, info = descend(starts, lead, n_iter, finish, callback, progress, tolerance_db)
+        if not starts:
+            x = finish(M.new_zeros(0, solved))
+        return (x, info()) if return_info else x
 
 
 def _level(mel: Tensor, power: float) -> Tensor:
