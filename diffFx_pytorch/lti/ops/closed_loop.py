@@ -13,7 +13,7 @@ from torch import Tensor
 from diffFx_pytorch.kernels.transforms import to_front, with_transforms
 
 from ..fallback import closed_loop as plain
-from .layout import COMPLEX, check_shapes, item_index, items, lead_of, points_of, same_lead, with_absent
+from .layout import COMPLEX, REAL_OF, check_shapes, item_index, items, lead_of, points_of, same_lead, with_absent
 
 
 @torch.library.custom_op("diffFx::lti_closed_loop", mutates_args=())
@@ -225,7 +225,7 @@ def closed_loop(left: Tensor | None, matrix: Tensor, right: Tensor | None, rhs: 
     D, A, E, b = same_lead(*shapes.values())
     assert A is not None and b is not None  # noqa: PT018
     D, E, b = (None if t is None else t.to(dtype) for t in (D, E, b))
-    A = A.to(dtype if A.is_complex() else dtype.to_real())
+    A = A.to(dtype if A.is_complex() else REAL_OF[dtype])
     folded = [d for d in range(b.dim() - 3) if b.shape[d] > 1 and all(t is None or t.shape[d] == 1 for t in (D, A, E))]
     if not folded:
         return _call(D, A, E, b)

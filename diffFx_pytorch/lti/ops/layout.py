@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 COMPLEX = (torch.complex64, torch.complex128)
+REAL_OF = {torch.complex64: torch.float32, torch.complex128: torch.float64}  # torch.compile knows no dtype.to_real()
 
 
 def same_lead(*tensors: tuple[Tensor | None, int]) -> list[Tensor | None]:
@@ -41,11 +42,15 @@ def check_shapes(caller: str, shapes: dict[str, tuple[Tensor | None, int]]) -> N
         ValueError: with every shape.
     """
     given = {name: (t, own) for name, (t, own) in shapes.items() if t is not None}
+    listed = ", ".join(f"{name} {tuple(t.shape)}" for name, (t, _) in given.items())
     try:
         lead_of(*given.values())
     except RuntimeError:
-        listed = ", ".join(f"{name} {tuple(t.shape)}" for name, (t, _) in given.items())
         raise ValueError(f"{caller}: leading dimensions do not broadcast: {listed}.") from None
+    try:
+        points_of(*(t if name != "matrix" or own == 3 else None for name, (t, own) in given.items()))
+    except RuntimeError:
+        raise ValueError(f"{caller}: numbers of points, the last axes, do not broadcast: {listed}.") from None
 
 
 @functools.lru_cache(maxsize=256)
@@ -72,8 +77,6 @@ def items(t: Tensor, own: int) -> np.ndarray:
 def with_absent(t: Tensor | None, own: int, like: Tensor, lead: tuple[int, ...]) -> tuple[Any, np.ndarray]:
     """``items`` and ``item_index``; of nothing, an array of no size, which a kernel takes as ones."""
     if t is None:
-        real = like.dtype.to_real() if like.is_complex() else like.dtype
-        return np.empty((0,) * (own + 1), items(torch.empty(0, dtype=real), 1).dtype), _items((), ()).repeat(
-            math.prod(lead)
-        )
+        nothing = torch.empty((0,) * (own + 1), dtype=REAL_OF[like.dtype]).numpy()
+        return nothing, np.zeros(math.prod(lead), np.int64)
     return items(t, own), item_index(t, own, lead)

@@ -134,7 +134,7 @@ def _tangent(ctx: Any, d_matrix: Tensor | None, d_rhs: Tensor | None) -> Tensor:
     drive = torch.zeros_like(rhs) if d_rhs is None else d_rhs
     if d_matrix is not None:
         x = _call(matrix, rhs)
-        drive = drive - (d_matrix.unsqueeze(-2) * x.transpose(-3, -2).unsqueeze(-4)).sum(-3)
+        drive = drive - (d_matrix.unsqueeze(-2) * x.unsqueeze(-4)).sum(-3)
     return _call(matrix, drive)
 
 
