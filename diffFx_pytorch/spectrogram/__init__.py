@@ -3,7 +3,8 @@
 Knows nothing of effects; of use alone.
 """
 
-from .invert import Inversion, invert_spectrogram
+from .descend import Inversion
+from .invert import invert_spectrogram
 from .invert_mel import invert_mel
 from .mel import MelScale
 from .metrics import inconsistency, log_spectral_distance, magnitude_snr, ser, spectral_convergence

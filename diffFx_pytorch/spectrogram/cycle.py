@@ -9,8 +9,9 @@ from torch import Tensor
 from diffFx_pytorch.kernels import run_rows
 
 from .cpu.cycle import cut_frames, fold_and_pad, overlap_add_blocks
+from .cpu.updates import onto_rows
 from .padding import source_index
-from .rules import GRAIN, Rule, Tensors, with_magnitude
+from .rules import GRAIN, Rule, Tensors, as_rows, with_magnitude
 from .stft import STFT
 
 
@@ -31,6 +32,10 @@ class TensorCycle:
         """P_A, and known phases put back."""
         x = with_magnitude(c, self.target)
         return x if self.fixed is None else torch.where(self.fixed.isnan(), x, self.fixed)
+
+    def begin(self, c: Tensor) -> Tensor:
+        """The first estimate, from the phases of c (B, M, F)."""
+        return self.onto(c)
 
     def iterate(self, rule: Rule, tensors: Tensors) -> tuple[Tensors, Tensor]:
         """One iteration, and the squared distance from the target, (B,), of the spectrum that was projected."""
@@ -100,6 +105,12 @@ class KernelCycle:
     def onto(self, c: Tensor) -> Tensor:
         """P_A."""
         return with_magnitude(c, self.target)
+
+    def begin(self, c: Tensor) -> Tensor:
+        """The first estimate, (M, F), from the phases of c (1, M, F); in new memory."""
+        x = c[0].clone(memory_format=torch.contiguous_format)
+        run_rows(onto_rows, len(x), GRAIN, as_rows(x), self.target.numpy())
+        return x
 
     def iterate(self, rule: Rule, tensors: Tensors) -> tuple[Tensors, Tensor]:
         """As ``TensorCycle.iterate``, in place, of tensors (M, F) that ``rule.start`` made or this returned."""

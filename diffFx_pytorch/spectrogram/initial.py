@@ -17,8 +17,9 @@ def _zero(magnitude: Tensor, stft: STFT, generator: torch.Generator | None) -> T
 def _random(magnitude: Tensor, stft: STFT, generator: torch.Generator | None) -> Tensor:
     # Drawn on the generator's device, in float64: one seed is the same phase on every device and in every precision.
     device = torch.device("cpu") if generator is None else generator.device
-    turns = torch.rand(magnitude.shape, dtype=torch.float64, device=device, generator=generator)
-    return torch.polar(magnitude, (2 * torch.pi * turns).to(magnitude.device, magnitude.dtype))
+    angle = torch.rand(magnitude.shape, dtype=torch.float64, device=device, generator=generator)
+    angle = angle.mul_(2 * torch.pi).to(magnitude.device, magnitude.dtype)
+    return torch.polar(magnitude, angle)
 
 
 def _pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None) -> Tensor:

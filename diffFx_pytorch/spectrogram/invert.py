@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 import math
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from .cycle import KernelCycle, TensorCycle
+from .descend import Callback, Inversion, Start, descend
 from .initial import broadcasts, initial_spectrum
 from .projections import Descent
-from .rules import METHODS, Rule
-from .schedule import auto
+from .representation import invert_magnitude
+from .rules import Rule
+from .schedule import schedule_for
 from .stft import STFT
-
-Callback = Callable[[int, Tensor, Callable[[], Tensor]], object]
-
-SETTLED_DB = 0.01
-"""An item whose last iterations gained less than this is reported as converged."""
-
-
-@dataclass(frozen=True)
-class Inversion:
-    """How a retrieval went; one row for each item of the batch.
-
-    Args:
-        history: (..., n_iter + 1), spectral convergence in dB, from the initial estimate to the result; of the
-            spectrum each iteration starts from, which for methods that reflect is not yet the estimate. An item that
-            stopped early repeats its last value.
-        iterations: (...), that were made.
-        converged: (...), whether the last ten gained less than the tolerance (0.01 dB where none is set).
-    """
-
-    history: Tensor
-    iterations: Tensor
-    converged: Tensor
 
 
 def invert_spectrogram(
@@ -62,8 +40,8 @@ def invert_spectrogram(
     Args:
         magnitude: A >= 0, (..., F, frames), float32 or float64.
         stft: the transform it is the magnitude of.
-        method: "auto" (the best known: see ``schedule``), one of ``METHODS``, a rule with numbers of your own, such as
-            ``Momentum(alpha=0.5)``, or a rule for each iteration.
+        method: "auto" (the best known: see ``schedule``), one of ``METHODS``, "lbfgs" (``invert``), a rule with numbers
+            of your own, such as ``Momentum(alpha=0.5)``, or a rule for each iteration.
         n_iter: iterations; 0 is the signal of the initial phase.
         init: phase to start from: "pghi", "spsi", "random", "zero", or that of a complex tensor (..., F, frames).
         length: samples of the result; the shortest with so many frames by default. Give it where it is known: the last
@@ -88,7 +66,13 @@ def invert_spectrogram(
     _check_magnitude(magnitude, stft)
     if not isinstance(n_iter, int) or n_iter < 0:
         raise ValueError(f"invert_spectrogram: n_iter must be an integer of at least 0. Got {n_iter!r}.")
-    schedule = _schedule(method, n_iter)
+    if method == "lbfgs":
+        if known_phase is not None or differentiable:
+            raise ValueError('invert_spectrogram: "lbfgs" keeps no known_phase and is not differentiable; "auto" does.')
+        return invert_magnitude(
+            magnitude, stft, n_iter, init, length, generator, callback, progress, return_info, tolerance_db=tolerance_db
+        )
+    schedule = schedule_for(method, n_iter)
     frames = magnitude.shape[-1]
     solved = stft.solved_length(frames, length)
     lead = magnitude.shape[:-2]
@@ -106,90 +90,36 @@ def invert_spectrogram(
         fixed = None
         if known_phase is not None:
             fixed = torch.polar(target.detach(), _known(known_phase, A).reshape(rows, *A.shape[-2:]).mT)
-        cycles = _cycles(stft, target, solved, fixed)
-        firsts = [cycle.onto(part) for cycle, part in zip(cycles, _parts(c, cycles), strict=True)]
-        descents = [
-            Descent(cycle, x, schedule, tolerance_db, checkpoints) for cycle, x in zip(cycles, firsts, strict=True)
-        ]
+        starts = _descents(stft, target, solved, fixed, c, schedule, tolerance_db, checkpoints)
 
-        def signal() -> Tensor:
-            x = torch.cat([d.cycle.signal(d.estimate) for d in descents]) if descents else target.new_zeros(0, solved)
+        def finish(x: Tensor) -> Tensor:
             return (x.reshape(*lead, solved) * scale.squeeze(-1))[..., :length]
 
-        _iterate(descents, lead, signal, callback, progress)
-        x = signal()
-        return (x, _info(descents, lead, n_iter, tolerance_db)) if return_info else x
+        x, info = descend(starts, lead, n_iter, finish, callback, progress, tolerance_db)
+        if not starts:
+            x = finish(target.new_zeros(0, solved))
+        return (x, info()) if return_info else x
 
 
-def _iterate(
-    descents: list[Descent], lead: torch.Size, signal: Callable[[], Tensor], callback: Callback | None, progress: bool
-) -> None:
-    """Item after item, which keeps each in the caches; side by side where a callback wants to see them all."""
-    if callback is None:
-        for i, descent in enumerate(descents):
-            while not descent.ended:
-                descent.step()
-                if progress:
-                    _show(f"item {i + 1} of {len(descents)}, " if len(descents) > 1 else "", [descent])
-    else:
-        step = 0
-        while any(running := [not d.ended for d in descents]):
-            step += 1
-            for descent, runs in zip(descents, running, strict=True):
-                if runs:
-                    descent.step()
-            if progress:
-                _show("", descents)
-            if callback(step, torch.cat([d.history[-1] for d in descents]).reshape(lead), signal):
-                break
-    if progress:
-        sys.stderr.write("\n")
+def _descents(
+    stft: STFT,
+    target: Tensor,
+    length: int,
+    fixed: Tensor | None,
+    c: Tensor,
+    schedule: Sequence[Rule],
+    tolerance_db: float,
+    checkpoints: bool,
+) -> list[Start]:
+    """What makes a ``Descent`` of each item, on the CPU, or of all together."""
 
+    def start(cycle: TensorCycle | KernelCycle, phases: Tensor) -> Descent:
+        return Descent(cycle, cycle.begin(phases), schedule, tolerance_db, checkpoints)
 
-def _show(prefix: str, descents: list[Descent]) -> None:
-    latest = torch.cat([d.history[-1] for d in descents]).mean()
-    done, total = max(d.done for d in descents), len(descents[0].schedule)
-    sys.stderr.write(f"\r{prefix}iteration {done} of {total}: {latest:.2f} dB ")
-    sys.stderr.flush()
-
-
-def _info(descents: list[Descent], lead: torch.Size, n_iter: int, tolerance_db: float) -> Inversion:
-    if not descents:
-        return Inversion(torch.zeros(*lead, n_iter + 1), torch.zeros(lead, dtype=torch.long), torch.ones(lead) > 0)
-    rows = []
-    for d in descents:
-        values = [*d.history, d.final()]
-        rows.append(torch.stack([*values, *values[-1:] * (n_iter + 1 - len(values))], -1))
-    converged = torch.cat([d.converged | d.settled(tolerance_db or SETTLED_DB) for d in descents])
-    return Inversion(
-        torch.cat(rows).reshape(*lead, n_iter + 1),
-        torch.cat([d.iterations for d in descents]).reshape(lead),
-        converged.reshape(lead),
-    )
-
-
-def _cycles(stft: STFT, target: Tensor, length: int, fixed: Tensor | None) -> list[TensorCycle] | list[KernelCycle]:
     if fixed is None and target.device.type == "cpu" and not torch.is_grad_enabled():
-        return [KernelCycle(stft, A, length) for A in target.unsqueeze(1)]
-    return [TensorCycle(stft, target, length, fixed)]
-
-
-def _parts(c: Tensor, cycles: Sequence[TensorCycle] | Sequence[KernelCycle]) -> Sequence[Tensor]:
-    return [c] if cycles and isinstance(cycles[0], TensorCycle) else [row.contiguous() for row in c.unbind(0)]
-
-
-def _schedule(method: str | Rule | Sequence[Rule], n_iter: int) -> Sequence[Rule]:
-    if isinstance(method, str):
-        if method == "auto":
-            return auto(n_iter)
-        if method not in METHODS:
-            raise ValueError(f"invert_spectrogram: method must be auto, {', '.join(METHODS)}. Got {method!r}.")
-        return [METHODS[method]] * n_iter
-    if isinstance(method, Sequence):
-        if len(method) != n_iter:
-            raise ValueError(f"invert_spectrogram: {len(method)} rules were given for n_iter={n_iter} iterations.")
-        return method
-    return [method] * n_iter
+        pairs = zip(target.unsqueeze(1), c.unsqueeze(1), strict=True)
+        return [lambda A=A, c=c: start(KernelCycle(stft, A, length), c) for A, c in pairs]
+    return [lambda: start(TensorCycle(stft, target, length, fixed), c)]
 
 
 def _check_magnitude(magnitude: Tensor, stft: STFT) -> None:

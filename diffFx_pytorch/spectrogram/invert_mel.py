@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from .cycle import TensorCycle
+from .descend import Callback, Inversion, Start, descend
 from .initial import initial_spectrum
-from .invert import Callback, Inversion
 from .mel import MelScale
-from .projections import Descent, decibels
+from .projections import Descent
 from .representation import invert
-from .rules import Rule, Tensors, with_magnitude
+from .rules import Rule, with_magnitude
+from .schedule import schedule_for
 from .stft import STFT
 
 _SPREADING = 3
@@ -43,8 +44,6 @@ class MelCycle(TensorCycle):
     def __init__(self, stft: STFT, scale: MelScale, mel: Tensor, reachable: Tensor, length: int):
         super().__init__(stft, mel, length)
         self.scale, self.reachable = scale, reachable
-        self.power = mel.double().square().sum((-1, -2))
-        self.history: list[Tensor] = []
         self.filters, self.back = scale.filters(mel), scale.back(mel)
         sums = self.filters.sum(0)
         self.share = torch.where(sums > 0, self.filters / torch.where(sums > 0, sums, 1.0), 0.0)
@@ -59,12 +58,6 @@ class MelCycle(TensorCycle):
             # Moving energies evenly moves the magnitudes of quiet bins far.
             return with_magnitude(c, v.pow(1 / power))
         return with_magnitude(c, (v + (self.reachable - v @ self.filters.mT) @ self.back.mT).clamp_min(0))
-
-    def iterate(self, rule: Rule, tensors: Tensors) -> tuple[Tensors, Tensor]:
-        """One iteration, whose convergence in dB is kept, (B,)."""
-        tensors, error = super().iterate(rule, tensors)
-        self.history.append(decibels(error, self.power))
-        return tensors, error
 
     def distance(self, p: Tensor) -> Tensor:
         """|| W |p|^power - M ||^2, (B,)."""
@@ -125,7 +118,7 @@ def invert_mel(
     scale.check_transform(stft)
     if isinstance(n_iter, bool) or not isinstance(n_iter, int) or n_iter < 0:
         raise ValueError(f"invert_mel: n_iter must be an integer of at least 0. Got {n_iter!r}.")
-    schedule = schedule_for(method, n_iter)
+    schedule = [] if method == "lbfgs" else schedule_for(method, n_iter)
     solved = stft.solved_length(mel.shape[-1], length)
     lead = mel.shape[:-2]
     with torch.no_grad():
@@ -138,7 +131,7 @@ def invert_mel(
         c = initial_spectrum(init, A, stft, generator).reshape(magnitude.shape)
         start = with_magnitude(c, magnitude)
         rescale = gain.reshape(*lead, 1)
-        if schedule is None:
+        if method == "lbfgs":
             found = invert(
                 M.reshape(*lead, *mel.shape[-2:]),
                 lambda x: scale.forward(stft.magnitude(x)),

@@ -42,8 +42,8 @@ class Descent:
         self.done = 0
         self.last_start = len(schedule) - len(list(next(iter(groupby(reversed(schedule))), (0, ()))[1]))
         self.power = cycle.target.detach().double().square().sum((-1, -2)).reshape(-1)
-        self.history: list[Tensor] = []
-        """20 log10 (|| |P_C y| - A || / || A ||), (B,), of the spectrum each iteration started from."""
+        self.errors: list[Tensor] = []
+        """|| |P_C y| - A ||^2, (B,), of the spectrum each iteration started from."""
         self.tolerance_db = tolerance_db
         self.iterations = torch.zeros_like(self.power, dtype=torch.long)
         self.converged = torch.zeros_like(self.power, dtype=torch.bool)
@@ -69,7 +69,7 @@ class Descent:
             after, error = checkpoint(self.cycle.iterate, rule, before, use_reentrant=False)  # pyright: ignore
         else:
             after, error = self.cycle.iterate(rule, before)
-        self.history.append(decibels(error, self.power))
+        self.errors.append(error)
         self.done += 1
         running = ~self.converged
         if len(running) > 1 and not running.all():
@@ -81,15 +81,25 @@ class Descent:
             if len(running) > 1:
                 self._stopped = after
 
+    def forget(self) -> None:
+        """Let go of what only another iteration would need."""
+        self.tensors = (self.estimate, self.estimate)
+        self._stopped = ()
+
     def settled(self, tolerance_db: float) -> Tensor:
         """Which items gained less than that in the last ``PATIENCE`` iterations of the last rule, (B,)."""
         if self.done - self.last_start <= PATIENCE:
             return torch.zeros_like(self.converged)
-        return self.history[-1 - PATIENCE] - self.history[-1] < tolerance_db
+        return self.convergence_db(-1 - PATIENCE) - self.convergence_db(-1) < tolerance_db
 
-    def final(self) -> Tensor:
-        """The measure of ``history`` for the estimate as it stands, (B,)."""
-        return decibels(self.cycle.error(self.estimate), self.power)
+    def convergence_db(self, iteration: int) -> Tensor:
+        """20 log10 (|| |P_C y| - A || / || A ||), (B,), of the spectrum an iteration started from."""
+        return decibels(self.errors[iteration], self.power)
+
+    def history(self) -> Tensor:
+        """Of every iteration, and last of the estimate as it stands, which costs a projection: (B, done + 1)."""
+        errors = [*self.errors, self.cycle.error(self.estimate)]
+        return torch.stack([decibels(e, self.power) for e in errors], -1)
 
 
 def decibels(error: Tensor, power: Tensor) -> Tensor:

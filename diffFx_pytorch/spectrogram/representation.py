@@ -9,9 +9,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .invert import SETTLED_DB, Callback, Inversion
+from .descend import SETTLED_DB, Callback, Inversion
+from .initial import initial_spectrum
 from .lbfgs import Minimum, minimize
 from .projections import PATIENCE
+from .rules import with_magnitude
+from .stft import STFT
 
 Transform = Callable[[Tensor], Tensor]
 """Signals (b, length) to what is known of them, (b, ...): differentiable, and item by item."""
@@ -85,6 +88,40 @@ def invert(
         found, level = _minimize(A, transform, start, n_iter, callback, progress, lead, tolerance_db, memory)
     x = (found.x * level).reshape(*lead, length)
     return (x, _info(found, lead, n_iter, tolerance_db)) if return_info else x
+
+
+def invert_magnitude(
+    magnitude: Tensor,
+    stft: STFT,
+    n_iter: int = 100,
+    init: str | Tensor = "pghi",
+    length: int | None = None,
+    generator: torch.Generator | None = None,
+    callback: Callback | None = None,
+    progress: bool = False,
+    return_info: bool = False,
+    *,
+    tolerance_db: float = 0.0,
+) -> Tensor | tuple[Tensor, Inversion]:
+    """``invert_spectrogram(method="lbfgs")``: ``invert`` of a magnitude, from a phase; arguments as there."""
+    solved = stft.solved_length(magnitude.shape[-1], length)
+    with torch.no_grad():
+        A = magnitude.detach()
+        start = stft.inverse(with_magnitude(initial_spectrum(init, A, stft, generator), A), solved)
+    found = invert(
+        A,
+        stft.magnitude,
+        solved,
+        n_iter,
+        start,
+        callback=callback and (lambda step, latest, signal: callback(step, latest, lambda: signal()[..., :length])),
+        progress=progress,
+        return_info=True,
+        tolerance_db=tolerance_db,
+    )
+    assert isinstance(found, tuple)
+    x = found[0][..., :length]
+    return (x, found[1]) if return_info else x
 
 
 def _minimize(

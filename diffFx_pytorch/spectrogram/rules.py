@@ -98,8 +98,8 @@ class Momentum:
             before = p.clone()
             tensors = (p, p, before, before[:0] if self.gamma == 1 else p.clone())
         numbers = _numbers(p, self.alpha, self.beta, self.gamma)
-        arrays = (_rows(tensors[2]), _rows(tensors[3]))
-        run_rows(momentum_rows, len(error), GRAIN, _rows(p), target.numpy(), error, *numbers, *arrays)
+        arrays = (as_rows(tensors[2]), as_rows(tensors[3]))
+        run_rows(momentum_rows, len(error), GRAIN, as_rows(p), target.numpy(), error, *numbers, *arrays)
         return (p, p, *tensors[2:])
 
 
@@ -142,7 +142,7 @@ class Reflection:
         # At first y is the estimate itself, which is not the loop's to change.
         y = tensors[0].clone() if tensors[0] is tensors[1] else tensors[0]
         numbers = _numbers(p, self.rho, self.beta)
-        run_rows(reflection_rows, len(error), GRAIN, _rows(p), target.numpy(), error, *numbers, _rows(y))
+        run_rows(reflection_rows, len(error), GRAIN, as_rows(p), target.numpy(), error, *numbers, as_rows(y))
         return (y, p)
 
 
@@ -192,7 +192,7 @@ METHODS: dict[str, Rule] = {
 }
 
 
-def _rows(spectrum: Tensor) -> np.ndarray:
+def as_rows(spectrum: Tensor) -> np.ndarray:
     """Real and imaginary parts in turn, (M, 2 F), sharing memory."""
     return torch.view_as_real(spectrum).flatten(1).numpy()
 

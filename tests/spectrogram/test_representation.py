@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from diffFx_pytorch.spectrogram import STFT, invert, spectral_convergence
+from diffFx_pytorch.spectrogram import STFT, invert, invert_spectrogram, spectral_convergence
 from diffFx_pytorch.spectrogram.mel import MelScale
 
 LENGTH = 2048
@@ -183,3 +183,41 @@ def test_what_is_wrong_is_said(change, pattern):
 def test_unknown_keywords_raise(unknown):
     with pytest.raises(TypeError, match=unknown):
         invert(torch.ones(129, 33), STFT256.magnitude, LENGTH, **{unknown: 5})
+
+
+# As a method of invert_spectrogram ----------------------------------------------------------------------------------
+
+
+def test_it_stands_beside_the_projections():
+    A = STFT256.magnitude(_tones())
+    y, info = invert_spectrogram(A, STFT256, "lbfgs", 40, length=LENGTH, return_info=True)
+    assert y.shape == (2, LENGTH)
+    reached = spectral_convergence(STFT256.magnitude(y), A, "none")
+    assert torch.allclose(reached, info.history[:, -1], atol=1e-6)
+    plain = spectral_convergence(STFT256.magnitude(invert_spectrogram(A, STFT256, "griffin_lim", 40)), A, "none")
+    assert (reached < plain).all()
+    assert (info.history.diff(dim=-1) <= 0).all()
+
+
+def test_it_starts_from_the_phase_asked_for_and_cuts_the_length():
+    A = STFT256.magnitude(_tones())
+    for n_iter in (0, 2):
+        drawn = [
+            invert_spectrogram(A, STFT256, "lbfgs", n_iter, "random", LENGTH, torch.Generator().manual_seed(1))
+            for _ in range(2)
+        ]
+        assert torch.equal(*drawn)
+    start = invert_spectrogram(A, STFT256, "griffin_lim", 0, "random", LENGTH, torch.Generator().manual_seed(1))
+    zero = invert_spectrogram(A, STFT256, "lbfgs", 0, "random", LENGTH, torch.Generator().manual_seed(1))
+    assert torch.allclose(zero, start, atol=1e-9)
+    heard = []
+    short = invert_spectrogram(A, STFT256, "lbfgs", 2, length=1990, callback=lambda i, h, s: heard.append(s().shape))
+    assert short.shape == (2, 1990)
+    assert heard == [(2, 1990)] * 2
+
+
+def test_what_it_cannot_do_is_said():
+    A = STFT256.magnitude(_tones())
+    for wrong in ({"known_phase": torch.zeros(A.shape, dtype=A.dtype)}, {"differentiable": True}):
+        with pytest.raises(ValueError, match='"lbfgs" keeps no known_phase and is not differentiable'):
+            invert_spectrogram(A, STFT256, "lbfgs", 2, **wrong)

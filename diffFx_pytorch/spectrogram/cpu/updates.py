@@ -45,6 +45,14 @@ def _onto(spectrum: np.ndarray, target: np.ndarray, scratch: np.ndarray) -> None
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
+def onto_rows(start: int, stop: int, spectrum: np.ndarray, target: np.ndarray) -> None:
+    """Give the spectrum the target's magnitudes, in place."""
+    scratch = np.empty(target.shape[1], spectrum.dtype)
+    for m in range(start, stop):
+        _onto(spectrum[m], target[m], scratch)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
 def momentum_rows(
     start: int,
     stop: int,
