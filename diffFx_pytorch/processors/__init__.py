@@ -55,7 +55,15 @@ from .modulation import (
     Tremolo,
     Vibrato,
 )
-from .reverb import ConvolutionReverb, FDNReverb, NoiseShapedReverb, PlateReverb, SchroederReverb, VelvetReverb
+from .reverb import (
+    ConvolutionReverb,
+    EarlyReflections,
+    FDNReverb,
+    NoiseShapedReverb,
+    PlateReverb,
+    SchroederReverb,
+    VelvetReverb,
+)
 from .spatial import MonoMaker, StereoEnhancer, StereoImager, StereoPanning, StereoWidener
 from .spectral import SpectralGate
 from .utility import DCBlocker, Dither, Fade, Gain, Invert
@@ -77,6 +85,7 @@ __all__ = [
     "Dither",
     "DoubleSoftClipper",
     "DynamicEqualizer",
+    "EarlyReflections",
     "Expander",
     "ExponentialClipper",
     "FDNReverb",
