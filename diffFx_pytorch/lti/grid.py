@@ -11,6 +11,7 @@ from torch import Tensor
 from .ops import delay_response, sos_at, sos_response
 
 _COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
+_REAL = {c: r for r, c in _COMPLEX.items()}  # dtype.to_real() says the same, but cannot be traced
 
 
 def complex_dtype(real: torch.dtype) -> torch.dtype:
@@ -108,7 +109,7 @@ class Circle(Grid):
     def envelope(self, samples: int) -> Tensor:
         """gamma^n for n = 0 .. samples - 1, in the real type of the responses."""
         n = torch.arange(samples, device=self.device, dtype=torch.float64)
-        return (n * self.log_gamma).exp().to(self.dtype.to_real())
+        return (n * self.log_gamma).exp().to(_REAL[self.dtype])
 
     def spectrum(self, x: Tensor) -> Tensor:
         """Transform of a signal (..., T) with the envelope on it: (..., M).
@@ -118,7 +119,7 @@ class Circle(Grid):
         """
         if x.shape[-1] > self.nfft:
             raise ValueError(f"a signal of {x.shape[-1]} samples needs nfft of at least that, got {self.nfft}")
-        return torch.fft.rfft(self._enveloped(x.to(self.dtype.to_real())), self.nfft)
+        return torch.fft.rfft(self._enveloped(x.to(_REAL[self.dtype])), self.nfft)
 
     def signal(self, spectrum: Tensor, samples: int | None = None) -> Tensor:
         """Back to time (..., samples), at most nfft of them, the envelope taken off."""
@@ -134,7 +135,7 @@ class Circle(Grid):
 
     def fir(self, taps: Tensor) -> Tensor:
         """sum_n h[n] z^-n, (..., M), exact for more than nfft taps too."""
-        taps = self._enveloped(taps.to(self.dtype.to_real()))
+        taps = self._enveloped(taps.to(_REAL[self.dtype]))
         if taps.shape[-1] > self.nfft:
             turns = -(-taps.shape[-1] // self.nfft)
             taps = torch.nn.functional.pad(taps, (0, turns * self.nfft - taps.shape[-1]))

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.absorption import octave_absorption, octave_decay, three_band_absorption, three_band_decay
-from ...dsp.interpolation import POINTS, interpolation_weights, split_delay
-from ...dsp.oscillator import oscillate, phase_ramp
+from ...dsp.interpolation import POINTS, interpolation_table, split_delay
+from ...dsp.oscillator import phase_ramp
 from ...lti.grid import Circle, Grid, Points
 from ...lti.ops.closed_loop import closed_loop
 from ...params import HIGHEST_FREQUENCY, EffectParam
@@ -88,7 +88,8 @@ class FDNReverb(Processor):
     The lengths of the lines are prime numbers of samples, so that no interpolation takes anything off; ``size``, which
     sets them, and ``diffusion``, do not move within a signal. The gradient of ``size`` is a surrogate: that of lengths
     that are not rounded, read by the slope of the sound in the lines. With ``modulation=True`` the lines are read
-    between samples and lose a little more at high frequencies than T says (for T = 2 s, 2 % of T at 4 kHz, 14 % at 8 kHz, half at 16 kHz).
+    between samples and lose a little more at high frequencies than T says: at T = 2 s, 2 % of T at 4 kHz, 14 % at
+    8 kHz, half at 16 kHz.
 
     ``compute="frequency"`` samples the same coefficients in frequency instead: exact up to an alias 90 dB (float32) or
     180 dB (float64) down, faster to train on a GPU or on many settings at once, for whole signals and knobs that stand
@@ -169,7 +170,8 @@ class FDNReverb(Processor):
             "_feedback": feedback_matrix(matrix, num_lines, seed),
             "_into": into,
             "_out": out,
-            "_phases": torch.arange(num_lines, dtype=torch.float64) / num_lines,
+            "_interpolation": torch.tensor(interpolation_table(_PREDELAY)),
+            "_phases": _spread_phases(num_lines),
         }
         for name, value in constants.items():
             self.register_buffer(name, value, persistent=False)
@@ -181,6 +183,7 @@ class FDNReverb(Processor):
     _into: Tensor
     _out: Tensor
     _phases: Tensor
+    _interpolation: Tensor
 
     def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
         """Predelay, network, tilt, sides, mix; the state is that of the first three and of the oscillator."""
@@ -293,8 +296,9 @@ class FDNReverb(Processor):
         """What is added to every line, in samples (B, 6 + N, T): sines whose phases are spread over a turn."""
         phase, end = phase_ramp(mod_rate_hz, self.sample_rate, samples, start)
         depth = mod_depth_ms.double() * (self.sample_rate / 1000)
-        lines = depth * oscillate(phase + self._phases[:, None])
-        return torch.nn.functional.pad(lines, (0, 0, DIFFUSERS, 0)), end
+        turn = 2 * math.pi * phase
+        # sin(a + b) from one sine and one cosine for all lines; those of the diffusers stand still.
+        return self._phases @ (depth * torch.cat([turn.sin(), turn.cos()], 1)), end
 
     def _tilt(self, tone: Tensor) -> Tensor:
         """(s g + w) / (s + w g), bilinear: g upwards of 1 kHz, 1 / g downwards; (B, 1, 1 or T, 1, 6)."""
@@ -337,7 +341,10 @@ class FDNReverb(Processor):
     def _predelay_taps(self, samples: Tensor) -> Tensor:
         """The impulse response of the predelay (B, L): the interpolation of the delay line, written out."""
         k, f, taps = split_delay(samples, _PREDELAY, 0)
-        weights = interpolation_weights(f, taps, _PREDELAY).movedim(0, -1)
+        polynomials = self._interpolation[taps - 1].to(samples.dtype)
+        weights = torch.zeros_like(polynomials[:, 0])
+        for i in reversed(range(polynomials.shape[1])):
+            weights = weights * f[:, None] + polynomials[:, i]
         at = (k + taps)[:, None] - torch.arange(POINTS[_PREDELAY], device=samples.device)
         length = self._most_predelay + POINTS[_PREDELAY]
         # Weights that are not used are zero, and would lie before the start.
@@ -352,6 +359,12 @@ class FDNReverb(Processor):
         grid = Circle(_fast(2 * x.shape[-1]), _ALIAS_DB[x.dtype], x.dtype, x.device)
         spectrum = grid.spectrum(x)
         return grid.signal((self._response(grid, knobs) * spectrum.unsqueeze(-3)).sum(-2), x.shape[-1])
+
+
+def _spread_phases(num_lines: int) -> Tensor:
+    """Cosine and sine (6 + N, 2) of phases spread over a turn, zeros for the diffusers."""
+    angle = 2 * math.pi / num_lines * torch.arange(num_lines, dtype=torch.float64)
+    return torch.nn.functional.pad(torch.stack([angle.cos(), angle.sin()], -1), (0, 0, DIFFUSERS, 0))
 
 
 def _octave(centre_hz: int) -> str:

@@ -40,17 +40,22 @@ def cubic_read(work, base, at, delay, slope):  # pragma: no cover
 
 
 @njit(**OPTIONS)
-def longest_block(delay, offset, past):  # pragma: no cover
-    """Samples that can be computed at once, or 0 where a delay is out of range; moving ones are read by four points."""
+def longest_block(delay, offset, past, still):  # pragma: no cover
+    """Samples that can be computed at once, or 0 where a delay is out of range; moving ones are read by four points.
+
+    ``still`` says after it which lines do not move at all.
+    """
     shortest = np.int64(2**62)
     for i in range(delay.shape[0]):
         low, high = np.float64(delay[i]), np.float64(delay[i])
+        still[i] = True
         if offset.shape[1]:
             smallest, largest = np.inf, -np.inf
             for n in range(offset.shape[1]):
                 smallest, largest = min(smallest, offset[i, n]), max(largest, offset[i, n])
                 if offset[i, n] != offset[i, n]:
                     return np.int64(0)
+            still[i] = smallest == 0.0 and largest == 0.0
             low, high = np.floor(low + smallest) - 1.0, high + largest
         if low < 1.0 or high > past - 2:
             return np.int64(0)
@@ -66,7 +71,7 @@ def lane_starts(lines, stride, group, offsets):  # pragma: no cover
 
 
 @njit(**OPTIONS)
-def read_block(work, stride, at, delay, offset, first, count, group, offsets, tile, t_at):  # pragma: no cover
+def read_block(work, stride, at, delay, offset, still, first, count, group, offsets, tile, t_at):  # pragma: no cover
     """A block of a group of lines, delayed, into the tile that begins at element ``t_at``; ``first`` is its time."""
     lines = delay.shape[0]
     if offset.shape[1] == 0:
@@ -77,6 +82,11 @@ def read_block(work, stride, at, delay, offset, first, count, group, offsets, ti
         return
     for lane in range(LANES):
         i = min(group * LANES + lane, lines - 1)
+        if still[i]:
+            here = i * stride + at - delay[i]
+            for q in range(count):
+                tile[t_at + q * LANES + lane] = work[here + q]
+            continue
         for q in range(count):
             d = delay[i] + offset[i, first + q]
             tile[t_at + q * LANES + lane] = cubic_read(work, i * stride, at + q, d, False)
@@ -144,9 +154,9 @@ def feedback_network_rows(
     for c in range(inputs):
         places[N + c] = x_at + (c // LANES) * size + c % LANES
     offsets = np.empty(LANES, np.int64)
-    wire = np.zeros((K, G), np.bool_)
+    wire, still = np.zeros((K, G), np.bool_), np.zeros(N, np.bool_)
     for row in range(start, stop):
-        longest = longest_block(delay[row], offset[row], P)
+        longest = longest_block(delay[row], offset[row], P, still)
         if longest == 0:
             good[row] = False
             continue
@@ -171,7 +181,7 @@ def feedback_network_rows(
                 at = P
             count = min(longest, CHUNK - n % CHUNK, T - n, stride - at)
             for g in range(G):
-                read_block(work, stride, at, delay[row], offset[row], n, count, g, offsets, tile, g * size)
+                read_block(work, stride, at, delay[row], offset[row], still, n, count, g, offsets, tile, g * size)
                 for k in range(K):
                     if not wire[k, g]:
                         c_at = n * step + (k * G + g) * 5 * LANES

@@ -96,9 +96,9 @@ def feedback_network_backward_rows(
     for c in range(inputs):
         sound_places[c] = (c // LANES) * size + c % LANES
     here_places = np.empty(max(N, inputs), np.int64)
-    offsets = np.empty(LANES, np.int64)
+    offsets, still = np.empty(LANES, np.int64), np.zeros(N, np.bool_)
     for row in range(start, stop):
-        longest = longest_block(delay[row], offset[row], P)
+        longest = longest_block(delay[row], offset[row], P, still)
         back[:] = 0.0
         for j in range(N + outputs):
             for i in range(N):
@@ -114,7 +114,18 @@ def feedback_network_backward_rows(
             scratch[:] = checkpoints[row, chunk].reshape(-1)
             for g in range(G):
                 read_block(
-                    work, stride, P + first, delay[row], offset[row], first, length, g, offsets, signals, g * size
+                    work,
+                    stride,
+                    P + first,
+                    delay[row],
+                    offset[row],
+                    still,
+                    first,
+                    length,
+                    g,
+                    offsets,
+                    signals,
+                    g * size,
                 )
                 for k in range(K):
                     c_at, z_at = first * step + (k * G + g) * 5 * LANES, (k * G + g) * 2 * LANES
