@@ -22,6 +22,7 @@ NOTEBOOKS = {
     "modulation": ("Modulation", ("modulation",)),
     "spatial": ("Width and place", ("spatial",)),
     "distortion": ("Distortion", ("distortion",)),
+    "spectral": ("Effects on the spectrum", ("spectral",)),
     "utility": ("Utilities", ("utility",)),
 }
 
