@@ -65,7 +65,7 @@ from .reverb import (
     VelvetReverb,
 )
 from .spatial import MonoMaker, StereoEnhancer, StereoImager, StereoPanning, StereoWidener
-from .spectral import SpectralGate
+from .spectral import PitchShift, SpectralGate
 from .utility import DCBlocker, Dither, Fade, Gain, Invert
 
 __all__ = [
@@ -118,6 +118,7 @@ __all__ = [
     "Peak",
     "Phaser",
     "PingPongDelay",
+    "PitchShift",
     "PlateReverb",
     "Rectifier",
     "RingModulator",

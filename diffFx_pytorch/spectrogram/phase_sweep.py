@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import run_rows
+from diffFx_pytorch.kernels.transforms import with_transforms
 
 from .cpu.phase_sweep import carry_backward_rows, carry_rows, loudest_path_rows
 
@@ -136,40 +137,55 @@ def _(source: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
     return total, grad.new_empty(*grad.shape[:-2], grad.shape[-1])
 
 
-@_carry_phase.register_vmap
-def _(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[Tensor, int]:
-    return _carry_phase(*_together(info, in_dims, *tensors)), 0
+def _summed(source: Tensor, advance: Tensor, before: Tensor) -> Tensor:
+    """The same sum without taking whole turns out: what derivatives follow."""
+    total = [before]
+    for j, step in zip(source.unbind(-2), advance.unbind(-2), strict=True):
+        total.append(total[-1].gather(-1, j) + step)
+    return torch.stack(total[1:], -2)
 
 
-@_carry_phase_backward.register_vmap
-def _(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
-    return _carry_phase_backward(*_together(info, in_dims, *tensors)), (0, 0)
-
-
-def _setup(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+def _setup(ctx: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
     ctx.save_for_backward(inputs[0])
+    ctx.save_for_forward(inputs[0])
 
 
 def _backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, Tensor]:
     (source,) = ctx.saved_tensors
-    return None, *_carry_phase_backward(source, grad)
+    return None, *_carry_back(source, grad)
 
 
-def _setup_backward(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) -> None:
-    ctx.save_for_backward(inputs[0])
+def _tangent(ctx: Any, _: None, advance: Tensor | None, before: Tensor | None) -> Tensor:
+    (source,) = ctx.saved_tensors
+    if advance is None:
+        assert before is not None
+        advance = before.new_zeros(source.shape)
+    if before is None:
+        before = torch.zeros_like(advance[..., 0, :])
+    return _summed(source, advance, before)
+
+
+def _batched(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[Tensor, int]:
+    return _carry(*_together(info, in_dims, *tensors)), 0
 
 
 def _double_backward(ctx: Any, total: Tensor, first: Tensor) -> tuple[None, Tensor]:
-    # The adjoint of an adjoint is the sum itself, whose derivative knows no half turns.
+    # The adjoint of the adjoint is the sum itself.
     (source,) = ctx.saved_tensors
-    phase = [first]
-    for j, step in zip(source.unbind(-2), total.unbind(-2), strict=True):
-        phase.append(phase[-1].gather(-1, j) + step)
-    return None, torch.stack(phase[1:], -2)
+    return None, _summed(source, total, first)
 
 
-_carry_phase.register_autograd(_backward, setup_context=_setup)
-_carry_phase_backward.register_autograd(_double_backward, setup_context=_setup_backward)
+def _tangent_back(ctx: Any, _: None, grad: Tensor) -> tuple[Tensor, Tensor]:
+    (source,) = ctx.saved_tensors
+    return _carry_back(source, grad)
+
+
+def _batched_back(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[Any, tuple[int, int]]:
+    return _carry_back(*_together(info, in_dims, *tensors)), (0, 0)
+
+
+_carry = with_transforms(_carry_phase, _setup, _backward, _tangent, _batched)
+_carry_back = with_transforms(_carry_phase_backward, _setup, _double_backward, _tangent_back, _batched_back)
 
 
 def carry_phase(source: Tensor, advance: Tensor, before: Tensor | None = None) -> Tensor:
@@ -187,4 +203,4 @@ def carry_phase(source: Tensor, advance: Tensor, before: Tensor | None = None) -
     """
     if before is None:
         before = advance.new_zeros(*advance.shape[:-2], advance.shape[-1])
-    return _carry_phase(source, advance, before)
+    return _carry(source, advance, before)

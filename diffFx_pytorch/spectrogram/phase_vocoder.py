@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from .phase_sweep import carry_phase, loudest_path
@@ -26,7 +27,7 @@ class Continuation:
     window wants it.
 
     "gradient": every bin continues in time or along frequency, whichever way its weakest bin is louder
-    (``loudest_path``), and a step along frequency is stretched as the time is.
+    (``loudest_path``), and a step along frequency is stretched as the time is. After silence all turns are 0.
 
     Channels share all of it, so that levels and phases between them stay.
 
@@ -58,22 +59,27 @@ class Continuation:
         Returns:
             (B, M, F), within half a turn of 0.
         """
+        start = X.shape[-1]
         with torch.no_grad():
-            level, level_before = (_level(s.detach()) for s in (X, before))
+            power, power_before = (_power(s.detach()) for s in (X, before))
+            tiny = torch.finfo(power.dtype).tiny
+            level, level_before = (0.5 * p.clamp(min=tiny).log() for p in (power, power_before))
+            if self.method == "locked":
+                source, _ = peak_of_region(level)
+                begins = (level - level_before > self.attack).gather(-1, source)
+            else:
+                source = loudest_path(level.unsqueeze(-2), level_before).squeeze(-2)
+                begins = (power_before <= tiny).all(-1, keepdim=True).expand(source.shape)
+            # A bin beyond the last, whose turn is always 0, is what a beginning continues.
+            source = F.pad(torch.where(begins, start, source), (0, 1), value=start)
         if self.method == "locked":
-            with torch.no_grad():
-                peak, _ = peak_of_region(level)
-                rise = level - level_before > self.attack
-                # A bin beyond the last, whose turn is always 0, is what an attack continues.
-                start = X.shape[-1]
-                source = torch.where(rise.gather(-1, peak), start, peak)
-                source = torch.nn.functional.pad(source, (0, 1), value=start)
-            step = torch.nn.functional.pad(advance, (0, 1)).gather(-1, source)
-            return carry_phase(source, step, torch.nn.functional.pad(last, (0, 1)))[..., :start]
-        across = (X[..., 1:] * X[..., :-1].conj()).sum(1)
-        climb = torch.nn.functional.pad((stretch - 1) * safe_angle(across), (1, 0)).cumsum(-1)
-        source = loudest_path(level.unsqueeze(-2), level_before).squeeze(-2)
-        return carry_phase(source, (advance - climb).gather(-1, source) + climb, last)
+            step = F.pad(advance, (0, 1)).gather(-1, source)
+        else:
+            across = (X[..., 1:] * X[..., :-1].conj()).sum(1)
+            climb = F.pad((stretch - 1) * safe_angle(across), (1, 0)).cumsum(-1)
+            step = F.pad(advance - climb, (0, 1)).gather(-1, source) + F.pad(climb, (0, 1))
+            step = step * (source != start)
+        return carry_phase(source, step, F.pad(last, (0, 1)))[..., :start]
 
     @property
     def attack(self) -> float:
@@ -85,13 +91,12 @@ class Continuation:
 
 def safe_angle(z: Tensor) -> Tensor:
     """The angle of z, with the angle and the gradient 0 where z is next to nothing."""
-    heard = z.abs() > torch.finfo(z.dtype.to_real()).tiny ** 0.4
+    heard = z.abs() > torch.finfo(z.real.dtype).tiny ** 0.4
     return torch.where(heard, z, 1.0).angle()
 
 
-def _level(X: Tensor) -> Tensor:
-    power = (X.real.square() + X.imag.square()).sum(1)
-    return 0.5 * power.clamp(min=torch.finfo(power.dtype).tiny).log()
+def _power(X: Tensor) -> Tensor:
+    return (X.real.square() + X.imag.square()).sum(1)
 
 
 def centred_spectra(frames: Tensor, window: Tensor) -> Tensor:
@@ -101,7 +106,7 @@ def centred_spectra(frames: Tensor, window: Tensor) -> Tensor:
 
 
 def _alternating(X: Tensor) -> Tensor:
-    sign = torch.ones(X.shape[-1], dtype=X.dtype.to_real(), device=X.device)
+    sign = torch.ones(X.shape[-1], dtype=X.real.dtype, device=X.device)
     sign[1::2] = -1
     return sign
 
@@ -181,7 +186,7 @@ class TimeStretch:
         centres = (torch.arange(count, dtype=torch.float64) * (H * self.rate)).round().long()
         # Sample n of frame m is padded[centres[m] + H + n]; H earlier lies X'.
         beyond = max(0, int(centres[-1]) + N // 2 - x.shape[-1])
-        padded = torch.nn.functional.pad(x, (N // 2 + H, beyond))
+        padded = F.pad(x, (N // 2 + H, beyond))
         offsets = (centres[:, None] + torch.arange(N)).to(x.device)
         step = Continuation(N, H, self.method)
         theta = x.new_zeros(len(x), N // 2 + 1)

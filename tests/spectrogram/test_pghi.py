@@ -122,6 +122,17 @@ def test_operators_are_registered_properly():
     # Small advances: the whole turns that are taken out would be jumps to finite differences.
     torch.autograd.gradcheck(lambda a, b: carry_phase(source, a * 0.1, b), arguments[1:])
     torch.autograd.gradgradcheck(lambda a, b: carry_phase(source, a * 0.1, b).sin(), arguments[1:])
+    # Forward mode, vmap and torch.func, in all their mixtures.
+    weights = torch.rand(2, 5, 8, dtype=torch.double)
+
+    def loss(a):
+        return (carry_phase(source, a, arguments[2].detach()).sin() * weights).sum()
+
+    a, direction = arguments[1].detach(), torch.rand(2, 5, 8, dtype=torch.double)
+    slope = torch.func.grad(loss)(a)
+    torch.testing.assert_close(torch.func.jvp(loss, (a,), (direction,))[1], (slope * direction).sum())
+    mapped = torch.func.vmap(carry_phase)(source, a, arguments[2].detach())
+    torch.testing.assert_close(mapped, carry_phase(source, a, arguments[2].detach()))
 
 
 @pytest.mark.parametrize(("method", "n_fft", "reached"), [("heap", 256, -19), ("heap", 512, -19), ("sweep", 512, -18)])
