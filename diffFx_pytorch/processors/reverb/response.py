@@ -93,7 +93,7 @@ def heard_seconds(h: Tensor, sample_rate: float, level_db: float = -66.0) -> Ten
 
 def decay_curve(h: Tensor, sample_rate: float, title: str) -> Curve:
     """Level of the energy still to come in a response (C, L), at some 500 points."""
-    left = energy_decay_curve(h.detach().double().square().sum(0).sqrt()).clamp_min(-120.0)
+    left = energy_decay_curve(h.detach().double().square().sum(0).sqrt()).clamp_min(-80.0)
     step = max(1, h.shape[-1] // 500)
     time = torch.arange(0, h.shape[-1], step, dtype=torch.float64) / sample_rate
     return Curve(time, left[::step], "time (s)", "energy still to come (dB)", title=title)
