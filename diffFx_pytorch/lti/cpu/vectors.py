@@ -13,14 +13,16 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.core.typing.templates import AbstractTemplate, signature
+from numba.core.typing.templates import infer_global as _infer_global
 from numba.extending import intrinsic as _intrinsic
 from numba.extending import lower_builtin, models, register_model
 
 BYTES = 64
 
-# Numba takes the first argument away, which a type checker cannot know.
+# What Numba makes of a decorated function a type checker cannot know.
 intrinsic: Any = _intrinsic
+infer_global: Any = _infer_global
 
 _I32 = ir.IntType(32)
 _I64 = ir.IntType(64)

@@ -224,8 +224,8 @@ def closed_loop(left: Tensor | None, matrix: Tensor, right: Tensor | None, rhs: 
     dtype = functools.reduce(torch.promote_types, [t.dtype for t, _ in shapes.values() if t is not None])
     D, A, E, b = same_lead(*shapes.values())
     assert A is not None and b is not None  # noqa: PT018
-    D, E, b = (None if t is None else t.to(dtype) for t in (D, E, b))
-    A = A.to(dtype if A.is_complex() else REAL_OF[dtype])
+    D, E = (None if t is None else t.to(dtype) for t in (D, E))
+    b, A = b.to(dtype), A.to(dtype if A.is_complex() else REAL_OF[dtype])
     folded = [d for d in range(b.dim() - 3) if b.shape[d] > 1 and all(t is None or t.shape[d] == 1 for t in (D, A, E))]
     if not folded:
         return _call(D, A, E, b)
