@@ -17,9 +17,12 @@ def _zero(magnitude: Tensor, stft: STFT, generator: torch.Generator | None) -> T
 def _random(magnitude: Tensor, stft: STFT, generator: torch.Generator | None) -> Tensor:
     # Drawn on the generator's device, in float64: one seed is the same phase on every device and in every precision.
     device = torch.device("cpu") if generator is None else generator.device
-    angle = torch.rand(magnitude.shape, dtype=torch.float64, device=device, generator=generator)
-    angle = angle.mul_(2 * torch.pi).to(magnitude.device, magnitude.dtype)
-    return torch.polar(magnitude, angle)
+    c = torch.empty_like(magnitude, dtype=magnitude.dtype.to_complex(), memory_format=torch.contiguous_format)
+    items = c.view(-1, *c.shape[-2:]) if c.numel() else c[:0]
+    for item, A in zip(items, magnitude.reshape(items.shape), strict=True):
+        angle = torch.rand(A.shape, dtype=torch.float64, device=device, generator=generator)
+        torch.polar(A, angle.mul_(2 * torch.pi).to(A.device, A.dtype), out=item)
+    return c
 
 
 def _pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None) -> Tensor:

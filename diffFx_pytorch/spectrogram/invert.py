@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from .cycle import KernelCycle, TensorCycle
-from .descend import Callback, Inversion, Start, descend
+from .descend import Callback, Inversion, descend
 from .initial import broadcasts, initial_spectrum
 from .projections import Descent
 from .representation import invert_magnitude
@@ -84,42 +85,33 @@ def invert_spectrogram(
         peak = A.detach().amax((-1, -2), keepdim=True)
         scale = torch.where(peak > 0, torch.ldexp(torch.ones_like(peak), torch.frexp(peak).exponent), 1.0)
         rows = math.prod(lead)
-        target = (A / scale).reshape(rows, *A.shape[-2:]).mT.contiguous()
-        # Small against any scale, a start of zeros is still a phase.
-        c = c.reshape(rows, *A.shape[-2:]).mT
-        fixed = None
-        if known_phase is not None:
-            fixed = torch.polar(target.detach(), _known(known_phase, A).reshape(rows, *A.shape[-2:]).mT)
-        starts = _descents(stft, target, solved, fixed, c, schedule, tolerance_db, checkpoints)
+        items = A.reshape(rows, *A.shape[-2:]).mT, scale.reshape(rows, 1, 1), c.reshape(rows, *A.shape[-2:]).mT
+        known = None if known_phase is None else _known(known_phase, A).reshape(rows, *A.shape[-2:]).mT
+        # By kernels, item by item, or by tensor operations, all at once.
+        alone = not torch.is_grad_enabled() and known is None and A.device.type == "cpu"
+
+        def start(A: Tensor, scale: Tensor, c: Tensor) -> Descent:
+            target = (A / scale).contiguous()
+            if alone:
+                cycle = KernelCycle(stft, target, solved)
+            else:
+                fixed = None if known is None else torch.polar(target.detach(), known)
+                cycle = TensorCycle(stft, target, solved, fixed)
+            return Descent(cycle, cycle.begin(c), schedule, tolerance_db, checkpoints)
+
+        if alone:
+            parts = zip(*(part.split(1) for part in items), strict=True) if rows else ()
+            starts = [partial(start, *part) for part in parts]
+        else:
+            starts = [partial(start, *items)]
 
         def finish(x: Tensor) -> Tensor:
             return (x.reshape(*lead, solved) * scale.squeeze(-1))[..., :length]
 
         x, info = descend(starts, lead, n_iter, finish, callback, progress, tolerance_db)
         if not starts:
-            x = finish(target.new_zeros(0, solved))
+            x = finish(A.new_zeros(0, solved))
         return (x, info()) if return_info else x
-
-
-def _descents(
-    stft: STFT,
-    target: Tensor,
-    length: int,
-    fixed: Tensor | None,
-    c: Tensor,
-    schedule: Sequence[Rule],
-    tolerance_db: float,
-    checkpoints: bool,
-) -> list[Start]:
-    """What makes a ``Descent`` of each item, on the CPU, or of all together."""
-
-    def start(cycle: TensorCycle | KernelCycle, phases: Tensor) -> Descent:
-        return Descent(cycle, cycle.begin(phases), schedule, tolerance_db, checkpoints)
-
-    if fixed is None and target.device.type == "cpu" and not torch.is_grad_enabled():
-        pairs = zip(target.unsqueeze(1), c.unsqueeze(1), strict=True)
-        return [lambda A=A, c=c: start(KernelCycle(stft, A, length), c) for A, c in pairs]
-    return [lambda: start(TensorCycle(stft, target, length, fixed), c)]
 
 
 def _check_magnitude(magnitude: Tensor, stft: STFT) -> None:

@@ -42,8 +42,8 @@ class Descent:
         self.done = 0
         self.last_start = len(schedule) - len(list(next(iter(groupby(reversed(schedule))), (0, ()))[1]))
         self.power = cycle.target.detach().double().square().sum((-1, -2)).reshape(-1)
-        self.errors: list[Tensor] = []
-        """|| |P_C y| - A ||^2, (B,), of the spectrum each iteration started from."""
+        # All made now: small tensors made between large ones would keep the allocator from using their memory again.
+        self._errors = self.power.new_zeros(len(schedule), len(self.power))
         self.tolerance_db = tolerance_db
         self.iterations = torch.zeros_like(self.power, dtype=torch.long)
         self.converged = torch.zeros_like(self.power, dtype=torch.bool)
@@ -69,7 +69,7 @@ class Descent:
             after, error = checkpoint(self.cycle.iterate, rule, before, use_reentrant=False)  # pyright: ignore
         else:
             after, error = self.cycle.iterate(rule, before)
-        self.errors.append(error)
+        self._errors[self.done] = error
         self.done += 1
         running = ~self.converged
         if len(running) > 1 and not running.all():
@@ -92,14 +92,19 @@ class Descent:
             return torch.zeros_like(self.converged)
         return self.convergence_db(-1 - PATIENCE) - self.convergence_db(-1) < tolerance_db
 
+    @property
+    def errors(self) -> Tensor:
+        """|| |P_C y| - A ||^2 of the spectrum each iteration started from, (done, B)."""
+        return self._errors[: self.done]
+
     def convergence_db(self, iteration: int) -> Tensor:
         """20 log10 (|| |P_C y| - A || / || A ||), (B,), of the spectrum an iteration started from."""
         return decibels(self.errors[iteration], self.power)
 
     def history(self) -> Tensor:
         """Of every iteration, and last of the estimate as it stands, which costs a projection: (B, done + 1)."""
-        errors = [*self.errors, self.cycle.error(self.estimate)]
-        return torch.stack([decibels(e, self.power) for e in errors], -1)
+        errors = torch.cat([self.errors, self.cycle.error(self.estimate).unsqueeze(0)])
+        return decibels(errors, self.power).mT
 
 
 def decibels(error: Tensor, power: Tensor) -> Tensor:
