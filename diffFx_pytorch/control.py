@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .params import EffectParam
+from .params import EffectParam, keep_inside
 
 KnobValue: TypeAlias = "float | int | np.number | Tensor"
 Knobs: TypeAlias = "Mapping[str, KnobValue] | Tensor"
@@ -107,6 +107,38 @@ def check_kind(name: str, value: Any, batch: int | None) -> KnobValue:
     if value.dim() == 2 and value.shape[1] == 0:
         raise ValueError(f"{name} moves through no points: shape {tuple(value.shape)}")
     return value if value.is_floating_point() else value.to(torch.get_default_dtype())
+
+
+def map_positions(flat: Tensor, table: Mapping[str, EffectParam], batch: int) -> Tensor | None:
+    """Values of all knobs in one go, from positions (B, P) or (B, P, F); None where one needs a look at it.
+
+    Bit for bit what ``EffectParam.to_physical`` gives knob by knob, at the cost of one. Positions that lie outside of
+    [0, 1], NaN, and tensors of the wrong kind or batch are left to the checks that name the knob.
+    """
+    if not flat.is_floating_point() or flat.shape[0] not in (1, batch) or flat.numel() == 0:
+        return None
+    inside = False
+    if can_look_at(flat):
+        low, high = (float(v) for v in torch.aminmax(flat.detach()))
+        inside = low >= 0.0 and high <= 1.0
+        if not inside:
+            return None
+
+    def column(values: Iterable[float | bool], dtype: torch.dtype) -> Tensor:
+        return torch.tensor(list(values), dtype=dtype, device=flat.device).view(-1, *(1,) * (flat.dim() - 2))
+
+    rows = table.values()
+    lows, highs = (column(ends, flat.dtype) for ends in zip(*(p.ends() for p in rows), strict=True))
+    norm = flat if inside else keep_inside(flat, 0.0, 1.0)
+    value = norm * highs + (1 - norm) * lows
+    logs = [p.curve == "log" for p in rows]
+    if not any(logs):
+        return value
+    ratio = column(logs, torch.bool)
+    smallest, largest = column((p.min_val for p in rows), flat.dtype), column((p.max_val for p in rows), flat.dtype)
+    # Zeros in the place of what is linear: its exponential could be infinite, and the gradient NaN.
+    raised = keep_inside(torch.where(ratio, value, 0.0).exp(), smallest, largest)
+    return torch.where(ratio, raised, value)
 
 
 def spread(points: Tensor, start: int, samples: int, total: int) -> Tensor:

@@ -72,10 +72,10 @@ class EffectParam:
         """
         if not isinstance(norm, Tensor):
             return float(self.to_physical(torch.tensor(float(norm), dtype=torch.float64)))
-        low, high = self._ends()
-        norm = _keep_inside(norm, 0.0, 1.0)
+        low, high = self.ends()
+        norm = keep_inside(norm, 0.0, 1.0)
         value = norm * high + (1 - norm) * low  # exact at both ends, as low + norm (high - low) is not
-        return _keep_inside(value.exp(), self.min_val, self.max_val) if self.curve == "log" else value
+        return keep_inside(value.exp(), self.min_val, self.max_val) if self.curve == "log" else value
 
     def to_norm(self, value: Value) -> Value:
         """The knob position of ``value``: the inverse of ``to_physical``.
@@ -88,9 +88,9 @@ class EffectParam:
         """
         if not isinstance(value, Tensor):
             return float(self.to_norm(torch.tensor(float(value), dtype=torch.float64)))
-        low, high = self._ends()
+        low, high = self.ends()
         position = value.log() if self.curve == "log" else value
-        return _keep_inside((position - low) / (high - low), 0.0, 1.0)
+        return keep_inside((position - low) / (high - low), 0.0, 1.0)
 
     def at_rate(self, sample_rate: float) -> EffectParam:
         """This knob with a range that the sample rate allows: frequencies end at ``HIGHEST_FREQUENCY * sample_rate``.
@@ -112,16 +112,19 @@ class EffectParam:
         """``value`` brought back into the range where rounding put it outside, with the gradient it had."""
         if not isinstance(value, Tensor):
             return min(max(value, self.min_val), self.max_val)
-        return _keep_inside(value, self.min_val, self.max_val)
+        return keep_inside(value, self.min_val, self.max_val)
 
     def range_text(self) -> str:
         """The range as a person writes it, e.g. ``20 .. 20000 Hz``."""
         return f"{self.min_val:g} .. {self.max_val:g} {self.unit}".rstrip()
 
-    def _ends(self) -> tuple[float, float]:
+    def ends(self) -> tuple[float, float]:
+        """Both ends of the range where the curve is straight: of the values, or of their logarithms."""
         return (math.log(self.min_val), math.log(self.max_val)) if self.curve == "log" else (self.min_val, self.max_val)
 
 
-def _keep_inside(value: Tensor, low: float, high: float) -> Tensor:
+def keep_inside(value: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:
+    """``value`` clamped, with the gradient it had."""
     # A plain clamp gives a knob that rounding put one ulp outside no gradient: a network could not turn it back.
-    return value + (value.clamp(low, high) - value).detach()
+    held = value.clamp(low, high)  # pyright: ignore[reportCallIssue, reportArgumentType]  # both may be tensors
+    return value + (held - value).detach()

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from .control import Knobs, KnobValue, as_dict, as_flat, check_kind, check_range, spread, unknown_name
+from .control import Knobs, KnobValue, as_dict, as_flat, check_kind, check_range, map_positions, spread, unknown_name
 from .curve import Curve, draw
 from .params import EffectParam
 
@@ -290,6 +290,12 @@ class Processor(nn.Module):
         is_norm = norm_params is not None
         given = as_dict(norm_params if is_norm else {} if dsp_params is None else dsp_params, self.params)
         batch, samples = x.shape[0], x.shape[-1]
+        if isinstance(norm_params, Tensor) and self.params:
+            constant = norm_params.squeeze(-1) if norm_params.dim() == 3 and norm_params.shape[-1] == 1 else norm_params
+            mapped = map_positions(constant, self.params, batch) if constant.dim() == 2 else None
+            if mapped is not None:
+                columns = mapped.to(x)[..., None, None].expand(batch, -1, 1, 1).unbind(1)
+                return dict(zip(self.params, columns, strict=True))
         values = {}
         for name, param in self.params.items():
             if name not in given:

@@ -67,6 +67,20 @@ def _width(knee_db: Tensor) -> Tensor:
     return NEPER_PER_DB * knee_db.clamp_min(_SHARPEST_KNEE_DB)
 
 
+def _wide(knee_db: Tensor) -> Tensor:
+    """Half the derivative of the width to the knob: none where it is held at the sharpest."""
+    return (0.5 * NEPER_PER_DB) * (knee_db >= _SHARPEST_KNEE_DB)
+
+
+def _slope(over: Tensor, knee_db: Tensor) -> Tensor:
+    """Derivative of the overshoot to the level.
+
+    Inside the knee overshoot is W slope^2 / 2, above it the slope is 1: no logarithm is needed again. The root starts a
+    little above zero, where it has a derivative.
+    """
+    return (over * (2 / _width(knee_db))).clamp(_SMALL**2, 1.0).sqrt() - _SMALL
+
+
 def _in_pieces(function: Callable[..., Sequence[Tensor | None]], *tensors: Tensor) -> list[Tensor | None]:
     """``function`` of tensors (B, C, 1 or T), a piece of time at a time.
 
@@ -79,15 +93,33 @@ def _in_pieces(function: Callable[..., Sequence[Tensor | None]], *tensors: Tenso
     if pieces < 2:
         return list(function(*tensors))
     cuts = zip(*(t.tensor_split(pieces, -1) if t.shape[-1] > 1 else [t] * pieces for t in tensors), strict=True)
+    if torch.is_grad_enabled():
+        return [_together(parts) for parts in zip(*(function(*cut) for cut in cuts), strict=True)]
+    # Straight to its place, where pieces held until the last is done would take the memory once more.
     merged: list[Tensor | None] = []
-    for parts in zip(*(function(*cut) for cut in cuts), strict=True):
-        if parts[0] is None:
-            merged.append(None)
-        elif parts[0].shape[-1] == 1:
-            merged.append(torch.stack(parts).sum(0))
-        else:
-            merged.append(torch.cat(parts, -1))
+    at = 0
+    for cut in cuts:
+        length = max(t.shape[-1] for t in cut)
+        for i, part in enumerate(function(*cut)):
+            if at == 0:
+                moving = part is not None and part.shape[-1] > 1
+                merged.append(part.new_empty(*part.shape[:-1], T) if part is not None and moving else part)
+            whole = merged[i]
+            if part is None or whole is None:
+                continue
+            if whole.shape[-1] == T:
+                whole[..., at : at + length] = part
+            elif at > 0:
+                merged[i] = whole + part
+        at += length
     return merged
+
+
+def _together(parts: Sequence[Tensor | None]) -> Tensor | None:
+    given = [part for part in parts if part is not None]
+    if not given:
+        return None
+    return torch.stack(given).sum(0) if given[0].shape[-1] == 1 else torch.cat(given, -1)
 
 
 class _Overshoot(torch.autograd.Function):
@@ -110,7 +142,24 @@ class _Overshoot(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         ctx.save_for_backward(*inputs[:3], output)
+        ctx.save_for_forward(*inputs[:3], output)
         ctx.power, ctx.link = inputs[3:]
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Tensor:
+        key, _, knee_db, over = ctx.saved_tensors
+        to_key, to_threshold, to_knee = tangents[:3]
+        slope = _slope(over, knee_db)
+        total = torch.zeros_like(over)
+        if to_key is not None:
+            # The adjoint is linear: its own adjoint goes forwards.
+            pull = torch.func.vjp(lambda g: _through_level(g, key, ctx.power, ctx.link), total)[1]
+            total = total + slope * pull(to_key)[0]
+        if to_threshold is not None:
+            total = total - NEPER_PER_DB * slope * to_threshold
+        if to_knee is not None:
+            total = total + _wide(knee_db) * (slope - slope * slope) * to_knee
+        return total
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
@@ -120,14 +169,9 @@ class _Overshoot(torch.autograd.Function):
         def piece(
             grad: Tensor, key: Tensor, over: Tensor, threshold_db: Tensor, knee_db: Tensor
         ) -> tuple[Tensor | None, ...]:
-            # Inside the knee overshoot is W slope^2 / 2, above it the slope is 1: no logarithm is needed again. The
-            # root starts a little above zero, where it has a derivative.
-            slope = (over * (2 / _width(knee_db))).clamp(_SMALL**2, 1.0).sqrt() - _SMALL
+            slope = _slope(over, knee_db)
             grad_level = grad * slope
-            grad_knee = None
-            if to_knee:
-                wide = (0.5 * NEPER_PER_DB) * (knee_db >= _SHARPEST_KNEE_DB)
-                grad_knee = wide * _like(grad_level - grad_level * slope, knee_db)
+            grad_knee = _wide(knee_db) * _like(grad_level - grad_level * slope, knee_db) if to_knee else None
             return (
                 _through_level(grad_level, key, ctx.power, ctx.link) if to_key else None,
                 -NEPER_PER_DB * _like(grad_level, threshold_db) if to_threshold else None,
@@ -161,6 +205,21 @@ class _Gain(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
+        x, over, slope, makeup, mix = ctx.saved_tensors
+        to_x, to_over, to_slope, to_makeup, to_mix = tangents
+        gain = (makeup - slope * over).exp()
+        total = torch.zeros_like(x)
+        if to_x is not None:
+            total = total + to_x * (1 + mix * (gain - 1))
+        if to_mix is not None:
+            total = total + x * (gain - 1) * to_mix
+        for tangent, weight in ((to_over, -slope), (to_slope, -over), (to_makeup, 1.0)):
+            if tangent is not None:
+                total = total + x * mix * gain * weight * tangent
+        return total
+
+    @staticmethod
     def forward(x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> Tensor:
         def piece(x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> tuple[Tensor]:
             return (x * (1 + mix * ((makeup - slope * over).exp() - 1)),)
@@ -171,6 +230,7 @@ class _Gain(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:

@@ -58,11 +58,13 @@ class GraphicEqualizer(Processor):
         sample_rate: in Hz.
         param_range: rows of the table to replace.
         bands: "octave" (10 bands, 31.5 Hz .. 16 kHz), "third_octave" (31 bands, 20 Hz .. 20 kHz), or centre frequencies
-            in Hz, rising. What lies over 0.49 of the sample rate is left out, with a warning.
+            in Hz, rising. Of the named sets what lies over 0.49 of the sample rate is left out, with a warning; a
+            centre of one's own there is an error.
         design: "matched" follows the analogue magnitude up to Nyquist; "bilinear" is the RBJ cookbook.
 
     Raises:
-        ValueError: for unknown bands or design, centres that are not positive and rising, or none under Nyquist.
+        ValueError: for unknown bands or design, centres that are not positive and rising or that lie over 0.49 of the
+            sample rate.
 
     References:
         V. Valimaki, J. Liski, "Accurate cascade graphic equalizer", IEEE SPL 24(2), 2017.
@@ -204,6 +206,12 @@ def _centres(bands: str | Sequence[float], sample_rate: float) -> tuple[float, .
         )
     highest = HIGHEST_FREQUENCY * sample_rate
     kept = tuple(centre for centre in wanted if centre <= highest)
+    if len(kept) < len(wanted) and not isinstance(bands, str):
+        # The named sets are a norm, of which a sample rate holds a part; a list is what somebody asked for.
+        raise ValueError(
+            f"GraphicEqualizer: a centre of {wanted[-1]:g} Hz lies over {highest:g} Hz, the highest at a sample rate "
+            f"of {sample_rate:g} Hz; leave it out or raise the sample rate"
+        )
     if not kept:
         raise ValueError(
             f"GraphicEqualizer: no band is left under {highest:g} Hz, the highest centre at a sample rate of "

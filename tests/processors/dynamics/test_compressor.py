@@ -187,3 +187,16 @@ def test_a_ratio_of_one_knows_which_way_to_go():
 def test_construction_is_checked(construction, pattern):
     with pytest.raises(ValueError, match=f"^Compressor: {pattern}"):
         Compressor(RATE, **construction)
+
+
+@pytest.mark.parametrize("construction", [{}, {"detector": "rms"}, {"link": False, "key_highpass_hz": 100.0}])
+def test_forward_mode_gives_the_directional_derivative(construction):
+    fx = Compressor(RATE, **construction)
+    generator = torch.Generator().manual_seed(3)
+    x, along_x = 0.3 * torch.randn(2, 1, 2, 400, generator=generator, dtype=torch.float64)
+    knobs, along = torch.rand(2, 1, len(fx.params), generator=generator, dtype=torch.float64)
+    knobs = 0.2 + 0.6 * knobs
+    _, slope = torch.func.jvp(lambda x, k: fx(x, norm_params=k), (x, knobs), (along_x, along))
+    h = 1e-6
+    ahead, behind = (fx(x + s * along_x, norm_params=knobs + s * along) for s in (h, -h))
+    assert torch.allclose(slope, (ahead - behind) / (2 * h), rtol=1e-5, atol=1e-7)

@@ -54,6 +54,33 @@ def test_a_steady_tone_is_left_alone(freq):
     assert torch.allclose(y[..., RATE // 2 :], x[..., RATE // 2 :], rtol=1e-6)
 
 
+def gain_db_after_onsets(gap_ms):
+    """Gain at a time in ms after a sound sets in, which was there for a second until so long before; attack 10 dB."""
+    before, gap, after = RATE, round(gap_ms * RATE / 1000), RATE // 5
+    x = torch.cat([torch.ones(before), torch.zeros(gap), torch.ones(after)]).double()[None, None]
+    y = TransientShaper(RATE)(x, dsp_params={"attack_db": 10.0})
+    gain = 20 * torch.log10(y[0, 0, before + gap :])
+    return lambda ms: float(gain[round(ms * RATE / 1000)])
+
+
+def test_an_attack_lasts_until_an_envelope_of_20_ms_has_come_near():
+    """It lacks 3 dB, 1.75 dB, 0.5 dB of the peak after 24.6, 34.0, 57.7 ms: where the gain leaves, is half, is gone."""
+    at = gain_db_after_onsets(gap_ms=2000.0)
+    lacking = {db: -20 * math.log(1 - 10 ** (-db / 20)) for db in (3.0, 1.75, 0.5)}
+    assert [round(ms, 1) for ms in lacking.values()] == [24.6, 34.0, 57.7]
+    assert at(0.98 * lacking[3.0]) == pytest.approx(10.0, abs=1e-6)
+    assert at(lacking[1.75]) == pytest.approx(5.0, abs=0.05)
+    assert at(1.02 * lacking[0.5]) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_after_a_sound_the_slow_envelope_falls_in_30_ms():
+    """Peaks count for 10 ms, so 50 of a gap of 60 ms are left to it; from there it rises again."""
+    at = gain_db_after_onsets(gap_ms=60.0)
+    left = math.exp(-50 / 30)
+    half = 20 * math.log((1 - left) / (1 - 10 ** (-1.75 / 20)))
+    assert at(half) == pytest.approx(5.0, abs=0.05)
+
+
 def test_linked_channels_share_a_gain():
     x = torch.cat((drum(), torch.full_like(drum(), 0.01)), 1)
     knobs = {"attack_db": 12.0}
