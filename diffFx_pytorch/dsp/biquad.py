@@ -17,6 +17,20 @@ c = cos(sqrt(1 - zeta^2) w0), it is :math:`16 e^2 D`, with
 which loses no digits at low frequencies. Zeros follow from a quadratic N likewise, by its values at DC and Nyquist and
 its curvature. All magnitudes below are ratios N / D.
 
+Two poles and two zeros cannot follow every prototype: what the analogue filter does over Nyquist has no place. Largest
+distance in dB from its magnitude up to 20 kHz, at 44.1 kHz and a gain of +-12 dB, by frequency over the sample rate:
+
+    ==============  ====  ====  ====  ====
+    filter          0.1   0.25  0.4   0.49
+    ==============  ====  ====  ====  ====
+    peak, Q 0.7     0.6   1.9   0.9   2.2
+    peak, Q 2       0.1   0.7   1.5   3.2
+    peak, Q 5       0.0   0.1   1.0   3.1
+    shelf, Q 0.7    0.0   0.4   0.8   0.9
+    shelf, Q 2      0.5   1.0   2.1   2.0
+    shelf, Q 5      1.0   3.3   7.7   7.1
+    ==============  ====  ====  ====  ====
+
 References:
     M. Vicanek, "Matched second order digital filters", 2016.
     M. Vicanek, "Matched one-pole digital shelving filters", 2019.

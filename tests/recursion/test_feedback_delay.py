@@ -384,3 +384,24 @@ def test_compiles_whole(backend):
 def test_bad_input_is_refused_with_what_is_legal(call, error, words):
     with pytest.raises(error, match=words):
         call(torch.zeros(2, 30))
+
+
+@pytest.mark.parametrize("interpolation", ["cubic", "lagrange", "sinc"])
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_gradients_of_a_slow_sweep_that_rows_share(rows, interpolation):
+    """Stretches of dozens of samples, of every length, which random delays do not have."""
+    generator = torch.Generator().manual_seed(0)
+    n = torch.arange(700, dtype=torch.float64)
+    delay = (40 + 25 * torch.sin(n / 90) + 0.013)[None].requires_grad_()
+    x = torch.randn(rows, 700, generator=generator, dtype=torch.float64, requires_grad=True)
+    feedback = torch.tensor(0.6, dtype=torch.float64, requires_grad=True)
+    weights = torch.randn(rows, 700, generator=generator, dtype=torch.float64)
+
+    def loss(x, delay, feedback):
+        return (weights * feedback_delay(x, delay, feedback, interpolation=interpolation)).sum()
+
+    for i, gradient in enumerate(torch.autograd.grad(loss(x, delay, feedback), (x, delay, feedback))):
+        given = [x.detach(), delay.detach(), feedback.detach()]
+        along = 1e-7 * torch.randn(given[i].shape, generator=generator, dtype=torch.float64)
+        ahead, behind = (loss(*given[:i], given[i] + s * along, *given[i + 1 :]) for s in (1, -1))
+        assert float((ahead - behind) / 2) == pytest.approx(float((gradient * along).sum()), rel=1e-5, abs=1e-12)
