@@ -151,6 +151,25 @@ class System(nn.Module):
         Y = self._with(parameters, "_apply_at", grid, grid.spectrum(x))
         return Y.expand(*Y.shape[:-1], grid.size)
 
+    def split_parameters(self, flat: Tensor) -> dict[str, Tensor]:
+        """A flat tensor of learned raw parameters, as a network predicts it, by name and in shape.
+
+        Args:
+            flat: (..., P), P the number of elements of all parameters that require a gradient, in their order.
+
+        Returns:
+            ``parameters`` for a call: each (..., *its own shape).
+
+        Raises:
+            ValueError: for another P; the message says which.
+        """
+        own = {name: value for name, value in self.named_parameters() if value.requires_grad}
+        sizes = [value.numel() for value in own.values()]
+        if flat.shape[-1] != sum(sizes):
+            raise ValueError(f"{type(self).__name__} learns {sum(sizes)} numbers, got {flat.shape[-1]} of them")
+        parts = flat.split(sizes, -1)
+        return {name: part.unflatten(-1, value.shape) for (name, value), part in zip(own.items(), parts, strict=True)}
+
     def circle(self, nfft: int, alias_decay_db: float = 0.0) -> Circle:
         """A circle in the type and on the device of the parameters."""
         like = self._like()

@@ -1,0 +1,20 @@
+"""A lossless loop rings forever: what a circle of nfft points folds back, and how the alias decay lowers it."""
+
+import torch
+
+from diffFx_pytorch import lti
+
+
+def main(argv: list[str] | None = None) -> None:
+    del argv
+    nfft = 4000
+    comb = lti.Recursion(lti.Delay(torch.tensor([100]), dtype=torch.float64), lti.Gain(torch.ones(1, 1).double()))
+    exact = torch.zeros(nfft, dtype=torch.float64)
+    exact[100::100] = 1.0
+    for alias_decay_db in (10.0, 30.0, 60.0, 100.0):
+        h = comb.impulse_response(nfft, nfft=nfft, alias_decay_db=alias_decay_db)[0, 0].detach()
+        print(f"{alias_decay_db:5.0f} dB: relative error {float((h - exact).norm() / exact.norm()):.1e}")
+
+
+if __name__ == "__main__":
+    main()
