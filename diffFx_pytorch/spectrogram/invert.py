@@ -81,9 +81,7 @@ def invert_spectrogram(
         A = magnitude if torch.is_grad_enabled() else magnitude.detach()
         with torch.no_grad():
             c = initial_spectrum(init, A.detach(), stft, generator)
-        # A power of two near the largest value: exact, so that scaling the target scales the result to the bit.
-        peak = A.detach().amax((-1, -2), keepdim=True)
-        scale = torch.where(peak > 0, torch.ldexp(torch.ones_like(peak), torch.frexp(peak).exponent), 1.0)
+        scale = _power_of_two(A.detach().amax((-1, -2), keepdim=True))
         rows = math.prod(lead)
         items = A.reshape(rows, *A.shape[-2:]).mT, scale.reshape(rows, 1, 1), c.reshape(rows, *A.shape[-2:]).mT
         known = None if known_phase is None else _known(known_phase, A).reshape(rows, *A.shape[-2:]).mT
@@ -97,6 +95,7 @@ def invert_spectrogram(
             else:
                 fixed = None if known is None else torch.polar(target.detach(), known)
                 cycle = TensorCycle(stft, target, solved, fixed)
+            c = c / _power_of_two(torch.view_as_real(c).abs().amax((-1, -2, -3))[:, None, None])
             return Descent(cycle, cycle.begin(c), schedule, tolerance_db, checkpoints)
 
         if alone:
@@ -112,6 +111,12 @@ def invert_spectrogram(
         if not starts:
             x = finish(A.new_zeros(0, solved))
         return (x, info()) if return_info else x
+
+
+def _power_of_two(peak: Tensor) -> Tensor:
+    """Above a positive number; 1 for 0. Dividing by it is exact: scaling the target scales the result to the bit."""
+    mantissa, _ = torch.frexp(peak)
+    return torch.where(peak > 0, peak / torch.where(peak > 0, mantissa, 1.0), 1.0)
 
 
 def _check_magnitude(magnitude: Tensor, stft: STFT) -> None:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels import run_rows
 
-from .cpu.updates import momentum_rows, reflection_rows
+from .cpu.updates import LEAST, momentum_rows, reflection_rows
 
 Tensors = tuple[Tensor, ...]
 Onto = Callable[[Tensor], Tensor]
@@ -28,10 +28,10 @@ GRAIN = 32
 
 
 def with_magnitude(c: Tensor, A: Tensor) -> Tensor:
-    """P_A: A c / |c|, and A where c is zero; its gradient is finite there."""
+    """P_A: A c / |c|, and A where c is (nearly) zero; its gradient is finite there."""
     size = c.abs()
-    zero = size == 0
-    return A * torch.where(zero, 1.0, c / torch.where(zero, 1.0, size))
+    zero = size < LEAST
+    return torch.where(zero, A.to(c.dtype), c * (A / torch.where(zero, 1.0, size)))
 
 
 class Rule(Protocol):

@@ -63,6 +63,16 @@ def test_scaling_the_target_scales_the_result(method, factor):
     assert torch.equal(invert_spectrogram(A * factor, stft, method, N_ITER, start), y * factor)
 
 
+@pytest.mark.parametrize("init", ["pghi", "spsi", "random", "zero"])
+@pytest.mark.parametrize("factor", [2.0**-90, 2.0**90])
+def test_scaling_leaves_the_initial_phase(init, factor):
+    stft = STFT(128)
+    A = stft.magnitude(tones(dtype=torch.float32))
+    y = invert_spectrogram(A, stft, "auto", N_ITER, init, generator=seed())
+    other = invert_spectrogram(A * factor, stft, "auto", N_ITER, init, generator=seed())
+    torch.testing.assert_close(other / factor, y, atol=1e-3 * float(y.abs().max()), rtol=0)
+
+
 def test_scaling_by_any_number():
     stft = STFT(128)
     A = stft.magnitude(tones())
@@ -155,6 +165,18 @@ def test_zero_bins_and_zero_frames(method):
     A[:, 30:45] = 0
     A[5, 60] = 1e-30
     y = invert_spectrogram(A, stft, method, N_ITER)
+    assert y.isfinite().all()
+
+
+@pytest.mark.parametrize("method", EVERY)
+@pytest.mark.parametrize("fixed", [False, True])
+def test_spectra_that_all_but_vanish(method, fixed):
+    """Sizes whose squares no float32 holds; by kernels, and with a known phase by tensor operations."""
+    stft = STFT(128)
+    A = stft.magnitude(tones(dtype=torch.float32)) ** 8
+    A[:, 20:40] *= 1e-30
+    known = torch.full_like(A, torch.nan) if fixed else None
+    y = invert_spectrogram(A, stft, method, N_ITER, known_phase=known)
     assert y.isfinite().all()
 
 

@@ -11,6 +11,8 @@ import numpy as np
 from diffFx_pytorch.kernels import njit
 
 FASTMATH = {"contract", "nsz"}
+LEAST = 1e-19
+"""What is smaller counts as zero: its square, and so its phase, is lost in float32. Targets are near 1."""
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
@@ -29,12 +31,13 @@ def _distance(spectrum: np.ndarray, target: np.ndarray, scratch: np.ndarray) -> 
 def _onto(spectrum: np.ndarray, target: np.ndarray, scratch: np.ndarray) -> None:
     """Give the row the target's magnitudes; zero has phase zero."""
     zeros = 0
-    none = spectrum.dtype.type(0)  # a literal 0 would turn the loop into float64
+    # Literals would turn the loops into float64.
+    none, least = spectrum.dtype.type(0), spectrum.dtype.type(LEAST * LEAST)
     for f in range(target.size):
         re, im = spectrum[2 * f], spectrum[2 * f + 1]
         square = re * re + im * im
-        zeros += square == none
-        scratch[f] = target[f] / np.sqrt(square) if square > none else none
+        zeros += square < least
+        scratch[f] = target[f] / np.sqrt(square) if square >= least else none
     for f in range(target.size):
         spectrum[2 * f] *= scratch[f]
         spectrum[2 * f + 1] *= scratch[f]
