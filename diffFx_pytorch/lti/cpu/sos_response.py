@@ -77,7 +77,7 @@ def sos_slope_pieces(
     in_row = -(-points // PIECE)
     sums = aligned(6 * WIDE * sections, sos)
     parts = aligned(6 * WIDE * sections, sos)
-    spare = np.zeros(2 * WIDE, grad.dtype)
+    spare = np.zeros(2 * WIDE, grad.dtype)  # only the last vector of a row is not full, and its rest stays silent
     for piece in range(start, stop):
         r, first = piece // in_row, piece % in_row * PIECE
         g, c = grad[r], sos[r]
@@ -90,7 +90,6 @@ def sos_slope_pieces(
                 p_re, p_im = load_wide_pairs(g, 2 * k)
             else:
                 spare[: 2 * (points - k)] = g[2 * k :]
-                spare[2 * (points - k) :] = 0
                 p_re, p_im = load_wide_pairs(spare, 0)
             p_im = -p_im
             for s in range(sections):
