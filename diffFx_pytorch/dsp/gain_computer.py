@@ -47,7 +47,8 @@ def overshoot(key: Tensor, threshold_db: Tensor, knee_db: Tensor, *, power: bool
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design: a tutorial and analysis",
         JAES 60(6), 2012, equation 4.
     """
-    return _Overshoot.apply(key, threshold_db, knee_db, power, link)  # pyright: ignore[reportReturnType]
+    function = _Overshoot if torch.compiler.is_compiling() else _OvershootBothModes
+    return function.apply(key, threshold_db, knee_db, power, link)  # pyright: ignore[reportReturnType]
 
 
 def compress(x: Tensor, over: Tensor, ratio: Tensor, makeup_db: Tensor, mix: Tensor) -> Tensor:
@@ -60,7 +61,8 @@ def compress(x: Tensor, over: Tensor, ratio: Tensor, makeup_db: Tensor, mix: Ten
         makeup_db: in dB.
         mix: 0 .. 1.
     """
-    return _Gain.apply(x, over, 1 - 1 / ratio, NEPER_PER_DB * makeup_db, mix)  # pyright: ignore[reportReturnType]
+    function = _Gain if torch.compiler.is_compiling() else _GainBothModes
+    return function.apply(x, over, 1 - 1 / ratio, NEPER_PER_DB * makeup_db, mix)  # pyright: ignore[reportReturnType]
 
 
 def _width(knee_db: Tensor) -> Tensor:
@@ -146,22 +148,6 @@ class _Overshoot(torch.autograd.Function):
         ctx.power, ctx.link = inputs[3:]
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Tensor:
-        key, _, knee_db, over = ctx.saved_tensors
-        to_key, to_threshold, to_knee = tangents[:3]
-        slope = _slope(over, knee_db)
-        total = torch.zeros_like(over)
-        if to_key is not None:
-            # The adjoint is linear: its own adjoint goes forwards.
-            pull = torch.func.vjp(lambda g: _through_level(g, key, ctx.power, ctx.link), total)[1]
-            total = total + slope * pull(to_key)[0]
-        if to_threshold is not None:
-            total = total - NEPER_PER_DB * slope * to_threshold
-        if to_knee is not None:
-            total = total + _wide(knee_db) * (slope - slope * slope) * to_knee
-        return total
-
-    @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         key, threshold_db, knee_db, over = ctx.saved_tensors
         to_key, to_threshold, to_knee, _, _ = ctx.needs_input_grad
@@ -205,21 +191,6 @@ class _Gain(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
-        x, over, slope, makeup, mix = ctx.saved_tensors
-        to_x, to_over, to_slope, to_makeup, to_mix = tangents
-        gain = (makeup - slope * over).exp()
-        total = torch.zeros_like(x)
-        if to_x is not None:
-            total = total + to_x * (1 + mix * (gain - 1))
-        if to_mix is not None:
-            total = total + x * (gain - 1) * to_mix
-        for tangent, weight in ((to_over, -slope), (to_slope, -over), (to_makeup, 1.0)):
-            if tangent is not None:
-                total = total + x * mix * gain * weight * tangent
-        return total
-
-    @staticmethod
     def forward(x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> Tensor:
         def piece(x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> tuple[Tensor]:
             return (x * (1 + mix * ((makeup - slope * over).exp() - 1)),)
@@ -251,3 +222,42 @@ class _Gain(torch.autograd.Function):
             )
 
         return tuple(_in_pieces(piece, grads[0], *ctx.saved_tensors))
+
+
+class _OvershootBothModes(_Overshoot):
+    """With forward mode, which the compiler refuses to trace."""
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Tensor:
+        key, _, knee_db, over = ctx.saved_tensors
+        to_key, to_threshold, to_knee = tangents[:3]
+        slope = _slope(over, knee_db)
+        total = torch.zeros_like(over)
+        if to_key is not None:
+            # The adjoint is linear: its own adjoint goes forwards.
+            pull = torch.func.vjp(lambda g: _through_level(g, key, ctx.power, ctx.link), total)[1]
+            total = total + slope * pull(to_key)[0]
+        if to_threshold is not None:
+            total = total - NEPER_PER_DB * slope * to_threshold
+        if to_knee is not None:
+            total = total + _wide(knee_db) * (slope - slope * slope) * to_knee
+        return total
+
+
+class _GainBothModes(_Gain):
+    """Likewise."""
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
+        x, over, slope, makeup, mix = ctx.saved_tensors
+        to_x, to_over, to_slope, to_makeup, to_mix = tangents
+        gain = (makeup - slope * over).exp()
+        total = torch.zeros_like(x)
+        if to_x is not None:
+            total = total + to_x * (1 + mix * (gain - 1))
+        if to_mix is not None:
+            total = total + x * (gain - 1) * to_mix
+        for tangent, weight in ((to_over, -slope), (to_slope, -over), (to_makeup, 1.0)):
+            if tangent is not None:
+                total = total + x * mix * gain * weight * tangent
+        return total
