@@ -30,7 +30,7 @@ def twin(x, fs, decay_s, damping_hz, bandwidth_hz, diffusion, predelay_ms, mod_r
     scale, open_end = size * fs / 29761, min(20000.0, 0.49 * fs)
     at = lambda samples: round(samples * scale)  # noqa: E731
     pole = lambda hz: math.exp(-2 * math.pi * hz / fs) * (1 - (hz / open_end) ** 4)  # noqa: E731
-    g = 10 ** (-3 * (21589 / 29761) * size / 4 / decay_s)
+    g = 10 ** (-3 * (21589 / 29761) * size / 4 / max(decay_s - 0.08 * size, decay_s / 2))
     lines, soft = {}, [0.0, 0.0, 0.0]  # the tank's lines are numbered as the nodes of the figure
     entering = later([0.3 * (a + b) for a, b in zip(x[0], x[-1], strict=True)], predelay_ms / 1000 * fs)
     wet = [[], []]
