@@ -196,7 +196,7 @@ def test_an_unknown_parameter_is_named_with_the_nearest():
 def test_compiled_systems_answer_alike():
     system = _module("fdn")
     x = torch.randn(1, 1, 30, dtype=torch.float64)
-    compiled = torch.compile(system, backend="aot_eager")
+    compiled = torch.compile(system, backend="aot_eager", fullgraph=True)
     assert torch.allclose(compiled(x), system(x), atol=1e-12)
 
 
