@@ -23,6 +23,7 @@ NOTEBOOKS = {
     "spatial": ("Width and place", ("spatial",)),
     "distortion": ("Distortion", ("distortion",)),
     "spectral": ("Effects on the spectrum", ("spectral",)),
+    "reverb": ("Reverberation", ("reverb",)),
     "utility": ("Utilities", ("utility",)),
 }
 
@@ -44,6 +45,13 @@ HEARD: dict[str, dict[str, float]] = {
     "FeedbackDelay": {"delay_ms": 300.0, "feedback": 0.5, "lowpass_hz": 3000.0},
     "Tremolo": {"depth": 0.9},
     "TanH": {"drive_db": 18.0, "output_db": -6.0},
+    "ConvolutionReverb": {"predelay_ms": 20.0, "decay": 1.5, "mix": 0.5},
+    "EarlyReflections": {"mix": 0.7},
+    "FDNReverb": {"decay_s": 3.0, "decay_low_ratio": 1.3, "decay_high_ratio": 0.3, "mix": 0.4},
+    "NoiseShapedReverb": {"mix": 0.4},
+    "PlateReverb": {"decay_s": 3.0, "damping_hz": 5000.0, "mix": 0.4},
+    "SchroederReverb": {"room_size": 0.8, "mix": 0.5},
+    "VelvetReverb": {"mix": 0.4},
 }
 
 _FIRST = """\
