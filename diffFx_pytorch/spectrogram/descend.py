@@ -46,7 +46,8 @@ def descend(
     callback: Callback | None = None,
     progress: bool = False,
     tolerance_db: float = 0.0,
-) -> tuple[Tensor, Callable[[], Inversion]]:
+    return_info: bool = True,
+) -> tuple[Tensor, Inversion | None]:
     """Run every descent to its end.
 
     Args:
@@ -57,34 +58,38 @@ def descend(
         callback: as for ``invert_spectrogram``; with one, all items are in memory at once.
         progress: write iterations to the error stream.
         tolerance_db: of the descents.
+        return_info: make an ``Inversion``, at the price of a projection an item.
 
     Returns:
-        The finished signals (nothing to finish: an empty tensor), and what makes the ``Inversion``, at the price of a
-        projection an item.
+        The finished signals (nothing to finish: an empty tensor), and the ``Inversion``.
     """
     if callback is None:
-        # One after the other: each stays in the caches, and what a finished one held goes as soon as it can.
-        descents = [_run(start(), progress, i, len(starts)) for i, start in enumerate(starts)]
+        # One after the other: each stays in the caches, and its memory serves the next.
+        outcomes = []
+        for i, start in enumerate(starts):
+            descent = start()
+            _run(descent, f"item {i + 1} of {len(starts)}, " if len(starts) > 1 else "", progress)
+            outcomes.append(_outcome(descent, n_iter, tolerance_db, return_info))
+            del descent
     else:
         descents = [start() for start in starts]
         _run_together(descents, lead, lambda: finish(_signals(descents)), callback, progress)
+        outcomes = [_outcome(d, n_iter, tolerance_db, return_info) for d in descents]
     if progress:
         sys.stderr.write("\n")
-    x = finish(_signals(descents)) if descents else torch.zeros(0)
-    return x, lambda: _inversion(descents, lead, n_iter, tolerance_db)
+    x = finish(torch.cat([x for x, _ in outcomes])) if outcomes else torch.zeros(0)
+    return x, _joined([info for _, info in outcomes if info is not None], lead, n_iter) if return_info else None
 
 
 def _signals(descents: list[Descent]) -> Tensor:
     return torch.cat([d.cycle.signal(d.estimate) for d in descents])
 
 
-def _run(descent: Descent, progress: bool, item: int, items: int) -> Descent:
+def _run(descent: Descent, prefix: str, progress: bool) -> None:
     while not descent.ended:
         descent.step()
         if progress:
-            _show(f"item {item + 1} of {items}, " if items > 1 else "", [descent])
-    descent.forget()
-    return descent
+            _show(prefix, [descent])
 
 
 def _run_together(
@@ -109,17 +114,25 @@ def _show(prefix: str, descents: list[Descent]) -> None:
     sys.stderr.flush()
 
 
-def _inversion(descents: list[Descent], lead: torch.Size, n_iter: int, tolerance_db: float) -> Inversion:
-    if not descents:
+def _outcome(descent: Descent, n_iter: int, tolerance_db: float, return_info: bool) -> tuple[Tensor, Inversion | None]:
+    """The signals, (b, T), and how it went, (b, ...)."""
+    x = descent.cycle.signal(descent.estimate)
+    if not return_info:
+        return x, None
+    history = descent.history()
+    missing = n_iter + 1 - history.shape[-1]
+    return x, Inversion(
+        torch.cat([history, history[..., -1:].expand(-1, missing)], -1),
+        descent.iterations,
+        descent.converged | descent.settled(tolerance_db or SETTLED_DB),
+    )
+
+
+def _joined(infos: list[Inversion], lead: torch.Size, n_iter: int) -> Inversion:
+    if not infos:
         return Inversion(torch.zeros(*lead, n_iter + 1), torch.zeros(lead, dtype=torch.long), torch.ones(lead) > 0)
-    rows = []
-    for d in descents:
-        history = d.history()
-        missing = n_iter + 1 - history.shape[-1]
-        rows.append(torch.cat([history, history[..., -1:].expand(-1, missing)], -1))
-    converged = torch.cat([d.converged | d.settled(tolerance_db or SETTLED_DB) for d in descents])
     return Inversion(
-        torch.cat(rows).reshape(*lead, n_iter + 1),
-        torch.cat([d.iterations for d in descents]).reshape(lead),
-        converged.reshape(lead),
+        torch.cat([i.history for i in infos]).reshape(*lead, n_iter + 1),
+        torch.cat([i.iterations for i in infos]).reshape(lead),
+        torch.cat([i.converged for i in infos]).reshape(lead),
     )

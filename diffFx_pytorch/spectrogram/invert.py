@@ -107,10 +107,10 @@ def invert_spectrogram(
         def finish(x: Tensor) -> Tensor:
             return (x.reshape(*lead, solved) * scale.squeeze(-1))[..., :length]
 
-        x, info = descend(starts, lead, n_iter, finish, callback, progress, tolerance_db)
+        x, info = descend(starts, lead, n_iter, finish, callback, progress, tolerance_db, return_info)
         if not starts:
             x = finish(A.new_zeros(0, solved))
-        return (x, info()) if return_info else x
+        return x if info is None else (x, info)
 
 
 def _power_of_two(peak: Tensor) -> Tensor:

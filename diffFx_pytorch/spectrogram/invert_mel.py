@@ -156,10 +156,10 @@ def invert_mel(
 
         rows = zip(M.split(1), reachable.split(1), start.split(1), strict=True)
         starts = [start_of(*row) for row in rows] if len(M) else []
-        x, info = descend(starts, lead, n_iter, finish, callback, progress, tolerance_db)
+        x, info = descend(starts, lead, n_iter, finish, callback, progress, tolerance_db, return_info)
         if not starts:
             x = finish(M.new_zeros(0, solved))
-        return (x, info()) if return_info else x
+        return x if info is None else (x, info)
 
 
 def _level(mel: Tensor, power: float) -> Tensor:

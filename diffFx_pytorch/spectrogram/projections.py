@@ -81,11 +81,6 @@ class Descent:
             if len(running) > 1:
                 self._stopped = after
 
-    def forget(self) -> None:
-        """Let go of what only another iteration would need."""
-        self.tensors = (self.estimate, self.estimate)
-        self._stopped = ()
-
     def settled(self, tolerance_db: float) -> Tensor:
         """Which items gained less than that in the last ``PATIENCE`` iterations of the last rule, (B,)."""
         if self.done - self.last_start <= PATIENCE:
