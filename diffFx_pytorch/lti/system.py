@@ -94,6 +94,7 @@ class System(nn.Module):
         *,
         nfft: int | None = None,
         alias_decay_db: float = 0.0,
+        exact: bool = False,
         parameters: Parameters | None = None,
     ) -> Tensor:
         """The matrix of impulse responses, (..., outputs, inputs, samples).
@@ -104,8 +105,14 @@ class System(nn.Module):
                 holds after nfft samples folds back onto its start.
             alias_decay_db: lowers what folds back by that much (see ``Circle``). Rounding errors grow by as much
                 towards the end: 30 dB suit float32, 100 dB float64.
+            exact: for a loop of whole delays and constant gains: by its recursion in time, where nothing folds back.
             parameters: in place of the system's own, by name.
+
+        Raises:
+            ValueError: for an exact response of a system that is no such loop.
         """
+        if exact:
+            return self._with(parameters, "_exact", samples)
         grid = self.circle(nfft or fast_length(samples), alias_decay_db)
         return grid.signal(self._with(parameters, "_dense", grid), samples)
 
@@ -184,6 +191,11 @@ class System(nn.Module):
     def _dense(self, grid: Grid) -> Tensor:
         H = self.respond(grid).dense(torch.empty(0, dtype=grid.dtype, device=grid.device))
         return H.expand(*H.shape[:-1], grid.size)
+
+    def _exact(self, samples: int) -> Tensor:
+        from .recurrence import exact_impulse_response  # stands on the modules, which stand on this file
+
+        return exact_impulse_response(self, samples)
 
     def _apply_at(self, grid: Grid, X: Tensor) -> Tensor:
         return self.respond(grid).apply(X)

@@ -52,6 +52,43 @@ def test_an_fdn_in_frequency_is_its_recursion_in_time(gain):
     assert float((h - expected).norm() / expected.norm()) < 1e-8
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_an_exact_response_is_the_recursion_and_trains_alike(dtype):
+    impulse = torch.zeros(6000, dtype=torch.float64)
+    impulse[0] = 1.0
+    fdn = lti.Parallel(wet=_fdn(dtype, 0.99), direct=lti.Gain(torch.full((1, 1), 0.5, dtype=dtype)))
+    h = fdn.impulse_response(6000, exact=True)[0, 0]
+    with torch.no_grad():
+        expected = _recursion(fdn.wet, impulse) + 0.5 * impulse
+    assert float((h - expected).detach().norm() / expected.norm()) < (1e-12 if dtype == torch.float64 else 1e-5)
+    sets = {
+        "wet.b.gain": torch.randn(5, 6, 1, dtype=dtype),
+        "wet.loop.feedback.A.matrix": torch.randn(5, 6, 6, dtype=dtype),
+    }
+    batch = fdn.impulse_response(6000, exact=True, parameters=sets)
+    one = fdn.impulse_response(6000, exact=True, parameters={k: v[3] for k, v in sets.items()})
+    assert torch.allclose(batch[3], one, atol=1e-6)
+
+
+def test_exact_gradients_are_those_of_the_frequency_way():
+    fdn = _fdn(torch.float64)
+    for value in fdn.parameters():
+        value.requires_grad_()
+    weight = torch.randn(1, 1, 5000, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    ways = [{"exact": True}, {"nfft": 20000, "alias_decay_db": 200.0}]
+    learned = [fdn.b.gain, fdn.c.gain, fdn.loop.feedback.A.matrix, fdn.loop.feedback.g.gain]
+    fdn.loop.feedforward.offset.requires_grad_(False)
+    found = [torch.autograd.grad((fdn.impulse_response(5000, **way) * weight).sum(), learned) for way in ways]
+    for exact, sampled in zip(*found, strict=True):
+        assert torch.allclose(exact, sampled, rtol=1e-6, atol=1e-9)
+
+
+def test_what_has_no_exact_recursion_says_so():
+    with pytest.raises(ValueError, match="no loop of whole delays"):
+        lti.FIR(torch.ones(1, 1, 3)).impulse_response(10, exact=True)
+    assert torch.equal(lti.Gain(torch.eye(2)).impulse_response(3, exact=True)[..., 0], torch.eye(2))
+
+
 def test_float32_keeps_the_tail():
     impulse = torch.zeros(96000, dtype=torch.float64)
     impulse[0] = 1.0
