@@ -62,13 +62,13 @@ def _constant(system: System) -> Tensor | None:
 
 
 def _product(stages: list[System], empty: Tensor | None = None) -> Tensor | None:
-    product = empty
+    product = None
     for stage in stages:
         matrix = _constant(stage)
         if matrix is None:
             return None
         product = matrix if product is None else matrix @ product
-    return product
+    return empty if product is None else product
 
 
 def _is_whole(delays: Delay) -> bool:
