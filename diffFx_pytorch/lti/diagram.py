@@ -4,21 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torch import Tensor
+
 if TYPE_CHECKING:
     from .system import System
 
 Block = list[str]
-"""Lines of one width; the signal goes in and out at the line ``_axis`` gives."""
+"""Lines of one width; the signal goes in at one end of the first line and out at the other."""
+
+Frame = tuple[str, str, str, str, str]
+
+# What stands beside the lines of blocks one below the other: beside the first line of the first, the first line of
+# those between and of the last, other lines above the last block's, and below. MARK is where signals are joined.
+_SPLIT = ("+->", "|->", "'->", "|  ", "   ")
+_JOIN = ("->MARK", "---| ", "---' ", "   | ", "     ")
+_SPLIT_BACKWARDS = ("<-+", "<-|", "<-'", "  |", "   ")
+_JOIN_BACKWARDS = ("MARK<-", " |---", " '---", " |   ", "     ")
+_LOOP_ENTRY = ("(+)->", "", " '---", " |   ", "     ")
+_LOOP_EXIT = ("--+", "", "<-'", "  |", "   ")
+_LOOP_ENTRY_BACKWARDS = ("<-(+)", "", "---' ", "   | ", "     ")
+_LOOP_EXIT_BACKWARDS = ("+--", "", "'->", "|  ", "   ")
 
 
 def block_diagram(system: System) -> str:
-    """The system as a block diagram, signals going from left to right, the numbers of channels on the wires."""
-    drawn, axis = _draw("", system)
-    lead, tail = f"--{system.inputs}-->", f"--{system.outputs}-->"
-    return "\n".join(
-        f"{lead if i == axis else ' ' * len(lead)}{line}{tail if i == axis else ''}".rstrip()
-        for i, line in enumerate(drawn)
-    )
+    """The system as a block diagram, signals going from left to right, the numbers of channels on the wires.
+
+    In the way back of a loop signals go from right to left; ``(+)`` adds, ``(:)`` puts channels one below the other.
+    """
+    first, *others = _draw("", system)
+    lead = f"--{system.inputs}-->"
+    lines = [f"{lead}{first}--{system.outputs}-->", *(" " * len(lead) + line for line in others)]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def channel_mismatch(whole: str, left: str, first: System, right: str, second: System) -> str:
@@ -33,67 +49,62 @@ def channel_mismatch(whole: str, left: str, first: System, right: str, second: S
     )
 
 
-def _draw(name: str, system: System, backwards: bool = False) -> tuple[Block, int]:
-    """Lines of a system and the line its signal runs along; ``backwards`` is from right to left."""
+def caption(system: System) -> str:
+    """What a module is beside its class, in a word or two: a kind of matrix or filter, a range of delays, a length."""
+    written = system.extra_repr()
+    if written:
+        return written
+    kind, centres = getattr(system, "kind", None), getattr(system, "centres_hz", None)
+    delays, taps = getattr(system, "base", None), getattr(system, "taps", None)
+    if isinstance(kind, str):
+        return kind
+    if isinstance(delays, Tensor) and delays.numel():
+        low, high = int(delays.min()), int(delays.max())
+        return f"{low}" if low == high else f"{low}..{high}"
+    if isinstance(taps, Tensor):
+        return f"{taps.shape[-1]} taps"
+    return f"{len(centres)} bands" if isinstance(centres, tuple) else ""
+
+
+def _draw(name: str, system: System, backwards: bool = False) -> Block:
+    """Lines of a system; ``backwards`` is from right to left."""
     from .connections import Parallel, Recursion, Series
 
     if isinstance(system, Series):
         return _in_row([(part, _draw(label, part, backwards)) for label, part in system.parts.items()], backwards)
     if isinstance(system, Parallel):
-        return _side_by_side(system, [_draw(label, part, backwards) for label, part in system.parts.items()])
+        branches = [(_draw(label, part, backwards), backwards) for label, part in system.parts.items()]
+        left, right = (_JOIN_BACKWARDS, _SPLIT_BACKWARDS) if backwards else (_SPLIT, _JOIN)
+        return _framed(branches, left, right, "(+)" if system.combine == "sum" else "(:)")
     if isinstance(system, Recursion):
-        return _looped(
-            _draw("feedforward", system.feedforward, backwards), _draw("feedback", system.feedback, not backwards)
-        )
-    kind = type(system).__name__
-    detail = system.extra_repr()
-    inside = f"{name}: {kind}" if name and not name.isdigit() else kind
-    return [f"[{inside}{' ' + detail if detail else ''}]"], 0
+        forward = _draw("feedforward", system.feedforward, backwards)
+        back = _draw("feedback", system.feedback, not backwards)
+        left, right = (_LOOP_EXIT_BACKWARDS, _LOOP_ENTRY_BACKWARDS) if backwards else (_LOOP_ENTRY, _LOOP_EXIT)
+        return _framed([(forward, backwards), (back, not backwards)], left, right)
+    words = [f"{name}:" if name and not name.isdigit() else "", type(system).__name__, caption(system)]
+    return [f"[{' '.join(filter(None, words))}]"]
 
 
-def _in_row(parts: list[tuple[System, tuple[Block, int]]], backwards: bool) -> tuple[Block, int]:
+def _in_row(parts: list[tuple[System, Block]], backwards: bool) -> Block:
     wires = [f"<-{part.inputs}--" if backwards else f"--{part.inputs}->" for part, _ in parts[1:]]
     if backwards:
         parts, wires = parts[::-1], wires[::-1]
-    axis = max(a for _, (_, a) in parts)
-    below = max(len(lines) - a for _, (lines, a) in parts)
-    rows = [""] * (axis + below)
-    for wire, (_, (lines, a)) in zip(["", *wires], parts, strict=True):
-        for row in range(len(rows)):
-            k = row - axis + a
-            drawn = lines[k] if 0 <= k < len(lines) else " " * len(lines[0])
-            rows[row] += (wire if row == axis else " " * len(wire)) + drawn
-    return rows, axis
+    rows = [""] * max(len(lines) for _, lines in parts)
+    for wire, (_, lines) in zip(["", *wires], parts, strict=True):
+        for i in range(len(rows)):
+            rows[i] += (" " * len(wire) if i else wire) + (lines[i] if i < len(lines) else " " * len(lines[0]))
+    return rows
 
 
-def _side_by_side(system: System, branches: list[tuple[Block, int]]) -> tuple[Block, int]:
-    width = max(len(lines[0]) for lines, _ in branches)
-    rows: Block = []
-    taps: list[int] = []
-    for lines, a in branches:
-        taps.append(len(rows) + a)
-        wire = [line + ("-" if i == a else " ") * (width - len(line)) for i, line in enumerate(lines)]
-        rows += wire
-    mark = "(+)" if getattr(system, "combine", "sum") == "sum" else "(:)"
-    out = []
-    for i, row in enumerate(rows):
-        tapped, inside = i in taps, taps[0] < i < taps[-1]
-        join = mark if i == taps[0] else ("-' " if i == taps[-1] else "-| ") if tapped else (" | " if inside else "   ")
-        split = "+" if i == taps[0] else ("'" if i == taps[-1] else "|") if tapped else ("|" if inside else " ")
-        out.append(f"{split}{'-' if tapped else ' '}{row}{join}")
-    return out, taps[0]
-
-
-def _looped(forward: tuple[Block, int], back: tuple[Block, int]) -> tuple[Block, int]:
-    (top, a), (bottom, b) = forward, back
-    width = max(len(top[0]), len(bottom[0]))
+def _framed(blocks: list[tuple[Block, bool]], left: Frame, right: Frame, mark: str = "") -> Block:
+    """Blocks one below the other, each with its direction, between what stands on their left and right."""
+    width = max(len(lines[0]) for lines, _ in blocks)
     rows = []
-    for i, line in enumerate(top):
-        wire = "-" if i == a else " "
-        side = "(+)-" if i == a else (" |  " if i > a else "    ")
-        rows.append(side + line + wire * (width - len(line)) + (".-" if i == a else ("| " if i > a else "  ")))
-    for i, line in enumerate(bottom):
-        wire = "-" if i == b else " "
-        side = " '--" if i == b else (" |  " if i < b else "    ")
-        rows.append(side + line + wire * (width - len(line)) + ("' " if i == b else ("| " if i < b else "  ")))
-    return rows, a
+    for b, (lines, backwards) in enumerate(blocks):
+        last = b == len(blocks) - 1
+        for i, line in enumerate(lines):
+            wire = (" " if i else "-") * (width - len(line))
+            beside = (4 if last else 3) if i else (0 if b == 0 else 2 if last else 1)
+            middle = wire + line if backwards else line + wire
+            rows.append((left[beside] + middle + right[beside]).replace("MARK", mark))
+    return rows
