@@ -11,7 +11,7 @@ from torch import nn
 from .diagram import channel_mismatch
 from .grid import Grid
 from .response import Loop, Response, Stack, Sum, cascade
-from .system import System
+from .system import System, agreed_sample_rate
 
 
 class _Parts(System):
@@ -26,6 +26,7 @@ class _Parts(System):
             if not isinstance(part, System):
                 raise TypeError(f"{type(self).__name__}: {name!r} must be an lti system, got {type(part).__name__}")
             self.add_module(name, part)
+        self.sample_rate = agreed_sample_rate(type(self).__name__, {n: p.sample_rate for n, p in self.parts.items()})
 
     @property
     def parts(self) -> dict[str, System]:
@@ -41,7 +42,8 @@ class Series(_Parts):
         named: more of them, by names of your own.
 
     Raises:
-        ValueError: where the outputs of one are not as many as the inputs of the next; the message draws where.
+        ValueError: where the outputs of one are not as many as the inputs of the next; the message draws where. For
+            parts made for different sample rates.
     """
 
     def __init__(self, *parts: System, **named: System) -> None:
@@ -101,7 +103,7 @@ class Recursion(System):
         feedback: B, from the output back to the input.
 
     Raises:
-        ValueError: where their channels do not close a loop.
+        ValueError: where their channels do not close a loop, or they are made for different sample rates.
     """
 
     def __init__(self, feedforward: System, feedback: System) -> None:
@@ -112,6 +114,8 @@ class Recursion(System):
             raise ValueError(channel_mismatch("Recursion", "feedback", feedback, "feedforward", feedforward))
         self.feedforward, self.feedback = feedforward, feedback
         self.inputs, self.outputs = feedforward.inputs, feedforward.outputs
+        rates = {"feedforward": feedforward.sample_rate, "feedback": feedback.sample_rate}
+        self.sample_rate = agreed_sample_rate("Recursion", rates)
 
     def respond(self, grid: Grid) -> Response:
         """A loop that is solved when it is applied."""

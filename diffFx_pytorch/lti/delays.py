@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .gains import random_values
-from .grid import Grid
+from .grid import Circle, Grid
 from .maps import Map
 from .module import Module
 from .response import Dense, Diagonal, Response
@@ -62,8 +62,10 @@ class Delay(Module):
         if (samples < 0).any():
             raise ValueError("Delay: delays must be at least 0; a negative one would answer before it is asked")
         super().__init__(samples.shape[-1 if diagonal else -2], samples.shape[-1], requires_grad=requires_grad)
+        self.sample_rate = sample_rate
         self.diagonal, self.integer = diagonal, integer
         self.register_buffer("base", samples.round().long())
+        self.longest = int(self.base.max()) if self.base.numel() else 0
         start = torch.zeros_like(samples) if integer else samples - self.base
         self._hold("offset", start.to(dtype or torch.get_default_dtype()))
 
@@ -75,6 +77,7 @@ class Delay(Module):
 
     def respond(self, grid: Grid) -> Response:
         """Pure phase (and the circle's decay)."""
+        check_room(self.longest, grid)
         phase = grid.delay(self.samples())
         return Diagonal(phase) if self.diagonal else Dense(phase)
 
@@ -123,8 +126,9 @@ class GainDelay(Module):
         super().__init__(
             delays.outputs, delays.inputs, map=None if map is None else {"gain": map}, requires_grad=requires_grad
         )
-        self.diagonal, self.integer = diagonal, integer
+        self.diagonal, self.integer, self.sample_rate = diagonal, integer, sample_rate
         self.register_buffer("base", delays.base)
+        self.longest = delays.longest
         self._hold("offset", delays.offset)
         self._hold("gain", gain)
 
@@ -134,6 +138,7 @@ class GainDelay(Module):
 
     def respond(self, grid: Grid) -> Response:
         """Gain times phase."""
+        check_room(self.longest, grid)
         values = self.value("gain").unsqueeze(-1) * grid.delay(self.samples())
         return Diagonal(values) if self.diagonal else Dense(values)
 
@@ -160,10 +165,12 @@ class AllPass(Module):
             raise ValueError(f"AllPass: one delay a gain is needed, of at least 1 sample, got {delay.tolist()}")
         super().__init__(gain.shape[-1], gain.shape[-1], map=map, requires_grad=requires_grad)
         self.register_buffer("base", delay.round().long())
+        self.longest = int(self.base.max())
         self._hold("gain", gain, fallback=Tanh())
 
     def respond(self, grid: Grid) -> Response:
         """Of magnitude 1 on the unit circle."""
+        check_room(self.longest, grid)
         g, phase = self.value("gain").unsqueeze(-1), grid.delay(self.base)
         return Diagonal((g + phase) / (1 + g * phase))
 
@@ -188,6 +195,19 @@ def delay_in_samples(base: Tensor, offset: Tensor, integer: bool) -> Tensor:
         return base + offset.detach().round().long()
     whole = base + offset.detach().to(torch.float64).round()
     return whole + (offset - offset.detach()).to(torch.float64)
+
+
+def check_room(longest: int, grid: Grid) -> None:
+    """Refuse a circle that is too short for a delay: what it delays would come out too early.
+
+    Raises:
+        ValueError: for delays of nfft samples and more.
+    """
+    if isinstance(grid, Circle) and longest >= grid.nfft:
+        raise ValueError(
+            f"a delay of {longest} samples does not fit nfft={grid.nfft}: it would fold back to an earlier time. Take "
+            "a larger nfft, or probe at single frequencies"
+        )
 
 
 def _samples_per(owner: str, unit: str, sample_rate: float | None) -> float:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .diagram import block_diagram
+from .drawing import draw_diagram, draw_response
 from .grid import Circle, Grid, Points
 from .response import Response
 
@@ -34,6 +35,8 @@ class System(nn.Module):
 
     inputs: int
     outputs: int
+    sample_rate: Any = None
+    """A number of Hz, of what is made from frequencies and seconds; None where nothing is."""
 
     @abstractmethod
     def respond(self, grid: Grid) -> Response:
@@ -42,6 +45,19 @@ class System(nn.Module):
     def diagram(self) -> str:
         """The system as a block diagram in text."""
         return block_diagram(self)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the block diagram on matplotlib axes (new if None) and return them; see ``drawing.draw_diagram``."""
+        return draw_diagram(self, ax)
+
+    def plot_response(self, sample_rate: float, **options: Any) -> Any:
+        """Draw magnitude, impulse response and energy decay, and return the three axes; see ``drawing.draw_response``.
+
+        Args:
+            sample_rate: Hz.
+            options: ``nfft``, ``alias_decay_db``, ``parameters``, ``axes``, and the style of the lines.
+        """
+        return draw_response(self, sample_rate, **options)
 
     def __str__(self) -> str:
         return self.diagram()
@@ -65,18 +81,20 @@ class System(nn.Module):
         Args:
             nfft: points of a whole circle; the response is given at its upper half, M = nfft // 2 + 1.
             freqs_hz: frequencies (M,) to look at instead, with ``sample_rate``.
-            sample_rate: of ``freqs_hz``, Hz.
+            sample_rate: of ``freqs_hz``, Hz; the system's own where it has one.
             alias_decay_db: radius of the circle, see ``Circle``; only with nfft.
             parameters: in place of the system's own, by name.
 
         Raises:
-            ValueError: unless exactly one of nfft and freqs_hz is given.
+            ValueError: unless exactly one of nfft and freqs_hz is given; for a sample rate that is not the system's.
         """
         if (nfft is None) == (freqs_hz is None):
             raise ValueError("frequency_response needs either nfft, or freqs_hz and sample_rate")
+        agreed_sample_rate(type(self).__name__, {"the system": self.sample_rate, "freqs_hz": sample_rate})
         if nfft is not None:
             grid: Grid = self.circle(nfft, alias_decay_db)
         else:
+            sample_rate = sample_rate or self.sample_rate
             if sample_rate is None or freqs_hz is None:
                 raise ValueError("freqs_hz needs the sample_rate they belong to")
             angle = freqs_hz.to(torch.float64) * (2 * math.pi / sample_rate)
@@ -224,6 +242,20 @@ class _Call(nn.Module):
 
     def forward(self, *args: Any) -> Any:
         return getattr(self.system, self.method)(*args)
+
+
+def agreed_sample_rate(owner: str, rates: Mapping[str, float | None]) -> float | None:
+    """The one sample rate of all that have one.
+
+    Raises:
+        ValueError: where two differ; the message says which.
+    """
+    known = {name: rate for name, rate in rates.items() if rate is not None}
+    for name, rate in known.items():
+        first = next(iter(known))
+        if rate != known[first]:
+            raise ValueError(f"{owner}: {first!r} is made for {known[first]:g} Hz and {name!r} for {rate:g} Hz")
+    return next(iter(known.values()), None)
 
 
 def fast_length(samples: int) -> int:

@@ -39,7 +39,7 @@ def _modules():
         "velvet": lti.VelvetNoiseMatrix((2, 2), 60, density=9600.0, sample_rate=RATE, generator=g, **learned).to(dtype),
         "delay": lti.Delay(m, dtype=dtype, **learned),
         "delays": lti.Delay(
-            torch.tensor([[3.0, 7.25], [0.0, 40.5]]), diagonal=False, integer=False, dtype=dtype, **learned
+            torch.tensor([[3.0, 7.25], [0.0, 5.5]]), diagonal=False, integer=False, dtype=dtype, **learned
         ),
         "gain delay": lti.GainDelay(torch.tensor([[3.0, 7.0]]), normal(1, 2), **learned),
         "all-pass": lti.AllPass(m, torch.tensor([0.5, -0.7], dtype=dtype), **learned),
@@ -60,6 +60,10 @@ def _modules():
             lti.Gain(normal(1, 2), **learned),
         ),
     }
+
+
+def _at(sample_rate):
+    return lti.PEQ(torch.tensor([[[100.0, 1000.0]]]), sample_rate=sample_rate)
 
 
 NAMES = tuple(_modules())
@@ -280,6 +284,13 @@ def test_velvet_noise_is_sparse_and_as_dense_as_asked():
         (lambda: lti.Delay(torch.tensor([1.0]), unit="seconds"), "need a sample_rate"),
         (lambda: lti.Delay(torch.tensor([1.0]), unit="feet"), "unit must be"),
         (lambda: lti.AllPass(torch.tensor([1]), torch.tensor([1.0])), "inside -1 .. 1"),
+        (lambda: lti.Delay(torch.tensor([64])).frequency_response(64), "does not fit nfft=64"),
+        (lambda: lti.Series(_at(48000.0), _at(44100.0)), "'0' is made for 48000 Hz and '1' for 44100 Hz"),
+        (lambda: lti.Recursion(_at(48000.0), _at(44100.0)), "'feedback' for 44100 Hz"),
+        (
+            lambda: _at(48000.0).frequency_response(freqs_hz=torch.ones(1), sample_rate=44100.0),
+            "the system' is made for 48000",
+        ),
         (lambda: lti.SOS(torch.ones(1, 1, 1, 5)), "must end in 6"),
         (lambda: lti.PEQ(torch.ones(1, 1, 1), sample_rate=RATE), "at least two bands"),
         (lambda: lti.ScatteringMatrix(2, 0), "at least one"),
