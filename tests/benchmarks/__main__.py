@@ -15,7 +15,7 @@ sys.path.insert(0, str(HERE))
 
 from harness import Memory, Scaling, Speed, compare, costs, load, peak_bytes  # noqa: E402
 
-PEERS = ("torch", "numba", "numpy", "scipy", "torchlpc", "torchcomp", "pedalboard", "dasp-pytorch")
+PEERS = ("torch", "numba", "numpy", "scipy", "torchlpc", "torchcomp", "pedalboard", "dasp-pytorch", "flamo", "librosa")
 LENGTHS = [10**4, 10**5, 10**6, 10**7]
 
 
