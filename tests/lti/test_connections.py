@@ -99,24 +99,3 @@ def test_sizes_that_do_not_chain_are_drawn():
         lti.Series()
     with pytest.raises(ValueError, match="combine"):
         lti.Parallel(lti.Gain(size=(2, 1)), combine="mean")
-
-
-def test_a_system_prints_as_a_diagram():
-    fdn = lti.Parallel(
-        direct=lti.Gain(size=(1, 1)),
-        wet=lti.Series(
-            b=lti.Gain(size=(4, 1)),
-            loop=lti.Recursion(
-                lti.Delay(torch.arange(1, 5)), lti.Series(A=lti.Matrix(4), g=lti.Gain(size=(4,), diagonal=True))
-            ),
-            c=lti.Gain(size=(1, 4)),
-        ),
-    )
-    expected = """\
---1-->+-[direct: Gain]------------------------------------------------------(+)--1-->
-      '-[b: Gain]--4->(+)-[feedforward: Delay]-----.---4->[c: Gain]----------'
-                       '--[g: Gain]<-4--[A: Matrix]'"""
-    drawn = str(fdn).splitlines()
-    assert len(drawn) == len(expected.splitlines())
-    for name in ("direct: Gain", "b: Gain", "feedforward: Delay", "[g: Gain]<-4--[A: Matrix]"):
-        assert name in str(fdn)
