@@ -1,8 +1,10 @@
 r"""Convolution block by block, without latency, by partitions of the response that grow with its age.
 
-The response is cut into a head and partitions at 256, 1024, 4096, ... samples. A partition that begins at sample P
-needs no input younger than P samples, so it is convolved once P samples have come, and its share of the output lies
-ready when it is due; only the head is convolved with every block.
+The response is cut into a head and partitions at P, 4 P, 16 P, ... samples, P being 256 or what the first block takes.
+A partition that begins at sample P needs no input younger than P samples, so it is convolved once P samples have come,
+and its share of the output lies ready when it is due; only the head is convolved with every block. A partition is cut
+into segments of P samples, whose products with the spectrum of the input wait as spectra until they are due: P samples
+cost one transform forth and one back however many segments there are, and those of the response are made once.
 """
 
 from __future__ import annotations
@@ -18,10 +20,13 @@ ConvolutionState = dict[str, Any]
 """What a block leaves for the next.
 
 After long blocks ``{"history": ...}``, the inputs that are still heard; after short ones ``{"recent": ..., "tail": ...,
-"lines": (...)}``: the inputs no partition has taken, what an earlier state still gives, and what each partition gives.
+"lines": (...), "first": ..., "response": ..., "spectra": ...}``: the inputs no partition has taken, what an earlier
+state still gives, what each partition gives, the length of the head, and the response with its spectra.
 """
 
 _FIRST, _GROWTH, _LAST = 256, 4, 16384
+_LONGEST_FIRST = 2048
+"""Of the head, for blocks that are as long: shorter ones would fill several of its partition at once."""
 
 
 def partitions(taps: int, first: int = _FIRST) -> list[tuple[int, int]]:
@@ -67,7 +72,8 @@ def convolve_block(
 
     Args:
         x: block (..., T); with ``matrix`` (..., I, T).
-        h: response (..., L), as for ``convolve``; shorter than ``taps`` if ``needed_taps`` says that is enough.
+        h: response (..., L), as for ``convolve``; shorter than ``taps`` if ``needed_taps`` says that is enough. The
+            same tensor as with the block before is taken to hold the same numbers.
         state: what the block before returned; None is silence.
         taps: length of the whole response; None is L.
         latency: 0, or a power of two by which the output comes late; blocks shorter than it then cost less, for the
@@ -81,8 +87,6 @@ def convolve_block(
         W. G. Gardner, "Efficient convolution without input-output delay", JAES 43(3), 1995.
     """
     taps = (h.shape[-1] if taps is None else taps) + latency
-    if latency:
-        h = torch.nn.functional.pad(h, (latency, 0))
     samples = x.shape[-1]
     if not samples:
         return convolve(x, h, matrix=matrix), state or {"history": x}
@@ -93,14 +97,14 @@ def convolve_block(
         before = history.shape[-1]
         if _as_a_whole(state, samples, taps):
             whole = torch.cat((history, x), -1)
-            y = convolve(whole, h, start=before, samples=samples, matrix=matrix)
+            y = convolve(whole, h, start=before - latency, samples=samples, matrix=matrix)
             return y, {"history": whole[..., max(0, whole.shape[-1] - taps + 1) :]}
-        tail = convolve(history, h, start=before, samples=taps - 1, matrix=matrix)
-        recent = x.new_zeros(*x.shape[:-1], latency or _FIRST)
-        state = {"recent": recent, "tail": tail, "lines": ()}
+        tail = convolve(history, h, start=before - latency, samples=taps - 1, matrix=matrix)
+        first = latency or min(max(_FIRST, 1 << (samples - 1).bit_length()), _LONGEST_FIRST)
+        state = {"first": first, "recent": x.new_zeros(*x.shape[:-1], first), "tail": tail, "lines": ()}
     elif samples >= taps - 1:
         tail, _ = _by_partitions(x.new_zeros(1).expand(*x.shape[:-1], taps - 1), h, state, latency, matrix)
-        y = convolve(x, h, matrix=matrix)
+        y = convolve(x, h, start=-latency, matrix=matrix)
         y = torch.cat((y[..., : taps - 1] + tail, y[..., taps - 1 :]), -1)
         return y, {"history": x[..., samples - taps + 1 :]}
     return _by_partitions(x, h, state, latency, matrix)
@@ -114,29 +118,111 @@ def _as_a_whole(state: ConvolutionState, samples: int, taps: int) -> bool:
 def _by_partitions(
     x: Tensor, h: Tensor, state: ConvolutionState, latency: int, matrix: bool
 ) -> tuple[Tensor, ConvolutionState]:
-    samples, first = x.shape[-1], latency or _FIRST
-    parts = partitions(h.shape[-1], first)
+    samples, first = x.shape[-1], state["first"]
+    parts = partitions(h.shape[-1] + latency, first)
     longest = parts[-1][0] if parts else 1
+    head, spectra = _spectra_of(h, parts, state, latency)
     recent = torch.cat((state["recent"], x), -1)
     waiting = state["recent"].shape[-1] - first
-    # With latency the head is nothing but zeros.
-    y = convolve(recent, h[..., : 1 if latency else first], start=first + waiting, samples=samples, matrix=matrix)
-    tail = state["tail"][..., :samples]
-    y = y + torch.nn.functional.pad(tail, (0, samples - tail.shape[-1]))
+    y = _headmost(recent[..., waiting:], h, head, first, latency, matrix)
+    if state["tail"].shape[-1]:
+        tail = state["tail"][..., :samples]
+        y = y + torch.nn.functional.pad(tail, (0, samples - tail.shape[-1]))
     lines = []
-    for k, (begin, end) in enumerate(parts):
+    for k, (begin, _) in enumerate(parts):
         late = waiting % begin
-        line = state["lines"][k] if state["lines"] else y.new_zeros(*y.shape[:-1], end - 1)
         full = (late + samples) // begin * begin
+        if state["lines"]:
+            line = state["lines"][k]
+        else:
+            shape = (*y.shape[:-1], spectra[k].shape[-2] - 1, begin + 1)
+            line = (y.new_zeros(shape).to(spectra[k].dtype), y.new_zeros(*y.shape[:-1], 2 * begin))
         if full:
             taken = recent[..., first + waiting - late : first + waiting - late + full]
-            given = convolve(taken, h[..., begin:end], samples=full + end - begin - 1, matrix=matrix)
-            line = torch.nn.functional.pad(line, (0, full)) + torch.nn.functional.pad(given, (begin, 0))
-        y = y + line[..., late : late + samples]
-        lines.append(line[..., full:])
+            line = _advanced(*line, taken.unflatten(-1, (-1, begin)), spectra[k], matrix)
+        pending, given = line
+        y = y + given[..., late : late + samples]
+        lines.append((pending, given[..., full:]))
     kept = first + (waiting + samples) % longest
     return y, {
+        "first": first,
         "recent": recent[..., recent.shape[-1] - kept :],
         "tail": state["tail"][..., samples:],
         "lines": tuple(lines),
+        "response": h,
+        "spectra": (head, spectra),
     }
+
+
+def _spectra_of(
+    h: Tensor, parts: list[tuple[int, int]], state: ConvolutionState, latency: int
+) -> tuple[Tensor | None, tuple[Tensor, ...]]:
+    """Spectra of the head (..., first + 1) and of each partition's segments (..., S, begin + 1).
+
+    Those of the block before if the response is its own. A response that wants gradients is transformed each time, for
+    it may have learned meanwhile.
+    """
+    if not torch.compiler.is_compiling() and not h.requires_grad and state.get("response") is h:
+        return state["spectra"]
+    first = state["first"]
+    head = None if latency else torch.fft.rfft(h[..., :first], 2 * first)
+    spectra = []
+    for begin, end in parts:
+        part = h[..., begin - latency : end - latency]
+        part = torch.nn.functional.pad(part, (0, -(end - begin) % begin)).unflatten(-1, (-1, begin))
+        spectra.append(torch.fft.rfft(part, 2 * begin))
+    return head, tuple(spectra)
+
+
+def _headmost(recent: Tensor, h: Tensor, head: Tensor | None, first: int, latency: int, matrix: bool) -> Tensor:
+    """What the head gives for a block, ``recent`` being the ``first`` samples before it and the block itself.
+
+    With latency it is nothing but zeros.
+    """
+    samples = recent.shape[-1] - first
+    if latency:
+        rows = recent.unsqueeze(-3) if matrix else recent
+        shape = torch.broadcast_shapes(rows.shape[:-1], h.shape[:-1])
+        return recent.new_zeros(*(shape[:-1] if matrix else shape), samples)
+    if samples > first:
+        return convolve(recent, h[..., :first], start=first, samples=samples, matrix=matrix)
+    assert head is not None
+    X = torch.fft.rfft(recent, 2 * first)
+    Y = (X.unsqueeze(-3) * head).sum(-2) if matrix else X * head
+    return torch.fft.irfft(Y, 2 * first)[..., first : first + samples]
+
+
+def _advanced(pending: Tensor, given: Tensor, taken: Tensor, spectra: Tensor, matrix: bool) -> tuple[Tensor, Tensor]:
+    """What a partition gives once it has taken blocks of P samples.
+
+    Args:
+        pending: sums of products that wait (..., S - 1, P + 1), the next block's first.
+        given: samples of the block that goes on (..., P), and the overlap into the next (..., P).
+        taken: (..., blocks, P).
+        spectra: of the segments (..., S, P + 1).
+        matrix: sum over inputs.
+
+    Returns:
+        ``(pending, given)``, given longer by the blocks.
+    """
+    pad = torch.nn.functional.pad
+    blocks, size = taken.shape[-2:]
+    segments = spectra.shape[-2]
+    X = torch.fft.rfft(taken, 2 * size)
+    X = X.unsqueeze(-4) if matrix else X
+
+    def summed(Y: Tensor) -> Tensor:
+        return Y.sum(-3) if matrix else Y
+
+    if blocks == 1:
+        Y = summed(X * spectra)
+        Y = Y + pad(pending, (0, 0, 0, 1)) if segments > 1 else Y
+        part = torch.fft.irfft(Y[..., 0, :], 2 * size)
+        overlap = given[..., size:] + part[..., :size]
+        return Y[..., 1:, :], torch.cat((given[..., :size], overlap, part[..., size:]), -1)
+    Y = pad(pending, (0, 0, 0, blocks))
+    for s in range(segments):
+        Y = Y + pad(summed(X * spectra[..., s : s + 1, :]), (0, 0, s, segments - 1 - s))
+    parts = torch.fft.irfft(Y[..., :blocks, :], 2 * size)
+    more = pad(parts[..., :size].flatten(-2), (size, size)) + pad(parts[..., size:].flatten(-2), (2 * size, 0))
+    return Y[..., blocks:, :], pad(given, (0, blocks * size)) + more

@@ -64,7 +64,9 @@ def reverberate(
         h = kept
     else:
         h = respond(needed)
-    wet, play = convolve_block(x, h[..., :needed], play, taps=taps, latency=latency, matrix=matrix)
+    # The same tensor, not a view of it, tells the convolution that its spectra still hold.
+    heard = h if h.shape[-1] == needed else h[..., :needed]
+    wet, play = convolve_block(x, heard, play, taps=taps, latency=latency, matrix=matrix)
     return wet, (play, h, setting)
 
 
