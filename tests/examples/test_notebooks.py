@@ -7,7 +7,7 @@ import pytest
 from diffFx_pytorch import registry
 
 NOTEBOOKS = Path(__file__).parents[2] / "examples" / "notebooks"
-OTHERS = ("first_listen", "phase_retrieval")
+OTHERS = ("first_listen", "phase_retrieval", "fdn_design")
 FAMILIES = sorted(p.stem for p in NOTEBOOKS.glob("*.ipynb") if p.stem not in OTHERS)
 
 

@@ -1,0 +1,49 @@
+"""The notebook on the design of feedback delay networks runs, and shows what it says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+NOTEBOOK = Path(__file__).parents[2] / "examples" / "notebooks" / "fdn_design.ipynb"
+
+
+def test_the_notebook_runs(monkeypatch):
+    monkeypatch.delenv("MPLBACKEND", raising=False)  # plots go into the notebook
+    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
+    for package in ("ipykernel", "ipywidgets", "matplotlib"):
+        pytest.importorskip(package)
+    notebook = nbformat.read(NOTEBOOK, 4)
+    client = nbclient.NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOK.parent)}}
+    )
+    client.execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert not [o for o in outputs if o.get("name") == "stderr"]
+    shown = [o.get("data", {}) for o in outputs]
+    assert "[mixing: Matrix hadamard]" in next(o["text"] for o in outputs if o.get("name") == "stdout")
+    players = [data["text/html"] for data in shown if "<audio" in data.get("text/html", "")]
+    assert len(players) == 3 + 4 + 1 + 2
+    assert sum("image/png" in data for data in shown) == 8
+    assert sum("application/vnd.jupyter.widget-view+json" in data for data in shown) == 1
+    (table,) = [data["text/markdown"] for data in shown if "text/markdown" in data]
+    decay, double, single = zip(
+        *[[float(v) for v in re.findall(r"[-\d.e]+", row)] for row in table.splitlines()[2:]], strict=True
+    )
+    assert decay == (0, 30, 60, 100)
+    for error, alias_decay_db in zip(double, decay, strict=True):
+        assert error == pytest.approx(double[0] * 10 ** (-alias_decay_db / 20), rel=0.1)
+    assert single[2] < single[1] < single[0]
+    before, after = (float(re.search(r"flatness ([\d.]+)", p)[1]) for p in players[-2:])
+    assert after > before
+
+
+def test_it_is_what_its_script_writes(tmp_path):
+    pytest.importorskip("nbformat")
+    script = NOTEBOOK.with_name("write_fdn_design.py")
+    copy = tmp_path / script.name
+    copy.write_text(script.read_text())
+    module = {"__name__": "write", "__file__": str(copy)}
+    exec(compile(copy.read_text(), str(copy), "exec"), module)
+    module["main"]()
+    assert (tmp_path / NOTEBOOK.name).read_text() == NOTEBOOK.read_text()
