@@ -50,14 +50,20 @@ class System(nn.Module):
         """Draw the block diagram on matplotlib axes (new if None) and return them; see ``drawing.draw_diagram``."""
         return draw_diagram(self, ax)
 
-    def plot_response(self, sample_rate: float, **options: Any) -> Any:
+    def plot_response(self, sample_rate: float | None = None, **options: Any) -> Any:
         """Draw magnitude, impulse response and energy decay, and return the three axes; see ``drawing.draw_response``.
 
         Args:
-            sample_rate: Hz.
+            sample_rate: Hz; the system's own where it has one.
             options: ``nfft``, ``alias_decay_db``, ``parameters``, ``axes``, and the style of the lines.
+
+        Raises:
+            ValueError: for a sample rate that is not the system's, or none where it has none.
         """
-        return draw_response(self, sample_rate, **options)
+        rate = agreed_sample_rate(type(self).__name__, {"the system": self.sample_rate, "the plot": sample_rate})
+        if rate is None:
+            raise ValueError(f"{type(self).__name__} has no sample rate of its own; a plot over Hz needs one")
+        return draw_response(self, rate, **options)
 
     def __str__(self) -> str:
         return self.diagram()

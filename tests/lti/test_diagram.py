@@ -157,6 +157,15 @@ def test_a_lossless_loop_is_drawn_on_its_circle(plt):
     assert torch.allclose(h, expected, atol=1.1e-5)
 
 
+def test_the_sample_rate_is_the_systems_own_where_it_has_one(plt):
+    filtered = lti.Biquad("low_pass", torch.full((1, 1, 1), 1000.0), sample_rate=8000.0)
+    assert filtered.plot_response(nfft=64)[0].lines[0].get_xdata()[-1] == 4000.0
+    with pytest.raises(ValueError, match="8000 Hz and 'the plot' for 44100 Hz"):
+        filtered.plot_response(44100.0)
+    with pytest.raises(ValueError, match="Parallel has no sample rate of its own"):
+        reverb().plot_response()
+
+
 def test_matplotlib_is_not_imported_before_it_is_asked_for():
     code = "import sys, diffFx_pytorch.lti; sys.exit(any(m.startswith('matplotlib') for m in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
