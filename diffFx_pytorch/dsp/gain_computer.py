@@ -2,6 +2,8 @@
 
 Both are differentiable by hand. What they keep for the backward pass is their inputs; the rest is cheaper to compute
 again than to hold: a compressor written in plain operations holds nineteen times its input, this one about six.
+Constant knobs over float32 go through kernels of one pass; all else, and what is to be differentiated again, through
+plain operations.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from . import gain_constant
 
 NEPER_PER_DB = math.log(10.0) / 20.0
 
@@ -138,7 +142,10 @@ class _Overshoot(torch.autograd.Function):
             return (torch.sub(v, m, alpha=0.5) * m / W,)
 
         W = _width(knee_db)
-        (over,) = _in_pieces(piece, key, 0.5 * W - NEPER_PER_DB * threshold_db, W)
+        offset = 0.5 * W - NEPER_PER_DB * threshold_db
+        if gain_constant.applies(key, None, offset, W):
+            return gain_constant.overshoot(key, offset, W, _FLOOR, power, link)
+        (over,) = _in_pieces(piece, key, offset, W)
         return over  # pyright: ignore[reportReturnType]
 
     @staticmethod
@@ -164,6 +171,11 @@ class _Overshoot(torch.autograd.Function):
                 grad_knee,
             )
 
+        if gain_constant.applies(key, over, threshold_db, knee_db):
+            to_level, to_width, from_key = gain_constant.overshoot_adjoint(
+                grads[0], key, over, _width(knee_db), _FLOOR, ctx.power, to_key
+            )
+            return from_key, -NEPER_PER_DB * to_level, _wide(knee_db) * to_width, None, None
         return *_in_pieces(piece, grads[0], key, over, threshold_db, knee_db), None, None
 
 
@@ -195,6 +207,8 @@ class _Gain(torch.autograd.Function):
         def piece(x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> tuple[Tensor]:
             return (x * (1 + mix * ((makeup - slope * over).exp() - 1)),)
 
+        if gain_constant.applies(x, over, slope, makeup, mix):
+            return gain_constant.gain(x, over, slope, makeup, mix)
         (y,) = _in_pieces(piece, x, over, slope, makeup, mix)
         return y  # pyright: ignore[reportReturnType]
 
@@ -221,6 +235,9 @@ class _Gain(torch.autograd.Function):
                 _like(share * (gain - 1), mix) if to_mix else None,
             )
 
+        x, over, *knobs = ctx.saved_tensors
+        if gain_constant.applies(x, over, *knobs):
+            return gain_constant.gain_adjoint(grads[0], x, over, *knobs, to_x=to_x)
         return tuple(_in_pieces(piece, grads[0], *ctx.saved_tensors))
 
 

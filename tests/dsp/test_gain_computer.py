@@ -75,3 +75,39 @@ def test_silence_and_a_knee_of_nothing_have_gradients():
     assert torch.allclose(to_key.flatten(), torch.tensor([0.0, 0.0, 2.0, -2.0]))
     assert to_threshold.item() == pytest.approx(-2 * NEPER_PER_DB)
     assert to_knee.item() == 0
+
+
+@pytest.mark.parametrize("power", [False, True])
+@pytest.mark.parametrize("link", [False, True])
+def test_kernels_of_float32_give_what_the_plain_operations_give(power, link):
+    """Longer than a piece of work, with silence, equal channels, constant knobs that differ between the items."""
+    torch.manual_seed(2)
+    key, x, weights = (0.3 * torch.randn(2, 3, 2**15 + 1500) for _ in range(3))
+    key[:, :, :50] = 0
+    key[:, 1, 100:200] = key[:, 0, 100:200]
+    key = key.square() if power else key
+    values = ((-20.0, -3.0), (6.0, 12.0), (4.0, 1.5), (3.0, -2.0), (1.0, 0.6))
+    knobs = [torch.tensor(v).reshape(2, 1, 1) for v in values]
+    results = []
+    for dtype in (torch.float32, torch.float64):
+        inputs = [t.to(dtype).requires_grad_() for t in (key, x, *knobs)]
+        over = overshoot(inputs[0], inputs[2], inputs[3], power=power, link=link)
+        y = compress(inputs[1], over, *inputs[4:])
+        results.append((over, y, *torch.autograd.grad(y, inputs, weights.to(dtype))))
+    for single, double in zip(*results, strict=True):
+        error = (single - double).square().mean().sqrt() / double.square().mean().sqrt()
+        assert single.dtype == torch.float32
+        assert error < 1e-6
+
+
+def test_kernels_of_float32_pass_on_what_is_no_number():
+    one, nan, inf = torch.ones(1, 1, 1), float("nan"), float("inf")
+    key = torch.tensor([nan, inf, -inf, 0.0, 1.0]).repeat(1, 2, 1)
+    over = overshoot(key, -20 * one, 6 * one, link=True).flatten()
+    assert over[0].isnan()
+    assert torch.equal(over[1:4], torch.tensor([inf, inf, 0.0]))
+    over = torch.tensor([nan, inf, 0.0, 80.0, 1000.0, -1000.0]).reshape(1, 1, 6)
+    y = compress(torch.ones(1, 1, 6), over, torch.tensor(inf) * one, 0 * one, one).flatten()
+    assert y[0].isnan()
+    assert torch.allclose(y[1:].double(), torch.tensor([0.0, 1.0, 1.8048513878454153e-35, 0.0, inf]).double())
+    assert y[3].item() == pytest.approx(1.8048513878454153e-35, rel=1e-6)

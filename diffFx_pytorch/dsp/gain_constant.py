@@ -1,0 +1,124 @@
+"""Overshoot and gain of a compressor whose knobs stand still, in float32 on the CPU: one pass each, and back.
+
+They give what the plain operations of ``gain_computer`` give, to the rounding of float32, several times faster: nothing
+is written on the way but the result.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_STRETCH = 2**15
+"""Samples a piece of work; a fixed number, so that sums do not depend on the number of threads."""
+
+
+def applies(signal: Tensor, over: Tensor | None, *knobs: Tensor) -> bool:
+    """Whether tensors are what the kernels take: float32 memory, (B, C, T) and (B, 1, 1), with nothing to record."""
+    tensors = (signal, *knobs) if over is None else (signal, over, *knobs)
+    if torch.compiler.is_compiling() or torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+        return False
+    if not all(
+        type(t) in (Tensor, torch.nn.Parameter) and t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors
+    ):
+        return False
+    if signal.ndim != 3 or signal.numel() == 0:
+        return False
+    B, C, T = signal.shape
+    fits = over is None or tuple(over.shape) in ((B, 1, T), (B, C, T))
+    return fits and all(tuple(k.shape) == (B, 1, 1) for k in knobs)
+
+
+def overshoot(key: Tensor, offset: Tensor, width: Tensor, floor: float, power: bool, link: bool) -> Tensor:
+    """Overshoot (B, C, T), or (B, 1, T) where linked, of a key (B, C, T)."""
+    B, C, T = key.shape
+    over = key.new_empty(B, 1 if link else C, T)
+    lowest = np.float32(floor**2 if power else floor)
+    groups = _grouped(key, over)
+    _run("overshoot_rows", over, groups, _flat(offset), _flat(width), lowest, power, _two(over))
+    return over
+
+
+def overshoot_adjoint(
+    grad: Tensor, key: Tensor, over: Tensor, width: Tensor, floor: float, power: bool, to_key: bool
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Gradients of the level and, of g (1 - slope), of the width, summed (B, 1, 1), and of the key or None."""
+    B = key.shape[0]
+    grad_key = key.new_empty(key.shape if to_key else (*key.shape[:2], 0))
+    sums = _run(
+        "overshoot_adjoint_rows",
+        over,
+        _two(grad),
+        _grouped(key, over),
+        _two(over),
+        _flat(width),
+        np.float32(floor**2),
+        power,
+        _grouped(grad_key, over),
+        sums=2,
+    )
+    to_level, to_width = torch.from_numpy(sums.reshape(B, -1, 2).sum(1)).to(key.dtype).unbind(-1)
+    return to_level.view(B, 1, 1), to_width.view(B, 1, 1), grad_key if to_key else None
+
+
+def gain(x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> Tensor:
+    """The output x (1 + mix (exp(makeup - slope over) - 1)), of x (B, C, T)."""
+    y = x.new_empty(x.shape)
+    knobs = (_flat(slope), _flat(makeup), _flat(mix))
+    _run("gain_rows", over, _grouped(x, over), _two(over), *knobs, _grouped(y, over))
+    return y
+
+
+def gain_adjoint(
+    grad: Tensor, x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor, *, to_x: bool
+) -> tuple[Tensor | None, ...]:
+    """Gradients of x (or None), overshoot, slope, make-up and mix."""
+    B = x.shape[0]
+    grad_x = x.new_empty(x.shape if to_x else (*x.shape[:2], 0))
+    grad_over = over.new_empty(over.shape)
+    sums = _run(
+        "gain_adjoint_rows",
+        over,
+        _grouped(grad, over),
+        _grouped(x, over),
+        _two(over),
+        _flat(slope),
+        _flat(makeup),
+        _flat(mix),
+        _grouped(grad_x, over),
+        _two(grad_over),
+        sums=3,
+    )
+    knobs = torch.from_numpy(sums.reshape(B, -1, 3).sum(1)).to(x.dtype).unbind(-1)
+    return grad_x if to_x else None, grad_over, *(k.view(B, 1, 1) for k in knobs)
+
+
+def _run(kernel: str, over: Tensor, *arguments: Any, sums: int = 0) -> np.ndarray:
+    # Imported when first needed: Numba takes its time.
+    run_rows = importlib.import_module("diffFx_pytorch.kernels").run_rows
+    rows = importlib.import_module("diffFx_pytorch.dsp.cpu.gain_rows")
+    B, channels, T = over.shape
+    pieces = math.ceil(T / _STRETCH)
+    totals = np.empty((B * channels * pieces, sums))
+    run_rows(getattr(rows, kernel), B * channels * pieces, 1, pieces, channels, *arguments, *([totals] if sums else []))
+    return totals
+
+
+def _grouped(signal: Tensor, over: Tensor) -> np.ndarray:
+    """(B, C, T) as (groups, channels that share a gain, T)."""
+    B, C, T = signal.shape
+    groups = B * over.shape[1]
+    return signal.detach().contiguous().view(groups, B * C // groups, T).numpy()
+
+
+def _two(over: Tensor) -> np.ndarray:
+    return over.detach().contiguous().view(-1, over.shape[-1]).numpy()
+
+
+def _flat(knob: Tensor) -> np.ndarray:
+    return knob.detach().reshape(-1).numpy()
