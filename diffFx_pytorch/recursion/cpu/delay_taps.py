@@ -14,6 +14,7 @@ from diffFx_pytorch.recursion.cpu.tap_lanes import MARGIN, add_vectors, read_vec
 
 BLOCK = 128  # samples whose weights are computed together
 ROOM = BLOCK + 2 * MARGIN  # columns of a buffer of weights, in which sample i of the block stands at MARGIN + i
+INLINE = {**INNER, "forceinline": True}  # an array is seven arguments on the stack, and a stretch is short
 LENGTHS = (4, 10, 12)  # numbers of powers the kernels know; tables are padded to one of them
 
 
@@ -71,7 +72,7 @@ def same_until(values, first, stop):  # pragma: no cover
     return end
 
 
-@njit(**INNER)
+@njit(**INLINE)
 def split_block(delay, t0, count, youngest, limit, most, allpass, whole, fraction, half):  # pragma: no cover
     """Fill ``whole``, ``fraction``, ``half`` for samples ``t0 ..``; False if a delay is out of range (or NaN)."""
     illegal = 0
@@ -195,7 +196,7 @@ def read_one(line, base, weights, at, taps):  # pragma: no cover
     return total
 
 
-@njit(**INNER)
+@njit(**INLINE)
 def read_taps(line, base, weights, first, count, taps, out, at):  # pragma: no cover
     """``out[at + i] = sum_p weights[p, MARGIN + first + i] line[base + p + i]``, ``i < count``.
 
@@ -209,7 +210,7 @@ def read_taps(line, base, weights, first, count, taps, out, at):  # pragma: no c
             out[at + i] = read_one(line, base + i, weights, first + i, taps)
 
 
-@njit(**INNER)
+@njit(**INLINE)
 def add_taps(line, base, weights, first, count, taps, values, padded):  # pragma: no cover
     """The transpose of :func:`read_taps`: ``line[base + p + i] += weights[p, MARGIN + first + i] values[first + i]``.
 

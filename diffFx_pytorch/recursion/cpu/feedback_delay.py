@@ -18,6 +18,7 @@ import numpy as np
 from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.recursion.cpu.delay_taps import (
     BLOCK,
+    INLINE,
     ROOM,
     copy_range,
     fill_all,
@@ -66,7 +67,7 @@ def _saturate(u, first, count):  # pragma: no cover
         u[i] = math.tanh(u[i])
 
 
-@njit(**INNER)
+@njit(**INLINE)
 def _close_loop(x, x0, g, u, first, count, tiny, line, line0):  # pragma: no cover
     given = x[x0 : x0 + count]
     gains = g[first : first + count]
@@ -77,7 +78,7 @@ def _close_loop(x, x0, g, u, first, count, tiny, line, line0):  # pragma: no cov
         target[i] = 0.0 if abs(w) < tiny else w
 
 
-@njit(**INNER)
+@njit(**INLINE)
 def load_parameter(source, t0, count, fresh, target):  # pragma: no cover
     """The block of a moving parameter; a constant one is loaded only where the target holds something else."""
     if source.shape[0] > 1:
@@ -95,7 +96,7 @@ def rows_that_share(index, first, stop):  # pragma: no cover
     return end
 
 
-@njit(**INNER)
+@njit(**INLINE)
 def prepare_taps(
     delay, t0, count, youngest, limit, table, allpass, whole, fraction, half, weights, poles
 ):  # pragma: no cover
@@ -126,7 +127,7 @@ def prepare_taps(
     return good
 
 
-@njit(**INNER)
+@njit(**INLINE)
 def _delay_block(
     x,
     t0,
@@ -211,7 +212,7 @@ def _delay_block(
     tail[2] = 0.0 if abs(m) < tiny else m
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _delay_rows(
     start,
     stop,
@@ -234,6 +235,7 @@ def _delay_rows(
     v,
     tail,
     checkpoints,
+    room,
 ):  # pragma: no cover
     """Rows of :func:`feedback_delay_rows` that share a delay; returns whether every delay was legal."""
     T = v.shape[1]
@@ -243,15 +245,7 @@ def _delay_rows(
     high = highpass.shape[1] > 0
     moves = delay.shape[0] > 1
     youngest = 1 if loop else 0
-    whole = np.empty(BLOCK, np.int64)
-    half = np.empty(BLOCK, np.int64)
-    fraction = np.empty(BLOCK)
-    weights = np.zeros((2 * table.shape[0], ROOM))
-    poles = np.zeros(BLOCK)
-    g = np.empty(BLOCK)
-    cl = np.empty(BLOCK)
-    ch = np.empty(BLOCK)
-    u = np.empty(ROOM)
+    whole, half, fraction, weights, poles, g, cl, ch, u = room
     good = True
     for t0 in range(0, T, BLOCK):
         count = min(BLOCK, T - t0)
@@ -328,6 +322,17 @@ def feedback_delay_rows(
     Without feedback (an array of no columns) ``w = x`` and the delay may be down to 0. ``tail`` (rows, 3) holds the
     states of all-pass, low-pass and high-pass and is updated; ``checkpoints`` (rows, chunks, 2) keeps the last two.
     """
+    room = (
+        np.empty(BLOCK, np.int64),
+        np.empty(BLOCK, np.int64),
+        np.empty(BLOCK),
+        np.zeros((2 * table.shape[0], ROOM)),
+        np.zeros(BLOCK),
+        np.empty(BLOCK),
+        np.empty(BLOCK),
+        np.empty(BLOCK),
+        np.empty(ROOM),
+    )
     row = start
     while row < stop:
         end = rows_that_share(delay_row, row, stop)
@@ -353,6 +358,7 @@ def feedback_delay_rows(
             v,
             tail,
             checkpoints,
+            room,
         )
         for i in range(row, end):
             good[i] = legal

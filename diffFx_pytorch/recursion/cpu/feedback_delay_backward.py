@@ -9,6 +9,7 @@ import numpy as np
 from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.recursion.cpu.delay_taps import (
     BLOCK,
+    INLINE,
     ROOM,
     add_taps,
     copy_range,
@@ -50,7 +51,7 @@ def _same_from(values, stop, first):  # pragma: no cover
     return begin
 
 
-@njit(**INNER)
+@njit(**INLINE)
 def _hand_over(values, t0, count, grad, total):  # pragma: no cover
     """Store a moving gradient, or add a constant one up."""
     if grad.shape[0] > 1:
@@ -81,7 +82,7 @@ def _filter_states(v, c0, count, cl, low, ch, high, lows, highs):  # pragma: no 
             highs[i + 1] = ch[i] * highs[i] + (1.0 - ch[i]) * value
 
 
-@njit(**INNER)
+@njit(**INLINE)
 def _looped(v, t0, count, offset, low, lows, high, highs, saturate, out):  # pragma: no cover
     """What feedback multiplies, for a block."""
     copy_range(v, t0, out, 0, count)
@@ -96,7 +97,7 @@ def _looped(v, t0, count, offset, low, lows, high, highs, saturate, out):  # pra
             out[i] = math.tanh(out[i])
 
 
-@njit(**INNER)
+@njit(**INLINE)
 def _open_loop(grad_line, now, g, looped, first, count, saturate, to_g, grad_u):  # pragma: no cover
     given = grad_line[now : now + count]
     gains = g[first : first + count]
@@ -135,7 +136,7 @@ def _lowpass_back(grad_u, c, levels, v, t0, first, count, offset, carry, to_c): 
     return carry
 
 
-@njit(**INNER)
+@njit(**INLINE)
 def _add_range(source, s0, target, t0, count):  # pragma: no cover
     a = source[s0 : s0 + count]
     b = target[t0 : t0 + count]
@@ -143,7 +144,7 @@ def _add_range(source, s0, target, t0, count):  # pragma: no cover
         b[i] += a[i]
 
 
-@njit(**INNER)
+@njit(**INLINE)
 def _touch(values, first):  # pragma: no cover
     """Load one value of each cache line of a block, to have it near when it is wanted."""
     total = 0.0
@@ -153,13 +154,13 @@ def _touch(values, first):  # pragma: no cover
     return total
 
 
-@njit(**INNER)
+@njit(**INLINE)
 def _times(a, b, count):  # pragma: no cover
     for i in range(count):
         a[i] *= b[i]
 
 
-@njit(**INNER)
+@njit(**INLINE)
 def _delay_block_backward(
     t0,
     count,
@@ -248,7 +249,7 @@ def _delay_block_backward(
     carry[0], carry[1], carry[2] = carry_v, carry_l, carry_m
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(**INNER)
 def _delay_rows_backward(
     start,
     stop,
@@ -277,6 +278,7 @@ def _delay_rows_backward(
     grad_feedback,
     grad_lowpass,
     grad_highpass,
+    room,
 ):  # pragma: no cover
     """Rows of :func:`feedback_delay_backward_rows` that share a delay; ``to_line`` has a row for each."""
     T = v.shape[1]
@@ -288,25 +290,10 @@ def _delay_rows_backward(
     youngest = 1 if loop else 0
     to_delay = grad_delay.shape[1] > 0
     shared = stop - start
-    whole = np.empty(BLOCK, np.int64)
-    half = np.empty(BLOCK, np.int64)
-    fraction = np.empty(BLOCK)
-    weights = np.zeros((2 * table.shape[0], ROOM))
-    slopes = np.zeros((2 * table.shape[0] + 1, ROOM))
-    poles = np.zeros(BLOCK)
-    lows = np.zeros((shared, CHUNK + 1))
-    highs = np.zeros((shared, CHUNK + 1))
-    g = np.empty(BLOCK)
-    cl = np.empty((shared, CHUNK))
-    ch = np.empty((shared, CHUNK))
-    looped = np.empty(BLOCK)
-    grad_u = np.empty(BLOCK)
-    padded = np.zeros(ROOM)
-    to_d = np.zeros(BLOCK)
-    to_g = np.empty(BLOCK)
-    to_cl = np.empty(BLOCK)
-    to_ch = np.empty(BLOCK)
-    sums = np.zeros((shared, 4))
+    whole, half, fraction, weights, slopes, poles, lows, highs, g, cl, ch, looped, grad_u, padded = room[:14]
+    to_d, to_g, to_cl, to_ch, sums = room[14:]
+    for i in range(shared):
+        fill_all(sums[i], 0.0)
     ready = False
     seen = 0.0
     for block in range((T - 1) // BLOCK, -1, -1):
@@ -441,7 +428,29 @@ def feedback_delay_backward_rows(
     """
     T = v.shape[1]
     pad = line.shape[1] - T
-    to_line = np.empty((min(SHARING, stop - start), pad + T), line.dtype)
+    most = min(SHARING, stop - start)
+    to_line = np.empty((most, pad + T), line.dtype)
+    room = (
+        np.empty(BLOCK, np.int64),
+        np.empty(BLOCK, np.int64),
+        np.empty(BLOCK),
+        np.zeros((2 * table.shape[0], ROOM)),
+        np.zeros((2 * table.shape[0] + 1, ROOM)),
+        np.zeros(BLOCK),
+        np.zeros((most, CHUNK + 1)),
+        np.zeros((most, CHUNK + 1)),
+        np.empty(BLOCK),
+        np.empty((most, CHUNK)),
+        np.empty((most, CHUNK)),
+        np.empty(BLOCK),
+        np.empty(BLOCK),
+        np.zeros(ROOM),
+        np.zeros(BLOCK),
+        np.empty(BLOCK),
+        np.empty(BLOCK),
+        np.empty(BLOCK),
+        np.zeros((most, 4)),
+    )
     row = start
     while row < stop:
         end = rows_that_share(delay_row, row, stop)
@@ -478,6 +487,7 @@ def feedback_delay_backward_rows(
             grad_feedback,
             grad_lowpass,
             grad_highpass,
+            room,
         )
         for i in range(end - row):
             copy_range(to_line[i], 0, grad_past[row + i], 0, pad)
