@@ -43,7 +43,12 @@ def draw(curve: Curve, ax: Any = None) -> Any:
         raise ImportError("plotting needs matplotlib: pip install 'diffFx-pytorch[plot]'") from error
     if ax is None:
         ax = plt.subplots(figsize=(7, 3.5), layout="constrained")[1]
-    (ax.stem if curve.stems else ax.plot)(curve.x.detach().cpu().numpy(), curve.y.detach().cpu().numpy())
+    x, y = (t.detach().cpu().numpy() for t in (curve.x, curve.y))
+    if curve.stems:
+        # Levels in dB stand on the least of them: the louder, the longer.
+        ax.stem(x, y, bottom=y.min() if y.size and y.max() <= 0 else 0.0)
+    else:
+        ax.plot(x, y)
     ax.set(xlabel=curve.x_label, ylabel=curve.y_label, title=curve.title, xscale="log" if curve.x_log else "linear")
     ax.grid(True, which="both", alpha=0.3)
     return ax

@@ -4,9 +4,9 @@ import math
 
 
 def later(x, d):
-    """x(n - d) by Lagrange interpolation through as many of four samples as lie in the past."""
+    """x(n - d) by Lagrange interpolation through 10 points, fewer where less lies in the past."""
     k = int(d)
-    half = min(2, k + 1)
+    half = min(5, k + 1)
     taps = range(k - half + 1, k + half + 1)
     weights = [math.prod((d - j) / (m - j) for j in taps if j != m) for m in taps]
     return [sum(w * x[n - m] for w, m in zip(weights, taps, strict=True) if n >= m) for n in range(len(x))]

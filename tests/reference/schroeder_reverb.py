@@ -5,9 +5,9 @@ ALL_PASSES = (556, 441, 341, 225)
 
 
 def later(x, d):
-    """x(n - d) by Lagrange interpolation through as many of four samples as lie in the past."""
+    """x(n - d) by Lagrange interpolation through 10 points, fewer where less lies in the past."""
     k, y = int(d), []
-    half = min(2, k + 1)
+    half = min(5, k + 1)
     taps = range(k - half + 1, k + half + 1)
     for n in range(len(x)):
         total = 0.0

@@ -17,7 +17,8 @@ from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import delay_line
 from ..delay.tone import TONE
-from .response import MIX, PREDELAY, WIDTH, blend, darkened, decay_curve, heard_seconds, reverberate
+from .predelay import MIX
+from .response import EARLIEST, WIDTH, blend, darkened, decay_curve, heard_seconds, reverberate
 from .room_response import built_in, decay_clock, load, trimmed
 
 
@@ -60,7 +61,7 @@ class ConvolutionReverb(Processor):
     """
 
     params = {
-        "predelay_ms": PREDELAY,
+        "predelay_ms": EARLIEST,
         "decay": EffectParam(
             0.1, 2.0, 1.0, "log", doc="Factor on the response's decay time; 1 is as recorded.", automatable=False
         ),

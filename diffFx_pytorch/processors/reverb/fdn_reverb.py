@@ -18,7 +18,7 @@ from ...lti.grid import Circle, Grid, Points
 from ...lti.ops.closed_loop import closed_loop
 from ...params import HIGHEST_FREQUENCY, EffectParam
 from ...processor import Processor, State
-from ...recursion import delay_line, delay_state_length, feedback_network, filter_sections
+from ...recursion import feedback_network, filter_sections
 from .fdn_network import (
     DIFFUSERS,
     DIFFUSERS_MS,
@@ -32,6 +32,7 @@ from .fdn_network import (
     side_gains,
     with_diffusers,
 )
+from .predelay import INTERPOLATION, MIX, PREDELAY, longest_predelay, predelayed
 
 OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 """Centres of the bands of ``decay="octave"``, in Hz."""
@@ -49,13 +50,13 @@ _REST = {
     "size": EffectParam(
         0.3, 2.0, 1.0, "log", doc="Length of the delay lines: 1 is 21 .. 67 ms, a hall.", automatable=False
     ),
-    "predelay_ms": EffectParam(0.0, 200.0, 0.0, unit="ms", doc="Time before the reverberation begins."),
+    "predelay_ms": PREDELAY,
     "diffusion": EffectParam(
         0.0, 1.0, 0.8, doc="How soon echoes are too dense to be heard one by one.", automatable=False
     ),
     "tone": EffectParam(-1.0, 1.0, 0.0, doc="Tilt of the reverberation around 1 kHz: -1 dark, 1 bright, 6 dB a side."),
     "width": EffectParam(0.0, 1.0, 1.0, doc="0 is mono, 1 two sides without anything in common."),
-    "mix": EffectParam(0.0, 1.0, 0.3, doc="Share of the reverberation in the output."),
+    "mix": MIX,
 }
 _MODULATION = {
     "mod_rate_hz": EffectParam(0.05, 3.0, 0.5, "log", "Hz", doc="Speed at which the lines get longer and shorter."),
@@ -63,7 +64,6 @@ _MODULATION = {
 }
 _ALLPASS_GAIN = 0.7
 _TILT_DB, _TILT_HZ = 6.0, 1000.0
-_PREDELAY = "lagrange"
 _MOST_BOOST = 50.0
 _ALIAS_DB = {torch.float32: 90.0, torch.float64: 180.0}
 """Between the alias, 10^(-dB / 20), and the rounding, raised by half as many dB at the end of the signal."""
@@ -160,7 +160,7 @@ class FDNReverb(Processor):
         widest = math.ceil(LONGEST_MS / 1000 * self.params["size"].max_val * sample_rate)
         primes = nearest_primes(widest)
         self._longest = int(primes.max()) + math.ceil(depth / 1000 * sample_rate) + 1
-        self._most_predelay = math.ceil(self.params["predelay_ms"].max_val / 1000 * sample_rate) + 1
+        self._latest = longest_predelay(self.params["predelay_ms"], sample_rate)
         into, out = side_gains(num_lines)
         diffusers = torch.tensor(DIFFUSERS_MS, dtype=torch.float64).flatten() / 1000
         constants = {
@@ -170,7 +170,7 @@ class FDNReverb(Processor):
             "_feedback": feedback_matrix(matrix, num_lines, seed),
             "_into": into,
             "_out": out,
-            "_interpolation": torch.tensor(interpolation_table(_PREDELAY)),
+            "_interpolation": torch.tensor(interpolation_table(INTERPOLATION)),
             "_phases": _spread_phases(num_lines),
         }
         for name, value in constants.items():
@@ -192,12 +192,8 @@ class FDNReverb(Processor):
             return self._sampled(sides, knobs), None
         before = state or {}
         after = {}
-        early, after["predelay"] = delay_line(
-            sides,
-            knobs["predelay_ms"].double() * (self.sample_rate / 1000),
-            interpolation=_PREDELAY,
-            zi=before.get("predelay", self._silence(x)),
-            return_zf=True,
+        early, after["predelay"] = predelayed(
+            sides, knobs["predelay_ms"], self._latest, self.sample_rate, before.get("predelay")
         )
         moving = None
         if self.modulation:
@@ -286,10 +282,6 @@ class FDNReverb(Processor):
             decay = three_band_decay(freqs, mid, low, high, low_hz, high_hz, self.sample_rate)
         return Curve(freqs, decay, "frequency (Hz)", "T60 (s)", True, "FDNReverb")
 
-    def _silence(self, x: Tensor) -> Tensor:
-        length = delay_state_length(self._most_predelay, _PREDELAY)
-        return x.new_zeros(x.shape[0], 2, length, dtype=torch.float64)
-
     def _moving(
         self, samples: int, start: Tensor | None, *, mod_rate_hz: Tensor, mod_depth_ms: Tensor, **_: Tensor
     ) -> tuple[Tensor, Tensor]:
@@ -340,13 +332,13 @@ class FDNReverb(Processor):
 
     def _predelay_taps(self, samples: Tensor) -> Tensor:
         """The impulse response of the predelay (B, L): the interpolation of the delay line, written out."""
-        k, f, taps = split_delay(samples, _PREDELAY, 0)
+        k, f, taps = split_delay(samples, INTERPOLATION, 0)
         polynomials = self._interpolation[taps - 1].to(samples.dtype)
         weights = torch.zeros_like(polynomials[:, 0])
         for i in reversed(range(polynomials.shape[1])):
             weights = weights * f[:, None] + polynomials[:, i]
-        at = (k + taps)[:, None] - torch.arange(POINTS[_PREDELAY], device=samples.device)
-        length = self._most_predelay + POINTS[_PREDELAY]
+        at = (k + taps)[:, None] - torch.arange(POINTS[INTERPOLATION], device=samples.device)
+        length = self._latest + POINTS[INTERPOLATION]
         # Weights that are not used are zero, and would lie before the start.
         return torch.zeros(*samples.shape, length, dtype=weights.dtype, device=samples.device).scatter_add(
             -1, at.clamp_min(0), weights

@@ -15,7 +15,8 @@ from ...dsp.levels import db_to_amp
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import delay_line
-from .response import MIX, PREDELAY, WIDTH, blend, heard_seconds, reverberate
+from .predelay import MIX
+from .response import EARLIEST, WIDTH, blend, heard_seconds, reverberate
 
 _LOWEST_HZ, _HIGHEST_HZ = 31.5, 16000.0
 _TRANSITION = 0.25
@@ -90,7 +91,7 @@ class NoiseShapedReverb(Processor):
                 doc=f"Time in which the band at {f:.3g} Hz decays by 60 dB.",
                 automatable=False,
             )
-        table |= {"predelay_ms": PREDELAY, "width": WIDTH, "mix": MIX}
+        table |= {"predelay_ms": EARLIEST, "width": WIDTH, "mix": MIX}
         super().__init__(sample_rate, param_range, params=table)
         self.num_bands, self.ir_seconds = num_bands, float(ir_seconds)
         self.register_buffer("_noise", band_noise(centres, sample_rate, self.ir_seconds, seed), persistent=False)

@@ -15,7 +15,8 @@ from ...processor import Processor, State
 from ...recursion import DelayGraph, delay_graph
 from ...recursion.graph import MINUS, PLUS
 from ..delay.tone import lowpass_pole
-from .predelay import PREDELAY, decay, predelayed
+from .predelay import MIX, PREDELAY, longest_predelay, predelayed
+from .response import decay_curve
 
 PAPER_RATE = 29761
 """Sample rate in Hz at which the paper counts its samples."""
@@ -87,7 +88,7 @@ class PlateReverb(Processor):
         "mod_rate_hz": EffectParam(0.1, 5.0, 1.0, "log", "Hz", doc="Speed of the oscillators in the tank."),
         "mod_depth": EffectParam(0.0, 1.0, 0.5, doc="How far they move it: 1 is 0.54 ms, 0.5 the paper's."),
         "width": EffectParam(0.0, 1.0, 1.0, doc="Of the reverberation: 0 is mono, 1 two sides."),
-        "mix": EffectParam(0.0, 1.0, 0.3, doc="Share of the reverberation in the output."),
+        "mix": MIX,
     }
     neutral = {"mix": 0.0}
     traits = {"linear", "causal", "odd"}
@@ -108,6 +109,7 @@ class PlateReverb(Processor):
             raise ValueError(f"PlateReverb: size must lie in 0.5 .. 2, got {size!r}")
         self.size = size
         self._scale = size * sample_rate / PAPER_RATE
+        self._latest = longest_predelay(self.params["predelay_ms"], sample_rate)
         self._graph = _plate(self._scale)
 
     def process(
@@ -128,9 +130,8 @@ class PlateReverb(Processor):
         """Predelay, then all else in one graph; the state is phase, predelay and tank."""
         start, line, graph_state = (None, None, None) if state is None else state
         sides = x.expand(-1, 2, -1)
-        latest = self.params["predelay_ms"].max_val
         both = (0.5 * _WET) * (sides[:, :1] + sides[:, 1:])
-        early, line = predelayed(both, predelay_ms, latest, self.sample_rate, line)
+        early, line = predelayed(both, predelay_ms, self._latest, self.sample_rate, line)
         phase, start = phase_ramp(mod_rate_hz, self.sample_rate, x.shape[-1], start)
         excursion = mod_depth.double() * (EXCURSION * self._scale)
         delays = {
@@ -172,7 +173,7 @@ class PlateReverb(Processor):
         seconds = min(10.0, float(self.tail(**still)))
         impulse = torch.zeros(1, 2, math.ceil(seconds * self.sample_rate), dtype=still["mix"].dtype)
         impulse[..., 0] = 1.0
-        return decay(self.process(impulse, None, **still)[0][0], self.sample_rate, "PlateReverb")
+        return decay_curve(self.process(impulse, None, **still)[0][0], self.sample_rate, "PlateReverb")
 
 
 def _length(samples: int, scale: float) -> int:

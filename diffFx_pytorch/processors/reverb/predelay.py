@@ -1,4 +1,4 @@
-"""What the reverbs that are graphs of delay lines have in common."""
+"""The predelay and the share that all reverbs have in common."""
 
 from __future__ import annotations
 
@@ -7,31 +7,29 @@ import math
 import torch
 from torch import Tensor
 
-from ...curve import Curve
-from ...dsp.room_analysis import energy_decay_curve
+from ...dsp.interpolation import POINTS
 from ...params import EffectParam
 from ...recursion import delay_line, delay_state_length
 from ..tiles import all_equal
 
-PREDELAY = EffectParam(0.0, 200.0, 0.0, unit="ms", doc="Time before the reverberation begins.")
+PREDELAY = EffectParam(0.0, 200.0, 0.0, unit="ms", doc="Silence between the sound and its reverberation.")
+MIX = EffectParam(0.0, 1.0, 0.3, doc="Share of the reverberation in the output.")
+
+INTERPOLATION = "lagrange"
 
 
-def predelayed(
-    x: Tensor, predelay_ms: Tensor, longest_ms: float, rate: float, line: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """A signal (B, 1, T), later by up to ``longest_ms``, and the line after it."""
-    longest = math.ceil(longest_ms * rate / 1000) + 1
+def longest_predelay(param: EffectParam, rate: float) -> int:
+    """The most samples a row of the table asks for."""
+    return math.ceil(param.max_val * rate / 1000) + 1
+
+
+def predelayed(x: Tensor, predelay_ms: Tensor, longest: int, rate: float, line: Tensor | None) -> tuple[Tensor, Tensor]:
+    """A signal (B, C, T), later by up to ``longest`` samples, and the line after it."""
     if line is None:
-        line = x.new_zeros(x.shape[0], 1, delay_state_length(longest, "cubic"), dtype=torch.float64)
+        line = x.new_zeros(*x.shape[:-1], delay_state_length(longest, INTERPOLATION), dtype=torch.float64)
     if all_equal(predelay_ms, 0.0):
         # What most settings are; the line is kept up all the same, for the next block may be later.
-        past = line.shape[-1] - delay_state_length(0, "cubic") + 2
+        past = longest + POINTS[INTERPOLATION] // 2
         return x, torch.cat([torch.cat([line[..., :past], x.double()], -1)[..., -past:], line[..., past:]], -1)
-    return delay_line(x, predelay_ms.double() * (rate / 1000), interpolation="cubic", zi=line, return_zf=True)  # type: ignore[return-value]
-
-
-def decay(h: Tensor, rate: float, title: str) -> Curve:
-    """Level of the energy still to come in a response (C, L), at some 500 points."""
-    level = energy_decay_curve(h.double().square().sum(0).sqrt()).clamp_min(-90.0)[:: max(1, h.shape[-1] // 500)]
-    time = torch.arange(level.shape[-1], dtype=torch.float64) * (max(1, h.shape[-1] // 500) / rate)
-    return Curve(time, level, "time (s)", "energy still to come (dB)", title=title)
+    delay = predelay_ms.double() * (rate / 1000)
+    return delay_line(x, delay, interpolation=INTERPOLATION, zi=line, return_zf=True)  # type: ignore[return-value]

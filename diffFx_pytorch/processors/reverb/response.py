@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -15,12 +16,11 @@ from ...processor import State
 from ...recursion import one_pole
 from ..delay.tone import highpass_pole, lowpass_pole
 from ..tiles import all_equal, is_known
+from .predelay import PREDELAY
 
-PREDELAY = EffectParam(
-    0.0, 250.0, 0.0, unit="ms", doc="Silence between the sound and its reverberation.", automatable=False
-)
 WIDTH = EffectParam(0.0, 2.0, 1.0, doc="Of the reverberation: 0 is mono, 1 as it is, 2 twice the sides.")
-MIX = EffectParam(0.0, 1.0, 0.3, doc="Share of the reverberation in the output.")
+EARLIEST = replace(PREDELAY, automatable=False)
+"""The predelay of a response that is made of its knobs."""
 
 
 def reverberate(

@@ -14,7 +14,8 @@ from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import DelayGraph, delay_graph
 from ...recursion.graph import MINUS
-from .predelay import PREDELAY, decay, predelayed
+from .predelay import MIX, PREDELAY, longest_predelay, predelayed
+from .response import decay_curve
 
 COMBS = (1116, 1188, 1277, 1356, 1422, 1491, 1557, 1617)
 ALL_PASSES = (556, 441, 341, 225)
@@ -54,7 +55,7 @@ class SchroederReverb(Processor):
         "damping": EffectParam(0.0, 1.0, 0.5, doc="How much sooner the highs decay."),
         "predelay_ms": PREDELAY,
         "width": EffectParam(0.0, 1.0, 1.0, doc="Of the reverberation: 0 is mono, 1 two sides."),
-        "mix": EffectParam(0.0, 1.0, 0.3, doc="Share of the reverberation in the output."),
+        "mix": MIX,
     }
     neutral = {"mix": 0.0}
     traits = {"linear", "time_invariant", "causal", "odd"}
@@ -64,6 +65,7 @@ class SchroederReverb(Processor):
 
     def __init__(self, sample_rate: float = 44100, param_range: Mapping[str, EffectParam] | None = None) -> None:
         super().__init__(sample_rate, param_range)
+        self._latest = longest_predelay(self.params["predelay_ms"], sample_rate)
         self._graph = _freeverb(sample_rate)
 
     def process(
@@ -80,9 +82,8 @@ class SchroederReverb(Processor):
         """Predelay, combs, all-passes, sides, mix; the state is all lines and the filters of the combs."""
         line, graph_state = (None, None) if state is None else state
         sides = x.expand(-1, 2, -1)
-        latest = self.params["predelay_ms"].max_val
         both = (sides[:, :1] + sides[:, 1:]) * _INPUT
-        early, line = predelayed(both, predelay_ms, latest, self.sample_rate, line)
+        early, line = predelayed(both, predelay_ms, self._latest, self.sample_rate, line)
         wider = 0.5 * (width.double() - 1)
         gains = {
             "all_pass": _ALL_PASS,
@@ -110,7 +111,7 @@ class SchroederReverb(Processor):
         seconds = min(10.0, float(self.tail(**still)))
         impulse = torch.zeros(1, 2, math.ceil(seconds * self.sample_rate), dtype=still["mix"].dtype)
         impulse[..., 0] = 1.0
-        return decay(self.process(impulse, None, **still)[0][0], self.sample_rate, "SchroederReverb")
+        return decay_curve(self.process(impulse, None, **still)[0][0], self.sample_rate, "SchroederReverb")
 
 
 def _freeverb(sample_rate: float) -> DelayGraph:

@@ -17,7 +17,8 @@ from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import delay_line, one_pole
 from ..delay.tone import TONE
-from .response import MIX, PREDELAY, WIDTH, blend, darkened, decay_curve, heard_seconds, reverberate
+from .predelay import MIX
+from .response import EARLIEST, WIDTH, blend, darkened, decay_curve, heard_seconds, reverberate
 
 _SEGMENTS = 24
 _HIGH_HZ = 8000.0
@@ -73,7 +74,7 @@ class VelvetReverb(Processor):
         if not 0.2 <= ir_seconds <= 20:
             raise ValueError(f"VelvetReverb: ir_seconds must lie in 0.2 .. 20, got {ir_seconds!r}")
         table = {
-            "predelay_ms": PREDELAY,
+            "predelay_ms": EARLIEST,
             "decay_s": EffectParam(
                 0.1,
                 float(ir_seconds),
