@@ -28,9 +28,10 @@ from diffFx_pytorch.recursion.cpu.feedback_delay import (
     rows_that_share,
 )
 from diffFx_pytorch.recursion.cpu.inner import INNER
-from diffFx_pytorch.recursion.cpu.tap_lanes import MARGIN
+from diffFx_pytorch.recursion.cpu.tap_lanes import MARGIN, prefetch
 
 LINE = 8  # values a cache line holds, the wider ones
+AHEAD = 2 * BLOCK  # how long before its use memory is asked for
 
 
 @njit(**INNER)
@@ -145,13 +146,10 @@ def _add_range(source, s0, target, t0, count):  # pragma: no cover
 
 
 @njit(**INLINE)
-def _touch(values, first):  # pragma: no cover
-    """Load one value of each cache line of a block, to have it near when it is wanted."""
-    total = 0.0
-    part = values[max(0, first) : max(0, first) + BLOCK]
-    for i in range(0, part.shape[0], LINE):
-        total += part[i]
-    return total
+def _fetch(values, first):  # pragma: no cover
+    """Have the cache lines of a block on their way before it is wanted."""
+    for i in range(0, BLOCK, LINE):
+        prefetch(values, max(0, first + i))
 
 
 @njit(**INLINE)
@@ -295,14 +293,13 @@ def _delay_rows_backward(
     for i in range(shared):
         fill_all(sums[i], 0.0)
     ready = False
-    seen = 0.0
     for block in range((T - 1) // BLOCK, -1, -1):
         t0 = block * BLOCK
         count = min(BLOCK, T - t0)
         c0 = t0 - t0 % CHUNK
         offset = t0 - c0
         if moves and t0 > 0:
-            seen += _touch(delay, t0 - BLOCK)
+            _fetch(delay, t0 - AHEAD)
         fresh = not ready or shared > 1
         if moves or not ready:
             prepare_taps(delay, t0, count, youngest, limit, table, allpass, whole, fraction, half, weights, poles)
@@ -317,8 +314,10 @@ def _delay_rows_backward(
             given = grad_v[grad_v_row[row]]
             # Blocks come in falling order and are read in rising order, which no hardware prefetcher sees through.
             if t0 > 0:
-                seen += _touch(v[row], t0 - BLOCK) + _touch(given, t0 - BLOCK)
-                seen += _touch(line[row], pad + t0 - BLOCK - whole[0]) + _touch(to_line[i], pad + t0 - BLOCK - whole[0])
+                _fetch(v[row], t0 - AHEAD)
+                _fetch(given, t0 - AHEAD)
+                _fetch(line[row], pad + t0 - AHEAD - whole[0])
+                _fetch(to_line[i], pad + t0 - AHEAD - whole[0])
             if loop:
                 load_parameter(feedback[feedback_row[row]], t0, count, fresh, g)
                 if (low or high) and (t0 + count == T or (t0 + BLOCK) % CHUNK == 0):
@@ -383,7 +382,6 @@ def _delay_rows_backward(
             grad_lowpass[row, 0] = sums[i, 2]
         if grad_highpass.shape[1] == 1:
             grad_highpass[row, 0] = sums[i, 3]
-    looped[0] = seen  # else the compiler would leave the loads out
 
 
 @njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")

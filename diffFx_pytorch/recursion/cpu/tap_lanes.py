@@ -127,6 +127,22 @@ def add_vectors(
     return types.void(line, base, weights, columns, first, count, taps, values, at), codegen
 
 
+@intrinsic
+def prefetch(typingctx: Any, values: Any, at: Any) -> Any:
+    """Ask for the cache line that holds ``values[at]``, and wait for nothing."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = builder.gep(_data(context, builder, signature.args[0], args[0]), [args[1]])
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        to_read, to_keep, data = number(0), number(3), number(1)
+        builder.call(function, [builder.bitcast(place, byte), to_read, to_keep, data])
+        return context.get_dummy_value()
+
+    return types.void(values, at), codegen
+
+
 @njit(**INNER)
 def rounded_up(count):  # pragma: no cover
     """``count`` to whole vectors."""
