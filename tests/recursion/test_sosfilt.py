@@ -7,6 +7,7 @@ import torch
 
 from diffFx_pytorch.dsp import biquad
 from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
+from diffFx_pytorch.recursion.ops import sections
 from diffFx_pytorch.recursion.ops.sections import sosfilt
 from diffFx_pytorch.recursion.ops.svf import svfilt
 from diffFx_pytorch.recursion.reference.sections import sosfilt_loop
@@ -388,3 +389,25 @@ def test_bad_input_is_named(case):
     call, kind, message = BAD[case]
     with pytest.raises(kind, match=message):
         call(torch.randn(2, 50), cascade_of(2))
+
+
+@pytest.mark.parametrize(("rows", "T", "K"), [(8, 1024, 10), (5, 929, 7), (18, 700, 4)])
+def test_sections_in_two_stages_are_the_sections_in_one(monkeypatch, rows, T, K):
+    """The same numbers to the last bit; gradients of coefficients are summed in another order."""
+    poles = torch.rand(rows, K, dtype=torch.float64) * 3
+    a1, a2 = -2 * 0.999 * poles.cos(), torch.full_like(poles, 0.998001)
+    one = torch.ones_like(a1)
+    sos = torch.stack([1.1 * one, 0.99 * a1, 0.98 * a2, one, a1, a2], -1)
+    inputs = [torch.randn(rows, T), sos, torch.randn(rows, K, 2, dtype=torch.float64)]
+    inputs = [t.requires_grad_() for t in inputs]
+    weights = torch.randn(rows, T), torch.randn(rows, K, 2, dtype=torch.float64)
+    results = []
+    for staged in (True, False):
+        monkeypatch.setattr(sections, "_in_stages", lambda *_, staged=staged: staged)
+        monkeypatch.setattr(sections, "_in_pairs", lambda *_, staged=staged: staged)
+        out = sosfilt(*inputs, return_zf=True)
+        results.append((*out, *torch.autograd.grad(out, inputs, weights)))
+    (y, zf, gx, gcoef, gzi), expected = results
+    for got, want in zip((y, zf, gx, gzi), (*expected[:3], expected[4]), strict=True):
+        assert torch.equal(got, want)
+    assert torch.allclose(gcoef, expected[3], rtol=1e-11, atol=1e-11)

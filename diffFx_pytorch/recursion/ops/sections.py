@@ -11,8 +11,8 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.cpu import moving as moving_rows
-from diffFx_pytorch.recursion.cpu import sections, sections_moving
-from diffFx_pytorch.recursion.cpu.lanes import LANES
+from diffFx_pytorch.recursion.cpu import sections, sections_moving, sections_staged
+from diffFx_pytorch.recursion.cpu.lanes import BLOCK, LANES
 from diffFx_pytorch.recursion.cpu.moving_lanes import ROWS
 from diffFx_pytorch.recursion.cpu.sections_plan import plan
 from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
@@ -50,6 +50,77 @@ def _run_cut(kernel: Any, x: Tensor, c: np.ndarray, call: Any) -> None:
             return
 
 
+def _in_stages(x: Tensor, c: np.ndarray) -> bool:
+    """Whether two stages of sections over whole rows cost less than all sections over segments of rows, run up to."""
+    rows, samples = x.shape
+    K = c.shape[1]
+    if K < 2 or samples < 2 * BLOCK:
+        return False
+    segments, length, warmup, _ = plan(rows, samples, c, x.dtype == torch.float64)
+    groups, staged = -(-rows * segments // LANES), -(-rows // sections_staged.HALF)
+    # Fewer groups would leave threads idle.
+    return staged >= groups and staged * (samples + BLOCK) * -(-K // 2) < groups * (length + warmup * BLOCK) * K
+
+
+def _in_pairs(x: Tensor, c: np.ndarray) -> bool:
+    """Whether the adjoint is to run over pairs of tiles: it fills half the lanes only, and so does what is not cut."""
+    rows, samples = x.shape
+    few = c.shape[1] > 0 and rows <= sections_staged.HALF and samples >= 2 * BLOCK
+    return few and plan(rows, samples, c, x.dtype == torch.float64)[0] == 1
+
+
+def _rest(signal: Tensor) -> Tensor:
+    """What follows the last whole tile."""
+    return signal[:, signal.shape[1] // BLOCK * BLOCK :].contiguous()
+
+
+def _forward_in_stages(
+    x: Tensor, c: np.ndarray, rows: np.ndarray, zi: np.ndarray, unit: bool, y: Tensor, zf: np.ndarray, kept: np.ndarray
+) -> None:
+    groups = -(-x.shape[0] // sections_staged.HALF)
+    run_rows(sections_staged.forward, groups, 1, x.numpy(), c, rows, zi, unit, TINY, y.numpy(), zf, kept)
+    tail = _rest(x)
+    if not tail.shape[1]:
+        return
+    whole, out, own = zf.copy(), torch.empty_like(tail), np.empty((len(zf), min(1, kept.shape[1]), zf.shape[1]))
+    _run_whole(sections.forward, tail, c, (tail.numpy(), c, rows, whole, unit), (out.numpy(), zf, own))
+    y[:, x.shape[1] - tail.shape[1] :] = out
+    kept[:, -1:] = own
+
+
+def _backward_in_pairs(
+    gy: Tensor,
+    gzf: np.ndarray,
+    x: Tensor,
+    c: np.ndarray,
+    rows: np.ndarray,
+    unit: bool,
+    kept: np.ndarray,
+    gx: Tensor,
+    gzi: np.ndarray,
+) -> np.ndarray:
+    """Gradient (R, K, 5) of each row's coefficients."""
+    by_row = np.empty((x.shape[0], *c.shape[1:]))
+    tail, from_tail = _rest(x), None
+    if tail.shape[1]:
+        out, own, from_tail = torch.empty_like(tail), np.empty_like(gzf), np.empty_like(by_row)
+        inputs = (_rest(gy).numpy(), gzf, tail.numpy(), c, rows, unit)
+        _run_whole(sections.backward, tail, c, inputs, (kept[:, -1:].copy(), out.numpy(), _joined(from_tail), own))
+        gx[:, x.shape[1] - tail.shape[1] :] = out
+        gzf = own
+    groups = -(-x.shape[0] // sections_staged.HALF)
+    inputs = (gy.numpy(), gzf, x.numpy(), c, rows, unit)
+    run_rows(sections_staged.backward, groups, 1, *inputs, TINY, kept, gx.numpy(), _joined(by_row), gzi)
+    return by_row if from_tail is None else by_row + from_tail
+
+
+def _run_whole(kernel: Any, x: Tensor, c: np.ndarray, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+    segments, length, warmup, transition = plan(x.shape[0], x.shape[1], c, exact=True, whole=True)
+    broken = np.empty(x.shape[0], np.bool_)
+    cut = (segments, length, warmup, transition, TINY)
+    run_rows(kernel, -(-x.shape[0] // LANES), 1, *inputs, *cut, *outputs, broken)
+
+
 def _gathered_gains(c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients (Q, K, 5) with all gains b0 in the first section, which saves a multiplication in the others.
 
@@ -80,7 +151,10 @@ def _constant_forward(
     scale = gains[rows, :, None]
     inputs = (x.numpy(), c, rows, _joined(zi.numpy() * scale), bool((c[:, 1:, 0] == 1).all()))
     outputs = (y.numpy(), _joined(zf.numpy()), _joined(kept.numpy()))
-    _run_cut(sections.forward, x, c, lambda segments: (inputs, outputs))
+    if _in_stages(x, c):
+        _forward_in_stages(x, c, rows, inputs[3], inputs[4], y, outputs[1], outputs[2])
+    else:
+        _run_cut(sections.forward, x, c, lambda segments: (inputs, outputs))
     zf /= torch.from_numpy(scale)
 
 
@@ -106,7 +180,11 @@ def _constant_backward(
         inputs = (gy.numpy(), _joined(gzf.numpy() / scale), x.numpy(), c, rows, unit)
         return inputs, (_joined(kept.numpy()), gx.numpy(), _joined(by_lane), _joined(gzi.numpy()))
 
-    _run_cut(sections.backward, x, c, call)
+    if gcoef.shape[0] and _in_pairs(x, c):
+        states = _joined(gzf.numpy() / scale)
+        by_lane = _backward_in_pairs(gy, states, x, c, rows, unit, _joined(kept.numpy()), gx, _joined(gzi.numpy()))
+    else:
+        _run_cut(sections.backward, x, c, call)
     gzi *= torch.from_numpy(scale)
     if gcoef.shape[0]:
         by_row = by_lane.reshape(len(rows), len(by_lane) // len(rows), *c.shape[1:]).sum(1)
