@@ -128,6 +128,24 @@ def test_blocks_equal_the_whole(sizes, taps, latency, matrix):
     assert torch.allclose(torch.cat(blocks, -1), late[..., : x.shape[-1]], rtol=0, atol=1e-10)
 
 
+def test_a_response_kept_between_blocks_is_transformed_once():
+    x, h = torch.randn(1, 2, 6000, dtype=torch.float64), torch.randn(2, 2000, dtype=torch.float64)
+    state, blocks, kept = None, [], []
+    for i, block in enumerate(x.split(300, -1)):
+        h = 2 * h if i == 10 else h
+        y, state = convolve_block(block, h, state)
+        blocks.append(y)
+        kept.append(state["spectra"][0] if "spectra" in state else None)
+    assert kept[8] is kept[9] is not None
+    assert kept[9] is not kept[10]
+    assert kept[10] is kept[11]
+    lasting = convolve(x, h / 2)
+    y = torch.cat(blocks, -1)
+    assert torch.allclose(y[..., :3000], lasting[..., :3000], rtol=0, atol=1e-10)
+    # All that is heard by now came after the change.
+    assert torch.allclose(y[..., 5600:], 2 * lasting[..., 5600:], rtol=0, atol=1e-10)
+
+
 def test_gradients_cross_blocks():
     x = torch.randn(1, 1500, dtype=torch.float64, requires_grad=True)
     h = torch.randn(1, 700, dtype=torch.float64, requires_grad=True)
