@@ -405,3 +405,17 @@ def test_gradients_of_a_slow_sweep_that_rows_share(rows, interpolation):
         along = 1e-7 * torch.randn(given[i].shape, generator=generator, dtype=torch.float64)
         ahead, behind = (loss(*given[:i], given[i] + s * along, *given[i + 1 :]) for s in (1, -1))
         assert float((ahead - behind) / 2) == pytest.approx(float((gradient * along).sum()), rel=1e-5, abs=1e-12)
+
+
+@pytest.mark.parametrize("moves", [True, False])
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_gradient_of_a_shared_delay_is_the_sum_over_channels(channels, moves):
+    generator = torch.Generator().manual_seed(5)
+    x, upstream = torch.randn(2, 3, channels, 600, dtype=torch.float64, generator=generator)
+    shared = 50 + 20 * torch.rand(3, 1, 600 if moves else 1, dtype=torch.float64, generator=generator)
+    own = shared.expand(3, channels, shared.shape[-1]).clone()
+    both = []
+    for delay in (shared.requires_grad_(), own.requires_grad_()):
+        y = feedback_delay(x, delay, 0.5)
+        both.append(torch.autograd.grad(y, delay, upstream)[0])
+    torch.testing.assert_close(both[0], both[1].sum(1, keepdim=True))

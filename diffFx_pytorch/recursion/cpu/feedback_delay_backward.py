@@ -53,9 +53,19 @@ def _same_from(values, stop, first):  # pragma: no cover
 
 
 @njit(**INLINE)
-def _hand_over(values, t0, count, grad, total):  # pragma: no cover
-    """Store a moving gradient, or add a constant one up."""
-    if grad.shape[0] > 1:
+def _add_range(source, s0, target, t0, count):  # pragma: no cover
+    a = source[s0 : s0 + count]
+    b = target[t0 : t0 + count]
+    for i in range(count):
+        b[i] += a[i]
+
+
+@njit(**INLINE)
+def _hand_over(values, t0, count, grad, total, add):  # pragma: no cover
+    """Store a moving gradient or ``add`` it to what is there, or add a constant one up."""
+    if grad.shape[0] > 1 and add:
+        _add_range(values, 0, grad, t0, count)
+    elif grad.shape[0] > 1:
         copy_range(values, 0, grad, t0, count)
     elif grad.shape[0] == 1:
         # Four sums side by side: one alone waits for each addition.
@@ -135,14 +145,6 @@ def _lowpass_back(grad_u, c, levels, v, t0, first, count, offset, carry, to_c): 
         carry = c[j] * total
         grad_u[i] = total - carry
     return carry
-
-
-@njit(**INLINE)
-def _add_range(source, s0, target, t0, count):  # pragma: no cover
-    a = source[s0 : s0 + count]
-    b = target[t0 : t0 + count]
-    for i in range(count):
-        b[i] += a[i]
 
 
 @njit(**INLINE)
@@ -287,6 +289,7 @@ def _delay_rows_backward(
     moves = delay.shape[0] > 1
     youngest = 1 if loop else 0
     to_delay = grad_delay.shape[1] > 0
+    together = v.shape[0] // grad_delay.shape[0]
     shared = stop - start
     whole, half, fraction, weights, slopes, poles, lows, highs, g, cl, ch, looped, grad_u, padded = room[:14]
     to_d, to_g, to_cl, to_ch, sums = room[14:]
@@ -365,17 +368,18 @@ def _delay_rows_backward(
                 grad_tail[row],
             )
             if to_delay:
-                sums[i, 0] = _hand_over(to_d, t0, count, grad_delay[row], sums[i, 0])
+                sums[i, 0] = _hand_over(to_d, t0, count, grad_delay[row // together], sums[i, 0], row % together > 0)
             if loop:
-                sums[i, 1] = _hand_over(to_g, t0, count, grad_feedback[row], sums[i, 1])
+                sums[i, 1] = _hand_over(to_g, t0, count, grad_feedback[row], sums[i, 1], False)
             if low:
-                sums[i, 2] = _hand_over(to_cl, t0, count, grad_lowpass[row], sums[i, 2])
+                sums[i, 2] = _hand_over(to_cl, t0, count, grad_lowpass[row], sums[i, 2], False)
             if high:
-                sums[i, 3] = _hand_over(to_ch, t0, count, grad_highpass[row], sums[i, 3])
+                sums[i, 3] = _hand_over(to_ch, t0, count, grad_highpass[row], sums[i, 3], False)
     for row in range(start, stop):
         i = row - start
         if grad_delay.shape[1] == 1:
-            grad_delay[row, 0] = sums[i, 0]
+            before = grad_delay[row // together, 0] if row % together > 0 else 0.0
+            grad_delay[row // together, 0] = before + sums[i, 0]
         if grad_feedback.shape[1] == 1:
             grad_feedback[row, 0] = sums[i, 1]
         if grad_lowpass.shape[1] == 1:
@@ -422,7 +426,8 @@ def feedback_delay_backward_rows(
     ``grad_line`` (rows, pad + T) is the gradient of the line, or has no columns; ``grad_past`` (rows, pad) and
     ``grad_x`` (rows, T) are what becomes of it. ``grad_tail`` (rows, 3) comes with the gradient of the last filter
     states and leaves with that of the first. Parameter gradients are (rows, T) where the parameter
-    moves, (rows, 1) where it is constant, (rows, 0) where nobody asks.
+    moves, (rows, 1) where it is constant, (rows, 0) where nobody asks. Of ``grad_delay`` there
+    may be fewer rows, each the sum over as many successive rows, which read the same delay and come in one piece.
     """
     T = v.shape[1]
     pad = line.shape[1] - T

@@ -52,6 +52,13 @@ def _rows_a_piece(rows: int) -> int:
     return max(1, min(SHARING, rows // (2 * torch.get_num_threads())))
 
 
+def _summed_lead(lead: tuple[int, ...], delay: Tensor) -> tuple[int, ...]:
+    """Leading shape of the delay's gradient: channels that read one delay add up while they go through a block."""
+    own = tuple(delay.shape[:-1])
+    together = len(own) > 0 and own[:-1] == lead[:-1] and own[-1] == 1 and 1 < lead[-1] <= SHARING
+    return own if together else lead
+
+
 def _chunks(T: int, keep: bool, *filters: Tensor | None) -> int:
     return -(-T // CHUNK) if keep and any(f is not None for f in filters) else 0
 
@@ -178,7 +185,10 @@ def _feedback_delay_backward(
     limit: float,
     wanted: list[bool],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gradients to past, x, states, delay, feedback, low-pass, high-pass, one an output row; unwanted ones (..., 0)."""
+    """Gradients to past, x, states, delay, feedback, low-pass, high-pass, unwanted ones (..., 0).
+
+    One an output row, but one of the delay's own for channels that share it.
+    """
     to_line, to_tail, *to_parameters = feedback_delay_gradients(
         grad_v,
         grad_line,
@@ -197,7 +207,7 @@ def _feedback_delay_backward(
     grads = _gradient_buffers(lead, wanted, (delay, feedback, lowpass, highpass))
     for target, grad in zip(grads, to_parameters, strict=True):
         if target.shape[-1]:
-            target.copy_(grad if target.shape[-1] == x.shape[-1] else grad.sum(-1, keepdim=True))
+            target.copy_(grad.expand(*lead, grad.shape[-1]).sum_to_size(target.shape))
     to_past, to_x = to_line.to(line.dtype).split([line.shape[-1] - x.shape[-1], x.shape[-1]], -1)
     return to_past.clone(), to_x.clone(), to_tail.clone(), grads[0], grads[1], grads[2], grads[3]
 
@@ -208,7 +218,9 @@ def _gradient_buffers(
     dtype = _common_dtype(parameters)
     lengths = [p.shape[-1] if p is not None and want else 0 for p, want in zip(parameters, wanted, strict=True)]
     device = next(p.device for p in parameters if p is not None)
-    return [torch.empty(*lead, length, dtype=dtype, device=device) for length in lengths]
+    delay = parameters[0]
+    leads = [lead if delay is None else _summed_lead(lead, delay), *[lead] * 3]
+    return [torch.empty(*own, n, dtype=dtype, device=device) for own, n in zip(leads, lengths, strict=True)]
 
 
 @_feedback_delay_backward.register_kernel("cpu")
@@ -237,11 +249,12 @@ def _(
     to_x = line.new_empty(*lead, T)
     to_tail = grad_tail.expand(*lead, 3).to(torch.float64, copy=True).contiguous()
     grads = _gradient_buffers(lead, wanted, (delay, feedback, lowpass, highpass))
+    together = lead[-1] if lead and _summed_lead(lead, delay) != lead else 1
     if rows and T:
         run_rows(
             feedback_delay_backward_rows,
             rows,
-            _rows_a_piece(rows),
+            _rows_a_piece(rows) if together == 1 else together * max(1, _rows_a_piece(rows) // together),
             as_rows(grad_v),
             row_index(tuple(grad_v.shape[:-1]), lead),
             as_rows(line.expand(*lead, line.shape[-1])),
@@ -466,7 +479,10 @@ def _forward_over_gradient(ctx: Any, *tangents: Any) -> tuple[Tensor, ...]:
     curved = _product_rule([*grads, *rows], tangents[3:10], ctx.settings[:3])[3:]
     to_x, *to_parameters, to_past, to_tail = curved
     parts = [to_past, to_x, to_tail, *to_parameters]
-    return tuple(a if b is None or a.shape[-1] == 0 else a + b.to(a.dtype) for a, b in zip(linear, parts, strict=True))
+    return tuple(
+        a if b is None or a.shape[-1] == 0 else a + b.sum_to_size(a.shape).to(a.dtype)
+        for a, b in zip(linear, parts, strict=True)
+    )
 
 
 _call = with_transforms(_feedback_delay, _setup_context, _first_derivative, _forward_mode)
