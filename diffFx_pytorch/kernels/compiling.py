@@ -1,4 +1,4 @@
-"""Numba's ``njit`` with a cache on disk that several processes may fill at once and that notices a changed neighbour."""
+"""Numba's ``njit`` with a cache on disk that several processes may fill at once, and that notices changes nearby."""
 
 from __future__ import annotations
 
