@@ -51,7 +51,7 @@ _CAPS = "schematic, as tabulated in the tone stacks of CAPS (T. Goetze) and Guit
 CIRCUITS = {
     "fender_bassman": Circuit(250, 1000, 25, 56, 250, 20, 20, "Bassman 5F6-A of 1959: Yeh and Smith 2006, figure 1"),
     "fender_twin_reverb": Circuit(250, 250, 10, 100, 120, 100, 47, f"Twin Reverb AA270 of 1969: {_CAPS}"),
-    "fender_princeton": Circuit(250, 250, 4.8, 100, 250, 100, 47, f"Princeton AA1164 of 1964: {_CAPS}"),
+    "fender_princeton": Circuit(250, 250, 4.8, 100, 250, 100, 47, f"Princeton: {_CAPS}"),
     "fender_blues_junior": Circuit(250, 250, 25, 100, 250, 22, 22, f"Blues Junior: {_CAPS}"),
     "fender_hot_rod_deville": Circuit(250, 250, 25, 130, 250, 100, 22, f"Hot Rod DeVille: {_CAPS}"),
     "marshall_major_200": Circuit(250, 1000, 25, 33, 500, 22, 22, f"Major, Lead 200, of 1967: {_CAPS}"),
