@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from .training import Criterion, _terms
+from .training import Criterion, as_criteria
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,7 +85,7 @@ def loss_landscape(
         raise ValueError(f"loss_landscape: one or two parameters, got {len(parameters)}")
     own = dict(model.named_parameters())
     grids = [torch.as_tensor(v, dtype=torch.float64) for v in parameters.values()]
-    terms = _terms(criteria)
+    terms = as_criteria(criteria)
     held = {name: own[name].detach().clone() for name in parameters}
     places = {name: (index or {}).get(name, (...,)) for name in parameters}
     found = {term.label: torch.zeros([len(g) for g in grids], dtype=torch.float64) for term in terms}

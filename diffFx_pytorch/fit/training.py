@@ -135,7 +135,7 @@ def train(
         ValueError: for a model with nothing to learn, no batches, or a loss that is not finite (names the epoch and the
             term).
     """
-    terms = _terms(criteria)
+    terms = as_criteria(criteria)
     learned = [p for p in model.parameters() if p.requires_grad]
     if not learned:
         raise ValueError(f"{type(model).__name__} has nothing to learn; build its modules with requires_grad=True")
@@ -173,7 +173,12 @@ def train(
     return history
 
 
-def _terms(criteria: Criterion | Sequence[Criterion] | Callable[..., Tensor]) -> list[Criterion]:
+def as_criteria(criteria: Criterion | Sequence[Criterion] | Callable[..., Tensor]) -> list[Criterion]:
+    """The terms of a loss as a list, whichever way they were given.
+
+    Raises:
+        ValueError: for none, or two of one name.
+    """
     if isinstance(criteria, Criterion):
         return [criteria]
     if isinstance(criteria, Sequence):
