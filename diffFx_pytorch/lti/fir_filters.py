@@ -10,6 +10,7 @@ from .grid import Grid
 from .maps import Map
 from .matrices import Exponential
 from .module import Module
+from .ops.layout import REAL_OF
 from .response import Constant, Dense, Diagonal, Response, cascade
 
 
@@ -153,7 +154,7 @@ class ScatteringMatrix(Module):
         """Matrices and delays in turn, never multiplied out unless somebody asks."""
         phase = grid.delay(self.delays)
         if self.gain_per_sample != 1.0:
-            phase = phase * (self.gain_per_sample ** self.delays.to(grid.dtype.to_real())).unsqueeze(-1)
+            phase = phase * (self.gain_per_sample ** self.delays.to(REAL_OF[grid.dtype])).unsqueeze(-1)
         stages: list[Response] = [Diagonal(phase[0])]
         for k, U in enumerate(self.value("matrices").unbind(-3)):
             stages += [Constant(U), Diagonal(phase[k + 1])]

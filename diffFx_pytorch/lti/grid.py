@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from .ops import delay_response, sos_at, sos_response
+from .ops.layout import REAL_OF
 
-_COMPLEX = {torch.float32: torch.complex64, torch.float64: torch.complex128}
-_REAL = {c: r for r, c in _COMPLEX.items()}  # dtype.to_real() says the same, but cannot be traced
+_COMPLEX = {real: complex_ for complex_, real in REAL_OF.items()}
 
 
 def complex_dtype(real: torch.dtype) -> torch.dtype:
@@ -109,7 +109,7 @@ class Circle(Grid):
     def envelope(self, samples: int) -> Tensor:
         """gamma^n for n = 0 .. samples - 1, in the real type of the responses."""
         n = torch.arange(samples, device=self.device, dtype=torch.float64)
-        return (n * self.log_gamma).exp().to(_REAL[self.dtype])
+        return (n * self.log_gamma).exp().to(REAL_OF[self.dtype])
 
     def spectrum(self, x: Tensor) -> Tensor:
         """Transform of a signal (..., T) with the envelope on it: (..., M).
@@ -119,7 +119,7 @@ class Circle(Grid):
         """
         if x.shape[-1] > self.nfft:
             raise ValueError(f"a signal of {x.shape[-1]} samples needs nfft of at least that, got {self.nfft}")
-        return torch.fft.rfft(self._enveloped(x.to(_REAL[self.dtype])), self.nfft)
+        return torch.fft.rfft(self._enveloped(x.to(REAL_OF[self.dtype])), self.nfft)
 
     def signal(self, spectrum: Tensor, samples: int | None = None) -> Tensor:
         """Back to time (..., samples), at most nfft of them, the envelope taken off."""
@@ -135,7 +135,7 @@ class Circle(Grid):
 
     def fir(self, taps: Tensor) -> Tensor:
         """sum_n h[n] z^-n, (..., M), exact for more than nfft taps too."""
-        taps = self._enveloped(taps.to(_REAL[self.dtype]))
+        taps = self._enveloped(taps.to(REAL_OF[self.dtype]))
         if taps.shape[-1] > self.nfft:
             turns = -(-taps.shape[-1] // self.nfft)
             taps = torch.nn.functional.pad(taps, (0, turns * self.nfft - taps.shape[-1]))
@@ -162,7 +162,7 @@ class Points(Grid):
         if not z.is_complex() or z.dim() != 1:
             raise ValueError(f"points must be a complex tensor (M,), got {z.dtype} of shape {tuple(z.shape)}")
         self._z = z.to(torch.complex128)
-        self.dtype, self.device = complex_dtype(dtype or z.dtype.to_real()), z.device
+        self.dtype, self.device = complex_dtype(dtype or REAL_OF.get(z.dtype, z.dtype)), z.device
 
     @property
     def size(self) -> int:
