@@ -176,21 +176,26 @@ def _feedback_network_backward(
     """Gradients to x, delay, offset, mixing, coef, past, zi, one a row of the output."""
     lead = lines.shape[:-2]
     inputs = (x, delay, offset, mixing, coef, past, zi)
-    leaves = [
-        None if t is None else t.detach().expand(*lead, *t.shape[t.ndim - c :]).double().clone().requires_grad_()
+    # Inside an operator torch records nothing for autograd: torch.func does, whatever surrounds it.
+    rows = [
+        None if t is None else t.expand(*lead, *t.shape[t.ndim - c :]).double()
         for t, c in zip(inputs, _CORES, strict=True)
     ]
-    with torch.enable_grad():
-        outs = _plain(lead, *leaves, grad_y.shape[-2])  # type: ignore[arg-type]  # only the offset may be absent
-    grads = [grad_y.double(), grad_lines, grad_zf]
-    pairs = [(o, g) for o, g in zip(outs, grads, strict=True) if g is not None and o.requires_grad]
-    present = [t for t in leaves if t is not None]
-    found = torch.autograd.grad([o for o, _ in pairs], present, [g for _, g in pairs], allow_unused=True)
-    whole = iter(torch.zeros_like(t) if g is None else g for t, g in zip(present, found, strict=True))
-    to_x, to_delay, *rest = (None if t is None else next(whole) for t in leaves)
-    assert to_x is not None and to_delay is not None  # noqa: PT018
-    rest[0] = to_delay.new_empty(*to_delay.shape, 0) if rest[0] is None else rest[0]
-    return (to_x.to(x.dtype), to_delay, *(t.clone() for t in rest if t is not None))  # type: ignore[return-value]
+    present = [i for i, t in enumerate(rows) if t is not None]
+
+    def plain(*given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        full = list(rows)
+        for i, t in zip(present, given, strict=True):
+            full[i] = t
+        return _plain(lead, *full, grad_y.shape[-2])  # type: ignore[arg-type]  # only the offset may be absent
+
+    outs, pull = torch.func.vjp(plain, *(rows[i] for i in present))
+    given = (grad_y.double(), grad_lines, grad_zf)
+    found = iter(
+        pull(tuple(torch.zeros_like(o) if g is None else g.double() for o, g in zip(outs, given, strict=True)))
+    )
+    grads = [delay.new_empty(*lead, delay.shape[-1], 0) if t is None else next(found).clone() for t in rows]
+    return (grads[0].to(x.dtype, copy=True), *grads[1:])  # type: ignore[return-value]
 
 
 @_feedback_network_backward.register_kernel("cpu")

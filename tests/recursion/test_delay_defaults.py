@@ -1,0 +1,110 @@
+"""Delay operators through the dispatcher with their CPU kernels disabled: what every device without kernels runs.
+
+Signals are many delays long, so that what comes round the loop is most of what is compared.
+"""
+
+import contextlib
+
+import pytest
+import torch
+from torch._library.custom_ops import OPDEFS
+
+from diffFx_pytorch.recursion import DelayGraph, delay_graph, delay_line, feedback_delay, feedback_network
+
+D = torch.float64
+OPERATORS = ("feedback_delay", "delay_graph", "feedback_network")
+
+
+@contextlib.contextmanager
+def default_functions():
+    """Run the delay operators by their default functions, as a device without kernels would."""
+    with contextlib.ExitStack() as stack:
+        for name in OPERATORS:
+            for label in (f"diffFx::{name}", f"diffFx::{name}_backward"):
+                stack.enter_context(OPDEFS[label].set_kernel_enabled("cpu", False))
+        yield
+
+
+def draw(*shape, low=-1.0, high=1.0, seed=0):
+    generator = torch.Generator().manual_seed(seed + sum(shape))
+    return (low + (high - low) * torch.rand(*shape, generator=generator, dtype=D)).requires_grad_()
+
+
+def feedback_case(**options):
+    leaves = {
+        "x": draw(2, 2, 600),
+        "delay": draw(2, 1, 600, low=20.0, high=40.0),
+        "feedback": draw(2, 1, low=0.5, high=0.9),
+        "lowpass": draw(2, 2, low=0.1, high=0.6),
+        "highpass": draw(1, 1, 600, low=0.9, high=0.99),
+        "zi": draw(2, 2, 58),
+    }
+    return lambda: feedback_delay(**leaves, saturation="tanh", return_zf=True, **options), leaves
+
+
+def line_case():
+    leaves = {"x": draw(2, 2, 600), "delay": draw(2, 1, 600, low=0.0, high=40.0)}
+    return lambda: delay_line(**leaves, max_delay=50, return_zf=True), leaves
+
+
+def network_case(modulated, moving):
+    T = 600
+    gains = draw(3, T if moving else 1, 1, 1, low=0.7, high=0.95).detach()
+    one = torch.ones_like(gains)
+    sections = torch.cat([gains, 0.1 * one, 0 * one, one, -0.1 * one, 0 * one], -1)
+    leaves = {
+        "x": draw(2, 2, T),
+        "delays": torch.tensor([11.0, 17.0, 26.0], dtype=D, requires_grad=True),
+        "matrix": torch.linalg.qr(draw(3, 3).detach())[0].requires_grad_(),
+        "input_gains": draw(3, 2),
+        "output_gains": draw(2, 3),
+        "absorption": (sections if moving else sections[:, 0]).requires_grad_(),
+    }
+    if modulated:
+        leaves["modulation"] = draw(3, T, low=0.0, high=3.0)
+    return lambda: feedback_network(**leaves, longest=40, moving=moving), leaves
+
+
+def graph_case():
+    graph = DelayGraph(1)
+    line = graph.line()
+    echo = graph.moving_read(line, "delay", 60)
+    graph.write(line, graph.mix(0, graph.one_pole(echo, "tone"), "feedback"))
+    v, _ = graph.all_pass(echo, 23, "up", "down")
+    graph.output(v)
+    names = ("tone", "feedback", "up", "down")
+    gains = {name: draw(2, 1, low=0.3, high=0.8, seed=i) for i, name in enumerate(names)}
+    x, delay = draw(2, 1, 600), draw(2, 600, low=30.0, high=50.0)
+    return lambda: delay_graph(x, graph, gains, {"delay": delay})[0], {"x": x, **gains, "delay": delay}
+
+
+CASES = {
+    "feedback_delay": feedback_case,
+    "feedback_delay, allpass": lambda: feedback_case(interpolation="allpass"),
+    "delay_line": line_case,
+    "feedback_network": lambda: network_case(False, False),
+    "feedback_network, modulated": lambda: network_case(True, False),
+    "feedback_network, moving absorption": lambda: network_case(False, True),
+    "delay_graph": graph_case,
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_default_functions_give_the_outputs_and_gradients_of_the_kernels(name):
+    run, leaves = CASES[name]()
+
+    def outputs_and_gradients():
+        found = run()
+        outputs = found if isinstance(found, tuple) else (found,)
+        ramps = (torch.linspace(-1.0, 2.0, o.shape[-1], dtype=D) for o in outputs)
+        loss = sum((o * w).sum() for o, w in zip(outputs, ramps, strict=True))
+        return outputs, torch.autograd.grad(loss, list(leaves.values()))
+
+    kernel = outputs_and_gradients()
+    with default_functions():
+        default = outputs_and_gradients()
+    for a, b in zip(kernel[0], default[0], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+    for leaf, a, b in zip(leaves, kernel[1], default[1], strict=True):
+        assert a.abs().max() > 0, leaf
+        assert (a - b).abs().max() < 1e-9 * a.abs().max(), leaf
