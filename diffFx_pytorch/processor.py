@@ -460,3 +460,14 @@ def _in_context(error: Exception, fx: Processor) -> Exception:
     text = str(error)
     kind = TypeError if isinstance(error, TypeError) else ValueError
     return error if text.startswith(f"{name}: ") else kind(f"{name}: {text}")
+
+
+def is_effect(value: Any) -> bool:
+    """Whether ``value`` is the class of a finished effect: it has an equation, is not abstract, and can be built."""
+    return (
+        isinstance(value, type)
+        and issubclass(value, Processor)
+        and "process" in value.__dict__
+        and bool(value.variants)
+        and not inspect.isabstract(value)
+    )

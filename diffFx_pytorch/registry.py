@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-import inspect
 from collections.abc import Iterator
 
 from . import processors  # noqa: F401  # importing the package defines its effects
 from .control import unknown_name
-from .processor import Processor
+from .processor import Processor, is_effect
 
 ENTRY_POINTS = "diffFx_pytorch.effects"
 """Installed packages that name modules under this entry point have their effects found here too."""
@@ -21,7 +20,7 @@ def effects() -> dict[str, type[Processor]]:
     """
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
         entry.load()
-    return {cls.__name__: cls for cls in _subclasses(Processor) if cls.variants and not inspect.isabstract(cls)}
+    return {cls.__name__: cls for cls in _subclasses(Processor) if is_effect(cls)}
 
 
 def effect(name: str) -> type[Processor]:
@@ -44,6 +43,5 @@ def family(cls: type[Processor]) -> str:
 
 def _subclasses(cls: type[Processor]) -> Iterator[type[Processor]]:
     for sub in cls.__subclasses__():
-        if "process" in sub.__dict__:
-            yield sub
+        yield sub
         yield from _subclasses(sub)

@@ -1,6 +1,7 @@
-"""Write docs/effects/: a page an effect, from its docstring, its table of knobs and its curve.
+"""Write what follows from the effects: a page for each in docs/effects, and the names that type checkers see.
 
-``python docs/generate.py`` writes the pages and the plots; a test holds the pages to the code.
+``python docs/generate.py`` writes the pages from docstring, table of knobs and curve, the plots, and
+``__init__.pyi`` of the packages of effects; a test holds all but the plots to the code.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from diffFx_pytorch import Processor, registry
 
 FOLDER = Path(__file__).parent / "effects"
+PACKAGE = Path(__file__).parents[1] / "diffFx_pytorch"
 
 
 def page(cls: type[Processor]) -> str:
@@ -68,6 +70,21 @@ def built_in() -> list[type[Processor]]:
     return [cls for cls in registry.effects().values() if cls.__module__.startswith("diffFx_pytorch.")]
 
 
+def stubs() -> dict[Path, str]:
+    """The ``__init__.pyi`` of each package of effects: which effects it holds, and in which module."""
+    homes: dict[str, list[tuple[str, str]]] = {"diffFx_pytorch.processors": [("EffectParam", "diffFx_pytorch.params")]}
+    for cls in built_in():
+        for package in ("diffFx_pytorch.processors", cls.__module__.rpartition(".")[0]):
+            homes.setdefault(package, []).append((cls.__name__, cls.__module__))
+    texts = {}
+    for package, members in homes.items():
+        lines = [f"from {module} import {name}" for name, module in sorted(members, key=lambda m: m[::-1])]
+        names = [f'    "{name}",' for name, _ in sorted(members)]
+        path = PACKAGE.joinpath(*package.split(".")[1:]) / "__init__.pyi"
+        texts[path] = "\n".join([*lines, "", "__all__ = [", *names, "]", ""])
+    return texts
+
+
 def telling(fx: Processor) -> dict[str, float]:
     """A setting whose curve tells something: what stands at neutral by default is turned to three quarters."""
     still = (name for name, value in fx.neutral.items() if fx.params[name].default == value)
@@ -84,6 +101,8 @@ def main() -> None:
 
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "README.md").write_text(index())
+    for path, text in stubs().items():
+        path.write_text(text)
     for cls in built_in():
         (FOLDER / f"{cls.__name__}.md").write_text(page(cls))
         if cls.curve is not Processor.curve:

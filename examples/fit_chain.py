@@ -26,9 +26,9 @@ from rich.table import Table
 from torch import Tensor
 
 from diffFx_pytorch import Chain
-from diffFx_pytorch.demo import demo_clip
 from diffFx_pytorch.fit import ErrorToSignalRatio, FitResult, Stage, echo_ms, fit
 from diffFx_pytorch.processors import Compressor, FeedbackDelay, Gain, ParametricEqualizer, TanH, Tremolo
+from diffFx_pytorch.report.demo import demo_clip
 
 HIDDEN = {
     "gain.gain_db": -3.0,

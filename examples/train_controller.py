@@ -31,9 +31,9 @@ from rich.table import Table
 from torch import Tensor
 
 from diffFx_pytorch import Chain, EffectParam
-from diffFx_pytorch.demo import demo_clip
 from diffFx_pytorch.fit import MultiResolutionSTFT, SpectralController
 from diffFx_pytorch.processors import Compressor, ParametricEqualizer
+from diffFx_pytorch.report.demo import demo_clip
 
 RATE = 22050
 PIECE = round(1.2 * RATE)

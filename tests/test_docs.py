@@ -20,3 +20,8 @@ def test_page_is_what_the_code_says(cls):
 
 def test_index_lists_every_effect():
     assert (DOCS / "effects" / "README.md").read_text() == generate.index(), "run python docs/generate.py"
+
+
+def test_the_names_that_type_checkers_see_are_those_of_the_code():
+    for path, text in generate.stubs().items():
+        assert path.read_text() == text, f"{path}: run python docs/generate.py"

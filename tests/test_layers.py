@@ -11,20 +11,8 @@ LAYERS = (
     {"recursion", "lti", "spectrogram"},
     {"params", "control", "curve", "processor"},
     {"processors", "routing", "registry"},
-    {
-        "cli",
-        "render",
-        "fit",
-        "presets",
-        "chain_nodes",
-        "atomic",
-        "plots",
-        "demo",
-        "page",
-        "svg",
-        "notebook",
-        "spectral_tools",
-    },
+    {"render", "fit", "presets", "report"},
+    {"cli"},
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 ENGINES = {"recursion", "lti", "spectrogram"}

@@ -1,142 +1,23 @@
-"""The effects, one folder a family."""
+"""The effects, one folder per family.
 
-from .delay import BasicDelay, FeedbackDelay, MultiTapDelay, PingPongDelay, SlapbackDelay
-from .distortion import (
-    ArcTanClipper,
-    BitCrusher,
-    CubicClipper,
-    DoubleSoftClipper,
-    ExponentialClipper,
-    HardClipper,
-    Overdrive,
-    Rectifier,
-    SoftClipper,
-    TanH,
-    Waveshaper,
-)
-from .dynamics import (
-    Compressor,
-    DeEsser,
-    Expander,
-    Limiter,
-    MultiBandCompressor,
-    MultiBandExpander,
-    MultiBandLimiter,
-    MultiBandNoiseGate,
-    MultiBandTransientShaper,
-    NoiseGate,
-    TransientShaper,
-)
-from .eq import (
-    AllPass,
-    BandPass,
-    DynamicEqualizer,
-    GraphicEqualizer,
-    HighPass,
-    HighShelf,
-    LowPass,
-    LowShelf,
-    Notch,
-    ParametricEqualizer,
-    Peak,
-    ToneStack,
-)
-from .modulation import (
-    AutoPan,
-    AutoWah,
-    Chorus,
-    FeedbackFlanger,
-    Flanger,
-    MultiVoiceChorus,
-    Phaser,
-    RingModulator,
-    StereoChorus,
-    StereoFlanger,
-    Tremolo,
-    Vibrato,
-)
-from .reverb import (
-    ConvolutionReverb,
-    EarlyReflections,
-    FDNReverb,
-    NoiseShapedReverb,
-    PlateReverb,
-    SchroederReverb,
-    VelvetReverb,
-)
-from .spatial import MonoMaker, StereoEnhancer, StereoImager, StereoPanning, StereoWidener
-from .spectral import PitchShift, SpectralGate
-from .utility import DCBlocker, Dither, Fade, Gain, Invert
+Every module of the package is imported, and every effect defined there is a name of its family and of this package: an
+effect's name is written once, where the effect is. The files ``__init__.pyi`` tell the names to editors and type
+checkers; ``python docs/generate.py`` writes them.
+"""
 
-__all__ = [
-    "AllPass",
-    "ArcTanClipper",
-    "AutoPan",
-    "AutoWah",
-    "BandPass",
-    "BasicDelay",
-    "BitCrusher",
-    "Chorus",
-    "Compressor",
-    "ConvolutionReverb",
-    "CubicClipper",
-    "DCBlocker",
-    "DeEsser",
-    "Dither",
-    "DoubleSoftClipper",
-    "DynamicEqualizer",
-    "EarlyReflections",
-    "Expander",
-    "ExponentialClipper",
-    "FDNReverb",
-    "Fade",
-    "FeedbackDelay",
-    "FeedbackFlanger",
-    "Flanger",
-    "Gain",
-    "GraphicEqualizer",
-    "HardClipper",
-    "HighPass",
-    "HighShelf",
-    "Invert",
-    "Limiter",
-    "LowPass",
-    "LowShelf",
-    "MonoMaker",
-    "MultiBandCompressor",
-    "MultiBandExpander",
-    "MultiBandLimiter",
-    "MultiBandNoiseGate",
-    "MultiBandTransientShaper",
-    "MultiTapDelay",
-    "MultiVoiceChorus",
-    "NoiseGate",
-    "NoiseShapedReverb",
-    "Notch",
-    "Overdrive",
-    "ParametricEqualizer",
-    "Peak",
-    "Phaser",
-    "PingPongDelay",
-    "PitchShift",
-    "PlateReverb",
-    "Rectifier",
-    "RingModulator",
-    "SchroederReverb",
-    "SlapbackDelay",
-    "SoftClipper",
-    "SpectralGate",
-    "StereoChorus",
-    "StereoEnhancer",
-    "StereoFlanger",
-    "StereoImager",
-    "StereoPanning",
-    "StereoWidener",
-    "TanH",
-    "ToneStack",
-    "TransientShaper",
-    "Tremolo",
-    "VelvetReverb",
-    "Vibrato",
-    "Waveshaper",
-]
+import importlib
+import pkgutil
+import sys
+
+from ..params import EffectParam
+from ..processor import is_effect
+
+__all__ = ["EffectParam"]
+
+for _module in pkgutil.walk_packages(__path__, f"{__name__}."):
+    _found = importlib.import_module(_module.name)
+    for _name, _value in list(vars(_found).items()):
+        if is_effect(_value) and _value.__module__ == _found.__name__:
+            setattr(sys.modules[_module.name.rpartition(".")[0]], _name, _value)
+            globals()[_name] = _value
+            __all__ += [_name]

@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from ..atomic import replacing
+from .atomic import replacing
 from .quantize import INTEGER_BITS, Quantizer
 
 FORMATS = {

@@ -57,9 +57,9 @@ HEARD: dict[str, dict[str, float]] = {
 _FIRST = """\
 from IPython.display import display
 
-from diffFx_pytorch.demo import demo_clip
-from diffFx_pytorch.notebook import knob_sliders, player
-from diffFx_pytorch.plots import before_after
+from diffFx_pytorch.report.demo import demo_clip
+from diffFx_pytorch.report.notebook import knob_sliders, player
+from diffFx_pytorch.report.plots import before_after
 from diffFx_pytorch.processors import {names}
 
 RATE = 44100

@@ -27,10 +27,10 @@ import torch
 from IPython.display import Markdown, display
 
 from diffFx_pytorch import lti
-from diffFx_pytorch.demo import demo_clip
+from diffFx_pytorch.report.demo import demo_clip
 from diffFx_pytorch.dsp.room_analysis import echo_density, reverberation_time, spectral_flatness
 from diffFx_pytorch.fit import Criterion, MagnitudeError, sparsity, train
-from diffFx_pytorch.notebook import player
+from diffFx_pytorch.report.notebook import player
 
 RATE = 32000
 DELAYS = torch.tensor([491, 587, 733, 881, 1061, 1277, 1433, 1621])  # samples, primes: 15 to 51 ms

@@ -24,8 +24,8 @@ import matplotlib.pyplot as plt
 import torch
 from IPython.display import Markdown, display
 
-from diffFx_pytorch.demo import demo_clip
-from diffFx_pytorch.notebook import player
+from diffFx_pytorch.report.demo import demo_clip
+from diffFx_pytorch.report.notebook import player
 from diffFx_pytorch.spectrogram import (
     METHODS,
     STFT,

@@ -13,8 +13,8 @@ import torch
 from typer.testing import CliRunner
 
 from diffFx_pytorch.cli import app
-from diffFx_pytorch.demo import demo_clip
 from diffFx_pytorch.presets import load_chain
+from diffFx_pytorch.report.demo import demo_clip
 
 RATE = 16000
 

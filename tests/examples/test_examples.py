@@ -56,7 +56,7 @@ def test_the_controller_halves_its_error():
 def test_a_chain_is_fitted_to_files(tmp_path):
     import soundfile
 
-    from diffFx_pytorch.demo import demo_clip
+    from diffFx_pytorch.report.demo import demo_clip
 
     for name, gain in {"dry": 1.0, "wet": 0.5}.items():
         soundfile.write(tmp_path / f"{name}.wav", gain * demo_clip(16000, 0.6)[0, :1].T.numpy(), 16000)

@@ -26,7 +26,7 @@ def plt():
 
 @pytest.mark.parametrize(("fx", "panels"), [(Tremolo(RATE), 6), (Gain(RATE), 5)])
 def test_a_page_shows_before_and_after_and_the_curve_where_there_is_one(plt, x, fx, panels):
-    from diffFx_pytorch.plots import before_after
+    from diffFx_pytorch.report.plots import before_after
 
     figure = before_after(fx, x)
     figure.canvas.draw()
@@ -34,13 +34,13 @@ def test_a_page_shows_before_and_after_and_the_curve_where_there_is_one(plt, x, 
 
 
 def test_a_page_shows_silence(plt):
-    from diffFx_pytorch.plots import before_after
+    from diffFx_pytorch.report.plots import before_after
 
     before_after(Gain(RATE), torch.zeros(1, 1, 300)).canvas.draw()
 
 
 def test_the_spectrum_of_a_full_scale_sine_peaks_near_0_db_at_its_frequency(plt):
-    from diffFx_pytorch.plots import _levels, spectrum
+    from diffFx_pytorch.report.plots import _levels, spectrum
 
     sine = torch.sin(2 * torch.pi * 1000 / RATE * torch.arange(RATE))
     assert float(_levels(sine)[:, 8].max()) == pytest.approx(0, abs=0.1)
@@ -50,7 +50,7 @@ def test_the_spectrum_of_a_full_scale_sine_peaks_near_0_db_at_its_frequency(plt)
 
 def test_sliders_are_the_table_of_knobs(plt, x):
     pytest.importorskip("ipywidgets")
-    from diffFx_pytorch.notebook import knob_sliders
+    from diffFx_pytorch.report.notebook import knob_sliders
 
     fx = Chain(gain=Gain(RATE), tremolo=Tremolo(RATE))
     page = knob_sliders(fx, x, {"gain.gain_db": -6.0})
@@ -67,7 +67,7 @@ def test_sliders_are_the_table_of_knobs(plt, x):
 
 def test_every_end_of_every_slider_is_legal(x):
     pytest.importorskip("ipywidgets")
-    from diffFx_pytorch.notebook import knob_sliders
+    from diffFx_pytorch.report.notebook import knob_sliders
 
     page = knob_sliders(Tremolo(RATE), x[..., :100], plot=False)
     for slider in page.sliders.values():
@@ -78,7 +78,7 @@ def test_every_end_of_every_slider_is_legal(x):
 
 def test_what_is_wrong_is_said(x):
     pytest.importorskip("ipywidgets")
-    from diffFx_pytorch.notebook import knob_sliders, player
+    from diffFx_pytorch.report.notebook import knob_sliders, player
 
     with pytest.raises(ValueError, match="did you mean 'depth'"):
         knob_sliders(Tremolo(RATE), x, only=["dept"])
@@ -90,7 +90,7 @@ def test_what_is_wrong_is_said(x):
 
 def test_a_player_says_what_it_turned_down(x):
     pytest.importorskip("IPython")
-    from diffFx_pytorch.notebook import player
+    from diffFx_pytorch.report.notebook import player
 
     assert "<audio" in player(x, RATE).data
     assert "+6.0 dB" in player(x / x.abs().max() * 1.9953, RATE, "loud").data

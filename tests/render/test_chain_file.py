@@ -176,7 +176,7 @@ def test_a_frequency_that_a_rate_does_not_allow_is_refused_there(tmp_path, monke
         def process(self, x, state, *, freq_hz):
             return x, state
 
-    monkeypatch.setattr(presets, "effect", lambda name: High)
+    monkeypatch.setattr(presets.chain_file, "effect", lambda name: High)
     chain = load_chain(step("{effect: High, params: {freq_hz: 15000}}"))
     chain.build(44100)
     with pytest.raises(
@@ -193,7 +193,7 @@ def test_a_knob_that_does_not_move_takes_one_number(monkeypatch):
         def process(self, x, state, *, size):
             return x, state
 
-    monkeypatch.setattr(presets, "effect", lambda name: Still)
+    monkeypatch.setattr(presets.chain_file, "effect", lambda name: Still)
     load_chain(step("{effect: Still, params: {size: [0.5]}}"))
     assert "size cannot move" in complaints(step("{effect: Still, params: {size: [0, 1]}}"))[0]
 

@@ -13,9 +13,8 @@ import soxr
 import torch
 from torch import Tensor
 
-from .render import AudioWriter, read_blocks
-from .render.audio_file import audio_info, format_of
-from .spectrogram import STFT, Inversion, invert_spectrogram, time_stretch
+from ..spectrogram import STFT, Inversion, invert_spectrogram, time_stretch
+from .audio_file import AudioWriter, audio_info, format_of, read_blocks
 
 _BLOCK = 1 << 16
 _MOST_SEMITONES = 48.0

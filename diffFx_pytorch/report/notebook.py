@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .control import unknown_name
-from .params import EffectParam
-from .processor import Processor
+from ..control import unknown_name
+from ..params import EffectParam
+from ..processor import Processor
 
 _STEPS = 200
 

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..presets import load_chain
+from ..render import AudioWriter, read_blocks, render_file
 from .page import write_page
-from .presets import load_chain
-from .render import AudioWriter, read_blocks, render_file
 
 _BEAT = 0.6
 _STEP = _BEAT / 4
@@ -62,7 +62,7 @@ def demo_clip(sample_rate: int = 44100, seconds: float = 9.6) -> Tensor:
 
 def demo_chain_text() -> str:
     """The text of the demo's chain file."""
-    return resources.files("diffFx_pytorch").joinpath("data/demo.yaml").read_text(encoding="utf-8")
+    return resources.files("diffFx_pytorch.report").joinpath("data/demo.yaml").read_text(encoding="utf-8")
 
 
 def write_demo(folder: str | os.PathLike[str], sample_rate: int = 44100, seconds: float = 9.6) -> Path:

@@ -26,13 +26,13 @@ import torch
 import yaml
 from torch import Tensor
 
-from .atomic import replacing
-from .chain_nodes import ChainFileError, Reader
-from .control import Knobs, KnobValue, as_dict, check_range
-from .params import HIGHEST_FREQUENCY, EffectParam
-from .processor import Processor
-from .registry import effect, effects
-from .routing import Chain
+from ..control import Knobs, KnobValue, as_dict, check_range
+from ..params import HIGHEST_FREQUENCY, EffectParam
+from ..processor import Processor
+from ..registry import effect, effects
+from ..render.atomic import replacing
+from ..routing import Chain
+from .nodes import ChainFileError, Reader
 
 __all__ = ["VERSION", "ChainFile", "ChainFileError", "dump_chain", "load_chain", "option_defaults", "save_chain"]
 

@@ -14,12 +14,12 @@ import soundfile
 import torch
 from torch import Tensor
 
-from .atomic import replacing
-from .control import Knobs, KnobValue, as_dict
-from .params import EffectParam
-from .processor import Processor
-from .render.quantize import Quantizer
-from .routing import Chain
+from ..control import Knobs, KnobValue, as_dict
+from ..params import EffectParam
+from ..processor import Processor
+from ..render.atomic import replacing
+from ..render.quantize import Quantizer
+from ..routing import Chain
 from .svg import WIDTH, Line, plot
 
 _LOWEST_HZ = 20.0
@@ -74,7 +74,7 @@ def write_page(
         for name, fx in chain.steps.items()
         if isinstance(fx, Processor)
     )
-    page = resources.files("diffFx_pytorch").joinpath("data/page.html").read_text(encoding="utf-8")
+    page = resources.files("diffFx_pytorch.report").joinpath("data/page.html").read_text(encoding="utf-8")
     parts = {
         "title": escape(title),
         "chain": " &rarr; ".join(escape(type(fx).__name__) for fx in chain.steps.values()),

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .control import Knobs
-from .processor import Processor
+from ..control import Knobs
+from ..processor import Processor
 
 BEFORE, AFTER = "#7a8793", "#d1495b"
 """Colours of the dry and the wet signal, everywhere."""

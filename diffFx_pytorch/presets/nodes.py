@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from .control import unknown_name
+from ..control import unknown_name
 
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map")}
 _KINDS = {yaml.ScalarNode: "a single value", yaml.SequenceNode: "a list", yaml.MappingNode: "a mapping"}

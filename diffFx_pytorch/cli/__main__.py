@@ -1,0 +1,5 @@
+"""``python -m diffFx_pytorch.cli``."""
+
+from .app import main
+
+main()

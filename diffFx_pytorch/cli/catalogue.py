@@ -1,0 +1,80 @@
+"""The commands that show what there is: `list` and `describe`."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import typer
+
+from .app import app, consoles, print_lines, refuse
+
+if TYPE_CHECKING:
+    from ..processor import Processor
+
+
+@app.command("list")
+def list_effects() -> None:
+    """List the effects, by family."""
+    console, _ = consoles()
+    from rich.table import Table
+
+    from .. import registry
+
+    families: dict[str, list[tuple[str, type[Processor]]]] = {}
+    for name, cls in sorted(registry.effects().items()):
+        families.setdefault(registry.family(cls), []).append((name, cls))
+    table = Table(box=None, pad_edge=False)
+    for heading in ("Family", "Effect", "Knobs", "What it does"):
+        table.add_column(heading, no_wrap=heading != "What it does", justify="right" if heading == "Knobs" else "left")
+    for family, members in sorted(families.items()):
+        for i, (name, cls) in enumerate(members):
+            summary = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+            table.add_row("" if i else family, name, str(len(cls().params)), summary)
+    print_lines(console, table)
+
+
+@app.command()
+def describe(
+    effect: Annotated[str, typer.Argument(metavar="EFFECT", help="Name, as `difffx list` shows it.")],
+) -> None:
+    """Describe an effect: what it does, its knobs and options, and how it stands in a chain file."""
+    console, _ = consoles()
+    from rich.table import Table
+
+    from .. import registry
+    from ..presets import dump_chain, option_defaults
+    from ..routing import Chain
+
+    try:
+        cls = registry.effect(effect)
+    except ValueError as error:
+        refuse(error)
+    fx = cls()
+    print_lines(console, f"{cls.__name__}  ({registry.family(cls)})\n")
+    print_lines(console, inspect.cleandoc(cls.__doc__ or "").split("\n\nKnobs:")[0].strip() + "\n")
+    knobs = Table("Knob", "From", "To", "Default", "Unit", "Curve", "What it does", box=None, pad_edge=False)
+    for name, param in fx.params.items():
+        ends = (f"{v:g}" for v in (param.min_val, param.max_val, param.default))
+        doc = param.doc if param.automatable else f"{param.doc} Does not move within a signal."
+        knobs.add_row(name, *ends, param.unit, param.curve, doc)
+    print_lines(console, knobs)
+    options = option_defaults(cls)
+    if options:
+        hints = get_type_hints(cls.__init__)
+        table = Table("Option", "Default", "Type", box=None, pad_edge=False)
+        for name, option in options.items():
+            table.add_row(name, repr(option.default), _type_text(hints.get(name, option.annotation)))
+        print_lines(console, "", table)
+    claims = [", ".join(sorted(fx.traits))] if fx.traits else []
+    claims += [f"latency {fx.latency_samples} samples"] if fx.latency_samples else []
+    claims += ["takes a sidechain"] if fx.takes_sidechain else []
+    claims += [] if fx.streamable else ["needs the whole signal"]
+    print_lines(console, "", "; ".join(claims) or "no claims", "", "In a chain file:", "")
+    typer.echo(dump_chain(Chain(fx)), nl=False)
+
+
+def _type_text(annotation: Any) -> str:
+    if get_origin(annotation) is Literal:
+        return " | ".join(map(str, get_args(annotation)))
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")

@@ -1,0 +1,1 @@
+"""What is seen and heard: pages, plots, notebooks, and a demo clip."""
