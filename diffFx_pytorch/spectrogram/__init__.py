@@ -3,13 +3,13 @@
 Knows nothing of effects; of use alone.
 """
 
-from .descend import Inversion
+from .descent import Inversion
 from .invert import invert_spectrogram
 from .invert_mel import invert_mel
 from .mel import MelScale
 from .metrics import inconsistency, log_spectral_distance, magnitude_snr, ser, spectral_convergence
 from .pghi import pghi
-from .phase_vocoder import TimeStretch, time_stretch
+from .phase_vocoder import time_stretch
 from .real_time_pghi import RealTimePGHI, real_time_pghi
 from .representation import invert
 from .rtisi import RTISI, rtisi_la
@@ -27,7 +27,6 @@ __all__ = [
     "Momentum",
     "RealTimePGHI",
     "Reflection",
-    "TimeStretch",
     "inconsistency",
     "invert",
     "invert_mel",

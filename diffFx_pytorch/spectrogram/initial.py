@@ -7,11 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from .pghi import pghi
+from .spsi import spsi
 from .stft import STFT
-
-
-def _zero(magnitude: Tensor, stft: STFT, generator: torch.Generator | None) -> Tensor:
-    return magnitude.to(magnitude.dtype.to_complex())
 
 
 def _random(magnitude: Tensor, stft: STFT, generator: torch.Generator | None) -> Tensor:
@@ -25,23 +23,11 @@ def _random(magnitude: Tensor, stft: STFT, generator: torch.Generator | None) ->
     return c
 
 
-def _pghi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None) -> Tensor:
-    from .pghi import pghi
-
-    return pghi(magnitude, stft)
-
-
-def _spsi(magnitude: Tensor, stft: STFT, generator: torch.Generator | None) -> Tensor:
-    from .spsi import spsi
-
-    return spsi(magnitude, stft)
-
-
 STARTS: dict[str, Callable[[Tensor, STFT, torch.Generator | None], Tensor]] = {
-    "pghi": _pghi,
-    "spsi": _spsi,
+    "pghi": lambda magnitude, stft, generator: pghi(magnitude, stft),
+    "spsi": lambda magnitude, stft, generator: spsi(magnitude, stft),
     "random": _random,
-    "zero": _zero,
+    "zero": lambda magnitude, stft, generator: magnitude.to(magnitude.dtype.to_complex()),
 }
 
 
@@ -75,3 +61,9 @@ def initial_spectrum(
     if init not in STARTS:
         raise ValueError(f"init must be one of {', '.join(STARTS)}, or a complex tensor. Got {init!r}.")
     return STARTS[init](magnitude, stft, generator)
+
+
+def power_of_two(peak: Tensor) -> Tensor:
+    """The next above a positive number; 1 for 0. A division by it is exact: a scaled target scales the result alone."""
+    mantissa, _ = torch.frexp(peak)
+    return torch.where(peak > 0, peak / torch.where(peak > 0, mantissa, 1.0), 1.0)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from .cycle import TensorCycle
-from .descend import Callback, Inversion, Start, descend
-from .initial import initial_spectrum
+from .descent import Callback, Descent, Inversion, Run, descend
+from .initial import initial_spectrum, power_of_two
 from .mel import MelScale
-from .projections import Descent
-from .representation import invert
-from .rules import Rule, with_magnitude
-from .schedule import schedule_for
+from .representation import search
+from .rules import Rule, schedule_of, with_magnitude
 from .stft import STFT
 
 _SPREADING = 3
@@ -116,54 +115,31 @@ def invert_mel(
     """
     scale.check(mel)
     scale.check_transform(stft)
-    if isinstance(n_iter, bool) or not isinstance(n_iter, int) or n_iter < 0:
-        raise ValueError(f"invert_mel: n_iter must be an integer of at least 0. Got {n_iter!r}.")
-    schedule = [] if method == "lbfgs" else schedule_for(method, n_iter)
+    batch_shape = mel.shape[:-2]
+    run = Run("invert_mel", batch_shape, n_iter, tolerance_db, callback, progress)
+    schedule = [] if method == "lbfgs" else schedule_of("invert_mel", method, n_iter)
     solved = stft.solved_length(mel.shape[-1], length)
-    lead = mel.shape[:-2]
     with torch.no_grad():
-        M = mel.detach().reshape(math.prod(lead), *mel.shape[-2:])
+        M = mel.detach().reshape(math.prod(batch_shape), *mel.shape[-2:])
         # Powers of two: exact, so that the level of the target changes nothing but the level of the result.
-        gain = _level(M, scale.power)
+        gain = power_of_two(M.amax((-1, -2), keepdim=True).pow(1 / scale.power))
         M = M / gain.pow(scale.power)
         magnitude = scale.inverse(M)
-        A = magnitude.reshape(*lead, *magnitude.shape[-2:])
-        c = initial_spectrum(init, A, stft, generator).reshape(magnitude.shape)
-        start = with_magnitude(c, magnitude)
-        rescale = gain.reshape(*lead, 1)
-        if method == "lbfgs":
-            found = invert(
-                M.reshape(*lead, *mel.shape[-2:]),
-                lambda x: scale.forward(stft.magnitude(x)),
-                solved,
-                n_iter,
-                stft.inverse(start, solved).reshape(*lead, solved),
-                callback=callback and (lambda i, h, signal: callback(i, h, lambda: (signal() * rescale)[..., :length])),
-                progress=progress,
-                return_info=True,
-                tolerance_db=tolerance_db,
-            )
-            assert isinstance(found, tuple)
-            x = (found[0] * rescale)[..., :length]
-            return (x, found[1]) if return_info else x
-        reachable = scale.filters(M) @ magnitude.pow(scale.power)
-
-        def start_of(m: Tensor, near: Tensor, x: Tensor) -> Start:
-            return lambda: Descent(MelCycle(stft, scale, m.mT, near.mT, solved), x.mT, schedule, tolerance_db)
+        A = magnitude.reshape(*batch_shape, *magnitude.shape[-2:])
+        first = with_magnitude(initial_spectrum(init, A, stft, generator).reshape(magnitude.shape), magnitude)
 
         def finish(x: Tensor) -> Tensor:
-            return (x.reshape(*lead, solved) * rescale)[..., :length]
+            return (x * gain.squeeze(-1)).reshape(*batch_shape, solved)[..., :length]
 
-        rows = zip(M.split(1), reachable.split(1), start.split(1), strict=True)
-        starts = [start_of(*row) for row in rows] if len(M) else []
-        x, info = descend(starts, lead, n_iter, finish, callback, progress, tolerance_db, return_info)
-        if not starts:
-            x = finish(M.new_zeros(0, solved))
+        if method == "lbfgs":
+            start = stft.inverse(first, solved)
+            x, info = search(M, lambda x: scale.forward(stft.magnitude(x)), start, finish, run)
+            return (x, info) if return_info else x
+        reachable = scale.filters(M) @ magnitude.pow(scale.power)
+
+        def descent(m: Tensor, near: Tensor, x: Tensor) -> Descent:
+            return Descent(MelCycle(stft, scale, m.mT, near.mT, solved), x.mT, schedule, tolerance_db)
+
+        items = zip(M.split(1), reachable.split(1), first.split(1), strict=True)
+        x, info = descend([partial(descent, *item) for item in items], run, finish, return_info)
         return x if info is None else (x, info)
-
-
-def _level(mel: Tensor, power: float) -> Tensor:
-    """A power of two near the largest magnitude of every item, (B, 1, 1)."""
-    peak = mel.amax((-1, -2), keepdim=True)
-    exponent = torch.frexp(peak).exponent.to(peak.dtype)
-    return torch.where(peak > 0, torch.exp2((exponent / power).ceil()), 1.0)

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels import run_rows
 
-from .checks import check_magnitude
 from .cpu.heap_integration import integrate_rows
 from .gradient import bin_slope, gaussian_width, log_magnitude, time_slope, with_centred_phase
 from .real_time_pghi import real_time_pghi
@@ -78,7 +77,7 @@ def pghi(
         Prusa, Balazs and Sondergaard, "A noniterative method for reconstruction of phase from STFT magnitude",
         IEEE/ACM Trans. ASLP 25(5), 2017, algorithm 1.
     """
-    check_magnitude("pghi", magnitude, stft)
+    stft.check_magnitude("pghi", magnitude)
     if method not in METHODS:
         raise ValueError(f"pghi: method must be one of {', '.join(METHODS)}. Got {method!r}.")
     falling = all(a > b for a, b in pairwise(tolerance))

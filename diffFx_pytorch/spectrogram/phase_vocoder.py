@@ -46,30 +46,30 @@ class Continuation:
     hop_length: int
     method: str = "locked"
 
-    def turns(self, X: Tensor, before: Tensor, advance: Tensor, stretch: Tensor | float, last: Tensor) -> Tensor:
+    def turns(self, X: Tensor, earlier: Tensor, advance: Tensor, stretch: Tensor | float, state: Tensor) -> Tensor:
         """The turns of a block of frames.
 
         Args:
             X: spectra with phases from the frames' centres, (B, C, M, F).
-            before: what the spectrum was a hop H earlier, (B, C, M, F).
+            earlier: what the spectrum was a hop H earlier, (B, C, M, F).
             advance: of the turn where a bin continues itself, (B, M, F).
             stretch: of time at each frame, (B, M, 1) or a number; used by "gradient".
-            last: turns of the frame before the first, (B, F).
+            state: turns of the frame before the first, (B, F).
 
         Returns:
             (B, M, F), within half a turn of 0.
         """
         start = X.shape[-1]
         with torch.no_grad():
-            power, power_before = (_power(s.detach()) for s in (X, before))
-            tiny = torch.finfo(power.dtype).tiny
-            level, level_before = (0.5 * p.clamp(min=tiny).log() for p in (power, power_before))
+            power, power_earlier = (_power(s.detach()) for s in (X, earlier))
+            smallest = torch.finfo(power.dtype).tiny
+            level, level_earlier = (0.5 * p.clamp(min=smallest).log() for p in (power, power_earlier))
             if self.method == "locked":
                 source, _ = peak_of_region(level)
-                begins = (level - level_before > self.attack).gather(-1, source)
+                begins = (level - level_earlier > self.attack).gather(-1, source)
             else:
-                source = loudest_path(level.unsqueeze(-2), level_before).squeeze(-2)
-                begins = (power_before <= tiny).all(-1, keepdim=True).expand(source.shape)
+                source = loudest_path(level.unsqueeze(-2), level_earlier).squeeze(-2)
+                begins = (power_earlier <= smallest).all(-1, keepdim=True).expand(source.shape)
             # A bin beyond the last, whose turn is always 0, is what a beginning continues.
             source = F.pad(torch.where(begins, start, source), (0, 1), value=start)
         if self.method == "locked":
@@ -79,14 +79,14 @@ class Continuation:
             climb = F.pad((stretch - 1) * safe_angle(across), (1, 0)).cumsum(-1)
             step = F.pad(advance - climb, (0, 1)).gather(-1, source) + F.pad(climb, (0, 1))
             step = step * (source != start)
-        return carry_phase(source, step, F.pad(last, (0, 1)))[..., :start]
+        return carry_phase(source, step, F.pad(state, (0, 1)))[..., :start]
 
     @property
     def attack(self) -> float:
         """Rise of the log level over H when a sound that begins passes the middle of a Hann window."""
         h = self.hop_length / self.n_fft
-        early, late = ((u - math.sin(2 * math.pi * u) / (2 * math.pi)) for u in (0.5 - h / 2, 0.5 + h / 2))
-        return math.log(late / early)
+        low, high = ((u - math.sin(2 * math.pi * u) / (2 * math.pi)) for u in (0.5 - h / 2, 0.5 + h / 2))
+        return math.log(high / low)
 
 
 def safe_angle(z: Tensor) -> Tensor:
@@ -111,8 +111,16 @@ def _alternating(X: Tensor) -> Tensor:
     return sign
 
 
-class TimeStretch:
-    r"""Changes the length of a sound and leaves its pitch, by a phase vocoder.
+def time_stretch(
+    x: Tensor,
+    rate: float,
+    *,
+    n_fft: int = 2048,
+    hop_length: int | None = None,
+    method: str = "locked",
+    link: bool = True,
+) -> Tensor:
+    r"""Change the length of a sound and leave its pitch, by a phase vocoder.
 
     Frames H apart in the output are taken H r apart from the input, r being the rate. Each is compared with the frame
     one H before it in the input, X', so that a turn needs no unwrapped frequencies:
@@ -124,107 +132,73 @@ class TimeStretch:
     No effect in a chain, as its output is not as long as its input.
 
     Args:
+        x: (T,), or (..., C, T) with channels that belong together; float32 or float64.
         rate: how much faster, above 0: 2 makes a sound half as long.
         n_fft: N, even; a longer window keeps low notes apart, a shorter one attacks together.
         hop_length: H; N // 4 by default.
         method: "locked" (identity phase locking) or "gradient" (phase gradient integration), see ``Continuation``.
         link: channels share their turns, so that the stereo image stays.
 
+    Returns:
+        (..., ceil(T / rate)), as many channels.
+
     Raises:
-        ValueError: for a rate that is not positive and finite, an odd N, an H that leaves less than half overlap.
+        ValueError: for a rate that is not positive and finite, an odd N, an H that leaves less than half overlap, an
+            unknown method, a signal that is not float32 or float64.
 
     References:
         As ``Continuation``; Puckette, "Phase-locked vocoder", WASPAA 1995 (the frame H before).
-    """
-
-    def __init__(
-        self,
-        rate: float,
-        *,
-        n_fft: int = 2048,
-        hop_length: int | None = None,
-        method: str = "locked",
-        link: bool = True,
-    ):
-        if not (rate > 0 and math.isfinite(rate)):
-            raise ValueError(f"TimeStretch: rate must be positive and finite. Got {rate!r}.")
-        if not isinstance(n_fft, int) or n_fft < 4 or n_fft % 2:
-            raise ValueError(f"TimeStretch: n_fft must be an even integer of at least 4. Got {n_fft!r}.")
-        hop_length = n_fft // 4 if hop_length is None else hop_length
-        if not isinstance(hop_length, int) or not 1 <= hop_length <= n_fft // 2:
-            raise ValueError(f"TimeStretch: hop_length must be in 1 .. n_fft / 2 ({n_fft // 2}). Got {hop_length!r}.")
-        if method not in METHODS:
-            raise ValueError(f"TimeStretch: method must be one of {', '.join(METHODS)}. Got {method!r}.")
-        self.rate, self.n_fft, self.hop_length, self.method, self.link = float(rate), n_fft, hop_length, method, link
-
-    def length(self, samples: int) -> int:
-        """Samples of the output for an input of so many: ceil(T / r)."""
-        return math.ceil(samples / self.rate)
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """Stretch x.
-
-        Args:
-            x: (T,), or (..., C, T) with channels that belong together; float32 or float64.
-
-        Returns:
-            (..., ceil(T / r)), as many channels.
-        """
-        if x.dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"TimeStretch: the signal must be float32 or float64. Got {x.dtype}.")
-        length = self.length(x.shape[-1])
-        if not x.numel():
-            return x.new_zeros(*x.shape[:-1], length)
-        rows = x.reshape(-1, *(x.shape[-2:] if x.dim() > 1 and self.link else (1, x.shape[-1])))
-        return self._stretch(rows, length).reshape(*x.shape[:-1], length)
-
-    def _stretch(self, x: Tensor, length: int) -> Tensor:
-        """(B, C, T) to (B, C, length)."""
-        N, H = self.n_fft, self.hop_length
-        window = torch.hann_window(N, dtype=x.dtype, device=x.device)
-        count = -(-length // H) + 1
-        centres = (torch.arange(count, dtype=torch.float64) * (H * self.rate)).round().long()
-        # Sample n of frame m is padded[centres[m] + H + n]; H earlier lies X'.
-        beyond = max(0, int(centres[-1]) + N // 2 - x.shape[-1])
-        padded = F.pad(x, (N // 2 + H, beyond))
-        offsets = (centres[:, None] + torch.arange(N)).to(x.device)
-        step = Continuation(N, H, self.method)
-        theta = x.new_zeros(len(x), N // 2 + 1)
-        last: Tensor | None = None
-        y = x.new_zeros(*x.shape[:-1], (count - 1) * H + N)
-        weight = x.new_zeros(y.shape[-1])
-        for first in range(0, count, BLOCK):
-            at = offsets[first : first + BLOCK]
-            X = centred_spectra(padded[..., at + H], window)
-            before = centred_spectra(padded[..., at], window)
-            # The first frame continues what lies before it as it is.
-            earlier = torch.cat((before[..., :1, :] if last is None else last, X[..., :-1, :]), -2)
-            advance = safe_angle((earlier * before.conj()).sum(1))
-            theta = step.turns(X, before, advance, 1 / self.rate, theta)
-            Y = X * torch.polar(torch.ones_like(theta), theta).unsqueeze(1)
-            frames = torch.fft.irfft(Y * _alternating(Y), n=N) * window
-            added = overlap_add(frames.flatten(0, 1), H).view(*x.shape[:-1], -1)
-            span = slice(first * H, first * H + added.shape[-1])
-            y[..., span] += added
-            weight[span] += overlap_add(window.square().expand(1, len(at), N), H)[0]
-            last, theta = X[..., -1:, :], theta[:, -1]
-        centre = slice(N // 2, N // 2 + length)
-        return y[..., centre] / weight[centre]
-
-
-def time_stretch(
-    x: Tensor,
-    rate: float,
-    *,
-    n_fft: int = 2048,
-    hop_length: int | None = None,
-    method: str = "locked",
-    link: bool = True,
-) -> Tensor:
-    """``TimeStretch`` for one sound: x (..., C, T) or (T,) to (..., ceil(T / rate)), at its pitch.
 
     Example:
         >>> time_stretch(torch.zeros(2, 1000), 1.25).shape
         torch.Size([2, 800])
     """
-    return TimeStretch(rate, n_fft=n_fft, hop_length=hop_length, method=method, link=link)(x)
+    if not (rate > 0 and math.isfinite(rate)):
+        raise ValueError(f"time_stretch: rate must be positive and finite. Got {rate!r}.")
+    if not isinstance(n_fft, int) or n_fft < 4 or n_fft % 2:
+        raise ValueError(f"time_stretch: n_fft must be an even integer of at least 4. Got {n_fft!r}.")
+    H = n_fft // 4 if hop_length is None else hop_length
+    if not isinstance(H, int) or not 1 <= H <= n_fft // 2:
+        raise ValueError(f"time_stretch: hop_length must be in 1 .. n_fft / 2 ({n_fft // 2}). Got {H!r}.")
+    if method not in METHODS:
+        raise ValueError(f"time_stretch: method must be one of {', '.join(METHODS)}. Got {method!r}.")
+    if x.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"time_stretch: the signal must be float32 or float64. Got {x.dtype}.")
+    length = math.ceil(x.shape[-1] / rate)
+    if not x.numel():
+        return x.new_zeros(*x.shape[:-1], length)
+    sounds = x.reshape(-1, *(x.shape[-2:] if x.dim() > 1 and link else (1, x.shape[-1])))
+    return _stretched(sounds, rate, length, Continuation(n_fft, H, method)).reshape(*x.shape[:-1], length)
+
+
+def _stretched(x: Tensor, rate: float, length: int, continuation: Continuation) -> Tensor:
+    """(B, C, T) to (B, C, length)."""
+    N, H = continuation.n_fft, continuation.hop_length
+    window = torch.hann_window(N, dtype=x.dtype, device=x.device)
+    count = -(-length // H) + 1
+    centres = (torch.arange(count, dtype=torch.float64) * (H * rate)).round().long()
+    # Sample n of frame m is padded[centres[m] + H + n]; H earlier lies X'.
+    beyond = max(0, int(centres[-1]) + N // 2 - x.shape[-1])
+    padded = F.pad(x, (N // 2 + H, beyond))
+    offsets = (centres[:, None] + torch.arange(N)).to(x.device)
+    theta = x.new_zeros(len(x), N // 2 + 1)
+    last: Tensor | None = None
+    y = x.new_zeros(*x.shape[:-1], (count - 1) * H + N)
+    weight = x.new_zeros(y.shape[-1])
+    for first in range(0, count, BLOCK):
+        at = offsets[first : first + BLOCK]
+        X = centred_spectra(padded[..., at + H], window)
+        earlier = centred_spectra(padded[..., at], window)
+        # The first frame continues what lies before it as it is.
+        previous = torch.cat((earlier[..., :1, :] if last is None else last, X[..., :-1, :]), -2)
+        advance = safe_angle((previous * earlier.conj()).sum(1))
+        theta = continuation.turns(X, earlier, advance, 1 / rate, theta)
+        Y = X * torch.polar(torch.ones_like(theta), theta).unsqueeze(1)
+        frames = torch.fft.irfft(Y * _alternating(Y), n=N) * window
+        added = overlap_add(frames.flatten(0, 1), H).view(*x.shape[:-1], -1)
+        span = slice(first * H, first * H + added.shape[-1])
+        y[..., span] += added
+        weight[span] += overlap_add(window.square().expand(1, len(at), N), H)[0]
+        last, theta = X[..., -1:, :], theta[:, -1]
+    centre = slice(N // 2, N // 2 + length)
+    return y[..., centre] / weight[centre]

@@ -7,7 +7,6 @@ import math
 import torch
 from torch import Tensor
 
-from .checks import check_magnitude
 from .gradient import bin_slope, centring, gaussian_width, time_slope, with_centred_phase
 from .phase_sweep import carry_phase, loudest_path
 from .stft import STFT
@@ -49,11 +48,6 @@ class RealTimePGHI:
         self._centre = centring(stft)
         self.reset()
 
-    @property
-    def latency_frames(self) -> int:
-        """Frames that come out later than they go in."""
-        return self.look_ahead
-
     def reset(self) -> None:
         """Forget the stream: the next frame is the first."""
         self._loudest: Tensor | None = None
@@ -70,7 +64,7 @@ class RealTimePGHI:
         Returns:
             Complex (..., F, frames'): as many frames, but ``look_ahead`` fewer in the first call.
         """
-        check_magnitude("RealTimePGHI", magnitude, self.stft)
+        self.stft.check_magnitude("RealTimePGHI", magnitude)
         return self.extend(magnitude)
 
     def extend(self, magnitude: Tensor, last: Tensor | None = None) -> Tensor:

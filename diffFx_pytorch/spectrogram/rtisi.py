@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from .checks import check_magnitude
 from .gradient import centring
 from .real_time_pghi import RealTimePGHI
 from .stft import STFT, overlap_add
@@ -67,29 +67,30 @@ class RTISI:
 
     @property
     def latency_samples(self) -> int:
-        """Sample i of the output is the signal's sample i - ``latency_samples``, the first sample of the first frame
-        being the signal's sample -N // 2 where the transform is centred.
-        """  # noqa: D205
+        """Delay of the output: its sample i is the signal's sample i - ``latency_samples``.
+
+        The first sample of the first frame is the signal's sample -N // 2 where the transform is centred.
+        """
         return self.look_ahead * self.stft.hop_length + self.stft.padding
 
     def reset(self) -> None:
         """Forget the stream: the next frame is the first."""
         self._phases = RealTimePGHI(self.stft, 0)
-        self._lead: torch.Size | None = None
+        self._batch_shape: torch.Size | None = None
         self._newest: Tensor | None = None  # the spectrum of the last frame that entered, as it stands
 
     def _begin(self, magnitude: Tensor) -> None:
-        N, H, F = self.stft.n_fft, self.stft.hop_length, self.stft.bins
-        self._lead = magnitude.shape[:-2]
-        B = math.prod(self._lead)
+        N, H = self.stft.n_fft, self.stft.hop_length
+        self._batch_shape = magnitude.shape[:-2]
+        B = math.prod(self._batch_shape)
         window = self.stft.window_for(magnitude)
         blocks = -(-N // H)
-        squares = torch.nn.functional.pad(window.square(), (0, blocks * H - N)).view(blocks, H)
+        squares = F.pad(window.square(), (0, blocks * H - N)).view(blocks, H)
         self._analysis = window
         # The frames' weights add up to 1 once all have come.
         self._synthesis = window / squares.sum(0).repeat(blocks)[:N]
         self._centre = centring(self.stft).to(magnitude.device, magnitude.dtype.to_complex())
-        self._target = magnitude.new_zeros(B, 0, F)
+        self._target = magnitude.new_zeros(B, 0, self.stft.bins)
         self._frames = magnitude.new_zeros(B, 0, N)  # in time, windowed: those that may change
         self._estimate = torch.zeros_like(self._target, dtype=self._centre.dtype)  # their S'
         span = self.look_ahead * H + N
@@ -109,15 +110,12 @@ class RTISI:
         Raises:
             ValueError: what is no magnitude of this transform, or other leading dimensions than before.
         """
-        check_magnitude("RTISI", magnitude, self.stft)
-        return self._push(magnitude)
-
-    def _push(self, magnitude: Tensor) -> Tensor:
-        if self._lead is None:
+        self.stft.check_magnitude("RTISI", magnitude)
+        if self._batch_shape is None:
             self._begin(magnitude)
-        if magnitude.shape[:-2] != self._lead:
+        if magnitude.shape[:-2] != self._batch_shape:
             raise ValueError(
-                f"RTISI: the stream began with leading dimensions {tuple(self._lead or ())}, "
+                f"RTISI: the stream began with leading dimensions {tuple(self._batch_shape or ())}, "
                 f"this block has {tuple(magnitude.shape[:-2])}."
             )
         rows = magnitude.reshape(-1, *magnitude.shape[-2:])
@@ -136,9 +134,9 @@ class RTISI:
 
         With no more frames than ``look_ahead`` everything is still to come, and every frame has waited for the last.
         """
-        if self._lead is None:
+        if self._batch_shape is None:
             raise ValueError("RTISI: nothing was pushed, so there is nothing to flush.")
-        lead, out = self._lead, []
+        batch_shape, out = self._batch_shape, []
         missing = self.look_ahead - self._frames.shape[1]
         out.append(self._left.new_zeros(len(self._left), missing * self.stft.hop_length))
         while self._frames.shape[1]:
@@ -148,17 +146,17 @@ class RTISI:
         if rest > 0:
             out.append(self._samples(rest))
         self.reset()
-        return torch.cat(out, -1).view(*lead, -1)
+        return torch.cat(out, -1).view(*batch_shape, -1)
 
     def _enter(self, magnitude: Tensor) -> None:
         """A new frame, (B, F), with the phase it starts with."""
-        held = self._frames.shape[1]
+        count = self._frames.shape[1]
         if self.start == "gradient":
             spectrum = self._phases.extend(magnitude.unsqueeze(-1), self._newest).squeeze(-1)
         else:
-            position = held * self.stft.hop_length
+            position = count * self.stft.hop_length
             there = self._overlap()[:, position : position + self.stft.n_fft]
-            seen = to_spectrum(there * self._reading(held)[held])
+            seen = to_spectrum(there * self._reading(count)[count])
             size = seen.abs()
             unit = torch.where(size > 0, seen / torch.where(size > 0, size, 1.0), self._centre.conj())
             spectrum = magnitude * unit
@@ -176,21 +174,21 @@ class RTISI:
             y[:, : added.shape[-1]] += added
         return y
 
-    def _reading(self, held: int) -> Tensor:
-        """The analysis window over the weight of the first ``held`` frames and of those that left, (frames, N)."""
+    def _reading(self, count: int) -> Tensor:
+        """The analysis window over the weight of the first ``count`` frames and of those that left, (frames, N)."""
         weight = self._left_weight.clone()
-        if held:
-            own = (self._analysis * self._synthesis).expand(1, held, -1)
+        if count:
+            own = (self._analysis * self._synthesis).expand(1, count, -1)
             added = overlap_add(own, self.stft.hop_length)[0]
             weight[: len(added)] += added
         return self._analysis / (weight + DAMPING).unfold(-1, self.stft.n_fft, self.stft.hop_length)
 
     def _iterate(self) -> None:
         N, H = self.stft.n_fft, self.stft.hop_length
-        held = self._frames.shape[1]
-        reading = self._reading(held)[:held]
+        count = self._frames.shape[1]
+        reading = self._reading(count)[:count]
         for _ in range(self.n_iter):
-            y = self._overlap()[:, : (held - 1) * H + N]
+            y = self._overlap()[:, : (count - 1) * H + N]
             S = to_spectrum(y.unfold(-1, N, H) * reading)
             T = torch.lerp(self._estimate, S, 1 + self.momentum) if self.momentum else S
             self._estimate = S
@@ -200,15 +198,15 @@ class RTISI:
             self._newest = T[:, -1]
 
     def _leave(self) -> Tensor:
-        """The oldest frame is settled, and with it the first H samples of the buffer."""
+        """Emit the first H samples of the buffer; the oldest frame takes its final form."""
         N, H = self.stft.n_fft, self.stft.hop_length
         self._left[:, :N] += self._frames[:, 0]
         self._left_weight[:N] += self._analysis * self._synthesis
         self._frames, self._estimate = self._frames[:, 1:], self._estimate[:, 1:]
         self._target = self._target[:, 1:]
         out = self._samples(H)
-        self._left = torch.nn.functional.pad(self._left[:, H:], (0, H))
-        self._left_weight = torch.nn.functional.pad(self._left_weight[H:], (0, H))
+        self._left = F.pad(self._left[:, H:], (0, H))
+        self._left_weight = F.pad(self._left_weight[H:], (0, H))
         return out
 
     def _samples(self, count: int) -> Tensor:
@@ -217,9 +215,11 @@ class RTISI:
 
 
 def to_spectrum(frames: Tensor) -> Tensor:
-    """The real FFT of (..., N), on the CPU by NumPy: a handful of frames is not worth a region of OpenMP threads,
-    which costs a thousand times the transform where other work holds a core.
-    """  # noqa: D205
+    """The real FFT of (..., N), on the CPU by NumPy.
+
+    A handful of frames is not worth a region of OpenMP threads, which costs a thousand times the transform where other
+    work occupies a core.
+    """
     if frames.device.type != "cpu":
         return torch.fft.rfft(frames)
     return torch.from_numpy(np.fft.rfft(frames.numpy())).to(frames.dtype.to_complex())
@@ -260,10 +260,7 @@ def rtisi_la(
         ValueError: what is no magnitude of this transform, settings out of range, a length that the frames do not
             carry.
     """
-    check_magnitude("rtisi_la", magnitude, stft)
     stream = RTISI(stft, look_ahead, n_iter, momentum, start)
     solved = stft.solved_length(magnitude.shape[-1], length)
     x = torch.cat((stream.push(magnitude), stream.flush()), -1)[..., stream.latency_samples :]
-    if x.shape[-1] < solved:
-        x = torch.nn.functional.pad(x, (0, solved - x.shape[-1]))
-    return x[..., : solved if length is None else length]
+    return F.pad(x, (0, max(0, solved - x.shape[-1])))[..., : solved if length is None else length]

@@ -10,7 +10,7 @@ magnitudes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -190,6 +190,29 @@ METHODS: dict[str, Rule] = {
     "raar": Reflection(beta=0.9),
     "difference_map": DifferenceMap(),
 }
+
+
+def schedule_of(caller: str, method: str | Rule | Sequence[Rule], n_iter: int) -> Sequence[Rule]:
+    """A rule for each iteration, from the name of a method, one rule, or a rule for each; errors name the ``caller``.
+
+    "auto" is ADMM for two fifths of the iterations, then accelerated Griffin-Lim: methods with momentum descend fast
+    and lock into the basin of their first phase; reflections leave it for a better one, but wander about its bottom.
+
+    Raises:
+        ValueError: for an unknown name, or another number of rules than iterations.
+    """
+    if isinstance(method, str):
+        if method == "auto":
+            first = round(0.4 * n_iter)
+            return [Reflection(rho=0.05)] * first + [METHODS["accelerated_griffin_lim"]] * (n_iter - first)
+        if method not in METHODS:
+            raise ValueError(f"{caller}: method must be auto, lbfgs, {', '.join(METHODS)}. Got {method!r}.")
+        return [METHODS[method]] * n_iter
+    if isinstance(method, Sequence):
+        if len(method) != n_iter:
+            raise ValueError(f"{caller}: {len(method)} rules were given for n_iter={n_iter} iterations.")
+        return method
+    return [method] * n_iter
 
 
 def as_rows(spectrum: Tensor) -> np.ndarray:

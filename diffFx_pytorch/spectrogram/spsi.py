@@ -7,7 +7,6 @@ import math
 import torch
 from torch import Tensor
 
-from .checks import check_magnitude
 from .gradient import log_magnitude, with_centred_phase
 from .phase_sweep import carry_phase
 from .stft import STFT
@@ -35,7 +34,7 @@ def spsi(magnitude: Tensor, stft: STFT) -> Tensor:
     References:
         Beauregard, Harish and Wyse, "Single pass spectrogram inversion", IEEE DSP 2015.
     """
-    check_magnitude("spsi", magnitude, stft)
+    stft.check_magnitude("spsi", magnitude)
     with torch.no_grad():
         N, H, F = stft.n_fft, stft.hop_length, stft.bins
         s = log_magnitude(magnitude.detach().transpose(-1, -2))

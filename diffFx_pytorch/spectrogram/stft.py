@@ -177,15 +177,15 @@ class STFT:
         if x.is_complex() or not x.is_floating_point():
             raise ValueError(f"STFT: the signal must be real floating point. Got {x.dtype}.")
         self.frames(x.shape[-1])
-        lead = x.shape[:-1]
-        padded = pad_signal(x.reshape(math.prod(lead), x.shape[-1]), self.padding, self.pad_mode)
+        batch_shape = x.shape[:-1]
+        padded = pad_signal(x.reshape(math.prod(batch_shape), x.shape[-1]), self.padding, self.pad_mode)
         frames = padded.unfold(-1, self.n_fft, self.hop_length) * self.window_for(x)
         # Not every FFT library takes an empty batch.
         if len(frames):
             spectrum = torch.fft.rfft(frames, norm=self._norm)
         else:
             spectrum = frames[..., : self.bins].to(x.dtype.to_complex())
-        return spectrum.transpose(-1, -2).reshape(*lead, self.bins, frames.shape[1])
+        return spectrum.transpose(-1, -2).reshape(*batch_shape, self.bins, frames.shape[1])
 
     def inverse(self, S: Tensor, length: int | None = None) -> Tensor:
         """The signal whose spectrum is nearest to S.
@@ -204,15 +204,15 @@ class STFT:
         self.check_bins(S)
         frames = S.shape[-1]
         solved = self.solved_length(frames, length)
-        lead = S.shape[:-2]
-        rows = S.transpose(-1, -2).reshape(math.prod(lead), frames, self.bins)
+        batch_shape = S.shape[:-2]
+        rows = S.transpose(-1, -2).reshape(math.prod(batch_shape), frames, self.bins)
         if len(rows):
             pieces = torch.fft.irfft(rows, n=self.n_fft, norm=self._norm) * self.window_for(S)
         else:
             pieces = rows.real.new_zeros(0, frames, self.n_fft)
         x = fold_padding(overlap_add(pieces, self.hop_length), solved, self.padding, self.pad_mode)
         x = x * self.weight(frames, solved, S)
-        return x[..., :length].reshape(*lead, min(length or solved, solved))
+        return x[..., :length].reshape(*batch_shape, min(length or solved, solved))
 
     def project(self, S: Tensor, length: int | None = None) -> Tensor:
         """The spectrum nearest to S that some signal (of ``length`` samples) has: forward(inverse(S))."""
@@ -259,6 +259,36 @@ class STFT:
                 f"STFT: n_fft={self.n_fft} has {self.bins} bins, this spectrum {got} (shape {tuple(S.shape)}); "
                 f"{fits} would fit.{swapped}"
             )
+
+    def check_magnitude(self, caller: str, magnitude: Tensor) -> None:
+        """Refuse what cannot be a magnitude of this transform, (..., F, frames).
+
+        Args:
+            caller: named in the message.
+            magnitude: what was given.
+
+        Raises:
+            ValueError: complex, negative, NaN or infinite; not float32 or float64; a wrong number of bins; no frames.
+        """
+        if magnitude.is_complex():
+            raise ValueError(f"{caller}: the magnitude must be real; take .abs() of a complex spectrum.")
+        if magnitude.dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"{caller}: the magnitude must be float32 or float64. Got {magnitude.dtype}.")
+        try:
+            self.check_bins(magnitude)
+        except ValueError as error:
+            raise ValueError(f"{caller}: {error}") from None
+        if not magnitude.shape[-1]:
+            raise ValueError(f"{caller}: the magnitude needs at least one frame.")
+        if magnitude.numel():
+            low, high = magnitude.detach().aminmax()
+            if not (low.isfinite() and high.isfinite()):
+                raise ValueError(f"{caller}: the magnitude has NaN or infinite values.")
+            if low < 0:
+                raise ValueError(
+                    f"{caller}: the magnitude has negative values (down to {float(low):.3g}). "
+                    "Is it in dB, or a log magnitude? It must be linear: 10 ** (db / 20)."
+                )
 
     @property
     def _norm(self) -> str:

@@ -169,7 +169,6 @@ def test_a_stream_in_blocks_is_the_whole_to_the_bit(look_ahead, sizes):
     stft = STFT(256)
     A = torch.stack([stft.magnitude(signal(seed=i)) for i in range(2)]).float()
     stream, out, n = RealTimePGHI(stft, look_ahead), [], 0
-    assert stream.latency_frames == look_ahead
     while n < A.shape[-1]:
         size = sizes[len(out) % len(sizes)]
         out.append(stream.push(A[..., n : n + size]))
@@ -219,7 +218,7 @@ def test_bad_input_is_refused(method):
         (A / 0, "NaN or infinite"),
         (A[:65], "n_fft=128"),
         (A.T, "exchanged"),
-        (A[:, :0], "no frames"),
+        (A[:, :0], "at least one frame"),
         (A.int(), "float32"),
     ):
         with pytest.raises(ValueError, match=message):
