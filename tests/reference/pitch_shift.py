@@ -22,7 +22,8 @@ def twin(x, sample_rate, semitones, cents, window_ms=46.0, method="locked", link
         level, before, ahead = np.linalg.norm(X, axis=0), np.linalg.norm(old, axis=0), np.zeros(F)
         for k in range(F):
             expected = 2 * math.pi * k * H / N
-            more = cmath.phase(sum(X[:, k] * old[:, k].conj()) * cmath.exp(-1j * expected))
+            whole = cmath.exp(-2j * math.pi * (k * H % N) / N)  # exactly 1 at Nyquist, whose phase would be -pi or pi
+            more = cmath.phase(sum(X[:, k] * old[:, k].conj()) * whole)
             ahead[k] = theta[k] + (r - 1) * (expected + more)
         theta = np.zeros(F)
         source = list(range(F))
