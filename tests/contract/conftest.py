@@ -1,6 +1,8 @@
 """The matrix of the contract: every effect of the registry in every construction it names, and effects made of them."""
 
+import contextlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,6 +45,20 @@ class Case:
 
     def channels(self, default=2):
         return max(self().channels or (default,))
+
+    def without_options(self, sample_rate=RATE):
+        """This effect with one of its options at its default, by name, where that leaves the table of knobs alone."""
+        fx, others = self(sample_rate=sample_rate), {}
+        keywords = inspect.signature(self.cls).parameters
+        for name, value in self.construction.items():
+            if value == keywords[name].default or f"options:{name}" in fx.exempt:
+                continue
+            rest = {k: v for k, v in self.construction.items() if k != name}
+            with contextlib.suppress(ValueError):  # the other options of this construction may need it
+                other = Case(self.cls, rest)(sample_rate=sample_rate)
+                if other.params == fx.params:
+                    others[name] = other
+        return others
 
 
 class Late(Processor):
@@ -146,6 +162,6 @@ def load_twin():
         spec = importlib.util.spec_from_file_location(f"reference_{stem}", path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        return getattr(module, f"twin_{cls.__name__.lower()}", None) or module.twin
+        return getattr(module, f"twin_{cls.__name__.lower()}", None) or getattr(module, "twin", None)
 
     return load

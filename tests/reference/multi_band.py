@@ -38,14 +38,16 @@ def load(name):
 def twin_of(name):
     effect = load(name)
 
-    def twin(x, sample_rate, num_bands=3, **settings):
+    def twin(x, sample_rate, num_bands=3, sidechain=None, **settings):
         freqs = sorted(settings[f"crossover_{i}_hz"] for i in range(1, num_bands))
         options = {k: v for k, v in settings.items() if "." not in k and not k.startswith("crossover")}
         channels = [split(v, freqs, sample_rate) for v in x]
+        keys = [split(v, freqs, sample_rate) for v in sidechain or ()]
         bands = []
         for k in range(num_bands):
             own = {n.split(".")[1]: v for n, v in settings.items() if n.startswith(f"band_{k + 1}.")}
-            bands.append(effect([channel[k] for channel in channels], sample_rate, **own, **options))
+            keyed = {"sidechain": [key[k] for key in keys]} if keys else {}
+            bands.append(effect([channel[k] for channel in channels], sample_rate, **own, **options, **keyed))
         return [[sum(several) for several in zip(*parts, strict=True)] for parts in zip(*bands, strict=True)]
 
     return twin
