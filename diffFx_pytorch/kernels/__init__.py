@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .compiling import forget_stale_kernels, njit
+    from .operator import Kernel, Operator, define, row_kernel
     from .threads import run_rows
 
-_HOMES = {"forget_stale_kernels": "compiling", "njit": "compiling", "run_rows": "threads"}
+_HOMES = {
+    "Kernel": "operator",
+    "Operator": "operator",
+    "define": "operator",
+    "forget_stale_kernels": "compiling",
+    "njit": "compiling",
+    "row_kernel": "operator",
+    "run_rows": "threads",
+}
 
-__all__ = ["forget_stale_kernels", "njit", "run_rows"]
+__all__ = ["Kernel", "Operator", "define", "forget_stale_kernels", "njit", "row_kernel", "run_rows"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,9 @@
-"""Operators under function transforms.
+"""Operators under function transforms, and everything that asks torch's private functions, in one place.
 
 ``torch.library`` gives an operator its gradient and its rule for ``vmap``, but ``torch.func.grad`` refuses operators
 whose gradient is registered there, and forward mode has no rule at all. An ``autograd.Function`` has both. So each
-operator is registered as usual, and called through a twin function of the same formulas where a transform is active.
+operator is registered as usual, and where a transform is active it is called through a functional form of itself, an
+``autograd.Function`` of the same formulas.
 """
 
 from __future__ import annotations
@@ -12,6 +13,23 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+
+def transforms_active() -> bool:
+    """Whether a transform of ``torch.func`` is active (never where torch.compile traces)."""
+    return not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()
+
+
+def forward_mode_active() -> bool:
+    """Whether dual numbers are about (never where torch.compile traces)."""
+    return not torch.compiler.is_compiling() and torch.autograd.forward_ad._current_level >= 0
+
+
+def needs_grad(*tensors: Tensor | None) -> bool:
+    """Whether a derivative with respect to one of the tensors may be asked for later."""
+    if transforms_active():
+        return True
+    return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
 
 
 def to_front(in_dims: Sequence[int | None], args: Sequence[Any]) -> list[Any]:
@@ -25,6 +43,53 @@ def to_front(in_dims: Sequence[int | None], args: Sequence[Any]) -> list[Any]:
     return moved
 
 
+def batch_first(
+    size: int,
+    dims: Sequence[int | None],
+    values: Sequence[Tensor | None],
+    cores: Sequence[int],
+    expand: Sequence[bool] | None = None,
+) -> list[Tensor | None]:
+    """Put the dimension that ``vmap`` adds before all batch dimensions, where it broadcasts like any other.
+
+    Args:
+        size: length of the added dimension.
+        dims: where it stands in each value; None where a value lacks it.
+        values: tensors, or None.
+        cores: number of core axes of each.
+        expand: whether each value that lacks the dimension is to get it in its full length.
+
+    Returns:
+        The values; those with the added dimension all have the same number of batch dimensions.
+    """
+    given = [
+        (v, d, c, e)
+        for v, d, c, e in zip(values, dims, cores, expand or [False] * len(values), strict=True)
+        if v is not None
+    ]
+    most = max(v.dim() - c - (d is not None) for v, d, c, _ in given)
+    moved = []
+    for v, d, c, e in given:
+        if d is None and not e:
+            moved.append(v)
+            continue
+        v = v.expand(size, *v.shape) if d is None else v.movedim(d, 0)
+        moved.append(v[(slice(None), *(None,) * (most - (v.dim() - 1 - c)))])
+    found = iter(moved)
+    return [None if v is None else next(found) for v in values]
+
+
+def tangent_by_transposition(
+    function: Callable[..., tuple[Tensor, ...]], primals: Sequence[Tensor], along: Sequence[Tensor]
+) -> tuple[Tensor, ...]:
+    """Directional derivative of a function: the adjoint is linear in the cotangents, and its adjoint is the tangent.
+
+    Forward mode does not nest; reverse mode does everywhere.
+    """
+    value, pull = torch.func.vjp(function, *primals)[:2]
+    return torch.func.vjp(lambda *given: pull(given), *(torch.zeros_like(v) for v in value))[1](tuple(along))
+
+
 def with_transforms(
     op: Any,
     setup_context: Callable[..., None],
@@ -34,14 +99,14 @@ def with_transforms(
 ) -> Callable[..., Any]:
     """Register gradient and batching of a custom operator; return the function to call it by.
 
-    All outputs of the operator must be tensors with the leading dimensions first, and all its tensor arguments must
-    broadcast over leading dimensions of equal number: a mapped dimension is simply put in front.
+    All outputs of the operator must be tensors with the batch dimensions first, and all its tensor arguments must
+    broadcast over batch dimensions of equal number: a mapped dimension is simply put in front.
 
     Args:
         op: result of ``torch.library.custom_op``.
         setup_context: ``(ctx, inputs, output)``, as for ``register_autograd``.
-        backward: ``(ctx, *grads)``, one result an input.
-        jvp: ``(ctx, *tangents)``, one result an output.
+        backward: ``(ctx, *grads)``, one result per input.
+        jvp: ``(ctx, *tangents)``, one result per output.
         batched: ``(info, in_dims, *args)``, (outputs, out_dims), where putting the dimension in front is not enough.
     """
 
@@ -50,8 +115,8 @@ def with_transforms(
         return outputs, (0,) * len(outputs)
 
     batched = batched or in_front
-    twin = type(
-        f"{op._name}_twin",
+    functional = type(
+        f"{op._name}_functional",
         (torch.autograd.Function,),
         {
             "forward": staticmethod(lambda *args: op(*args)),
@@ -63,11 +128,7 @@ def with_transforms(
     )
 
     def call(*args: Any) -> Any:
-        if not torch.compiler.is_compiling() and (
-            torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0
-        ):
-            return twin.apply(*args)
-        return op(*args)
+        return functional.apply(*args) if transforms_active() or forward_mode_active() else op(*args)
 
     op.register_autograd(backward, setup_context=setup_context)
     op.register_vmap(batched)
