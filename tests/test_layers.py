@@ -1,6 +1,7 @@
-"""A layer may import those below it, never one above."""
+"""A layer may import those below it, never one above; no file imports another that imports it in turn."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "diffFx_pytorch"
@@ -22,21 +23,41 @@ def _part(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def _imports(path):
-    """Parts of the package that a file imports, at its top or inside a function."""
+def _names(path):
+    """Dotted names, as tuples, that a file imports at its top, inside a function or for type checkers."""
     here = path.relative_to(PACKAGE.parent).with_suffix("").parts
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             base = here[: len(here) - node.level] if node.level else ()
-            module = (*base, *(node.module or "").split(".")) if node.module else base
-            names = [module, *((*module, alias.name) for alias in node.names)]
+            module = (*base, *node.module.split(".")) if node.module else base
+            yield from ((*module, alias.name) for alias in node.names)
         elif isinstance(node, ast.Import):
-            names = [tuple(alias.name.split(".")) for alias in node.names]
-        else:
-            continue
-        for name in names:
-            if len(name) > 1 and name[0] == PACKAGE.name and name[1] in HEIGHT:
-                yield name[1]
+            yield from (tuple(alias.name.split(".")) for alias in node.names)
+
+
+def _imports(path):
+    """Parts of the package that a file imports."""
+    return [n[1] for n in _names(path) if len(n) > 1 and n[0] == PACKAGE.name and n[1] in HEIGHT]
+
+
+def _files(path):
+    """Files of the package that a file imports: a module, or the module or package that a name is defined in."""
+    for name in _names(path):
+        for parts in (name, name[:-1]):
+            where = PACKAGE.parent.joinpath(*parts)
+            found = [f for f in (where.with_suffix(".py"), where / "__init__.py") if parts and f.is_file()]
+            if found and found[0] != path:
+                yield found[0]
+                break
+
+
+def test_no_import_circle():
+    graph = {path: set(_files(path)) for path in PACKAGE.rglob("*.py")}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        circle = " imports ".join(str(path.relative_to(PACKAGE)) for path in reversed(error.args[1]))
+        raise AssertionError(circle) from None
 
 
 def test_every_part_has_a_layer():

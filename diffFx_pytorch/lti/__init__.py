@@ -1,7 +1,4 @@
-"""Linear time-invariant systems, sampled in frequency: learnable, batched, closed in loops.
-
-Knows nothing of effects; of use alone.
-"""
+"""Linear time-invariant systems, sampled in frequency: learnable, batched, closed in loops; independent of effects."""
 
 from .connections import Parallel, Recursion, Series
 from .delays import AllPass, Delay, GainDelay
@@ -10,7 +7,7 @@ from .fir_filters import FIR, ScatteringMatrix, VelvetNoiseMatrix
 from .gains import Gain, Matrix
 from .grid import Circle, Grid, Points
 from .iir_filters import SOS, SVF, Biquad
-from .maps import Bounded, Plain, Positive
+from .maps import Bounded, Identity, Positive, Tanh
 from .shell import Shell
 from .stability import UnstableLoop, check_stability, pole_radius
 from .state_space import poles, poles_and_residues, state_space
@@ -30,9 +27,9 @@ __all__ = [
     "Gain",
     "GainDelay",
     "Grid",
+    "Identity",
     "Matrix",
     "Parallel",
-    "Plain",
     "Points",
     "Positive",
     "Recursion",
@@ -41,6 +38,7 @@ __all__ = [
     "Shell",
     "ShelvingAbsorption",
     "System",
+    "Tanh",
     "UnstableLoop",
     "VelvetNoiseMatrix",
     "band_centres",

@@ -7,23 +7,71 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from .gains import random_values
+from .gains import given_or_random
 from .grid import Circle, Grid
-from .maps import Map
-from .module import Module
-from .response import Dense, Diagonal, Response
+from .maps import Map, Tanh
+from .module import Module, channels_of
+from .response import Diagonal, Response
 
 SPEED_OF_SOUND = 343.0
-"""Metres a second in air of 20 degrees Celsius."""
+"""Speed of sound in air at 20 degrees Celsius, m/s."""
 
 Unit = Literal["samples", "seconds", "metres"]
 
 
-class Delay(Module):
-    """z^-m, from each input to each output or one a channel.
+class _DelayBank(Module):
+    """Base of the modules with learnable delays: ``base`` whole samples, and an ``offset`` that is learned."""
 
-    A delay is kept as a whole number of samples, exact, and an ``offset`` in samples that is learned or predicted; so
-    in float32 too a delay of 10^5 samples starts exactly where it was put, and loses no phase.
+    base: Tensor
+    offset: nn.Parameter
+
+    def __init__(
+        self,
+        delay: Tensor,
+        unit: Unit,
+        sample_rate: float | None,
+        diagonal: bool,
+        integer: bool,
+        map: dict[str, Map] | None,
+        requires_grad: bool,
+        dtype: torch.dtype | None,
+    ) -> None:
+        name = type(self).__name__
+        samples = delay.to(torch.float64) * _samples_per(name, unit, sample_rate)
+        channels = channels_of(name, "delay", samples, diagonal)
+        if (samples < 0).any():
+            raise ValueError(f"{name}: delays must be at least 0; a negative one would answer before it is asked")
+        super().__init__(channels, diagonal=diagonal, map=map, requires_grad=requires_grad)
+        self.sample_rate, self.integer = sample_rate, integer
+        self.register_buffer("base", samples.round().long())
+        self.longest = _longest(self.base)
+        offset = torch.zeros_like(samples) if integer else samples - self.base
+        self._declare("offset", offset.to(dtype or torch.get_default_dtype()))
+
+    def samples(self) -> Tensor:
+        """Return the delays in samples: of an integer type where they are whole and not learned, else float64.
+
+        Rounding passes the gradient of a delay that is not rounded.
+        """
+        if not self.integer:
+            return self.base + self.offset.to(torch.float64)
+        whole = self.base + self.offset.detach().round().long()
+        return whole + (self.offset - self.offset.detach()).double() if self.offset.requires_grad else whole
+
+    def extra_repr(self) -> str:
+        """Return the range of the delays in samples."""
+        return _range(self.base)
+
+    def _phase(self, grid: Grid) -> Tensor:
+        _check_room(self.longest, grid)
+        return grid.delay(self.samples())
+
+
+class Delay(_DelayBank):
+    """z^-m, from each input to each output or one per channel.
+
+    A delay is stored as a whole number of samples, exact, and an ``offset`` in samples that is learned or predicted;
+    so in float32, too, a delay of 10^5 samples starts exactly where it was put, and loses no phase.
 
     With ``integer`` the delay is rounded to whole samples; the gradient to the offset is then that of a
     delay not rounded, taken at the whole one: d(z^-m)/dm = -ln(z) z^-m.
@@ -32,7 +80,7 @@ class Delay(Module):
         delay: (..., outputs, inputs), or (..., channels) when diagonal, at least 0.
         unit: "samples", "seconds" or "metres" (of air, 343 m/s).
         sample_rate: Hz; for seconds and metres.
-        diagonal: one delay a channel instead of a matrix.
+        diagonal: one delay per channel instead of a matrix.
         integer: whole samples only.
         requires_grad: whether the offset is learned.
         dtype: of the offset.
@@ -40,8 +88,6 @@ class Delay(Module):
     Raises:
         ValueError: for negative delays, or seconds and metres without a sample rate.
     """
-
-    base: Tensor
 
     def __init__(
         self,
@@ -54,51 +100,32 @@ class Delay(Module):
         requires_grad: bool = False,
         dtype: torch.dtype | None = None,
     ) -> None:
-        samples = delay.to(torch.float64) * _samples_per("Delay", unit, sample_rate)
-        if samples.dim() < (1 if diagonal else 2):
-            raise ValueError(
-                f"Delay: delay must be (..., channels), or (..., outputs, inputs); got {tuple(delay.shape)}"
-            )
-        if (samples < 0).any():
-            raise ValueError("Delay: delays must be at least 0; a negative one would answer before it is asked")
-        super().__init__(samples.shape[-1 if diagonal else -2], samples.shape[-1], requires_grad=requires_grad)
-        self.sample_rate = sample_rate
-        self.diagonal, self.integer = diagonal, integer
-        self.register_buffer("base", samples.round().long())
-        self.longest = int(self.base.max()) if self.base.numel() else 0
-        start = torch.zeros_like(samples) if integer else samples - self.base
-        self._hold("offset", start.to(dtype or torch.get_default_dtype()))
+        super().__init__(delay, unit, sample_rate, diagonal, integer, None, requires_grad, dtype)
 
-    def samples(self) -> Tensor:
-        """The delays in samples, float64, or exact whole numbers where nothing is learned about them."""
-        return delay_in_samples(self.base, self.offset, self.integer)
-
-    offset: nn.Parameter
+    def whole_delays(self) -> Tensor | None:
+        """Return the delays in samples if they are whole, fixed, at least 1 and one per channel, else None."""
+        fixed = self.diagonal and self.integer and not self.offset.requires_grad
+        return self.samples() if fixed and bool((self.base >= 1).all()) else None
 
     def respond(self, grid: Grid) -> Response:
-        """Pure phase (and the circle's decay)."""
-        check_room(self.longest, grid)
-        phase = grid.delay(self.samples())
-        return Diagonal(phase) if self.diagonal else Dense(phase)
+        """Return z^-m at the points of a grid."""
+        return self._response(self._phase(grid))
 
 
-class GainDelay(Module):
-    """g z^-m from each input to each output, or one a channel: sources to microphones in the open air.
+class GainDelay(_DelayBank):
+    """g z^-m from each input to each output, or one per channel: sources to microphones in the open air.
 
     Args:
         delay: as in ``Delay``.
         gain: of the same shape; normally distributed where None.
         unit: "samples", "seconds" or "metres".
         sample_rate: Hz; for seconds and metres.
-        diagonal: one a channel instead of a matrix.
+        diagonal: one per channel instead of a matrix.
         integer: whole samples only.
         map: from the raw parameter to the gain.
         requires_grad: whether gains and offsets are learned.
         generator: of random gains.
     """
-
-    base: Tensor
-    offset: nn.Parameter
 
     def __init__(
         self,
@@ -113,44 +140,27 @@ class GainDelay(Module):
         requires_grad: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
-        gain = random_values("GainDelay", gain, tuple(delay.shape) if gain is None else None, generator, None)
-        delays = Delay(
-            delay,
-            unit=unit,
-            sample_rate=sample_rate,
-            diagonal=diagonal,
-            integer=integer,
-            requires_grad=requires_grad,
-            dtype=gain.dtype,
-        )
-        super().__init__(
-            delays.outputs, delays.inputs, map=None if map is None else {"gain": map}, requires_grad=requires_grad
-        )
-        self.diagonal, self.integer, self.sample_rate = diagonal, integer, sample_rate
-        self.register_buffer("base", delays.base)
-        self.longest = delays.longest
-        self._hold("offset", delays.offset)
-        self._hold("gain", gain)
-
-    def samples(self) -> Tensor:
-        """The delays in samples."""
-        return delay_in_samples(self.base, self.offset, self.integer)
+        gain = given_or_random("GainDelay", gain, tuple(delay.shape) if gain is None else None, generator, None)
+        maps = None if map is None else {"gain": map}
+        super().__init__(delay, unit, sample_rate, diagonal, integer, maps, requires_grad, gain.dtype)
+        self._declare("gain", gain)
 
     def respond(self, grid: Grid) -> Response:
-        """Gain times phase."""
-        check_room(self.longest, grid)
-        values = self.value("gain").unsqueeze(-1) * grid.delay(self.samples())
-        return Diagonal(values) if self.diagonal else Dense(values)
+        """Return g z^-m at the points of a grid."""
+        return self._response(self.value("gain").unsqueeze(-1) * self._phase(grid))
 
 
 class AllPass(Module):
-    """Schroeder's all-pass, one a channel: (g + z^-m) / (1 + g z^-m).
+    """Schroeder's all-pass, one per channel: (g + z^-m) / (1 + g z^-m).
 
     Args:
         delay: whole samples, (..., channels).
         gain: (..., channels), inside -1 .. 1.
         map: from the raw parameter to the gain; where None, tanh.
         requires_grad: whether the gain is learned.
+
+    Raises:
+        ValueError: for gains that are not inside -1 .. 1, or delays that do not fit them or are below 1.
 
     References:
         M. R. Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962.
@@ -162,47 +172,36 @@ class AllPass(Module):
         if (gain.abs() >= 1).any():
             raise ValueError("AllPass: gains must lie inside -1 .. 1, where the all-pass is stable")
         if (delay < 1).any() or delay.shape[-1:] not in ((1,), gain.shape[-1:]):
-            raise ValueError(f"AllPass: one delay a gain is needed, of at least 1 sample, got {delay.tolist()}")
-        super().__init__(gain.shape[-1], gain.shape[-1], map=map, requires_grad=requires_grad)
+            raise ValueError(f"AllPass: delays must be 1 or one per gain, at least 1 sample each, got {delay.tolist()}")
+        super().__init__((gain.shape[-1],) * 2, diagonal=True, map=map, requires_grad=requires_grad)
         self.register_buffer("base", delay.round().long())
-        self.longest = int(self.base.max())
-        self._hold("gain", gain, fallback=Tanh())
+        self.longest = _longest(self.base)
+        self._declare("gain", gain, Tanh())
 
     def respond(self, grid: Grid) -> Response:
-        """Of magnitude 1 on the unit circle."""
-        check_room(self.longest, grid)
+        """Return the all-passes, of magnitude 1 on the unit circle."""
+        _check_room(self.longest, grid)
         g, phase = self.value("gain").unsqueeze(-1), grid.delay(self.base)
         return Diagonal((g + phase) / (1 + g * phase))
 
-
-class Tanh:
-    """Inside -1 .. 1."""
-
-    def __call__(self, raw: Tensor) -> Tensor:
-        """tanh(raw)."""
-        return raw.tanh()
-
-    def inverse(self, value: Tensor) -> Tensor:
-        """artanh(value)."""
-        return value.atanh()
+    def extra_repr(self) -> str:
+        """Return the range of the delays in samples."""
+        return _range(self.base)
 
 
-def delay_in_samples(base: Tensor, offset: Tensor, integer: bool) -> Tensor:
-    """Base plus offset, of an integer dtype where it is whole and not learned; rounding lets the gradient through."""
-    if not integer:
-        return base + offset.to(torch.float64)
-    if not offset.requires_grad:
-        return base + offset.detach().round().long()
-    whole = base + offset.detach().to(torch.float64).round()
-    return whole + (offset - offset.detach()).to(torch.float64)
+def _longest(delays: Tensor) -> int:
+    return int(delays.max()) if delays.numel() else 0
 
 
-def check_room(longest: int, grid: Grid) -> None:
-    """Refuse a circle that is too short for a delay: what it delays would come out too early.
+def _range(delays: Tensor) -> str:
+    if not delays.numel():
+        return ""
+    low, high = int(delays.min()), int(delays.max())
+    return f"{low}" if low == high else f"{low}..{high}"
 
-    Raises:
-        ValueError: for delays of nfft samples and more.
-    """
+
+def _check_room(longest: int, grid: Grid) -> None:
+    """Refuse a circle that is too short for a delay, which would fold back to an earlier time."""
     if isinstance(grid, Circle) and longest >= grid.nfft:
         raise ValueError(
             f"a delay of {longest} samples does not fit nfft={grid.nfft}: it would fold back to an earlier time. Take "

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from torch import Tensor
-
-if TYPE_CHECKING:
-    from .system import System
+from .outline import Outline
 
 Block = list[str]
-"""Lines of one width; the signal goes in at one end of the first line and out at the other."""
+"""Lines of equal width; the signal enters at one end of the first line and leaves at the other."""
 
 Frame = tuple[str, str, str, str, str]
 
-# What stands beside the lines of blocks one below the other: beside the first line of the first, the first line of
-# those between and of the last, other lines above the last block's, and below. MARK is where signals are joined.
+# What stands beside the lines of stacked blocks: beside the first line of the first block, of the middle ones and of
+# the last one; beside all other lines above the last block, and below. MARK is where signals are joined.
 _SPLIT = ("+->", "|->", "'->", "|  ", "   ")
 _JOIN = ("->MARK", "---| ", "---' ", "   | ", "     ")
 _SPLIT_BACKWARDS = ("<-+", "<-|", "<-'", "  |", "   ")
@@ -26,66 +21,46 @@ _LOOP_ENTRY_BACKWARDS = ("<-(+)", "", "---' ", "   | ", "     ")
 _LOOP_EXIT_BACKWARDS = ("+--", "", "'->", "|  ", "   ")
 
 
-def block_diagram(system: System) -> str:
-    """The system as a block diagram, signals going from left to right, the numbers of channels on the wires.
+def block_diagram(system: Outline) -> str:
+    """Draw a system as a block diagram in text, with signals from left to right and channel counts on the wires.
 
-    In the way back of a loop signals go from right to left; ``(+)`` adds, ``(:)`` puts channels one below the other.
+    In the feedback path of a loop signals run from right to left; ``(+)`` adds, ``(:)`` stacks channels.
     """
-    first, *others = _draw("", system)
-    lead = f"--{system.inputs}-->"
-    lines = [f"{lead}{first}--{system.outputs}-->", *(" " * len(lead) + line for line in others)]
+    first, *others = _draw(system)
+    margin = f"--{system.inputs}-->"
+    lines = [f"{margin}{first}--{system.outputs}-->", *(" " * len(margin) + line for line in others)]
     return "\n".join(line.rstrip() for line in lines)
 
 
-def channel_mismatch(whole: str, left: str, first: System, right: str, second: System) -> str:
-    """What to say, and draw, where the outputs of one system are not the inputs of the next."""
-    a = f"[{left}: {type(first).__name__}]"
-    b = f"[{right}: {type(second).__name__}]"
-    arrow = f" --{first.outputs}--x--{second.inputs}--> "
+def channel_mismatch(parent: str, first: Outline, second: Outline) -> str:
+    """Describe, and draw, where the outputs of one system do not match the inputs of the next."""
+    a, b = f"[{first.name}: {first.title}]", f"[{second.name}: {second.title}]"
+    entry, wire = f"--{first.inputs}--> ", f" --{first.outputs}--x--{second.inputs}--> "
     return (
-        f"{whole}: {left!r} gives {first.outputs} channels and {right!r} takes {second.inputs}\n"
-        f"    --{first.inputs}--> {a}{arrow}{b} --{second.outputs}-->\n"
-        f"    {' ' * (len(f'--{first.inputs}--> ') + len(a) + arrow.index('x'))}^ here"
+        f"{parent}: {first.name!r} gives {first.outputs} channels and {second.name!r} takes {second.inputs}\n"
+        f"    {entry}{a}{wire}{b} --{second.outputs}-->\n"
+        f"    {' ' * (len(entry) + len(a) + wire.index('x'))}^ here"
     )
 
 
-def caption(system: System) -> str:
-    """What a module is beside its class, in a word or two: a kind of matrix or filter, a range of delays, a length."""
-    written = system.extra_repr()
-    if written:
-        return written
-    kind, centres = getattr(system, "kind", None), getattr(system, "centres_hz", None)
-    delays, taps = getattr(system, "base", None), getattr(system, "taps", None)
-    if isinstance(kind, str):
-        return kind
-    if isinstance(delays, Tensor) and delays.numel():
-        low, high = int(delays.min()), int(delays.max())
-        return f"{low}" if low == high else f"{low}..{high}"
-    if isinstance(taps, Tensor):
-        return f"{taps.shape[-1]} taps"
-    return f"{len(centres)} bands" if isinstance(centres, tuple) else ""
-
-
-def _draw(name: str, system: System, backwards: bool = False) -> Block:
-    """Lines of a system; ``backwards`` is from right to left."""
-    from .connections import Parallel, Recursion, Series
-
-    if isinstance(system, Series):
-        return _in_row([(part, _draw(label, part, backwards)) for label, part in system.parts.items()], backwards)
-    if isinstance(system, Parallel):
-        branches = [(_draw(label, part, backwards), backwards) for label, part in system.parts.items()]
-        left, right = (_JOIN_BACKWARDS, _SPLIT_BACKWARDS) if backwards else (_SPLIT, _JOIN)
-        return _framed(branches, left, right, "(+)" if system.combine == "sum" else "(:)")
-    if isinstance(system, Recursion):
-        forward = _draw("feedforward", system.feedforward, backwards)
-        back = _draw("feedback", system.feedback, not backwards)
+def _draw(system: Outline, backwards: bool = False) -> Block:
+    """Lines of a system; ``backwards`` draws it from right to left."""
+    parts = system.parts
+    if system.arrangement == "block":
+        words = [f"{system.label}:" if system.label else "", system.title, system.caption]
+        return [f"[{' '.join(filter(None, words))}]"]
+    if system.arrangement == "series":
+        return _in_row([(part, _draw(part, backwards)) for part in parts], backwards)
+    if system.arrangement == "loop":
+        forward, back = _draw(parts[0], backwards), _draw(parts[1], not backwards)
         left, right = (_LOOP_EXIT_BACKWARDS, _LOOP_ENTRY_BACKWARDS) if backwards else (_LOOP_ENTRY, _LOOP_EXIT)
         return _framed([(forward, backwards), (back, not backwards)], left, right)
-    words = [f"{name}:" if name and not name.isdigit() else "", type(system).__name__, caption(system)]
-    return [f"[{' '.join(filter(None, words))}]"]
+    left, right = (_JOIN_BACKWARDS, _SPLIT_BACKWARDS) if backwards else (_SPLIT, _JOIN)
+    mark = "(+)" if system.arrangement == "sum" else "(:)"
+    return _framed([(_draw(part, backwards), backwards) for part in parts], left, right, mark)
 
 
-def _in_row(parts: list[tuple[System, Block]], backwards: bool) -> Block:
+def _in_row(parts: list[tuple[Outline, Block]], backwards: bool) -> Block:
     wires = [f"<-{part.inputs}--" if backwards else f"--{part.inputs}->" for part, _ in parts[1:]]
     if backwards:
         parts, wires = parts[::-1], wires[::-1]
@@ -97,7 +72,7 @@ def _in_row(parts: list[tuple[System, Block]], backwards: bool) -> Block:
 
 
 def _framed(blocks: list[tuple[Block, bool]], left: Frame, right: Frame, mark: str = "") -> Block:
-    """Blocks one below the other, each with its direction, between what stands on their left and right."""
+    """Stack blocks, each with its direction, between the frames on their left and right."""
     width = max(len(lines[0]) for lines, _ in blocks)
     rows = []
     for b, (lines, backwards) in enumerate(blocks):

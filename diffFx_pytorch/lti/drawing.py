@@ -1,44 +1,39 @@
-"""Systems drawn with matplotlib: as a block diagram, and as what they answer in frequency and in time."""
+"""Systems drawn with matplotlib: block diagrams, and responses in frequency and in time."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..dsp.room_analysis import energy_decay_curve
-from .diagram import caption
-
-if TYPE_CHECKING:
-    from .connections import Parallel, Recursion
-    from .system import System
+from .outline import Outline
 
 _GAP = 0.55
-"""Length of a wire between two blocks; units are the height of a block."""
+"""Length of a wire between two blocks, in units of the height of a block (as all lengths here)."""
 _BESIDE = 0.5
-"""What a split, a sum or the end of a loop takes at the side."""
+"""Width of a split, a sum or the end of a loop."""
 _RADIUS = 0.2
-"""Of the circle of a sum."""
+"""Radius of the circle of a sum."""
 _BETWEEN = 0.45
-"""Free space between blocks one below the other."""
+"""Free space between stacked blocks."""
 _LETTER = 0.155
 _INCHES = 0.62
 """Size of a unit on paper."""
 _MOST_LABELS = 8
 
 WIRE, INK, FIXED, LEARNED = "#5b6770", "#22303a", "#f2f4f6", "#fbe3d3"
-"""Colours: wires, text, blocks, blocks that learn."""
+"""Colours of wires, of text, of blocks, and of blocks that learn."""
 
 
 @dataclass
 class _Picture:
-    """Marks in units, the signal coming in at (0, 0) and going out at (width, 0).
+    """Marks in units; the signal enters at (0, 0) and leaves at (width, 0).
 
-    ``open`` tells that a wire begins there, not a block, so that what leads to it needs no arrow.
+    ``open`` means that it begins with a wire and not with a block, so that the wire leading to it needs no arrow.
     """
 
     width: float
@@ -48,43 +43,43 @@ class _Picture:
     marks: list[tuple[Any, ...]] = field(default_factory=list)
 
     def placed(self, other: _Picture, x: float, y: float) -> None:
-        """Take over the marks of another picture, moved."""
+        """Add the marks of another picture, moved by (x, y)."""
         for kind, points, *rest in other.marks:
             self.marks.append((kind, [(px + x, py + y) for px, py in points], *rest))
 
-    def wire(self, channels: int, *points: tuple[float, float], arrow: bool = True, told: bool = False) -> None:
-        """A line through points, with a head at its end, its number of channels told beside its first piece."""
-        self.marks.append(("wire", list(points), channels, arrow, told))
+    def wire(self, channels: int, *points: tuple[float, float], arrow: bool = True, labelled: bool = False) -> None:
+        """Add a line through points, with an arrow head or not, its first piece labelled with its channels or not."""
+        self.marks.append(("wire", list(points), channels, arrow, labelled))
 
     def mark(self, kind: str, x: float, y: float, *rest: Any) -> None:
-        """A block, a dot or a sum."""
+        """Add a block, a dot or a sum."""
         self.marks.append((kind, [(x, y)], *rest))
 
     def mirrored(self) -> _Picture:
-        """The same with signals from right to left."""
+        """The same picture with signals from right to left."""
         flipped = [(kind, [(self.width - x, y) for x, y in points], *rest) for kind, points, *rest in self.marks]
         return _Picture(self.width, self.above, self.below, self.open, flipped)
 
 
-def draw_diagram(system: System, ax: Any = None) -> Any:
+def draw_diagram(system: Outline, ax: Any = None) -> Any:
     """Draw a system as a block diagram on matplotlib axes, and return them.
 
-    Blocks that learn something are tinted; numbers beside the wires are channels, and wires of several are thicker.
+    Blocks that learn are tinted; numbers beside the wires count channels, and wires of several channels are thicker.
 
     Args:
-        system: any system.
+        system: outline of any system.
         ax: axes; None makes a figure as large as the diagram.
 
     Raises:
         ImportError: without matplotlib, with the command that installs it.
     """
     plt = _pyplot()
-    inner = _laid_out("", system)
+    inner = _laid_out(system)
     whole = _Picture(inner.width + 2 * _GAP + 0.3, inner.above, inner.below)
     start = _GAP + 0.15
-    whole.wire(system.inputs, (0, 0), (start, 0), arrow=not inner.open, told=True)
+    whole.wire(system.inputs, (0, 0), (start, 0), arrow=not inner.open, labelled=True)
     whole.placed(inner, start, 0)
-    whole.wire(system.outputs, (start + inner.width, 0), (whole.width, 0), told=True)
+    whole.wire(system.outputs, (start + inner.width, 0), (whole.width, 0), labelled=True)
     margin = 0.2
     width, height = whole.width + 2 * margin, whole.above + whole.below + 2 * margin
     if ax is None:
@@ -96,26 +91,15 @@ def draw_diagram(system: System, ax: Any = None) -> Any:
     return ax
 
 
-def draw_response(
-    system: System,
-    sample_rate: float,
-    *,
-    nfft: int = 1 << 16,
-    alias_decay_db: float = 0.0,
-    parameters: Mapping[str, Tensor] | None = None,
-    axes: Any = None,
-    **style: Any,
-) -> Any:
-    """Draw the magnitude, the impulse response and its energy decay, a line for each way from an input to an output.
+def draw_response(H: Tensor, h: Tensor, sample_rate: float, axes: Any = None, **style: Any) -> Any:
+    """Draw magnitude, impulse response and energy decay, one line per pair of input and output and per batch item.
 
     Args:
-        system: any system; of a batch each item has lines of its own.
+        H: frequency response on the upper half of a circle, (..., outputs, inputs, nfft // 2 + 1).
+        h: impulse response, (..., outputs, inputs, nfft).
         sample_rate: Hz.
-        nfft: points of the circle, and samples in time.
-        alias_decay_db: see ``Circle``. The magnitude is then that on the circle, as it must be of a lossless loop.
-        parameters: in place of the system's own, by name.
         axes: three matplotlib axes; None makes a figure.
-        style: of the lines; a ``label`` is put before what tells the lines apart.
+        style: options of the lines; a ``label`` is put before what distinguishes the lines.
 
     Returns:
         The three axes.
@@ -125,9 +109,7 @@ def draw_response(
     """
     if axes is None:
         axes = _pyplot().subplots(1, 3, figsize=(12, 3.2), layout="constrained")[1]
-    with torch.no_grad():
-        H = system.frequency_response(nfft, alias_decay_db=alias_decay_db, parameters=parameters)
-        h = system.circle(nfft, alias_decay_db).signal(H)
+    nfft = h.shape[-1]
     level = 20 * H.abs().clamp_min(1e-10).log10()
     freqs = torch.arange(H.shape[-1]) * (sample_rate / nfft)
     seconds = torch.arange(nfft) / sample_rate
@@ -152,57 +134,50 @@ def draw_response(
 
 
 def _line_names(shape: tuple[int, ...], prefix: str) -> list[str]:
-    """What tells apart the lines of (..., outputs, inputs): only what there is more than one of."""
+    """Labels of the lines of (..., outputs, inputs): the index along each axis longer than 1."""
     *batch, outputs, inputs = shape
     words = [("item", n) for n in batch] + [("out", outputs), ("in", inputs)]
     names = []
     for index in torch.cartesian_prod(*(torch.arange(n) for _, n in words)).reshape(-1, len(words)).tolist():
-        told = [f"{word} {i}" for (word, n), i in zip(words, index, strict=True) if n > 1]
-        names.append(" ".join(filter(None, [prefix, ", ".join(told)])))
+        varying = [f"{word} {i}" for (word, n), i in zip(words, index, strict=True) if n > 1]
+        names.append(" ".join(filter(None, [prefix, ", ".join(varying)])))
     return names
 
 
-def _laid_out(name: str, system: System) -> _Picture:
-    from .connections import Parallel, Recursion, Series
-
-    if isinstance(system, Series):
-        return _row(list(system.parts.items()))
-    if isinstance(system, Parallel):
-        return _branches(system)
-    if isinstance(system, Recursion):
-        return _loop(system)
-    return _block(name, system)
+def _laid_out(system: Outline) -> _Picture:
+    if system.arrangement == "block":
+        return _block(system)
+    if system.arrangement == "loop":
+        return _loop(system, *(_laid_out(replace(part, name="")) for part in system.parts))
+    pictures = [_laid_out(part) for part in system.parts]
+    return _row(system, pictures) if system.arrangement == "series" else _branches(system, pictures)
 
 
-def _block(name: str, system: System) -> _Picture:
-    title = name if name and not name.isdigit() else ""
-    lines = [type(system).__name__, caption(system)]
-    width = max(1.2, 0.3 + _LETTER * max(map(len, [title, *lines])))
-    picture = _Picture(width, 0.5 + (0.3 if title else 0.0), 0.5)
-    learns = any(p.requires_grad for p in system.parameters())
-    picture.mark("block", width / 2, 0.0, width, title, "\n".join(filter(None, lines)), learns)
+def _block(system: Outline) -> _Picture:
+    width = max(1.2, 0.3 + _LETTER * max(map(len, [system.label, system.title, system.caption])))
+    picture = _Picture(width, 0.5 + (0.3 if system.label else 0.0), 0.5)
+    text = "\n".join(filter(None, [system.title, system.caption]))
+    picture.mark("block", width / 2, 0.0, width, system.label, text, system.learns)
     return picture
 
 
-def _row(parts: list[tuple[str, System]]) -> _Picture:
-    pictures = [_laid_out(name, part) for name, part in parts]
+def _row(system: Outline, pictures: list[_Picture]) -> _Picture:
     width = sum(p.width for p in pictures) + _GAP * (len(pictures) - 1)
     row = _Picture(width, max(p.above for p in pictures), max(p.below for p in pictures), pictures[0].open)
     x = 0.0
-    for i, (picture, (_, part)) in enumerate(zip(pictures, parts, strict=True)):
+    for i, (picture, part) in enumerate(zip(pictures, system.parts, strict=True)):
         if i:
-            row.wire(part.inputs, (x, 0), (x + _GAP, 0), arrow=not picture.open, told=True)
+            row.wire(part.inputs, (x, 0), (x + _GAP, 0), arrow=not picture.open, labelled=True)
             x += _GAP
         row.placed(picture, x, 0)
         x += picture.width
     return row
 
 
-def _branches(system: Parallel) -> _Picture:
-    """The first on the line, the others hanging from it, each joined to what comes from below."""
-    parts = list(system.parts.values())
-    pictures = [_laid_out(name, part) for name, part in system.parts.items()]
-    sign = "+" if system.combine == "sum" else ":"
+def _branches(system: Outline, pictures: list[_Picture]) -> _Picture:
+    """Put the first branch on the line and the others below it, each joined to the sum of those below."""
+    parts = system.parts
+    sign = "+" if system.arrangement == "sum" else ":"
     inner = max(p.width for p in pictures)
     split, left, join = 0.15, 0.15 + _BESIDE, 0.15 + 2 * _BESIDE + inner + _RADIUS
     whole = _Picture(join + _RADIUS + 0.15, pictures[0].above, 0.0, open=True)
@@ -216,11 +191,11 @@ def _branches(system: Parallel) -> _Picture:
         whole.placed(picture, x, y)
         x += picture.width
         if i and i == len(parts) - 1:
-            whole.wire(part.outputs, (x, y), (join, y), (join, heights[i - 1] - _RADIUS), told=sign == ":")
+            whole.wire(part.outputs, (x, y), (join, y), (join, heights[i - 1] - _RADIUS), labelled=sign == ":")
             continue
         whole.mark("sum", join, y, sign)
         whole.mark("dot", split, y)
-        whole.wire(part.outputs, (x, y), (join - _RADIUS, y), told=sign == ":")
+        whole.wire(part.outputs, (x, y), (join - _RADIUS, y), labelled=sign == ":")
         if i:
             below = part.outputs if sign == "+" else sum(p.outputs for p in parts[i:])
             whole.wire(below, (join, y + _RADIUS), (join, heights[i - 1] - _RADIUS))
@@ -229,8 +204,7 @@ def _branches(system: Parallel) -> _Picture:
     return whole
 
 
-def _loop(system: Recursion) -> _Picture:
-    forward, back = _laid_out("", system.feedforward), _laid_out("", system.feedback)
+def _loop(system: Outline, forward: _Picture, back: _Picture) -> _Picture:
     inner = max(forward.width, back.width)
     add = 0.15 + _RADIUS
     left = add + _RADIUS + _BESIDE
@@ -265,7 +239,7 @@ def _draw_block(ax: Any, points: list[tuple[float, float]], width: float, title:
     ax.text(x, y + 0.47, title, ha="center", va="bottom", fontsize=7.5, color=WIRE, style="italic", zorder=4)
 
 
-def _draw_wire(ax: Any, points: list[tuple[float, float]], channels: int, arrow: bool, told: bool) -> None:
+def _draw_wire(ax: Any, points: list[tuple[float, float]], channels: int, arrow: bool, labelled: bool) -> None:
     wide, head = (1.8, 13) if channels > 1 else (1.0, 10)
     xs, ys = zip(*points, strict=True)
     ax.plot(xs, ys, color=WIRE, lw=wide, solid_capstyle="round", solid_joinstyle="round", zorder=1)
@@ -273,7 +247,7 @@ def _draw_wire(ax: Any, points: list[tuple[float, float]], channels: int, arrow:
         look = {"arrowstyle": "-|>,head_width=0.16,head_length=0.32", "color": WIRE, "lw": 0.8}
         look |= {"shrinkA": 0, "shrinkB": 0, "mutation_scale": head}
         ax.annotate("", xy=points[-1], xytext=points[-2], arrowprops=look, zorder=2)
-    if told:
+    if labelled:
         (x0, y0), (x1, y1) = points[:2]
         ax.text((x0 + x1) / 2, (y0 + y1) / 2 + 0.09, str(channels), ha="center", va="bottom", fontsize=7, color=WIRE)
 

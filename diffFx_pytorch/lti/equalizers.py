@@ -1,4 +1,4 @@
-"""Graphic and parametric equalisers, and what absorbs in a reverberating loop."""
+"""Graphic and parametric equalisers, and the absorption of reverberating loops."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ import torch
 from torch import Tensor
 
 from ..dsp import biquad
-from .iir_filters import Sections
+from .iir_filters import Sections, filled
 from .maps import Bounded, Map
+from .module import channels_of
 
 _NEIGHBOUR = 0.4
-"""Share of its gain, in dB, that a band's peak has at its neighbours' centres."""
-_ROUNDS = 3
+"""Gain of a band's peak at the centres of its neighbours, as a share of its own gain in dB."""
+_CORRECTIONS = 3
 _BUTTERWORTH_Q = math.sqrt(0.5)
 
 
 class GEQ(Sections):
     """A graphic equaliser: a low shelf, peaks an octave or a third apart, a high shelf, their gains in dB.
 
-    With ``accurate`` the response goes through the gains at all centres: what the bands do to each other is solved for,
-    by a matrix of the response of each band at each centre and a few corrections with what is left.
+    With ``accurate`` the response goes through the gains at all centres: the gains of the filters solve for it, by a
+    matrix of the response of each band at each centre, and a few corrections by the remaining error.
 
     Args:
         gain_db: (..., outputs, inputs, bands), or (..., channels, bands) when diagonal.
-        centres_hz: one a band, rising; where None, octaves from 31.25 Hz to 16 kHz (10), or thirds (31) by
-            ``bands_per_octave``. The first and last are shelves.
+        centres_hz: one per band, rising; where None, octaves from 31.25 Hz to 16 kHz (10), or thirds (31) by
+            ``bands_per_octave``. The first band is a low shelf, whose gain applies below its corner, and the last a
+            high shelf, whose gain applies above it.
         bands_per_octave: 1 or 3, where no centres are given.
         sample_rate: Hz; centres above 0.45 of it are an error.
-        diagonal: one equaliser a channel instead of a matrix.
-        accurate: solve for the gains, or take them as the gains of the filters.
+        diagonal: one equaliser per channel instead of a matrix.
+        accurate: solve for the gains of the filters, instead of taking the given ones.
         map: from the raw parameter to dB.
         requires_grad: whether the gains are learned.
 
@@ -53,40 +55,45 @@ class GEQ(Sections):
         map: Map | None = None,
         requires_grad: bool = False,
     ) -> None:
-        super().__init__(*self._size("GEQ", gain_db, diagonal), map=map, requires_grad=requires_grad)
+        channels = channels_of("GEQ", "gain_db", gain_db, diagonal, "bands")
+        super().__init__(channels, diagonal=diagonal, map=map, requires_grad=requires_grad)
         centres = tuple(band_centres(bands_per_octave, sample_rate) if centres_hz is None else centres_hz)
         if len(centres) != gain_db.shape[-1] or len(centres) < 2:
             raise ValueError(
-                f"GEQ: {len(centres)} centres for {gain_db.shape[-1]} gains; give one gain a band, 2 bands or more"
+                f"GEQ: {len(centres)} centres for {gain_db.shape[-1]} gains; give one gain per band, 2 bands or more"
             )
         if list(centres) != sorted(centres) or centres[-1] > 0.45 * sample_rate:
             raise ValueError(f"GEQ: centres must rise and stay under {0.45 * sample_rate:g} Hz, got {centres}")
-        self.centres_hz, self.sample_rate, self.diagonal, self.accurate = centres, sample_rate, diagonal, accurate
-        self._hold("gain_db", gain_db)
+        self.centres_hz, self.sample_rate, self.accurate = centres, sample_rate, accurate
+        self._declare("gain_db", gain_db)
         if accurate:
             unit = torch.eye(len(centres), dtype=torch.float64) * 6.0
             self.register_buffer("interaction", torch.linalg.inv(self._at_centres(unit).mT / 6.0), persistent=False)
 
+    def extra_repr(self) -> str:
+        """Return the number of bands."""
+        return f"{len(self.centres_hz)} bands"
+
     def sections(self) -> Tensor:
-        """Shelf, peaks, shelf."""
-        target = self.value("gain_db").to(torch.float64)
+        """Return shelf, peaks, shelf."""
+        (target,) = self._doubles("gain_db")
         if not self.accurate:
             return self._filters(target)
         inverse: Tensor = self.get_buffer("interaction").to(torch.float64)
         gain = target @ inverse.mT
-        for _ in range(_ROUNDS):
+        for _ in range(_CORRECTIONS):
             gain = gain + (target - self._at_centres(gain)) @ inverse.mT
         return self._filters(gain)
 
     def _filters(self, gain_db: Tensor) -> Tensor:
         f = torch.tensor(self.centres_hz, dtype=torch.float64, device=gain_db.device)
-        # A shelf's corner lies half a band inside of the last peak.
+        # The corner of a shelf lies half a band from the centre of the band next to it.
         low, high = (f[0] * f[1]).sqrt(), (f[-1] * f[-2]).sqrt()
         parts = [biquad.low_shelf(low, _BUTTERWORTH_Q, gain_db[..., :1], self.sample_rate, "bilinear")]
         if len(self.centres_hz) > 2:
-            spread = torch.minimum(f[2:] / f[1:-1], f[1:-1] / f[:-2])
-            u = spread - 1 / spread
-            # The Q that gives a peak the same share of its gain, in dB, at the nearer neighbour whatever the gain.
+            ratio = torch.minimum(f[2:] / f[1:-1], f[1:-1] / f[:-2])
+            u = ratio - 1 / ratio
+            # At this Q a peak has the same share of its gain, in dB, at the nearer neighbour, whatever the gain.
             g = gain_db[..., 1:-1].abs().clamp(min=1e-3) * (math.log(10) / 20)
             q = (torch.sinh((1 - _NEIGHBOUR) * g) / torch.sinh(_NEIGHBOUR * g)).sqrt() / u
             parts.append(biquad.peak(f[1:-1], q, gain_db[..., 1:-1], self.sample_rate, "matched"))
@@ -94,7 +101,7 @@ class GEQ(Sections):
         return torch.cat(parts, -2)
 
     def _at_centres(self, gain_db: Tensor) -> Tensor:
-        """What the filters together do at each centre, dB."""
+        """Level of all filters together at each centre, dB."""
         f = torch.tensor(self.centres_hz, dtype=torch.float64, device=gain_db.device)
         response = biquad.sos_response(self._filters(gain_db), f, self.sample_rate)
         return 20 * response.abs().log10()
@@ -108,8 +115,8 @@ class PEQ(Sections):
         q: as freq_hz, or a number.
         gain_db: as freq_hz, or a number.
         sample_rate: Hz.
-        diagonal: one equaliser a channel instead of a matrix.
-        map: maps by name; where None, frequency and Q move between their ends in the logarithm and gain is free.
+        diagonal: one equaliser per channel instead of a matrix.
+        map: maps by name; where None, frequency and Q are bounded on a logarithmic scale and gain is free.
         requires_grad: whether they are learned.
     """
 
@@ -124,17 +131,20 @@ class PEQ(Sections):
         map: Mapping[str, Map] | None = None,
         requires_grad: bool = False,
     ) -> None:
-        super().__init__(*self._size("PEQ", freq_hz, diagonal), map=map, requires_grad=requires_grad)
+        channels = channels_of("PEQ", "freq_hz", freq_hz, diagonal, "bands")
+        super().__init__(channels, diagonal=diagonal, map=map, requires_grad=requires_grad)
         if freq_hz.shape[-1] < 2:
-            raise ValueError("PEQ: at least two bands are needed, for they begin and end with a shelf")
-        self.sample_rate, self.diagonal = sample_rate, diagonal
-        self._hold("freq_hz", freq_hz, fallback=Bounded(1.0, 0.499 * sample_rate, "log"))
-        self._hold("q", torch.as_tensor(q, dtype=freq_hz.dtype).expand_as(freq_hz), fallback=Bounded(0.05, 50.0, "log"))
-        self._hold("gain_db", torch.as_tensor(gain_db, dtype=freq_hz.dtype).expand_as(freq_hz))
+            raise ValueError("PEQ: at least two bands are needed: the first and the last are shelves")
+        self.sample_rate = sample_rate
+        self._declare_bands(freq_hz, q, gain_db)
+
+    def extra_repr(self) -> str:
+        """Return the number of bands."""
+        return f"{self.get_parameter('freq_hz').shape[-1]} bands"
 
     def sections(self) -> Tensor:
-        """Shelf, peaks, shelf."""
-        freq, q, gain = (self.value(name).to(torch.float64) for name in ("freq_hz", "q", "gain_db"))
+        """Return shelf, peaks, shelf."""
+        freq, q, gain = self._doubles("freq_hz", "q", "gain_db")
         low = biquad.low_shelf(freq[..., :1], q[..., :1], gain[..., :1], self.sample_rate, "bilinear")
         peaks = biquad.peak(freq[..., 1:-1], q[..., 1:-1], gain[..., 1:-1], self.sample_rate, "bilinear")
         high = biquad.high_shelf(freq[..., -1:], q[..., -1:], gain[..., -1:], self.sample_rate, "bilinear")
@@ -142,19 +152,19 @@ class PEQ(Sections):
 
 
 class ShelvingAbsorption(Sections):
-    r"""What a line of a reverberating loop absorbs: a first-order shelf by the decay times at 0 Hz and at Nyquist.
+    r"""The absorption of the lines of a reverberating loop: a first-order shelf by the decay times at 0 Hz and Nyquist.
 
-    A line of m samples loses :math:`-60 m / (f_s T)` dB a round to decay by 60 dB in T seconds.
+    To decay by 60 dB in T seconds, a line of m samples is attenuated by :math:`60 m / (f_s T)` dB per round.
 
     .. math:: H(s) = g_1 \frac{s + \omega_c \sqrt{r}}{s + \omega_c / \sqrt{r}}, \quad r = g_0 / g_1
 
-    by the bilinear transform, with g0 and g1 the gains that belong to the two decay times.
+    by the bilinear transform, with g0 and g1 the gains of the two decay times.
 
     Args:
         decay_s: T60 at low frequencies, (..., 1) or (..., channels).
         decay_high_s: T60 at high frequencies, likewise.
         delays: samples of each line, (channels,).
-        crossover_hz: where the shelf is half way in dB, (..., 1) or (..., channels).
+        crossover_hz: where the gain in dB is half way between the two, (..., 1) or (..., channels).
         sample_rate: Hz.
         map: maps by name; where None, all are exponentials.
         requires_grad: whether they are learned.
@@ -178,20 +188,17 @@ class ShelvingAbsorption(Sections):
         requires_grad: bool = False,
     ) -> None:
         n = delays.shape[-1]
-        super().__init__(n, n, map=map, requires_grad=requires_grad)
-        self.sample_rate, self.diagonal = sample_rate, True
+        super().__init__((n, n), diagonal=True, map=map, requires_grad=requires_grad)
+        self.sample_rate = sample_rate
         self.register_buffer("delays", delays)
-        nyquist = sample_rate / 2
-        self._hold("decay_s", decay_s, fallback=Bounded(1e-3, 1e3, "log"))
-        self._hold("decay_high_s", decay_high_s, fallback=Bounded(1e-3, 1e3, "log"))
-        crossover = torch.as_tensor(crossover_hz, dtype=decay_s.dtype).expand(decay_s.shape[-1:])
-        self._hold("crossover_hz", crossover, fallback=Bounded(1.0, 0.99 * nyquist, "log"))
+        self._declare("decay_s", decay_s, Bounded(1e-3, 1e3, "log"))
+        self._declare("decay_high_s", decay_high_s, Bounded(1e-3, 1e3, "log"))
+        crossover = filled(crossover_hz, decay_s.new_empty(decay_s.shape[-1:]))
+        self._declare("crossover_hz", crossover, Bounded(1.0, 0.495 * sample_rate, "log"))
 
     def sections(self) -> Tensor:
-        """A first-order shelf a line, as a second-order section."""
-        low, high, crossover = (
-            self.value(name).to(torch.float64) for name in ("decay_s", "decay_high_s", "crossover_hz")
-        )
+        """Return a first-order shelf per line, as a second-order section."""
+        low, high, crossover = self._doubles("decay_s", "decay_high_s", "crossover_hz")
         per_second = -3.0 * self.delays.to(torch.float64) / self.sample_rate
         g0, g1 = torch.pow(10.0, per_second / low), torch.pow(10.0, per_second / high)
         t = torch.tan(torch.pi * crossover / self.sample_rate)
@@ -203,7 +210,7 @@ class ShelvingAbsorption(Sections):
 
 
 def band_centres(bands_per_octave: int, sample_rate: float) -> tuple[float, ...]:
-    """Centres from 31.25 Hz up in octaves, or from 19.7 Hz in thirds, that fit under 0.45 of the sample rate."""
+    """Return centres from 31.25 Hz up in octaves, or from 19.7 Hz in thirds, up to 0.45 of the sample rate."""
     if bands_per_octave not in (1, 3):
         raise ValueError(f"bands_per_octave must be 1 or 3, got {bands_per_octave}")
     steps = range(-5, 5) if bands_per_octave == 1 else range(-17, 14)

@@ -1,26 +1,26 @@
-"""Filters that are their impulse responses, and the paraunitary matrices that scatter and never lose energy."""
+"""Filters given by their impulse responses, and paraunitary scattering matrices."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from .gains import random_values
+from .gains import given_or_random
 from .grid import Grid
 from .maps import Map
 from .matrices import Exponential
-from .module import Module
+from .module import Module, channels_of
 from .ops.layout import REAL_OF
-from .response import Constant, Dense, Diagonal, Response, cascade
+from .response import Constant, Diagonal, Response, cascade
 
 
 class FIR(Module):
-    """Impulse responses from each input to each output, or one a channel.
+    """Impulse responses from each input to each output, or one per channel.
 
     Args:
         taps: (..., outputs, inputs, L), or (..., channels, L) when diagonal; normally distributed where None.
         size: of the taps where none are given.
-        diagonal: one response a channel instead of a matrix.
+        diagonal: one response per channel instead of a matrix.
         map: from the raw parameter to the taps.
         requires_grad: whether they are learned.
         generator: of random taps.
@@ -38,32 +38,30 @@ class FIR(Module):
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        taps = random_values("FIR", taps, size, generator, dtype)
-        if taps.dim() < (2 if diagonal else 3):
-            raise ValueError(
-                "FIR: taps must be (..., outputs, inputs, L), or (..., channels, L) when diagonal; "
-                f"got {tuple(taps.shape)}"
-            )
-        super().__init__(taps.shape[-2 if diagonal else -3], taps.shape[-2], map=map, requires_grad=requires_grad)
-        self.diagonal = diagonal
-        self._hold("taps", taps)
+        taps = given_or_random("FIR", taps, size, generator, dtype)
+        channels = channels_of("FIR", "taps", taps, diagonal, "L")
+        super().__init__(channels, diagonal=diagonal, map=map, requires_grad=requires_grad)
+        self._declare("taps", taps)
 
     def respond(self, grid: Grid) -> Response:
-        """The transform of the taps."""
-        H = grid.fir(self.value("taps"))
-        return Diagonal(H) if self.diagonal else Dense(H)
+        """Return the transform of the taps."""
+        return self._response(grid.fir(self.value("taps")))
+
+    def extra_repr(self) -> str:
+        """Return the length."""
+        return f"{self.get_parameter('taps').shape[-1]} taps"
 
 
 class VelvetNoiseMatrix(FIR):
-    """Sparse responses: impulses of +-1 at random places, ``density`` a second, from each input to each output.
+    """Sparse responses of +-1 at random times, ``density`` per second, from each input to each output.
 
     Args:
         size: (outputs, inputs).
         length: of each response in samples.
-        density: impulses a second.
+        density: impulses per second.
         sample_rate: Hz.
-        generator: of places and signs.
-        requires_grad: whether the taps, all of them, are learned.
+        generator: of times and signs.
+        requires_grad: whether all taps are learned.
 
     References:
         V. Valimaki, H.-M. Lehtonen, M. Takanen, "A perceptual study on velvet noise and its variants at different pulse
@@ -85,7 +83,7 @@ class VelvetNoiseMatrix(FIR):
         spacing = sample_rate / density
         pulses = int(length / spacing)
         if pulses < 1:
-            raise ValueError(f"VelvetNoiseMatrix: {length} samples hold no impulse at {density} a second")
+            raise ValueError(f"VelvetNoiseMatrix: {length} samples hold no impulse at {density} per second")
         start = torch.arange(pulses, dtype=torch.float64) * spacing
         jitter = torch.rand(*size, pulses, generator=generator, dtype=torch.float64) * (spacing - 1)
         signs = torch.randint(0, 2, (*size, pulses), generator=generator).to(torch.get_default_dtype()) * 2 - 1
@@ -98,16 +96,15 @@ class ScatteringMatrix(Module):
 
     .. math:: A(z) = D_{m_K}(z) U_K \dots D_{m_1}(z) U_1 D_{m_0}(z)
 
-    It keeps energy at every frequency, so a loop of it and delays is lossless; an impulse comes out of it as a burst,
-    so echoes grow dense sooner.
+    It preserves energy at every frequency, so a loop of it and delays is lossless; it turns an impulse into a burst, so
+    echoes grow dense sooner.
 
     Args:
         n: channels.
-        stages: K, orthogonal matrices in it.
-        sparsity: how far the delays between the first two matrices reach beyond N samples, and those between others
-            beyond what came before: 1 is dense, more leaves gaps.
+        stages: K, the number of orthogonal matrices.
+        sparsity: spacing of the impulses that the first two matrices make: 1 is dense, more leaves gaps.
         delays: whole delays (K + 1, n) instead of random ones.
-        gain_per_sample: below 1, what each delayed sample loses, for a homogeneous decay.
+        gain_per_sample: factor per sample of delay; below 1 for a homogeneous decay.
         raw: raw parameters (..., K, n, n) of the orthogonal matrices.
         requires_grad: whether the matrices are learned.
         generator: of random delays and matrices.
@@ -145,13 +142,13 @@ class ScatteringMatrix(Module):
             raise ValueError(
                 f"ScatteringMatrix: delays must be {(stages + 1, n)}, at least 0; got {tuple(delays.shape)}"
             )
-        super().__init__(n, n, requires_grad=requires_grad)
+        super().__init__((n, n), requires_grad=requires_grad)
         self.gain_per_sample = gain_per_sample
         self.register_buffer("delays", delays.round().long())
-        self._hold("matrices", raw, fallback=Exponential())
+        self._declare("matrices", raw, Exponential())
 
     def respond(self, grid: Grid) -> Response:
-        """Matrices and delays in turn, never multiplied out unless somebody asks."""
+        """Return matrices and delays in turn, as factors."""
         phase = grid.delay(self.delays)
         if self.gain_per_sample != 1.0:
             phase = phase * (self.gain_per_sample ** self.delays.to(REAL_OF[grid.dtype])).unsqueeze(-1)
@@ -162,12 +159,12 @@ class ScatteringMatrix(Module):
 
 
 def _scattered_delays(n: int, stages: int, sparsity: float, generator: torch.Generator | None) -> Tensor:
-    """Delays after each matrix but the last, spread so that pulses of different paths fall on different samples."""
+    """Delays after each matrix but the last, such that pulses of different paths fall on different samples."""
     delays = torch.zeros(stages + 1, n, dtype=torch.long)
     reach = 1.0
     for k in range(1, stages):
-        spread = sparsity if k == 1 else 1.0
-        places = (torch.arange(n) + torch.rand(n, generator=generator) * 0.99) * spread * reach
-        delays[k] = places[torch.randperm(n, generator=generator)].floor().long()
-        reach *= n * spread
+        spacing = sparsity if k == 1 else 1.0
+        times = (torch.arange(n) + torch.rand(n, generator=generator) * 0.99) * spacing * reach
+        delays[k] = times[torch.randperm(n, generator=generator)].floor().long()
+        reach *= n * spacing
     return delays

@@ -8,24 +8,24 @@ from torch import Tensor
 from .grid import Grid
 from .maps import Map
 from .matrices import KINDS, MatrixKind
-from .module import Module
+from .module import Module, channels_of
 from .response import Constant, Diagonal, Response
 
 
 class Gain(Module):
-    """Gains from each input to each output, or one a channel.
+    """Gains from each input to each output, or one per channel.
 
     Args:
         gain: (..., outputs, inputs), or (..., channels) when diagonal; normally distributed where None.
         size: (outputs, inputs) or (channels,) where no gain is given.
-        diagonal: one gain a channel instead of a matrix.
+        diagonal: one gain per channel instead of a matrix.
         map: from the raw parameter to the gain.
         requires_grad: whether it is learned.
         generator: of the random gains.
         dtype: of the random gains.
 
     Raises:
-        ValueError: for neither or both of gain and size, or a shape that is not one of these.
+        ValueError: for neither or both of gain and size, or a tensor with too few dimensions.
     """
 
     def __init__(
@@ -39,32 +39,33 @@ class Gain(Module):
         generator: torch.Generator | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        gain = random_values("Gain", gain, size, generator, dtype)
-        if gain.dim() < (1 if diagonal else 2):
-            raise ValueError(
-                f"Gain: gain must be (..., outputs, inputs), or (..., channels) when diagonal; got {gain.shape}"
-            )
-        super().__init__(gain.shape[-1 if diagonal else -2], gain.shape[-1], map=map, requires_grad=requires_grad)
-        self.diagonal = diagonal
-        self._hold("gain", gain)
+        gain = given_or_random("Gain", gain, size, generator, dtype)
+        channels = channels_of("Gain", "gain", gain, diagonal)
+        super().__init__(channels, diagonal=diagonal, map=map, requires_grad=requires_grad)
+        self._declare("gain", gain)
 
     def respond(self, grid: Grid) -> Response:
-        """The same at every point."""
+        """Return the gains, the same at every point."""
         gain = self.value("gain")
         return Diagonal(gain.unsqueeze(-1)) if self.diagonal else Constant(gain)
 
+    def constant(self) -> Tensor:
+        """Return the gains as a matrix."""
+        gain = self.value("gain")
+        return torch.diag_embed(gain) if self.diagonal else gain
+
 
 class Matrix(Module):
-    """A square mixing matrix of a kind that it keeps however its raw parameter is moved.
+    """A square mixing matrix whose kind holds for every value of its raw parameter.
 
-    Kinds, and what they are made from, are in ``matrices``: "random", "orthogonal", "rotation", "hadamard",
+    The kinds and their raw parameters are listed in ``matrices``: "random", "orthogonal", "rotation", "hadamard",
     "householder", "circulant", "tiny_rotation", "nested".
 
     Args:
         n: rows and columns.
         kind: see above.
-        raw: the raw parameter, of the shape ``kind`` asks for, with leading batch dimensions or not; where None,
-            the kind's own start.
+        raw: the raw parameter, of the shape that ``kind`` has, with batch dimensions or not; the kind's own start
+            where None.
         requires_grad: whether it is learned.
         generator: of random starts.
         dtype: of the parameter.
@@ -87,28 +88,38 @@ class Matrix(Module):
             raise ValueError(f"Matrix: kind must be one of {', '.join(KINDS)}, got {kind!r}")
         made = KINDS[kind]
         made.check(n)
-        super().__init__(n, n, requires_grad=requires_grad)
+        super().__init__((n, n), requires_grad=requires_grad)
         self.kind: MatrixKind = kind
         start = made.start(n, generator).to(dtype or torch.get_default_dtype())
         if raw is not None and raw.shape[raw.dim() - start.dim() :] != start.shape:
             raise ValueError(f"Matrix({n}, {kind!r}): raw must be (..., {tuple(start.shape)}), got {tuple(raw.shape)}")
-        self._hold("matrix", start if raw is None else raw, fallback=made.map(n))
+        self._declare("matrix", start if raw is None else raw, made.map(n))
 
     def respond(self, grid: Grid) -> Response:
-        """The same at every point."""
-        return Constant(self.value("matrix"))
+        """Return the matrix, the same at every point."""
+        return Constant(self.constant())
+
+    def constant(self) -> Tensor:
+        """Return the matrix."""
+        return self.value("matrix")
+
+    def extra_repr(self) -> str:
+        """Return the kind."""
+        return self.kind
 
 
-def random_values(
+def given_or_random(
     owner: str,
     value: Tensor | None,
     size: tuple[int, ...] | None,
     generator: torch.Generator | None,
     dtype: torch.dtype | None,
 ) -> Tensor:
-    """The values given, or standard normal ones of a size."""
+    """Return the values given, or standard normal ones of a size.
+
+    Raises:
+        ValueError: for neither or both of value and size.
+    """
     if (value is None) == (size is None):
         raise ValueError(f"{owner}: give either values or a size")
-    if value is not None:
-        return value
-    return torch.randn(size or (), generator=generator, dtype=dtype)
+    return torch.randn(size or (), generator=generator, dtype=dtype) if value is None else value

@@ -1,4 +1,4 @@
-"""Recursive filters in second-order sections: biquads, state-variable filters, coefficients as they are."""
+"""Recursive filters in second-order sections: biquads, state-variable filters, given coefficients."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch import Tensor
 from ..dsp import biquad
 from ..dsp.biquad import Design
 from .grid import Grid
-from .maps import Bounded, Map, Plain, Positive
-from .module import Module
-from .response import Dense, Diagonal, Response
+from .maps import Bounded, Map, Positive
+from .module import Module, channels_of
+from .response import Response
 
 BiquadKind = Literal["low_pass", "high_pass", "band_pass", "notch", "all_pass", "peak", "low_shelf", "high_shelf"]
 
@@ -22,31 +22,27 @@ _SHELVING = ("peak", "low_shelf", "high_shelf")
 
 
 class Sections(Module):
-    """Base of the filters that are a cascade of second-order sections from each input to each output, or one a channel.
+    """Base of the filters that are a cascade of second-order sections from each input to each output, or per channel.
 
-    Parameters are (..., outputs, inputs, S), or (..., channels, S) when diagonal, S sections in a row; coefficients are
-    made in float64 whatever the type of the responses.
+    Parameters are (..., outputs, inputs, S), or (..., channels, S) when diagonal, of S sections in series; coefficients
+    are designed in float64 whatever the type of the responses.
     """
-
-    diagonal: bool
 
     @abstractmethod
     def sections(self) -> Tensor:
-        """Coefficients b0 b1 b2 a0 a1 a2, (..., outputs, inputs, S, 6) or (..., channels, S, 6), float64."""
+        """Return b0 b1 b2 a0 a1 a2, (..., outputs, inputs, S, 6) or (..., channels, S, 6), float64."""
 
     def respond(self, grid: Grid) -> Response:
-        """The product of the sections."""
-        H = grid.sos(self.sections())
-        return Diagonal(H) if self.diagonal else Dense(H)
+        """Return the product of the sections."""
+        return self._response(grid.sos(self.sections()))
 
-    @staticmethod
-    def _size(owner: str, value: Tensor, diagonal: bool) -> tuple[int, int]:
-        if value.dim() < (2 if diagonal else 3):
-            raise ValueError(
-                f"{owner}: parameters must be (..., outputs, inputs, sections), or (..., channels, sections) when "
-                f"diagonal; got {tuple(value.shape)}"
-            )
-        return (value.shape[-2], value.shape[-2]) if diagonal else (value.shape[-3], value.shape[-2])
+    def _declare_frequencies(self, freq_hz: Tensor) -> None:
+        self._declare("freq_hz", freq_hz, Bounded(1.0, 0.499 * self.sample_rate, "log"))
+
+    def _declare_bands(self, freq_hz: Tensor, q: Tensor | float, gain_db: Tensor | float) -> None:
+        self._declare_frequencies(freq_hz)
+        self._declare("q", filled(q, freq_hz), Bounded(0.05, 50.0, "log"))
+        self._declare("gain_db", filled(gain_db, freq_hz))
 
 
 class Biquad(Sections):
@@ -56,12 +52,12 @@ class Biquad(Sections):
         kind: "low_pass", "high_pass", "band_pass", "notch", "all_pass", "peak", "low_shelf", "high_shelf".
         freq_hz: (..., outputs, inputs, S), or (..., channels, S) when diagonal; 1 Hz .. 0.499 sample_rate.
         q: a number, or as freq_hz; 0.05 .. 50.
-        gain_db: of the band of a peak or shelf; of the whole filter otherwise.
+        gain_db: a number, or as freq_hz; gain at the centre of a peak, of the lows or highs of a shelf, of the whole
+            filter for the other kinds.
         sample_rate: Hz.
-        diagonal: one filter a channel instead of a matrix.
+        diagonal: one filter per channel instead of a matrix.
         design: "bilinear" (RBJ) or "matched" (Vicanek).
-        map: a map, or maps by name, for the raw parameters; where None, frequency and Q move between their ends in the
-            logarithm and gain is free.
+        map: a map, or maps by name; where None, frequency and Q are bounded on a logarithmic scale and gain is free.
         requires_grad: whether they are learned.
 
     References:
@@ -83,18 +79,21 @@ class Biquad(Sections):
     ) -> None:
         if kind not in BiquadKind.__args__:  # type: ignore[attr-defined]
             raise ValueError(f"Biquad: kind must be one of {', '.join(BiquadKind.__args__)}, got {kind!r}")  # type: ignore[attr-defined]
-        super().__init__(*self._size("Biquad", freq_hz, diagonal), map=map, requires_grad=requires_grad)
+        channels = channels_of("Biquad", "freq_hz", freq_hz, diagonal, "sections")
+        super().__init__(channels, diagonal=diagonal, map=map, requires_grad=requires_grad)
         self.kind: BiquadKind = kind
-        self.sample_rate, self.diagonal, self.design = sample_rate, diagonal, design
+        self.sample_rate, self.design = sample_rate, design
         if (freq_hz <= 0).any() or (freq_hz >= sample_rate / 2).any():
             raise ValueError(f"Biquad: freq_hz must lie inside 0 .. {sample_rate / 2:g} Hz (half the sample rate)")
-        self._hold("freq_hz", freq_hz, fallback=Bounded(1.0, 0.499 * sample_rate, "log"))
-        self._hold("q", _as(q, freq_hz), fallback=Bounded(0.05, 50.0, "log"))
-        self._hold("gain_db", _as(gain_db, freq_hz))
+        self._declare_bands(freq_hz, q, gain_db)
+
+    def extra_repr(self) -> str:
+        """Return the kind."""
+        return self.kind
 
     def sections(self) -> Tensor:
-        """The designs of all sections."""
-        freq, q, gain = (self.value(name).to(torch.float64) for name in ("freq_hz", "q", "gain_db"))
+        """Return the designs of all sections."""
+        freq, q, gain = self._doubles("freq_hz", "q", "gain_db")
         design = getattr(biquad, self.kind)
         if self.kind in _SHELVING:
             return design(freq, q, gain, self.sample_rate, self.design)
@@ -104,12 +103,12 @@ class Biquad(Sections):
 
 
 class SOS(Sections):
-    """Second-order sections given by their coefficients.
+    """Filters given by the coefficients of their second-order sections.
 
     Args:
         coefficients: (..., outputs, inputs, S, 6), or (..., channels, S, 6) when diagonal; rows b0 b1 b2 a0 a1 a2 as
-            scipy's.
-        diagonal: one filter a channel instead of a matrix.
+            in scipy.
+        diagonal: one filter per channel instead of a matrix.
         map: from the raw parameter to the coefficients.
         requires_grad: whether they are learned.
     """
@@ -119,23 +118,23 @@ class SOS(Sections):
     ) -> None:
         if coefficients.shape[-1:] != (6,):
             raise ValueError(f"SOS: coefficients must end in 6 (b0 b1 b2 a0 a1 a2), got {tuple(coefficients.shape)}")
-        super().__init__(*self._size("SOS", coefficients[..., 0], diagonal), map=map, requires_grad=requires_grad)
-        self.diagonal = diagonal
-        self._hold("coefficients", coefficients)
+        channels = channels_of("SOS", "coefficients", coefficients, diagonal, "sections", "6")
+        super().__init__(channels, diagonal=diagonal, map=map, requires_grad=requires_grad)
+        self._declare("coefficients", coefficients)
 
     def sections(self) -> Tensor:
-        """The coefficients, in float64."""
-        return self.value("coefficients").to(torch.float64)
+        """Return the coefficients."""
+        return self._doubles("coefficients")[0]
 
 
 class SVF(Sections):
-    r"""State-variable filters: a low-pass, band-pass and high-pass mixed.
+    r"""State-variable filters: mixtures of a low-pass, a band-pass and a high-pass.
 
     .. math:: H(s) = \frac{m_{hp} s^2 + m_{bp} s + m_{lp}}{s^2 + 2 R s + 1}, \quad
         s = \frac{1}{g} \frac{1 - z^{-1}}{1 + z^{-1}}, \quad g = \tan(\pi f / f_s)
 
-    Every filter of second order that is stable is one, and stable for any f inside 0 .. fs/2 and R above 0: so a
-    network can move them freely.
+    Every stable second-order filter has this form, and it is stable for any f inside 0 .. fs/2 and R above 0: a network
+    can move the parameters freely.
 
     Args:
         freq_hz: (..., outputs, inputs, S), or (..., channels, S) when diagonal.
@@ -144,9 +143,9 @@ class SVF(Sections):
         band_pass: m_bp.
         high_pass: m_hp.
         sample_rate: Hz.
-        diagonal: one filter a channel instead of a matrix.
-        map: a map, or maps by name; where None, the frequency moves between its ends in the logarithm, the damping is
-            an exponential, the mix is free.
+        diagonal: one filter per channel instead of a matrix.
+        map: a map, or maps by name; where None, the frequency is bounded on a logarithmic scale, the damping is an
+            exponential, the mix is free.
         requires_grad: whether they are learned.
 
     References:
@@ -167,18 +166,17 @@ class SVF(Sections):
         map: Map | Mapping[str, Map] | None = None,
         requires_grad: bool = False,
     ) -> None:
-        super().__init__(*self._size("SVF", freq_hz, diagonal), map=map, requires_grad=requires_grad)
-        self.sample_rate, self.diagonal = sample_rate, diagonal
-        self._hold("freq_hz", freq_hz, fallback=Bounded(1.0, 0.499 * sample_rate, "log"))
-        self._hold("damping", _as(damping, freq_hz), fallback=Positive())
+        channels = channels_of("SVF", "freq_hz", freq_hz, diagonal, "sections")
+        super().__init__(channels, diagonal=diagonal, map=map, requires_grad=requires_grad)
+        self.sample_rate = sample_rate
+        self._declare_frequencies(freq_hz)
+        self._declare("damping", filled(damping, freq_hz), Positive())
         for name, mix in (("low_pass", low_pass), ("band_pass", band_pass), ("high_pass", high_pass)):
-            self._hold(name, _as(mix, freq_hz), fallback=Plain())
+            self._declare(name, filled(mix, freq_hz))
 
     def sections(self) -> Tensor:
-        """The bilinear transform of each section."""
-        freq, R, lp, bp, hp = (
-            self.value(name).to(torch.float64) for name in ("freq_hz", "damping", "low_pass", "band_pass", "high_pass")
-        )
+        """Return the bilinear transform of each section."""
+        freq, R, lp, bp, hp = self._doubles("freq_hz", "damping", "low_pass", "band_pass", "high_pass")
         g = torch.tan(torch.pi * freq / self.sample_rate)
         rows = (
             lp * g * g + bp * g + hp,
@@ -191,5 +189,6 @@ class SVF(Sections):
         return torch.stack(torch.broadcast_tensors(*rows), -1)
 
 
-def _as(value: Tensor | float, like: Tensor) -> Tensor:
+def filled(value: Tensor | float, like: Tensor) -> Tensor:
+    """Return a value in the shape, type and device of ``like``."""
     return torch.as_tensor(value, dtype=like.dtype, device=like.device).expand_as(like)

@@ -1,7 +1,7 @@
-"""From a raw parameter, which an optimiser may move anywhere, to a legal value, and back.
+"""Maps from a raw parameter, which an optimiser may move anywhere, to a legal value, and back.
 
-A map is anything callable. One with an ``inverse`` lets a module be built from a value; without, the tensor a module is
-given is the raw parameter itself.
+A map is any callable. With an ``inverse``, a module can be built from a value; without, the tensor that a module is
+built from is the raw parameter itself.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ Map = Callable[[Tensor], Tensor]
 
 @runtime_checkable
 class InvertibleMap(Protocol):
-    """A map that knows its way back."""
+    """A map with an inverse."""
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """The value of a raw parameter."""
+        """Return the value of a raw parameter."""
         ...
 
     def inverse(self, value: Tensor) -> Tensor:
-        """The raw parameter of a value."""
+        """Return the raw parameter of a value."""
         ...
 
 
 @dataclass(frozen=True)
-class Plain:
-    """The value is the parameter."""
+class Identity:
+    """The value is the raw parameter."""
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """As it is."""
+        """Return the raw parameter."""
         return raw
 
     def inverse(self, value: Tensor) -> Tensor:
-        """As it is."""
+        """Return the value."""
         return value
 
 
 @dataclass(frozen=True)
 class Bounded:
-    """Between two ends, through a sigmoid; evenly, or evenly in the logarithm.
+    """A value between two ends, through a sigmoid, on a linear or logarithmic scale.
 
     Args:
         low: lower end.
@@ -62,13 +62,13 @@ class Bounded:
             raise ValueError(f"Bounded needs low < high, and above 0 for 'log'; got {self.low} .. {self.high}")
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """A value strictly inside, for a raw parameter of any size."""
+        """Return a value strictly inside, for any raw parameter."""
         low, high = self._ends()
         u = low + (high - low) * torch.sigmoid(raw)
         return u.exp() if self.curve == "log" else u
 
     def inverse(self, value: Tensor) -> Tensor:
-        """The raw parameter; a value at an end is taken as just inside."""
+        """Return the raw parameter; a value at an end is taken as just inside."""
         low, high = self._ends()
         inside = torch.finfo(value.dtype).eps
         return torch.logit(((value.log() if self.curve == "log" else value) - low) / (high - low), inside)
@@ -79,12 +79,25 @@ class Bounded:
 
 @dataclass(frozen=True)
 class Positive:
-    """Above 0: the exponential."""
+    """A value above 0: the exponential."""
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """exp(raw)."""
+        """Return exp(raw)."""
         return raw.exp()
 
     def inverse(self, value: Tensor) -> Tensor:
-        """log(value)."""
+        """Return log(value)."""
         return value.log()
+
+
+@dataclass(frozen=True)
+class Tanh:
+    """A value inside -1 .. 1: the hyperbolic tangent."""
+
+    def __call__(self, raw: Tensor) -> Tensor:
+        """Return tanh(raw)."""
+        return raw.tanh()
+
+    def inverse(self, value: Tensor) -> Tensor:
+        """Return artanh(value)."""
+        return value.atanh()

@@ -1,7 +1,7 @@
-r"""Kinds of mixing matrices: where each starts, what it is made from, and in which sizes it exists.
+r"""Kinds of mixing matrices: the start, the raw parameter, and the sizes of each.
 
-Every kind but "random" is orthogonal for any raw parameter, so it stays so while it is trained. They are made in
-float64 whatever the parameter's type.
+Every kind but "random" is orthogonal for any raw parameter, so it stays so in training. Matrices are made in
+float64 whatever the type of the parameter.
 
 | kind | raw | matrix |
 |---|---|---|
@@ -31,33 +31,35 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .maps import Identity
+
 MatrixKind = Literal[
     "random", "orthogonal", "rotation", "hadamard", "householder", "circulant", "tiny_rotation", "nested"
 ]
 
 _SQUARINGS = 12
 _TINY = 0.05
-"""Standard deviation, in radians, of the plane rotations a tiny rotation starts from."""
+"""Standard deviation, in radians, of the plane rotations that a tiny rotation starts from."""
 
 
 @dataclass(frozen=True)
 class Exponential:
-    """Orthogonal: the exponential of a skew-symmetric matrix."""
+    """An orthogonal matrix: the exponential of a skew-symmetric one."""
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """exp(U - U^T), U the part of raw (..., N, N) above the diagonal."""
+        """Return exp(U - U^T), U being the part of raw (..., N, N) above the diagonal."""
         U = raw.to(torch.float64).triu(1)
         return _exponential(U - U.mT).to(raw.dtype)
 
 
 @dataclass(frozen=True)
 class KroneckerRotation:
-    """A rotation by one angle, its own Kronecker power."""
+    """The Kronecker power of a plane rotation."""
 
     n: int
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """(..., N, N) of angles (...,)."""
+        """Return (..., N, N) of angles (...,)."""
         plane = _plane(raw.to(torch.float64))
         A = torch.ones(*raw.shape, 1, 1, dtype=torch.float64, device=raw.device)
         for _ in range(_log2(self.n)):
@@ -67,12 +69,12 @@ class KroneckerRotation:
 
 @dataclass(frozen=True)
 class Butterfly:
-    """log2 N layers of reflections of pairs, as in a fast Hadamard transform, with an angle each."""
+    """log2 N layers of reflections of pairs, one angle each, as in a fast Hadamard transform."""
 
     n: int
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """(..., N, N) of angles (..., log2 N, N / 2)."""
+        """Return (..., N, N) of angles (..., log2 N, N / 2)."""
         angles = raw.to(torch.float64)
         A = torch.eye(self.n, dtype=torch.float64, device=raw.device).expand(*raw.shape[:-2], self.n, self.n)
         for layer in range(_log2(self.n)):
@@ -87,10 +89,10 @@ class Butterfly:
 
 @dataclass(frozen=True)
 class Householder:
-    """A reflection at the plane normal to a vector."""
+    """A reflection at the hyperplane normal to a vector."""
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """I - 2 v v^T / v^T v of v (..., N)."""
+        """Return I - 2 v v^T / v^T v of v (..., N)."""
         v = raw.to(torch.float64)
         v = v / v.norm(dim=-1, keepdim=True)
         identity = torch.eye(v.shape[-1], dtype=v.dtype, device=v.device)
@@ -104,7 +106,7 @@ class Circulant:
     n: int
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """(..., N, N) of phases (..., (N - 1) // 2); those of 0 and of N / 2 have none, for the matrix is real."""
+        """Return (..., N, N) of phases (..., (N - 1) // 2); those of bins 0 and N / 2 are 0, as the matrix is real."""
         phase = torch.nn.functional.pad(raw.to(torch.float64), (1, 1 - self.n % 2))
         first = torch.fft.irfft(torch.polar(torch.ones_like(phase), phase), self.n)
         i = torch.arange(self.n, device=raw.device)
@@ -118,7 +120,7 @@ class Lattice:
     n: int
 
     def __call__(self, raw: Tensor) -> Tensor:
-        """(..., N, N) of angles (..., N - 1)."""
+        """Return (..., N, N) of angles (..., N - 1)."""
         angle = raw.to(torch.float64)
         A = torch.eye(self.n, dtype=torch.float64, device=raw.device).expand(*raw.shape[:-1], self.n, self.n)
         for i in range(self.n - 1):
@@ -131,24 +133,15 @@ class Lattice:
 
 
 @dataclass(frozen=True)
-class Raw:
-    """The matrix is its parameter."""
-
-    def __call__(self, raw: Tensor) -> Tensor:
-        """As it is."""
-        return raw
-
-
-@dataclass(frozen=True)
 class Kind:
-    """How a kind of matrix starts and is made, and whether it exists in a size."""
+    """The start, the map and the sizes of a kind of matrix."""
 
     start: Callable[[int, torch.Generator | None], Tensor]
     map: Callable[[int], Callable[[Tensor], Tensor]]
     power_of_two: bool = False
 
     def check(self, n: int) -> None:
-        """Refuse a size the kind does not exist in."""
+        """Refuse a size that the kind does not exist in."""
         if n < 1:
             raise ValueError(f"Matrix: a size of at least 1 is needed, got {n}")
         if self.power_of_two and n & (n - 1):
@@ -156,7 +149,7 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "random": Kind(lambda n, g: _normal((n, n), g), lambda n: Raw()),
+    "random": Kind(lambda n, g: _normal((n, n), g), lambda n: Identity()),
     "orthogonal": Kind(lambda n, g: _normal((n, n), g), lambda n: Exponential()),
     "rotation": Kind(lambda n, g: torch.tensor(math.pi / 4), KroneckerRotation, power_of_two=True),
     "hadamard": Kind(
@@ -176,8 +169,8 @@ def _normal(size: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
 def _exponential(S: Tensor) -> Tensor:
     """exp(S) by a Taylor series of degree 8 of S / 4096, squared twelve times.
 
-    Exact to 1e-11 for norms up to 400. Small products start no OpenMP region; ``torch.linalg.matrix_exp`` does, and
-    that costs milliseconds where another process holds a core.
+    Exact to 1e-11 for norms up to 400. Small products start no OpenMP region; ``torch.linalg.matrix_exp`` does, which
+    costs milliseconds where another process holds a core.
     """
     X = S / 2.0**_SQUARINGS
     X2 = X @ X

@@ -1,4 +1,4 @@
-"""Is a loop stable: how far out its outermost pole lies, found on circles around the origin."""
+"""Stability of loops: the radius of the outermost pole, found on circles around the origin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from .connections import Parallel, Recursion, Series
+from .connections import Recursion
 from .grid import Points
 from .response import cascade
 from .system import System
@@ -23,17 +23,17 @@ _NEWTON_STEPS = 12
 
 
 class UnstableLoop(UserWarning):
-    """A loop whose response in time grows."""
+    """A loop whose impulse response grows without bound."""
 
 
 def check_stability(system: System, *, margin: float = 1e-6) -> float:
-    """Radius of the outermost pole of a system's loops; warns where it lies outside the unit circle.
+    """Return the radius of the outermost pole of a system's loops; warn where it lies outside the unit circle.
 
-    The response in frequency is that of the equation all the same; only in time there is no such thing.
+    The frequency response of an unstable loop still solves its equation; only in time there is no such response.
 
     Args:
-        system: any system; one without loops has radius 0 here (its own filters are not looked at).
-        margin: how far outside a pole may lie, for lossless loops that lie on it.
+        system: any system; one without loops has radius 0 (the poles of its own filters are not examined).
+        margin: how far outside the unit circle a pole may lie; for lossless loops, whose poles lie on it.
 
     Returns:
         The radius of the outermost pole of all loops.
@@ -50,21 +50,18 @@ def check_stability(system: System, *, margin: float = 1e-6) -> float:
 
 
 def loops(system: System) -> list[Recursion]:
-    """All loops in a system, inner ones first."""
-    if isinstance(system, Recursion):
-        return [*loops(system.feedforward), *loops(system.feedback), system]
-    if isinstance(system, (Series, Parallel)):
-        return [loop for part in system.parts.values() for loop in loops(part)]
-    return []
+    """Return all loops in a system, inner ones first."""
+    inner = [loop for part in system.parts.values() for loop in loops(part)]
+    return [*inner, system] if isinstance(system, Recursion) else inner
 
 
 def pole_radius(loop: Recursion) -> float:
-    """Radius of the outermost pole of a loop whose parts are stable themselves.
+    """Return the radius of the outermost pole of a loop whose parts are stable themselves.
 
-    The poles are the zeros of det(I - F(z) B(z)). Along a circle that has all of them inside, the determinant does not
-    go round the origin; where it does, some lie outside (Nyquist's criterion). Halving brings the circle near the
-    outermost pole, and Newton's method from the dips of the determinant along it onto the poles. Works for loops of any
-    length, and of anything that has a response.
+    The poles are the zeros of det(I - F(z) B(z)). Along a circle with all of them inside, the determinant does not wind
+    round the origin; where it does, some lie outside (Nyquist's criterion). Bisection brings the circle near the
+    outermost pole; Newton's method, from the minima of the determinant along that circle, finds the poles. Works for
+    loops of any length, made of any systems.
 
     Args:
         loop: without batch dimensions.
@@ -82,14 +79,14 @@ def pole_radius(loop: Recursion) -> float:
         if _encircled(loop, high):
             raise ValueError(f"the loop has poles beyond a radius of {_WIDEST}; its gain is far too high")
         while high - low > _NEAR and high > _NEAR:
-            # Down in steps first: far inside of the poles the determinant winds once for each of them.
+            # First in steps downwards: far inside of the poles the determinant winds once for each of them.
             middle = 0.5 * (low + high) if low else 0.8 * high
             low, high = (middle, high) if _encircled(loop, middle) else (low, middle)
         return _polished(loop, high) if low else high
 
 
 def _polished(loop: Recursion, radius: float) -> float:
-    """The outermost of the poles that Newton's method reaches from the dips of the determinant along a circle."""
+    """Radius of the outermost pole that Newton's method reaches from the minima of the determinant along a circle."""
     angle = torch.linspace(0.0, math.pi, 8 * _POINTS, dtype=torch.float64)
     z = torch.polar(torch.full_like(angle, radius), angle)
     size = torch.nn.functional.pad(_determinant(loop, z).abs(), (1, 1), value=math.inf)
@@ -103,14 +100,14 @@ def _polished(loop: Recursion, radius: float) -> float:
 
 
 def _encircled(loop: Recursion, radius: float) -> bool:
-    """Whether det(I - F B) goes round the origin as z goes round a circle."""
+    """Whether det(I - F B) winds round the origin as z goes round a circle."""
     angle = torch.linspace(0.0, math.pi, _POINTS, dtype=torch.float64)
     determinant = _determinant(loop, torch.polar(torch.full_like(angle, radius), angle))
     while True:
         if not determinant.isfinite().all():
-            return True  # far inside of the poles the loop gain exceeds what a number can hold
+            return True  # far inside of the poles the loop gain overflows
         turns = torch.angle(determinant[1:] / determinant[:-1])
-        # A large step may be one the other way round: look closer there.
+        # A large step may be one in the other direction: sample more densely there.
         coarse = (turns.abs() > _STEP).nonzero().squeeze(1)
         if not len(coarse) or len(angle) > _MOST_POINTS:
             return abs(float(turns.sum())) > 0.5 * math.pi
@@ -125,8 +122,6 @@ def _determinant(loop: Recursion, z: Tensor) -> Tensor:
     open_loop = cascade([loop.feedback.respond(grid), loop.feedforward.respond(grid)])
     L = open_loop.dense(torch.empty(0, dtype=grid.dtype))
     if L.dim() != 3:
-        raise ValueError(
-            f"the radius of poles is found of one loop at a time, got batch dimensions {tuple(L.shape[:-3])}"
-        )
+        raise ValueError(f"pole_radius takes one loop at a time, got batch dimensions {tuple(L.shape[:-3])}")
     identity = torch.eye(L.shape[0], dtype=grid.dtype)
     return torch.linalg.det(identity - L.expand(*L.shape[:-1], grid.size).movedim(-1, 0))

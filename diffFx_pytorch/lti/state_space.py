@@ -1,4 +1,4 @@
-r"""Small systems in state space: their poles, and what each contributes.
+r"""Small systems in state space: their poles and residues.
 
 .. math:: s[n+1] = A s[n] + B x[n], \quad y[n] = C s[n] + D x[n], \quad H(z) = C (zI - A)^{-1} B + D
 
@@ -23,7 +23,7 @@ from .iir_filters import Sections
 from .system import System
 
 MOST_STATES = 4096
-"""Poles come from the eigenvalues of a dense matrix of so many rows at most."""
+"""Largest number of rows of the dense matrix whose eigenvalues are the poles."""
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,18 @@ class StateSpace:
 
 
 def state_space(system: System) -> StateSpace:
-    """A realisation of a system without batch dimensions, as it is now.
+    """Realise a system without batch dimensions, with its present parameters.
 
     Raises:
         ValueError: for delays that are not whole, parameters with batch dimensions, or more than 4096 states.
-        TypeError: for a module that has no finite realisation here.
+        TypeError: for a module without a finite realisation.
     """
     with torch.no_grad():
         return _realised(system)
 
 
 def poles(system: System) -> Tensor:
-    """The poles, complex128, those of largest radius first: eigenvalues of A.
+    """Return the poles, the eigenvalues of A, complex128, in order of falling radius.
 
     Raises:
         ValueError: as ``state_space``.
@@ -58,10 +58,10 @@ def poles(system: System) -> Tensor:
 
 
 def poles_and_residues(system: System) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Poles p (P,), residues R (outputs, inputs, P) and the direct part D: :math:`H(z) = D + \sum_i R_i / (z - p_i)`.
+    r"""Return poles p (P,), residues R (outputs, inputs, P) and D: :math:`H(z) = D + \sum_i R_i / (z - p_i)`.
 
     Raises:
-        ValueError: as ``state_space``; and where a pole is multiple, as that at 0 of a delay outside of any loop.
+        ValueError: as ``state_space``; and for multiple poles, as those at 0 of a delay outside of any loop.
     """
     s = state_space(system)
     p, V = torch.linalg.eig(s.A)
@@ -82,8 +82,7 @@ def _realised(system: System) -> StateSpace:
 
 @_realised.register
 def _(system: Gain | Matrix) -> StateSpace:
-    D = system.value("gain" if isinstance(system, Gain) else "matrix").to(torch.float64)
-    return _memoryless(torch.diag(_single(D, 1)) if getattr(system, "diagonal", False) else _single(D, 2))
+    return _memoryless(_single(system.constant().to(torch.float64), 2))
 
 
 @_realised.register
@@ -145,7 +144,7 @@ def _(system: Series) -> StateSpace:
 
 @_realised.register
 def _(system: Parallel) -> StateSpace:
-    return functools.reduce(_added if system.combine == "sum" else _stacked, map(_realised, system.parts.values()))
+    return functools.reduce(_added if system.arrangement == "sum" else _stacked, map(_realised, system.parts.values()))
 
 
 @_realised.register
@@ -170,7 +169,7 @@ def _memoryless(D: Tensor) -> StateSpace:
 
 
 def _from_taps(taps: Tensor, diagonal: bool) -> StateSpace:
-    """One shift register an input, as long as the longest response that reads it."""
+    """One shift register per input, as long as the longest response that reads it."""
     if diagonal:
         taps = torch.diag_embed(_single(taps, 2).mT).permute(1, 2, 0)
     taps = _single(taps, 3)
@@ -202,7 +201,7 @@ def _section_cascade(sos: Tensor) -> StateSpace:
 
 
 def _blocks(parts: list[StateSpace]) -> StateSpace:
-    """Each on a channel of its own."""
+    """Systems side by side, each on channels of its own."""
     return _limited(*(torch.block_diag(*(getattr(p, name) for p in parts)) for name in "ABCD"))
 
 
@@ -214,25 +213,17 @@ def _chained(first: StateSpace, second: StateSpace) -> StateSpace:
 
 
 def _added(first: StateSpace, second: StateSpace) -> StateSpace:
-    return _limited(
-        torch.block_diag(first.A, second.A),
-        torch.cat([first.B, second.B]),
-        torch.cat([first.C, second.C], 1),
-        first.D + second.D,
-    )
+    A, B = torch.block_diag(first.A, second.A), torch.cat([first.B, second.B])
+    return _limited(A, B, torch.cat([first.C, second.C], 1), first.D + second.D)
 
 
 def _stacked(first: StateSpace, second: StateSpace) -> StateSpace:
-    return _limited(
-        torch.block_diag(first.A, second.A),
-        torch.cat([first.B, second.B]),
-        torch.block_diag(first.C, second.C),
-        torch.cat([first.D, second.D]),
-    )
+    A, B = torch.block_diag(first.A, second.A), torch.cat([first.B, second.B])
+    return _limited(A, B, torch.block_diag(first.C, second.C), torch.cat([first.D, second.D]))
 
 
 def _looped(F: StateSpace, B: StateSpace) -> StateSpace:
-    """Solve u = x + B y, y = F u, for what goes into F, through the parts of both that answer at once."""
+    """Solve u = x + B y, y = F u for u, through the direct parts of both."""
     identity = torch.eye(F.D.shape[1], dtype=torch.float64)
     E = torch.linalg.inv(identity - B.D @ F.D)
     # u = E (x + C_b s_b + D_b C_f s_f), y = C_f s_f + D_f u

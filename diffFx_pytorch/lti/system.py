@@ -1,4 +1,4 @@
-"""A linear time-invariant system: what it answers in frequency, in time, and anywhere in the z-plane."""
+"""Linear time-invariant systems: their responses in frequency, in time, and anywhere in the z-plane."""
 
 from __future__ import annotations
 
@@ -14,56 +14,102 @@ from torch import Tensor, nn
 from .diagram import block_diagram
 from .drawing import draw_diagram, draw_response
 from .grid import Circle, Grid, Points
+from .outline import Arrangement, Outline
 from .response import Response
 
 Parameters = Mapping[str, Tensor]
 
 
 class System(nn.Module):
-    """Base of all modules and of all systems made of them.
+    """Base of all modules and of the systems made of them.
 
-    A subclass says how many channels go in and out and gives its ``respond``; everything else is done here, once.
+    A subclass sets its numbers of channels and defines ``respond``; everything else follows from the response.
 
-    Every parameter may have leading batch dimensions: a batch of systems is one system whose tensors have more of
-    them. A network that predicts the parameters passes them as ``parameters``, by the names of ``state_dict``; they
-    take the place of the system's own for that call, and the system's own are left alone.
+    Every parameter may have batch dimensions: a batch of systems is one system whose tensors have them first. A network
+    that predicts the parameters passes them as ``parameters``, by the names of ``state_dict``; they replace the
+    system's own for that call, which stay as they are.
 
     Shape:
-        x (..., inputs, T), y (..., outputs, T'); responses (..., outputs, inputs, M). Leading dimensions of signals
-        and parameters broadcast.
+        x (..., inputs, T), y (..., outputs, T'); responses (..., outputs, inputs, M). Batch dimensions of signals and
+        parameters broadcast.
     """
 
     inputs: int
     outputs: int
     sample_rate: Any = None
-    """A number of Hz, of what is made from frequencies and seconds; None where nothing is."""
+    """In Hz, of systems designed from frequencies and seconds; None for others."""
+    arrangement: Arrangement = "block"
+    """How ``parts`` are connected; "block" where the system is a module."""
 
     @abstractmethod
     def respond(self, grid: Grid) -> Response:
-        """The response at the points of a grid."""
+        """Return the response at the points of a grid."""
+
+    @property
+    def parts(self) -> dict[str, System]:
+        """The systems this one is made of, by name, in order."""
+        return {name: part for name, part in self.named_children() if isinstance(part, System)}
+
+    def constant(self) -> Tensor | None:
+        """Return the matrix (..., outputs, inputs) of a system without memory, None for others."""
+        return None
+
+    def whole_delays(self) -> Tensor | None:
+        """Return the delays (..., channels) of a bank of fixed whole delays of at least 1 sample, None for others."""
+        return None
+
+    def outline(self, name: str = "") -> Outline:
+        """Return the plan of the system, as diagrams and messages need it."""
+        return Outline(
+            self.arrangement,
+            name,
+            type(self).__name__,
+            self.extra_repr(),
+            self.inputs,
+            self.outputs,
+            any(p.requires_grad for p in self.parameters()),
+            tuple(part.outline(label) for label, part in self.parts.items()),
+        )
 
     def diagram(self) -> str:
-        """The system as a block diagram in text."""
-        return block_diagram(self)
+        """Draw the system as a block diagram in text."""
+        return block_diagram(self.outline())
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the block diagram on matplotlib axes (new if None) and return them; see ``drawing.draw_diagram``."""
-        return draw_diagram(self, ax)
+        return draw_diagram(self.outline(), ax)
 
-    def plot_response(self, sample_rate: float | None = None, **options: Any) -> Any:
-        """Draw magnitude, impulse response and energy decay, and return the three axes; see ``drawing.draw_response``.
+    def plot_response(
+        self,
+        sample_rate: float | None = None,
+        *,
+        nfft: int = 1 << 16,
+        alias_decay_db: float = 0.0,
+        parameters: Parameters | None = None,
+        axes: Any = None,
+        **style: Any,
+    ) -> Any:
+        """Draw magnitude, impulse response and energy decay, and return the three matplotlib axes.
 
         Args:
             sample_rate: Hz; the system's own where it has one.
-            options: ``nfft``, ``alias_decay_db``, ``parameters``, ``axes``, and the style of the lines.
+            nfft: points of the circle, and samples in time.
+            alias_decay_db: see ``Circle``. The magnitude is then that on the circle; a lossless loop has no other.
+            parameters: in place of the system's own, by name.
+            axes: three matplotlib axes; None makes a figure.
+            style: options of the lines; a ``label`` is put before what distinguishes the lines.
 
         Raises:
+            ImportError: without matplotlib, with the command that installs it.
             ValueError: for a sample rate that is not the system's, or none where it has none.
         """
         rate = agreed_sample_rate(type(self).__name__, {"the system": self.sample_rate, "the plot": sample_rate})
         if rate is None:
             raise ValueError(f"{type(self).__name__} has no sample rate of its own; a plot over Hz needs one")
-        return draw_response(self, rate, **options)
+        with torch.no_grad():
+            H = self.frequency_response(nfft, alias_decay_db=alias_decay_db, parameters=parameters)
+            h = self.circle(nfft, alias_decay_db).signal(H)
+        return draw_response(H, h, rate, axes, **style)
 
     def __str__(self) -> str:
         return self.diagram()
@@ -217,9 +263,13 @@ class System(nn.Module):
         return H.expand(*H.shape[:-1], grid.size)
 
     def _exact(self, samples: int) -> Tensor:
-        from .recurrence import exact_impulse_response  # stands on the modules, which stand on this file
-
-        return exact_impulse_response(self, samples)
+        constant = self.constant()
+        if constant is not None:
+            return torch.nn.functional.pad(constant.unsqueeze(-1), (0, samples - 1))
+        raise ValueError(
+            f"{type(self).__name__} is no loop of whole delays and constant gains, with gains before and after it; "
+            "its response is sampled in frequency"
+        )
 
     def _apply_at(self, grid: Grid, X: Tensor) -> Tensor:
         return self.respond(grid).apply(X)

@@ -86,7 +86,7 @@ def test_thirds_of_an_octave_and_centres_of_ones_own():
     assert len(lti.band_centres(3, 48000)) == 31
     eq = lti.GEQ(torch.zeros(1, 3), sample_rate=RATE, centres_hz=(100.0, 1000.0, 8000.0), diagonal=True)
     assert torch.allclose(eq.frequency_response(64).abs(), torch.ones(1))
-    with pytest.raises(ValueError, match="one gain a band"):
+    with pytest.raises(ValueError, match="one gain per band"):
         lti.GEQ(torch.zeros(1, 4), sample_rate=RATE, diagonal=True)
     with pytest.raises(ValueError, match="must rise"):
         lti.GEQ(torch.zeros(1, 2), sample_rate=RATE, centres_hz=(1000.0, 100.0), diagonal=True)
