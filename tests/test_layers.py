@@ -1,6 +1,7 @@
 """A layer may import those below it, never one above; no file imports another that imports it in turn."""
 
 import ast
+import functools
 import graphlib
 from pathlib import Path
 
@@ -23,10 +24,15 @@ def _part(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@functools.cache
+def _tree(path):
+    return ast.parse(path.read_text())
+
+
 def _names(path):
     """Dotted names, as tuples, that a file imports at its top, inside a function or for type checkers."""
     here = path.relative_to(PACKAGE.parent).with_suffix("").parts
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.ImportFrom):
             base = here[: len(here) - node.level] if node.level else ()
             module = (*base, *node.module.split(".")) if node.module else base
@@ -78,7 +84,7 @@ def test_nothing_imports_upwards():
 
 def test_pedalboard_and_torchaudio_are_never_imported_by_the_core():
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.parse(path.read_text()).body:
+        for node in _tree(path).body:
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 text = ast.unparse(node)
                 assert "pedalboard" not in text, path

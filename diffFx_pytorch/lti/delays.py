@@ -173,7 +173,7 @@ class AllPass(Module):
             raise ValueError("AllPass: gains must lie inside -1 .. 1, where the all-pass is stable")
         if (delay < 1).any() or delay.shape[-1:] not in ((1,), gain.shape[-1:]):
             raise ValueError(f"AllPass: delays must be 1 or one per gain, at least 1 sample each, got {delay.tolist()}")
-        super().__init__((gain.shape[-1],) * 2, diagonal=True, map=map, requires_grad=requires_grad)
+        super().__init__((gain.shape[-1], gain.shape[-1]), diagonal=True, map=map, requires_grad=requires_grad)
         self.register_buffer("base", delay.round().long())
         self.longest = _longest(self.base)
         self._declare("gain", gain, Tanh())
