@@ -50,11 +50,21 @@ def change(fx, x: Tensor, flat: Tensor, y: Tensor, knob: int, step: float = STEP
 
 @dataclass(frozen=True)
 class Audition:
-    """A few items of sound and setting, and how loudly each knob and option is heard in the best of them."""
+    """A few items of sound and setting, and how loudly each knob and option is heard in each of them."""
 
     x: Tensor
     flat: Tensor
-    heard: dict[str, float]
+    loudness: dict[str, Tensor]
+    """By name, (items,): change of the output, relative in RMS, when the knob is turned or the option left out."""
+
+    def heard(self) -> dict[str, float]:
+        """How loudly each is heard in its best item."""
+        return {name: float(loudness.max()) for name, loudness in self.loudness.items()}
+
+    def loudest(self, name: str) -> list[slice]:
+        """The items, each as a batch of one, by how loudly ``name`` is heard in them."""
+        order = self.loudness[name].argsort(descending=True).tolist()
+        return [slice(item, item + 1) for item in order]
 
 
 def audition(fx, channels: int, wanted=None, others=None, lengths=LENGTHS, seed: int = 0) -> Audition:
@@ -80,10 +90,9 @@ def audition(fx, channels: int, wanted=None, others=None, lengths=LENGTHS, seed:
             swapped = [_relative(other(x, norm_params=flat), y) for other in others.values()]
         loudness = torch.stack([*turned, *swapped], 1)
         chosen = _cover(loudness)
-        best = loudness[chosen].amax(0)
-        if (best[wanted] > AUDIBLE).all():
+        if (loudness[chosen].amax(0)[wanted] > 10 * AUDIBLE).all():
             break
-    return Audition(x[chosen], flat[chosen], dict(zip(names, best.tolist(), strict=True)))
+    return Audition(x[chosen], flat[chosen], dict(zip(names, loudness[chosen].unbind(1), strict=True)))
 
 
 def _relative(y: Tensor, expected: Tensor) -> Tensor:

@@ -48,13 +48,3 @@ def test_what_cannot_move_says_so(first, make_noise):
         if not param.automatable:
             with pytest.raises(ValueError, match=f"{name} cannot move"):
                 fx(x, norm_params={name: torch.rand(1, 5)})
-
-
-def test_moving_knobs_get_gradients(case, make_noise, positions):
-    fx = case()
-    x = make_noise(1, case.channels(), 500)
-    flat = torch.stack([positions(fx, 1, seed) for seed in range(3)], -1).requires_grad_()
-    fixed = [n for n, p in fx.params.items() if not p.automatable]
-    y = fx(x, norm_params={n: flat[:, i, :1] if n in fixed else flat[:, i] for i, n in enumerate(fx.params)})
-    y.square().sum().backward()
-    assert torch.isfinite(flat.grad).all()

@@ -2,6 +2,8 @@
 
 import torch
 
+from tests.contract.hearing import audition
+
 SAMPLES = 500
 
 
@@ -55,6 +57,42 @@ def _slope(losses, flat, i, h):
     return torch.where(
         shift == 0, high - low, torch.where(shift > 0, 4 * mid - 3 * low - high, 3 * high - 4 * mid + low)
     ) / (2 * h)
+
+
+def test_moving_knobs_match_finite_differences(case):
+    """Every knob a curve of its own value at every sample, so that a gradient one sample late is a wrong one."""
+    case.exempt("gradients")
+    fx = case()
+    chosen = audition(fx, case.channels())
+    t = torch.arange(chosen.x.shape[-1], dtype=torch.float64)
+    weights = torch.randn(chosen.x.shape[1:], dtype=torch.float64)
+    for name, param in fx.params.items():
+        if not param.automatable or f"gradients:{name}" in fx.exempt:
+            continue
+        item = chosen.loudest(name)[0]
+        x, flat = chosen.x[item], chosen.flat[item]
+        curves = {
+            other: flat[:, i, None] + 0.015 * torch.sin(0.02 * t + i) if row.automatable else flat[:, i]
+            for i, (other, row) in enumerate(fx.params.items())
+        }
+
+        def loss(curve, name=name, x=x, curves=curves):
+            B = curve.shape[0]
+            knobs = {n: v.expand(B, *v.shape[1:]) for n, v in curves.items()} | {name: curve}
+            return (fx(x.expand(B, -1, -1), norm_params=knobs) * weights).sum((1, 2))
+
+        curve = curves[name].clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(loss(curve).sum(), curve)
+        direction = torch.randn(3, len(t), dtype=torch.float64)
+        exact = (gradient * direction).sum(1)
+        for h in (1e-5, 1e-7):
+            with torch.no_grad():
+                ahead, behind = (loss(curves[name] + s * direction) for s in (h, -h))
+            # What the derivative along a random direction is expected to be.
+            error = ((exact - (ahead - behind) / (2 * h)).abs() / (gradient.norm() + 1e-6)).max()
+            if error < 2e-3:
+                break
+        assert error < 2e-3, f"{name}: off by {error:.1e} of its gradient"
 
 
 def test_sound_matches_finite_differences(case, make_noise, positions):

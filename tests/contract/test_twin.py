@@ -26,7 +26,7 @@ def test_equals_its_twin(case, load_twin):
         for channels in sorted(fx.channels or (2,), reverse=True):
             missing = [name for name in (*fx.params, *others) if heard.get(name, 0.0) <= AUDIBLE]
             chosen = audition(fx, channels, missing, others, seed=rate)
-            heard |= {name: max(loudness, heard.get(name, 0.0)) for name, loudness in chosen.heard.items()}
+            heard |= {name: max(loudness, heard.get(name, 0.0)) for name, loudness in chosen.heard().items()}
             _compare(case, fx, twin, chosen.x, chosen.flat)
             if fx.takes_sidechain and rate == 8000:
                 key = rise_and_fall(*chosen.x.shape, seed=5)
