@@ -1,4 +1,4 @@
-"""A small reference controller: hears a sound, turns the knobs."""
+"""A small reference controller: a network that predicts knob positions from a sound."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from ..dsp.power_spectrogram import power_spectrogram
 from ..processor import Processor
 from .knobs import FreeKnobs
 
 
 class LogBands(nn.Module):
-    """Level in dB of bands evenly spaced on a logarithmic frequency axis, over time.
+    """Level in dB of triangular bands evenly spaced on a logarithmic frequency axis, per frame.
 
-    Triangular bands, a level each frame: L[b, m] = 10 log10(sum_k W[b, k] |X[k, m]|^2 + floor^2).
+    L[b, m] = 10 log10(sum_k W[b, k] |X[k, m]|^2 + floor^2).
 
     Args:
         sample_rate: in Hz.
-        bands: how many.
+        bands: number of bands.
         n_fft: window in samples; the hop is a quarter of it.
         low_hz: centre of the lowest band.
         high_hz: centre of the highest band; None is 0.45 of the sample rate.
@@ -30,7 +31,6 @@ class LogBands(nn.Module):
     """
 
     weights: Tensor
-    window: Tensor
 
     def __init__(
         self,
@@ -51,30 +51,18 @@ class LogBands(nn.Module):
         # Below a few hundred Hz bands are narrower than a spectral line: none may fall between two lines.
         width = (centres * ((high_hz / low_hz) ** (1 / max(1, bands - 1)) - 1)).clamp_min(sample_rate / n_fft)
         self.register_buffer("weights", (1 - (freqs - centres[:, None]).abs() / width[:, None]).clamp_min(0.0).float())
-        window = torch.hann_window(n_fft, dtype=torch.float64)
-        self.register_buffer("window", (2 * window / window.sum()).float())
 
     def forward(self, x: Tensor) -> Tensor:
         """Levels in dB of ``x``."""
-        batch, channels, samples = x.shape
-        z = torch.stft(
-            x.reshape(batch * channels, samples),
-            self.n_fft,
-            self.n_fft // 4,
-            window=self.window.to(x),
-            pad_mode="constant",
-            return_complex=True,
-        )
-        power = torch.view_as_real(z).square().sum(-1)
-        levels = 10 * (self.weights.to(power) @ power + self.floor).log10()
-        return levels.reshape(batch, channels, *levels.shape[1:])
+        power = power_spectrogram(x, self.n_fft)
+        return 10 * (self.weights.to(power) @ power + self.floor).log10()
 
 
 class SpectralController(nn.Module):
-    """A network that hears a sound and turns the knobs: levels of bands, their statistics over time, a perceptron.
+    """A network that predicts knob positions from a sound: band levels, their statistics over time, a perceptron.
 
-    The statistics are what knobs act on: the mean level of every band (equalisers), how far it spreads over time
-    (compressors, expanders), and how fast it moves from frame to frame (attacks, tremolo).
+    The statistics are what knobs act on: the mean level of every band (equalisers), its standard deviation over time
+    (compressors, expanders), and its mean change from frame to frame (attacks, tremolo).
 
     Args:
         fx: the effect to control.
@@ -116,9 +104,9 @@ class SpectralController(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """Statistics of the band levels, mean over channels, about unit size: (B, C, T) to (B, 3 bands)."""
         levels = self.levels(x).mean(1)
-        mean, spread = levels.mean(-1), levels.std(-1, correction=0)
-        speed = levels.diff(dim=-1).abs().mean(-1) if levels.shape[-1] > 1 else torch.zeros_like(mean)
-        return torch.cat([(mean + 50) / 20, (spread - 10) / 5, (speed - 3) / 2], 1)
+        mean, deviation = levels.mean(-1), levels.std(-1, correction=0)
+        change = levels.diff(dim=-1).abs().mean(-1) if levels.shape[-1] > 1 else torch.zeros_like(mean)
+        return torch.cat([(mean + 50) / 20, (deviation - 10) / 5, (change - 3) / 2], 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Knob positions for the sound ``x``."""

@@ -1,4 +1,4 @@
-"""How far one signal is from another: by its spectrum, or sample by sample. Every loss is finite on silence."""
+"""Distances of one signal from another: of their spectra, or sample by sample. Every loss is finite on silence."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ..dsp.mid_side import to_mid_side
+from ..dsp.power_spectrogram import power_spectrogram
+
 Reduction = Literal["mean", "none"]
 Stereo = Literal["channels", "mid_side"]
 
 _SILENCE = 1e-10
-"""Energy a sample of a signal that counts as silent (-100 dB): keeps ratios finite."""
+"""Energy per sample of a signal that counts as silent (-100 dB): keeps ratios finite."""
 
 
 class MultiResolutionSTFT(nn.Module):
-    """Distance of magnitude spectra at several resolutions: blind to phase, so smooth where a waveform loss is not.
+    """Distance of magnitude spectra at several resolutions: ignores phase, so smooth where a waveform loss is not.
 
     L = (1/R) sum_r [ w_sc || |Y_r| - |S_r| ||_F / || |Y_r| ||_F + w_log mean |log |Y_r| - log |S_r|| ]
 
@@ -25,13 +28,13 @@ class MultiResolutionSTFT(nn.Module):
     sqrt(Re^2 + Im^2 + floor^2), so that silence has a logarithm and a gradient.
 
     Args:
-        n_ffts: window lengths in samples, one a resolution; the hop is a quarter of each.
+        n_ffts: window length in samples of each resolution; the hop is a quarter of it.
         log_weight: w_log.
         convergence_weight: w_sc.
         floor_db: level of a spectral line below which differences do not count.
-        stereo: "channels" compares channel by channel; "mid_side" sum and difference, for stereo only: it hears the
-            width, and no phantom errors of a rotated image.
-        reduction: "mean" gives one number; "none" one an item, (B,).
+        stereo: "channels" compares channel by channel; "mid_side" compares sum and difference (stereo only): sensitive
+            to the width of the image, not to its rotation.
+        reduction: "mean" gives one number, "none" one per item, (B,).
 
     Shape:
         y (B, C, T), target (B, C, T) or (1, C, T); the loss is 0-d or (B,).
@@ -67,9 +70,6 @@ class MultiResolutionSTFT(nn.Module):
         self.floor = 10.0 ** (floor_db / 20.0)
         self.stereo: Stereo = stereo
         self.reduction: Reduction = _known_reduction(reduction)
-        for n in self.n_ffts:
-            window = torch.hann_window(n, dtype=torch.float64)
-            self.register_buffer(f"window_{n}", 2 * window / window.sum(), persistent=False)
 
     def forward(self, y: Tensor, target: Tensor) -> Tensor:
         """The distance of ``y`` from ``target``."""
@@ -88,20 +88,14 @@ class MultiResolutionSTFT(nn.Module):
                 loss = loss + self.log_weight * (s.log() - t.log()).abs().mean((1, 2, 3))
         return _reduce(loss / len(self.n_ffts), self.reduction)
 
-    def _magnitude(self, x: Tensor, n: int) -> Tensor:
-        window = getattr(self, f"window_{n}").to(x)
-        batch, channels, samples = x.shape
-        z = torch.stft(
-            x.reshape(batch * channels, samples), n, n // 4, window=window, pad_mode="constant", return_complex=True
-        )
-        power = torch.view_as_real(z).square().sum(-1)
-        return (power + self.floor**2).sqrt().reshape(batch, channels, *power.shape[1:])
+    def _magnitude(self, x: Tensor, n_fft: int) -> Tensor:
+        return (power_spectrogram(x, n_fft) + self.floor**2).sqrt()
 
 
 def error_to_signal_ratio(
     y: Tensor, target: Tensor, *, pre_emphasis: float = 0.0, reduction: Reduction = "mean"
 ) -> Tensor:
-    """Energy of the error over the energy of the target, after a filter that lifts what the ear minds.
+    """Energy of the error over the energy of the target, after a pre-emphasis filter.
 
     ESR = sum |t_p - y_p|^2 / sum |t_p|^2, with x_p[n] = x[n] - p x[n-1] (p = 0 is the plain waveform, 0.95 usual).
 
@@ -109,7 +103,7 @@ def error_to_signal_ratio(
         y: (B, C, T).
         target: (B, C, T) or (1, C, T).
         pre_emphasis: p, 0 .. 1.
-        reduction: "mean" gives one number; "none" one an item, (B,).
+        reduction: "mean" gives one number, "none" one per item, (B,).
 
     Returns:
         0 when equal, 1 when y is silent; finite for a silent target.
@@ -130,13 +124,13 @@ def error_to_signal_ratio(
 
 
 class ErrorToSignalRatio(nn.Module):
-    """``error_to_signal_ratio`` as a module, for a place that takes a loss.
+    """``error_to_signal_ratio`` as a module.
 
     Args:
         pre_emphasis: coefficient of the filter, 0 .. 1.
         level_blind: whether y is first scaled to fit the target best, so that its level does not count:
-            1 - <y, t>^2 / (|y|^2 |t|^2). For looking around while the level is still unknown.
-        reduction: "mean" gives one number; "none" one an item, (B,).
+            1 - <y, t>^2 / (|y|^2 |t|^2). For a scan while the level is still unknown.
+        reduction: "mean" gives one number, "none" one per item, (B,).
 
     References:
         J. Le Roux, S. Wisdom, H. Erdogan, J. R. Hershey, "SDR - half-baked or well done?", ICASSP 2019, equation 3
@@ -160,24 +154,23 @@ class ErrorToSignalRatio(nn.Module):
 
 
 def residual_db(y: Tensor, target: Tensor) -> Tensor:
-    """Level of what is left when ``y`` is taken from ``target``, against the target: 10 log10 ESR, (B,) in dB.
+    """Level of the difference of ``y`` and ``target`` relative to the target: 10 log10 ESR, (B,) in dB.
 
-    Held at -200 dB, which equal signals reach. Summed in float64.
+    At least -200 dB, which equal signals reach. Summed in float64.
     """
     ratio = error_to_signal_ratio(y.double(), target.double(), reduction="none")
     return 10 * ratio.clamp_min(1e-20).log10()
 
 
 def mid_side(x: Tensor) -> Tensor:
-    """Sum and difference of a stereo signal, m = (l + r) / 2 and s = (l - r) / 2: (B, 2, T) to (B, 2, T).
+    """Mid and side of a stereo signal as two channels, m = (l + r) / 2 and s = (l - r) / 2: (B, 2, T) to (B, 2, T).
 
     Raises:
         ValueError: for other than two channels.
     """
     if x.shape[1] != 2:
         raise ValueError(f"mid and side need two channels, got {x.shape[1]}; use stereo='channels'")
-    left, right = x.unbind(1)
-    return torch.stack([(left + right) / 2, (left - right) / 2], 1)
+    return torch.cat(to_mid_side(x), 1)
 
 
 def emphasised(x: Tensor, p: float) -> Tensor:

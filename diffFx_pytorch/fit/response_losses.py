@@ -1,4 +1,4 @@
-"""How far a response is from another: magnitudes, decays, matrices. Every loss is finite on silence and at zeros of H.
+"""Distances of responses: magnitudes, decays, matrices. Every loss is finite on silence and at zeros of H.
 
 Losses take outputs (..., C, M) or (..., C, T) and targets that broadcast with them; a loss of several channels is the
 mean of the channels'.
@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from ..dsp.power_spectrogram import power_spectrogram
 from ..dsp.room_analysis import octave_bands, octave_centres
 from ..spectrogram.mel import MelScale
 
@@ -28,8 +29,8 @@ class MagnitudeError(nn.Module):
     Against a target of 1 it is the colourlessness of a network of delays.
 
     Args:
-        points: how many points a call looks at, drawn anew; None looks at all.
-        seed: of the draw.
+        points: number of points compared in a call, drawn at random each time; None compares all.
+        seed: of the random numbers.
 
     Shape:
         output (..., C, M), target broadcasts with it; complex ones count by their magnitude.
@@ -54,11 +55,11 @@ class MagnitudeError(nn.Module):
 
 
 def sparsity(matrix: Tensor) -> Tensor:
-    r"""How sparse an orthogonal matrix is: 1 for a permutation, 0 where all entries are alike (Hadamard's).
+    r"""Sparsity of an orthogonal matrix: 1 for a permutation, 0 where all entries are of equal size (Hadamard's).
 
     .. math:: L = \frac{N \sqrt{N} - \sum_{ij} |A_{ij}|}{N (\sqrt{N} - 1)}
 
-    Mixing dense is what lets echoes grow dense, so it is minimised beside colourlessness.
+    A dense matrix makes the echo density grow fast, so this is minimised beside ``MagnitudeError``.
 
     Args:
         matrix: (..., N, N), N above 1.
@@ -114,7 +115,7 @@ class EnergyDecayCurve(nn.Module):
         if self.bands == "octave":
             centres = octave_centres(self.sample_rate)
             output, target = (octave_bands(x, self.sample_rate, centres) for x in (output, target))
-        return _decay_error(output.square(), target.square(), -1, self.normalise, self.floor_db, power=2)
+        return _decay_error(output.square(), target.square(), self.normalise, self.floor_db, power=2)
 
 
 class EnergyDecayRelief(nn.Module):
@@ -125,7 +126,7 @@ class EnergyDecayRelief(nn.Module):
     Args:
         sample_rate: Hz.
         n_fft: length of the windows, 20 ms where None.
-        n_mels: bands.
+        n_mels: number of bands.
         normalise: whether each band starts at 0 dB; else levels count too.
         floor_db: where it is cut off, below the start of the target's.
 
@@ -153,18 +154,17 @@ class EnergyDecayRelief(nn.Module):
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """The normalised absolute difference, in dB."""
-        return _decay_error(
-            self.spectrogram(output), self.spectrogram(target), -1, self.normalise, self.floor_db, power=1
-        )
+        energies = self.spectrogram(output), self.spectrogram(target)
+        return _decay_error(*energies, self.normalise, self.floor_db, power=1)
 
 
 class MultiResolutionMel(nn.Module):
-    """Distance of mel spectrograms at several resolutions, absolute and logarithmic: hears as coarsely as an ear.
+    """Distance of mel spectrograms at several resolutions, absolute and logarithmic.
 
     Args:
         sample_rate: Hz.
         n_ffts: window lengths in samples; the hop is a quarter of each.
-        n_mels: bands, one number a resolution.
+        n_mels: number of bands of each resolution.
         log_weight: of the logarithmic part.
 
     Shape:
@@ -198,11 +198,11 @@ class MultiResolutionMel(nn.Module):
 
 
 class AveragePower(nn.Module):
-    r"""Difference of spectrograms smoothed over time and frequency: blind to which noise, sharp on how much of it.
+    r"""Difference of spectrograms smoothed over time and frequency: ignores the realisation of a noise, not its power.
 
     .. math:: L = \frac{\| S_1 * w - S_2 * w \|_F}{\| S_1 * w \|_F^{1/2} \| S_2 * w \|_F^{1/2}}
 
-    with magnitudes S, w a Hann window of 64 by 64 frames and bins, every fourth value kept.
+    with magnitudes S, w a Hann window of 64 by 64 frames and bins, and every fourth value of the result.
 
     Args:
         n_fft: length of the spectrogram's windows; the hop is a quarter.
@@ -230,7 +230,7 @@ class AveragePower(nn.Module):
         return ((difference + _SILENCE).sqrt() - _SILENCE**0.5).div((scale + _SILENCE).sqrt()).mean()
 
     def _smoothed(self, x: Tensor) -> Tensor:
-        S = (_power(x.reshape(-1, x.shape[-1]), self.n_fft, self.n_fft // 4) + _SILENCE).sqrt()
+        S = (power_spectrogram(x.reshape(-1, x.shape[-1]), self.n_fft) + _SILENCE).sqrt()
         if S.shape[-1] < self.smoothing:
             least = (self.smoothing - 1) * self.n_fft // 4
             raise ValueError(f"AveragePower: at least {least} samples are needed, got {x.shape[-1]}")
@@ -242,37 +242,28 @@ class AveragePower(nn.Module):
 
 
 class MelPower(nn.Module):
-    """Mel spectrogram of powers, a full-scale sine 1: (..., T) to (..., n_mels, frames)."""
+    """Mel spectrogram of powers, 1 for a full-scale sine: (..., T) to (..., n_mels, frames)."""
 
     def __init__(self, sample_rate: float, n_fft: int, n_mels: int) -> None:
         super().__init__()
-        self.n_fft = n_fft
         self.scale = MelScale(n_mels, sample_rate, n_fft, norm=None)
 
     def forward(self, x: Tensor) -> Tensor:
         """Powers by band and frame."""
-        power = _power(x.reshape(-1, x.shape[-1]), self.n_fft, self.n_fft // 4)
-        return (self.scale.filters(power) @ power).unflatten(0, x.shape[:-1])
-
-
-def _power(x: Tensor, n_fft: int, hop: int) -> Tensor:
-    window = torch.hann_window(n_fft, dtype=x.dtype, device=x.device)
-    Z = torch.stft(x, n_fft, hop, window=2 * window / window.sum(), pad_mode="constant", return_complex=True)
-    return torch.view_as_real(Z).square().sum(-1)
+        power = power_spectrogram(x, self.scale.n_fft)
+        return self.scale.filters(power) @ power
 
 
 def _magnitude(x: Tensor) -> Tensor:
     return x.abs() if x.is_complex() else x
 
 
-def _decay_error(
-    output: Tensor, target: Tensor, axis: int, normalise: bool, floor_db: float, power: Literal[1, 2]
-) -> Tensor:
-    """Normalised error of what is still to come of two energies along an axis, in dB down to a floor."""
-    left = [x.flip(axis).cumsum(axis).flip(axis) for x in (output, target)]
-    starts = [x.narrow(axis, 0, 1) for x in left]
+def _decay_error(output: Tensor, target: Tensor, normalise: bool, floor_db: float, power: Literal[1, 2]) -> Tensor:
+    """Normalised error of the energy still to come along the last axis, in dB down to a floor."""
+    left = [x.flip(-1).cumsum(-1).flip(-1) for x in (output, target)]
+    starts = [x[..., :1] for x in left]
     reference = starts if normalise else [starts[1], starts[1]]
     floor = 10.0 ** (floor_db / 10.0)
     levels = [10 * ((x + _SILENCE) / (r + _SILENCE) + floor).log10() for x, r in zip(left, reference, strict=True)]
-    distance: Callable[[Tensor], Tensor] = (lambda e: e.abs()) if power == 1 else (lambda e: e.square())
+    distance: Callable[[Tensor], Tensor] = torch.abs if power == 1 else torch.square
     return distance(levels[0] - levels[1]).sum() / (distance(levels[1]).sum() + _SILENCE)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..control import Knobs
+from ..dsp.power_spectrogram import power_spectrogram
 from ..processor import Processor
 
 BEFORE, AFTER = "#7a8793", "#d1495b"
@@ -145,12 +146,8 @@ def _hop(x: Tensor) -> int:
 
 
 def _levels(x: Tensor, n_fft: int = 2048) -> Tensor:
-    window = torch.hann_window(n_fft)
-    z = torch.stft(
-        x.detach().cpu().float(), n_fft, _hop(x), window=2 * window / window.sum(), pad_mode="constant",
-        return_complex=True,
-    )  # fmt: skip
-    return (20 * z.abs().log10()).clamp_min(_FLOOR_DB)
+    power = power_spectrogram(x.detach().cpu().float(), n_fft, _hop(x))
+    return (10 * power.log10()).clamp_min(_FLOOR_DB)
 
 
 def _has_curve(fx: Processor) -> bool:
