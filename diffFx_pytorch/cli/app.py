@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -23,6 +25,9 @@ app = typer.Typer(
 )
 
 USAGE, FAILED = 2, 1
+
+SUBTYPE = typer.Option(help="Samples: PCM_16 (dithered), PCM_24, FLOAT, ...; 24 bits for wav, flac, aiff if not given.")
+QUIET = typer.Option("--quiet", "-q", help="Say only what went wrong.")
 
 
 def main() -> None:
@@ -61,16 +66,43 @@ def print_lines(console: Console, *lines: Any) -> None:
         console.print(line, markup=False, soft_wrap=isinstance(line, str))
 
 
-def refuse(error: Exception) -> NoReturn:
-    """End the command because of what it was given."""
-    typer.echo(f"difffx: {_text(error)}", err=True)
-    raise typer.Exit(USAGE)
+def report_written(target: object, warnings: Iterable[str], quiet: bool, note: str = "") -> None:
+    """Say that a file was written, and what the listener should know of it."""
+    out, error = consoles()
+    for warning in warnings:
+        print_lines(error, f"warning {target}: {warning}")
+    if not quiet:
+        print_lines(out, f"wrote {target}{note}")
 
 
-def fail(error: Exception) -> NoReturn:
-    """End the command because of what went wrong."""
+@contextmanager
+def progress_bar(total: Callable[[], float], quiet: bool) -> Iterator[Callable[..., None] | None]:
+    """A bar on the terminal of standard error, if it is one.
+
+    Args:
+        total: gives the work to do; not asked where there is no bar.
+        quiet: show no bar.
+
+    Yields:
+        A function of the keywords ``completed`` or ``advance``, and ``description``; None without a bar.
+    """
+    console = consoles()[1]
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    # What goes to a file or a pipe must not be drawn above the bar instead.
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as shown:
+        task = shown.add_task("", total=total())
+        yield lambda **state: shown.update(task, **state)
+
+
+def refuse(error: Exception, status: int = USAGE) -> NoReturn:
+    """End the command with an error message; ``USAGE`` blames what was given, ``FAILED`` what happened."""
     typer.echo(f"difffx: {_text(error)}", err=True)
-    raise typer.Exit(FAILED)
+    raise typer.Exit(status)
 
 
 def _text(error: Exception) -> str:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .app import FAILED, app, consoles, fail, print_lines, refuse
+from .app import FAILED, QUIET, SUBTYPE, app, consoles, print_lines, progress_bar, refuse, report_written
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from ..render import Outcome
 
 
@@ -30,10 +27,7 @@ def render(
     extension: Annotated[
         str | None, typer.Option("--format", "-f", help="Format of the outputs, e.g. flac; the input's if not given.")
     ] = None,
-    subtype: Annotated[
-        str | None,
-        typer.Option(help="Samples: PCM_16 (dithered), PCM_24, FLOAT, ...; 24 bits for wav, flac, aiff if not given."),
-    ] = None,
+    subtype: Annotated[str | None, SUBTYPE] = None,
     sample_rate: Annotated[
         int | None, typer.Option(min=1, metavar="HZ", help="Resample to this rate; the input's if not given.")
     ] = None,
@@ -50,14 +44,13 @@ def render(
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave outputs alone that are there: go on after a break.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
+    quiet: Annotated[bool, QUIET] = False,
 ) -> None:
     """Render sound files through a chain.
 
     Folders are mirrored. Latency is taken out and tails are kept. A file that fails does not stop the others; the exit
     status is then 1.
     """
-    out_console, error_console = consoles()
     import torch
 
     from ..presets import load_chain
@@ -76,16 +69,17 @@ def render(
     settings = {"block_seconds": block, "tail": tail, "sample_rate": sample_rate, "subtype": subtype, "lufs": lufs}
     workers = min(jobs or _processors(), len(planned))
     outcomes = []
-    with _progress(error_console, [source for source, _ in planned], quiet) as told:
+    with progress_bar(lambda: sum(_seconds(source) for source, _ in planned), quiet) as update:
+        told = update and (lambda path, seconds: update(advance=seconds, description=path.name))
         for outcome in render_batch(
             chain_file.build, planned, skip_existing=skip_existing, workers=workers, progress=told, **settings
         ):
             outcomes.append(outcome)
-            _say(outcome, out_console, error_console, quiet)
+            _report(outcome, quiet)
     counts = {status: sum(o.status == status for o in outcomes) for status in ("done", "skipped", "failed")}
     if len(outcomes) > 1 and not (quiet and not counts["failed"]):
         summary = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
-        print_lines(error_console, f"{len(outcomes)} files: {summary}")
+        print_lines(consoles()[1], f"{len(outcomes)} files: {summary}")
     if counts["failed"]:
         raise typer.Exit(FAILED)
 
@@ -106,52 +100,31 @@ def demo(
     try:
         page = write_demo(out, sample_rate, seconds)
     except (OSError, ValueError) as error:
-        fail(error)
+        refuse(error, FAILED)
     print_lines(
         console, *(f"wrote {path}" for path in sorted(out.iterdir()) if path.suffix in (".wav", ".yaml", ".html"))
     )
     print_lines(console, f"open {page} in a browser")
 
 
-def _say(outcome: Outcome, out: Console, error: Console, quiet: bool) -> None:
+def _report(outcome: Outcome, quiet: bool) -> None:
+    out, error = consoles()
     if outcome.status == "failed":
-        message = outcome.error.removeprefix(f"{outcome.source}: ")
-        print_lines(error, f"failed {outcome.source}: {message}")
-        return
-    for warning in outcome.rendered.warnings if outcome.rendered else ():
-        print_lines(error, f"warning {outcome.target}: {warning}")
-    if not quiet:
-        print_lines(out, f"{'skipped' if outcome.status == 'skipped' else 'wrote'} {outcome.target}")
+        print_lines(error, f"failed {outcome.source}: {outcome.error.removeprefix(f'{outcome.source}: ')}")
+    elif outcome.rendered:
+        report_written(outcome.target, outcome.rendered.warnings, quiet)
+    elif not quiet:
+        print_lines(out, f"skipped {outcome.target}")
 
 
-def _progress(console: Console, sources: list[Path], quiet: bool) -> Any:
-    from contextlib import contextmanager
+def _seconds(path: Path) -> float:
+    from ..render.audio_file import audio_info
 
-    @contextmanager
-    def nothing() -> Any:
-        yield None
-
-    @contextmanager
-    def bar() -> Any:
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-        from ..render.audio_file import audio_info
-
-        def seconds(path: Path) -> float:
-            try:
-                info = audio_info(path)
-            except OSError:
-                return 0.0
-            return info.frames / info.sample_rate
-
-        columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-        # What goes to a file or a pipe must not be drawn above the bar instead.
-        redirected = not sys.stdout.isatty()
-        with Progress(*columns, console=console, transient=True, redirect_stdout=not redirected) as shown:
-            task = shown.add_task("", total=sum(map(seconds, sources)))
-            yield lambda path, done: shown.update(task, advance=done, description=path.name)
-
-    return bar() if console.is_terminal and not quiet else nothing()
+    try:
+        info = audio_info(path)
+    except OSError:
+        return 0.0
+    return info.frames / info.sample_rate
 
 
 def _processors() -> int:

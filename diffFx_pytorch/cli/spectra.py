@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from .app import app, consoles, print_lines, refuse
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from ..render.spectral_files import Written
+from .app import QUIET, SUBTYPE, app, progress_bar, refuse, report_written
 
 _OUT = typer.Option("--out", "-o", metavar="OUT", help="Sound file to write.", show_default=False)
 _BESIDE = typer.Option(
     "--out", "-o", metavar="OUT", help="Sound file to write; beside the input if not given.", show_default=False
 )
 _SOUND = typer.Argument(metavar="IN", help="Sound file.", show_default=False)
-_SUBTYPE = typer.Option(
-    help="Samples: PCM_16 (dithered), PCM_24, FLOAT, ...; 24 bits for wav, flac, aiff if not given."
-)
 _WINDOW = typer.Option("--n-fft", min=4, help="Window in samples, even: long for low notes, short for attacks.")
 _VOCODER = typer.Option("--method", help="locked (phases locked to peaks) or gradient (phase gradient integration).")
-_QUIET = typer.Option("--quiet", "-q", help="Say only what went wrong.")
 
 
 @app.command()
@@ -51,18 +41,17 @@ def invert(
         int | None, typer.Option(min=1, help="Length of the sound; the shortest with so many frames if not given.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of --init random.")] = 0,
-    subtype: Annotated[str | None, _SUBTYPE] = None,
-    quiet: Annotated[bool, _QUIET] = False,
+    subtype: Annotated[str | None, SUBTYPE] = None,
+    quiet: Annotated[bool, QUIET] = False,
 ) -> None:
     """Write the sound that a magnitude spectrogram is of (Hann window, centred frames)."""
-    out_console, error_console = consoles()
     import torch
 
     from ..render.spectral_files import invert_file
 
     torch.set_num_threads(1)
     try:
-        with _iterations(error_console, n_iter, quiet) as told:
+        with progress_bar(lambda: n_iter, quiet) as update:
             written = invert_file(
                 magnitude,
                 out,
@@ -75,11 +64,11 @@ def invert(
                 length=samples,
                 seed=seed,
                 subtype=subtype,
-                progress=told,
+                progress=update and (lambda step, level: update(completed=step, description=f"{level:.1f} dB")),
             )
     except (OSError, ValueError) as error:
         refuse(error)
-    _say_written(written, out, out_console, error_console, quiet)
+    report_written(out, written.warnings, quiet, f" ({written.convergence_db:.1f} dB from the magnitude)")
 
 
 @app.command()
@@ -89,19 +78,11 @@ def stretch(
     out: Annotated[Path | None, _BESIDE] = None,
     n_fft: Annotated[int, _WINDOW] = 2048,
     method: Annotated[str, _VOCODER] = "locked",
-    subtype: Annotated[str | None, _SUBTYPE] = None,
-    quiet: Annotated[bool, _QUIET] = False,
+    subtype: Annotated[str | None, SUBTYPE] = None,
+    quiet: Annotated[bool, QUIET] = False,
 ) -> None:
     """Make a sound faster or slower, at its pitch."""
-    out_console, error_console = consoles()
-    from ..render.spectral_files import stretch_file
-
-    out = source.with_name(f"{source.stem}_x{rate:g}{source.suffix}") if out is None else out
-    try:
-        written = stretch_file(source, out, rate, n_fft=n_fft, method=method, subtype=subtype)
-    except (OSError, ValueError) as error:
-        refuse(error)
-    _say_written(written, out, out_console, error_console, quiet)
+    _stretch(source, out, f"x{rate:g}", quiet, rate=rate, n_fft=n_fft, method=method, subtype=subtype)
 
 
 @app.command()
@@ -111,44 +92,19 @@ def pitch(
     out: Annotated[Path | None, _BESIDE] = None,
     n_fft: Annotated[int, _WINDOW] = 2048,
     method: Annotated[str, _VOCODER] = "locked",
-    subtype: Annotated[str | None, _SUBTYPE] = None,
-    quiet: Annotated[bool, _QUIET] = False,
+    subtype: Annotated[str | None, SUBTYPE] = None,
+    quiet: Annotated[bool, QUIET] = False,
 ) -> None:
     """Make a sound higher or lower, at its speed."""
-    out_console, error_console = consoles()
-    from ..render.spectral_files import pitch_file
+    _stretch(source, out, f"{semitones:+g}st", quiet, semitones=semitones, n_fft=n_fft, method=method, subtype=subtype)
 
-    out = source.with_name(f"{source.stem}_{semitones:+g}st{source.suffix}") if out is None else out
+
+def _stretch(source: Path, out: Path | None, suffix: str, quiet: bool, **settings: Any) -> None:
+    from ..render.spectral_files import stretch_file
+
+    out = source.with_name(f"{source.stem}_{suffix}{source.suffix}") if out is None else out
     try:
-        written = pitch_file(source, out, semitones, n_fft=n_fft, method=method, subtype=subtype)
+        written = stretch_file(source, out, **settings)
     except (OSError, ValueError) as error:
         refuse(error)
-    _say_written(written, out, out_console, error_console, quiet)
-
-
-def _say_written(written: Written, target: Path, out: Console, error: Console, quiet: bool) -> None:
-    for warning in written.warnings:
-        print_lines(error, f"warning {target}: {warning}")
-    if not quiet:
-        convergence = written.convergence_db
-        print_lines(
-            out, f"wrote {target}" + ("" if convergence is None else f" ({convergence:.1f} dB from the magnitude)")
-        )
-
-
-def _iterations(console: Console, n_iter: int, quiet: bool) -> Any:
-    from contextlib import contextmanager
-
-    @contextmanager
-    def bar() -> Any:
-        if quiet or not console.is_terminal:
-            yield None
-            return
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-        columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
-        with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as shown:
-            task = shown.add_task("", total=n_iter)
-            yield lambda step, level: shown.update(task, completed=step, description=f"{level:.1f} dB")
-
-    return bar()
+    report_written(out, written.warnings, quiet)

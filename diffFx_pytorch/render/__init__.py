@@ -1,6 +1,6 @@
 """Files in, files out: streaming in constant memory, tails, loudness, batches."""
 
-from .audio_file import FORMATS, AudioWriter, read_blocks
+from .audio_file import FORMATS, AudioWriter, read_blocks, read_sound
 from .batch import Outcome, plan, render_batch
 from .file import Rendered, render_file
 from .loudness import Loudness
@@ -13,6 +13,7 @@ __all__ = [
     "Rendered",
     "plan",
     "read_blocks",
+    "read_sound",
     "render_batch",
     "render_file",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -11,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
+import torch
+from torch import Tensor
 
 from .atomic import replacing
 from .quantize import INTEGER_BITS, Quantizer
@@ -91,6 +94,12 @@ def read_blocks(
         yield from _resampled(blocks, info, sample_rate)
 
 
+def read_sound(path: str | os.PathLike[str]) -> Tensor:
+    """A whole sound file, float32 (C, T); errors as for ``read_blocks``."""
+    blocks = list(read_blocks(path, 1 << 16)) or [np.zeros((0, audio_info(path).channels), np.float32)]
+    return torch.from_numpy(np.ascontiguousarray(np.concatenate(blocks).T))
+
+
 class AudioWriter(AbstractContextManager["AudioWriter"]):
     """Writes a sound file in blocks; the file appears when the context ends well, and not at all when it does not.
 
@@ -129,6 +138,14 @@ class AudioWriter(AbstractContextManager["AudioWriter"]):
     def clips(self) -> bool:
         """Whether samples above full scale are lost: in every subtype but the floating-point ones."""
         return self.subtype not in ("FLOAT", "DOUBLE")
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the listener should know of the samples written so far."""
+        if not self.clips or self.peak <= 1:
+            return ()
+        level = 20 * math.log10(self.peak)
+        return (f"peaks at {level:+.1f} dBFS and is clipped in {self.subtype}; lower the level, or write FLOAT",)
 
     def __enter__(self) -> AudioWriter:
         self._replacing = replacing(self.target)
@@ -190,6 +207,17 @@ def format_of(target: Path, subtype: str | None = None) -> tuple[str, str]:
         legal = [s for s in soundfile.available_subtypes(name) if soundfile.check_format(name, s)]
         raise ValueError(f"{extension} takes no subtype {subtype!r}; it takes {', '.join(legal)}")
     return name, subtype
+
+
+def check_target(source: Path, target: Path, subtype: str | None = None) -> None:
+    """Refuse a target that is the source, or that cannot be written.
+
+    Raises:
+        ValueError: saying which, and the cure.
+    """
+    if target.exists() and source.exists() and target.samefile(source):
+        raise ValueError(f"{target}: is the input itself; give another output")
+    format_of(target, subtype)
 
 
 def _open(path: str | os.PathLike[str]) -> soundfile.SoundFile:

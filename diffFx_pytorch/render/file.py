@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..control import Knobs
 from ..processor import Processor, State
-from .audio_file import AudioInfo, AudioWriter, audio_info, format_of, read_blocks, resampled_frames
+from .audio_file import AudioInfo, AudioWriter, audio_info, check_target, read_blocks, resampled_frames
 from .loudness import Loudness
 
 Progress = Callable[[float], None]
@@ -83,9 +83,7 @@ def render_file(
         raise ValueError(f"block_seconds must be positive, got {block_seconds!r}")
     if not 0 <= tail < math.inf:
         raise ValueError(f"tail must be a number of seconds, 0 or more, got {tail!r}")
-    if target.exists() and source.exists() and target.samefile(source):
-        raise ValueError(f"{target}: is the input itself; give another output")
-    format_of(target, subtype)
+    check_target(source, target, subtype)
     info = audio_info(source)
     rate = info.sample_rate if sample_rate is None else int(sample_rate)
     if chain.sample_rate != rate:
@@ -112,11 +110,8 @@ def render_file(
                 writer.write(block)
         else:
             loudness = _write_at(lufs, rendered(), writer, warnings)
-    if writer.clips and writer.peak > 1.0:
-        warnings.append(
-            f"peaks at {_db(writer.peak):+.1f} dBFS and is clipped in {writer.subtype}; lower the level, or write FLOAT"
-        )
-    return Rendered(writer.frames / rate, tail_frames / rate, _db(writer.peak), loudness, tuple(warnings))
+    peak_db = 20.0 * math.log10(writer.peak) if writer.peak > 0 else -math.inf
+    return Rendered(writer.frames / rate, tail_frames / rate, peak_db, loudness, (*warnings, *writer.warnings))
 
 
 def processed(
@@ -212,7 +207,3 @@ def _write_at(lufs: float, blocks: Iterable[np.ndarray], writer: AudioWriter, wa
         while raw := waiting.read(longest):
             writer.write(np.frombuffer(raw, np.float32).reshape(-1, writer.channels) * np.float32(gain))
     return loudness
-
-
-def _db(amplitude: float) -> float:
-    return 20.0 * math.log10(amplitude) if amplitude > 0 else -math.inf

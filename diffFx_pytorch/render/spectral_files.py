@@ -1,4 +1,4 @@
-"""What the commands ``invert``, ``stretch`` and ``pitch`` do: files in, files out."""
+"""Files in, files out, for the commands ``invert``, ``stretch`` and ``pitch``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..spectrogram import STFT, Inversion, invert_spectrogram, time_stretch
-from .audio_file import AudioWriter, audio_info, format_of, read_blocks
+from .audio_file import AudioWriter, audio_info, check_target, format_of, read_sound
 
 _BLOCK = 1 << 16
 _MOST_SEMITONES = 48.0
@@ -27,12 +27,12 @@ class Written:
     Args:
         seconds: of the output.
         warnings: what the listener should know, one sentence each.
-        convergence_db: spectral convergence of a retrieval, the mean over channels; None for other commands.
+        convergence_db: spectral convergence of a retrieval, the mean over channels; NaN for other commands.
     """
 
     seconds: float
     warnings: tuple[str, ...] = ()
-    convergence_db: float | None = None
+    convergence_db: float = math.nan
 
 
 def invert_file(
@@ -100,49 +100,22 @@ def invert_file(
 def stretch_file(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
-    rate: float,
     *,
+    rate: float = 1.0,
+    semitones: float = 0.0,
     n_fft: int = 2048,
     method: str = "locked",
     subtype: str | None = None,
 ) -> Written:
-    """Write a sound file faster or slower, at its pitch.
+    """Write a sound file at another speed and another pitch: stretched in time, then resampled to its length.
 
-    The whole file is held in memory.
+    The whole file is held in memory; at a rate of 1 and no semitones its samples are copied.
 
     Args:
         source: sound file to read.
         target: sound file to write.
         rate: how much faster: 2 makes it half as long.
-        n_fft: as for ``time_stretch``.
-        method: as for ``time_stretch``.
-        subtype: of the samples; None takes the format's usual one.
-
-    Raises:
-        OSError: for files that cannot be read or written.
-        ValueError: for a target that is the source, and whatever ``time_stretch`` refuses.
-    """
-    x, sample_rate = _read(Path(source), Path(target), subtype)
-    return _write(target, time_stretch(x, rate, n_fft=n_fft, method=method), sample_rate, subtype)
-
-
-def pitch_file(
-    source: str | os.PathLike[str],
-    target: str | os.PathLike[str],
-    semitones: float,
-    *,
-    n_fft: int = 2048,
-    method: str = "locked",
-    subtype: str | None = None,
-) -> Written:
-    """Write a sound file higher or lower, at its speed: stretched, and resampled to its length.
-
-    The whole file is held in memory.
-
-    Args:
-        source: sound file to read.
-        target: sound file to write.
-        semitones: up, or negative down; -48 .. 48.
+        semitones: how much higher, or negative lower; -48 .. 48.
         n_fft: as for ``time_stretch``.
         method: as for ``time_stretch``.
         subtype: of the samples; None takes the format's usual one.
@@ -153,14 +126,19 @@ def pitch_file(
     """
     if not -_MOST_SEMITONES <= semitones <= _MOST_SEMITONES:
         raise ValueError(f"semitones must lie in {-_MOST_SEMITONES:g} .. {_MOST_SEMITONES:g}, got {semitones!r}")
-    x, sample_rate = _read(Path(source), Path(target), subtype)
+    source, target = Path(source), Path(target)
+    check_target(source, target, subtype)
+    sample_rate = audio_info(source).sample_rate
+    x = read_sound(source)
     ratio = 2 ** (semitones / 12)
-    if semitones and x.shape[-1]:
-        y = time_stretch(x, 1 / ratio, n_fft=n_fft, method=method)
-        shifted = soxr.resample(np.ascontiguousarray(y.T.numpy()), sample_rate * ratio, sample_rate, quality="VHQ")
-        y = torch.from_numpy(shifted.T.copy())
+    if semitones or rate != 1:
+        y = time_stretch(x, rate / ratio, n_fft=n_fft, method=method)
+        if semitones and y.shape[-1]:
+            shifted = soxr.resample(np.ascontiguousarray(y.T.numpy()), sample_rate * ratio, sample_rate, quality="VHQ")
+            y = torch.from_numpy(shifted.T.copy())
         # Both lengths are rounded up; a sample may be missing or over.
-        x = torch.nn.functional.pad(y, (0, max(0, x.shape[-1] - y.shape[-1])))[:, : x.shape[-1]]
+        length = math.ceil(x.shape[-1] / rate)
+        x = torch.nn.functional.pad(y, (0, max(0, length - y.shape[-1])))[:, :length]
     return _write(target, x, sample_rate, subtype)
 
 
@@ -185,33 +163,16 @@ def _magnitude(path: Path) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array))
 
 
-def _read(source: Path, target: Path, subtype: str | None) -> tuple[Tensor, int]:
-    """The whole sound, (C, T)."""
-    if target.exists() and source.exists() and target.samefile(source):
-        raise ValueError(f"{target}: is the input itself; give another output")
-    format_of(target, subtype)
-    info = audio_info(source)
-    blocks = list(read_blocks(source, _BLOCK))
-    sound = np.concatenate(blocks) if blocks else np.zeros((0, info.channels), np.float32)
-    return torch.from_numpy(np.ascontiguousarray(sound.T)), info.sample_rate
-
-
 def _write(
     target: str | os.PathLike[str],
     x: Tensor,
     sample_rate: int,
     subtype: str | None,
     seed: int = 0,
-    convergence_db: float | None = None,
+    convergence_db: float = math.nan,
 ) -> Written:
     x = x if x.dim() == 2 else x.unsqueeze(0)
     with AudioWriter(target, sample_rate, len(x), subtype, x.shape[-1], seed) as writer:
         for block in x.split(_BLOCK, -1):
             writer.write(np.ascontiguousarray(block.T.numpy()))
-    warnings = []
-    if writer.clips and writer.peak > 1:
-        level = 20 * math.log10(writer.peak)
-        warnings.append(
-            f"peaks at {level:+.1f} dBFS and is clipped in {writer.subtype}; lower the level, or write FLOAT"
-        )
-    return Written(x.shape[-1] / sample_rate, tuple(warnings), convergence_db)
+    return Written(x.shape[-1] / sample_rate, writer.warnings, convergence_db)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..presets import load_chain
-from ..render import AudioWriter, read_blocks, render_file
+from ..render import AudioWriter, read_sound, render_file
 from .page import write_page
 
 _BEAT = 0.6
@@ -84,7 +84,7 @@ def write_demo(folder: str | os.PathLike[str], sample_rate: int = 44100, seconds
     (folder / "chain.yaml").write_text(demo_chain_text(), encoding="utf-8")
     chain, dsp_params = load_chain(folder / "chain.yaml").build(sample_rate)
     render_file(chain, dsp_params, dry, wet)
-    takes = {name: _read(path) for name, path in (("dry", dry), ("wet", wet))}
+    takes = {name: read_sound(path) for name, path in (("dry", dry), ("wet", wet))}
     write_page(page, "A chain of effects, before and after", takes, sample_rate, chain, dsp_params)
     return page
 
@@ -162,7 +162,3 @@ def _edges(t: np.ndarray, rise: float = 0.001, fall: float = 0.02) -> np.ndarray
 def _panned(sound: np.ndarray, pan: float) -> np.ndarray:
     angle = (pan + 1) * np.pi / 4
     return np.sqrt(2) * np.array([[np.cos(angle)], [np.sin(angle)]]) * sound
-
-
-def _read(path: Path) -> Tensor:
-    return torch.from_numpy(np.concatenate(list(read_blocks(path, 1 << 16))).T.copy())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from diffFx_pytorch import Chain, Processor, presets, registry
+from diffFx_pytorch import Chain, EffectParam, Processor, presets, registry
 from diffFx_pytorch.presets import ChainFileError, load_chain, save_chain
 from diffFx_pytorch.processors import Gain, Tremolo
 
@@ -170,7 +170,7 @@ def test_no_code_is_run(tmp_path):
 
 def test_a_frequency_that_a_rate_does_not_allow_is_refused_there(tmp_path, monkeypatch):
     class High(Processor):
-        params = {"freq_hz": presets.EffectParam(20.0, 20000.0, 1000.0, "log", "Hz")}
+        params = {"freq_hz": EffectParam(20.0, 20000.0, 1000.0, "log", "Hz")}
         variants = ()
 
         def process(self, x, state, *, freq_hz):
@@ -187,7 +187,7 @@ def test_a_frequency_that_a_rate_does_not_allow_is_refused_there(tmp_path, monke
 
 def test_a_knob_that_does_not_move_takes_one_number(monkeypatch):
     class Still(Processor):
-        params = {"size": presets.EffectParam(0.0, 1.0, automatable=False)}
+        params = {"size": EffectParam(0.0, 1.0, automatable=False)}
         variants = ()
 
         def process(self, x, state, *, size):
