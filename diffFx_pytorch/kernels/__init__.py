@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .compiling import forget_stale_kernels, njit
+    from .compiling import njit
     from .operator import Kernel, Operator, define, row_kernel
     from .threads import run_rows
 
@@ -17,13 +17,12 @@ _HOMES = {
     "Kernel": "operator",
     "Operator": "operator",
     "define": "operator",
-    "forget_stale_kernels": "compiling",
     "njit": "compiling",
     "row_kernel": "operator",
     "run_rows": "threads",
 }
 
-__all__ = ["Kernel", "Operator", "define", "forget_stale_kernels", "njit", "row_kernel", "run_rows"]
+__all__ = ["Kernel", "Operator", "define", "njit", "row_kernel", "run_rows"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,57 +1,71 @@
-"""Numba's ``njit`` with a cache on disk that several processes may fill at once, and that notices changes nearby."""
+"""Numba's ``njit`` with a cache by content: see ``content`` for what is compared and ``store`` for where it is kept."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
-from collections.abc import Callable
-from pathlib import Path
+import pickle
+import platform
+import types
 from typing import Any
 
+import llvmlite
 import numba
+from numba.core import config
+from numba.core.caching import NullCache
+from numba.core.compiler import CompileResult
+from numba.core.dispatcher import Dispatcher
+from numba.core.serialize import dumps
 
-try:
-    import fcntl
-except ImportError:  # no such locks there: as Numba does it
-    fcntl = None
+from . import content, store
 
 
 def njit(*arguments: Any, **options: Any) -> Any:
-    """As ``numba.njit``, used with or without arguments.
+    """As ``numba.njit``, used with or without arguments; ``cache=True`` keeps what is compiled by its content."""
+    cache = options.pop("cache", False)
+    decorate = numba.njit(**options)
 
-    Numba reads the index of a kernel's cache, chooses a free number and writes, without a lock: two processes that
-    compile the same kernel for different types choose the same number, and one may end up running the machine code of
-    the other. Here one writes at a time.
+    def compiled(function: Any) -> Any:
+        kernel = decorate(function)
+        if cache and not isinstance(kernel, types.FunctionType):  # as it stays under NUMBA_DISABLE_JIT
+            kernel._cache = ContentCache(kernel)  # pyright: ignore[reportAttributeAccessIssue]
+        return kernel
+
+    return compiled(*arguments) if arguments else compiled
+
+
+class ContentCache(NullCache):
+    """The compiled versions of one kernel on disk, one file for each combination of argument types.
+
+    Where Numba's own cache compares a hash of one source file, this one compares all that the machine code is made of.
     """
-    made = numba.njit(*arguments, **options)
-    if arguments and callable(arguments[0]):
-        return _one_writer_at_a_time(made)
-    decorate: Callable[[Any], Any] = made
-    return lambda function: _one_writer_at_a_time(decorate(function))
+
+    def __init__(self, kernel: Dispatcher) -> None:
+        self._kernel = kernel
+
+    @property
+    def cache_path(self) -> str | None:
+        """The folder."""
+        place = store.folder()
+        return None if place is None else str(place)
+
+    def load_overload(self, sig: Any, target_context: Any) -> CompileResult | None:
+        """What ``save_overload`` kept of this content and these types, in whichever process, or None."""
+        target_context.refresh()  # modules imported since may have registered with Numba
+        data = store.read(self._file_name(sig, target_context.codegen()))
+        return None if data is None else CompileResult._rebuild(target_context, *pickle.loads(data))
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep what was compiled for argument types."""
+        if not data.lifted and not data.library.has_dynamic_globals:
+            store.write(self._file_name(sig, data.codegen), dumps(data._reduce()))
+
+    def _file_name(self, sig: Any, codegen: Any) -> str:
+        machine = codegen.magic_tuple()  # triple, name and features of the processor
+        return f"{self._kernel.__name__}-{content.digest(self._kernel, sig, machine, _compiler())}"
 
 
-def _one_writer_at_a_time(kernel: Any) -> Any:
-    file = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
-    if fcntl is not None and file is not None:
-        file.save = functools.partial(_save, file)
-    return kernel
-
-
-def _save(file: Any, key: Any, data: Any) -> None:
-    with open(os.path.join(file._cache_path, f"{file._index_name}.lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # pyright: ignore[reportOptionalMemberAccess]  # released when closed
-        type(file).save(file, key, data)
-
-
-def forget_stale_kernels(folder: Path) -> None:
-    """Delete the compiled kernels of a folder that are older than any source file in it.
-
-    Numba compares a kernel with its own file only, and a kernel inlines what it imports from its neighbours: after a
-    change there it would go on as it was, or crash.
-    """
-    with contextlib.suppress(OSError):
-        newest = max(source.stat().st_mtime for source in folder.glob("*.py"))
-        for index in (folder / "__pycache__").glob("*.nb[ic]"):
-            if index.stat().st_mtime < newest:
-                index.unlink(missing_ok=True)
+@functools.cache
+def _compiler() -> tuple[Any, ...]:
+    versions = (numba.__version__, llvmlite.__version__, platform.python_implementation(), platform.python_version())
+    settings = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "USING_SVML")
+    return (*versions, *(str(getattr(config, name, None)) for name in settings))

@@ -3,9 +3,6 @@
 Numba keeps no vector in a register across a loop, so the inner products of the recursions are written as LLVM
 vectors of eight doubles; LLVM splits them where the machine has shorter ones. Buffers are float64, contiguous, one
 dimension; an ``at`` is an index into the buffer before it.
-
-Numba's cache looks only at the file of the compiled function, not at this one: after a change here delete
-``__pycache__``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """The smoother's recursion over a tile as LLVM vectors of eight doubles, the levels in registers from step to step.
 
 Left to the compiler, levels go through memory at every step, and a loop over eight lanes becomes eight scalars.
-Numba's cache looks only at the file of the compiled function: after a change here delete ``__pycache__``.
 """
 
 from __future__ import annotations
