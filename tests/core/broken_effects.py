@@ -1,5 +1,6 @@
 """Effects broken in the ways that shipped effects are; the contract must catch each (see test_contract_catches.py)."""
 
+import numpy as np
 import torch
 
 from diffFx_pytorch import EffectParam, Processor
@@ -172,3 +173,122 @@ class BrokenGraph(Processor):
 
     def process(self, x, state, *, gain):
         return x * gain if float(gain.max()) > 0 else x, state
+
+
+class BrokenDelayTime(Processor):
+    """Rounds a delay time to float32 on the way of float64 audio."""
+
+    caught_by = "test_equals_its_twin test_the_least_turn_of_a_knob_is_heard"
+    params = {
+        "delay_ms": EffectParam(1.0, 2000.0, 100.0, "log", "ms", doc="Delay of the echo."),
+        "mix": EffectParam(0.0, 1.0, 0.5, doc="Share of the echo."),
+    }
+    neutral = {"mix": 0.0}
+
+    def process(self, x, state, *, delay_ms, mix):
+        delay = (delay_ms * self.sample_rate / 1000).float().double()
+        place = torch.arange(x.shape[-1]) - delay + torch.zeros_like(x)
+        left = place.floor()
+        samples = [x.gather(-1, i.long().clamp(0, x.shape[-1] - 1)) * (i >= 0).to(x) for i in (left, left + 1)]
+        return x * (1 - mix) + mix * torch.lerp(*samples, (place - left).to(x)), state
+
+
+class BrokenConstant(Processor):
+    """Has 500 ms in an equation that has 600."""
+
+    caught_by = "test_equals_its_twin"
+    params = {"amount": EffectParam(0.0, 2.0, 1.0, doc="How much a loud sound is raised.")}
+    neutral = {"amount": 0.0}
+
+    def process(self, x, state, *, amount):
+        pole = torch.tensor(-1 / (0.5 * self.sample_rate), dtype=x.dtype).exp()
+        response = (1 - pole) * pole ** torch.arange(x.shape[-1])
+        return x * (1 + amount * _convolved(x.abs(), response)), state
+
+
+class BrokenExponent(Processor):
+    """Has an exponent of a decay 1.02 times what it is."""
+
+    caught_by = "test_equals_its_twin"
+    params = {
+        "decay_s": EffectParam(0.1, 10.0, 1.0, "log", "s", doc="Time until the response is 60 dB down."),
+        "mix": EffectParam(0.0, 1.0, 0.5, doc="Share of the reverb."),
+    }
+    neutral = {"mix": 0.0}
+
+    def process(self, x, state, *, decay_s, mix):
+        noise = torch.from_numpy(np.random.default_rng(0).standard_normal(x.shape[-1])).to(x)
+        t = torch.arange(x.shape[-1]).to(x) / self.sample_rate
+        return x * (1 - mix) + mix * _convolved(x, noise * 10 ** (-3 * 1.02 * t / decay_s)), state
+
+
+class _LateGain(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, gain):
+        ctx.save_for_backward(x, gain)
+        return x * gain
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, gain = ctx.saved_tensors
+        late = (grad * x).roll(1, -1) if gain.shape[-1] > 1 else grad * x
+        return grad * gain, late.sum_to_size(gain.shape)
+
+
+class BrokenMovingGradient(Processor):
+    """Has a gradient of a moving knob that is one sample late."""
+
+    caught_by = "test_moving_knobs_match_finite_differences"
+    params = GAIN
+    neutral = {"gain": 1.0}
+
+    def process(self, x, state, *, gain):
+        return _LateGain.apply(x, gain), state
+
+
+@torch.library.custom_op("diffFx_broken::scaled", mutates_args=())
+def _scaled(x: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
+    return x * gain
+
+
+@torch.library.custom_op("diffFx_broken::scaled_backward", mutates_args=())
+def _scaled_backward(grad: torch.Tensor, x: torch.Tensor, gain: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    x, gain = x.detach().requires_grad_(), gain.detach().requires_grad_()
+    with torch.enable_grad():
+        y = x * gain
+    if y.requires_grad:
+        return torch.autograd.grad(y, (x, gain), grad)
+    return torch.zeros_like(x), torch.zeros_like(gain)  # where the dispatcher has put autograd aside
+
+
+@_scaled_backward.register_kernel("cpu")
+def _(grad, x, gain):
+    return grad * gain, (grad * x).sum_to_size(gain.shape).clone()
+
+
+@_scaled.register_kernel("cpu")
+def _(x, gain):
+    return x * gain
+
+
+_scaled.register_autograd(
+    lambda ctx, grad: _scaled_backward(grad, *ctx.saved_tensors),
+    setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs),
+)
+
+
+class BrokenEquation(Processor):
+    """Has a gradient of zero on every device that has no kernel."""
+
+    caught_by = "test_equations_equal_the_kernels"
+    params = GAIN
+    neutral = {"gain": 1.0}
+
+    def process(self, x, state, *, gain):
+        return _scaled(x, gain), state
+
+
+def _convolved(x, response):
+    size = 2 * x.shape[-1]
+    product = torch.fft.rfft(x, n=size) * torch.fft.rfft(response, n=size)
+    return torch.fft.irfft(product, n=size)[..., : x.shape[-1]]
