@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import run_rows
+from diffFx_pytorch.kernels.operator import Kernel, define
+from diffFx_pytorch.kernels.rows import as_rows, whole_rows
 
 from .cpu.heap_integration import integrate_rows
 from .gradient import bin_slope, gaussian_width, log_magnitude, time_slope, with_centred_phase
@@ -20,21 +22,29 @@ from .stft import STFT
 METHODS = ("auto", "heap", "sweep")
 
 
-@torch.library.custom_op("diffFx::heap_integration", mutates_args=(), device_types="cpu")
-def _heap_integration(level: Tensor, time: Tensor, frequency: Tensor, floors: Tensor) -> Tensor:
-    """Phase in float64 from the slopes along time and frequency: (B, frames, F), and floors (B, passes)."""
-    phase = torch.zeros(level.shape, dtype=torch.float64)
-    if phase.numel():
-        order = level.flatten(1).argsort(-1, descending=True)
-        state = torch.zeros(order.shape, dtype=torch.uint8)
-        tensors = (level, order, time, frequency, floors, phase, state)
-        run_rows(integrate_rows, len(level), 1, *(t.contiguous().numpy() for t in tensors))
-    return phase
+def _integrate(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
+    level, *others = (whole_rows(t, core, batch_shape) for t, core in zip(inputs, inputs.cores, strict=True))
+    order = level.flatten(1).argsort(-1, descending=True)
+    state = torch.zeros(order.shape, dtype=torch.uint8)
+    outputs.phase.zero_()
+    arrays = (t.numpy() for t in (level, order, *others))
+    run_rows(integrate_rows, len(level), 1, *arrays, as_rows(outputs.phase, 2), state.numpy())
 
 
-@_heap_integration.register_fake
-def _(level: Tensor, *_: Any) -> Tensor:
-    return level.new_empty(level.shape, dtype=torch.float64)
+def _integrate_on_cpu(*tensors: Tensor) -> Tensor:
+    """What a device without a heap does: the kernel runs on the CPU."""
+    phase = _heap_integration(*(t.cpu() for t in tensors)) if tensors[0].numel() else tensors[0].double()
+    return phase.to(tensors[0].device)
+
+
+_heap_integration = define(
+    "heap_integration",
+    {"level": 2, "time_slope": 2, "bin_slope": 2, "floors": 1},
+    {"phase": lambda level, *_: (level.shape[-2:], torch.float64)},
+    _integrate_on_cpu,
+    Kernel(_integrate),
+    differentiable=False,
+)
 
 
 def pghi(
@@ -89,9 +99,8 @@ def pghi(
         return real_time_pghi(magnitude, stft, gamma=gamma)
     with torch.no_grad():
         gamma = gaussian_width(stft) if gamma is None else gamma
-        rows = magnitude.detach().cpu().transpose(-1, -2).reshape(-1, magnitude.shape[-1], stft.bins)
-        level = log_magnitude(rows)
+        level = log_magnitude(magnitude.detach().transpose(-1, -2))
         slopes = time_slope(level, stft, gamma), bin_slope(level, stft, gamma)
         floors = level.amax((-2, -1)).unsqueeze(-1) + level.new_tensor([math.log(t) for t in tolerance])
-        phase = _heap_integration(level, *slopes, floors).transpose(-1, -2).to(magnitude.device)
-    return with_centred_phase(magnitude, phase.reshape(magnitude.shape), stft)
+        phase = _heap_integration(level, *slopes, floors).transpose(-1, -2)
+    return with_centred_phase(magnitude, phase, stft)

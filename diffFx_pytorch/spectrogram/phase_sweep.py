@@ -9,34 +9,26 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import run_rows
-from diffFx_pytorch.kernels.transforms import with_transforms
+from diffFx_pytorch.kernels.operator import Kernel, define
+from diffFx_pytorch.kernels.rows import as_rows, whole_rows
 
 from .cpu.phase_sweep import carry_backward_rows, carry_rows, loudest_path_rows
 
 
-def _rows(x: Tensor, kept: int) -> Any:
-    return x.detach().reshape(-1, *x.shape[x.dim() - kept :]).contiguous().numpy()
+def _arrays(inputs: Any, batch_shape: tuple[int, ...]) -> list[Any]:
+    return [whole_rows(t, core, batch_shape).numpy() for t, core in zip(inputs, inputs.cores, strict=True)]
 
 
-@torch.library.custom_op("diffFx::loudest_path", mutates_args=())
-def loudest_path(level: Tensor, before: Tensor) -> Tensor:
-    r"""Bin of the last frame that each bin of this one continues.
+def _loudest_path_forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
+    rows = math.prod(batch_shape)
+    run_rows(loudest_path_rows, rows, 1, *_arrays(inputs, batch_shape), as_rows(outputs.source, 2))
 
-    A bin may go straight on in time, or inherit from a neighbour in its frame that does, and so on along frequency; of
-    all such paths it takes the one whose weakest bin is the loudest. That is what heap integration does when it is
-    confined to two frames, without a heap and for all frames at once: a running minimum of maxima, up and down.
 
-    Args:
-        level: magnitude or its logarithm, (..., frames, bins), float32 or float64.
-        before: that of the frame before the first, (..., bins); -inf where nothing is known.
-
-    Returns:
-        int64 (..., frames, bins).
-
-    References:
-        Prusa and Sondergaard, "Real-time spectrogram inversion using phase gradient heap integration", DAFx 2016.
-    """
-    last = torch.cat((before.unsqueeze(-2), level[..., :-1, :]), -2).unbind(-1)
+def _loudest_path_equation(level: Tensor, state: Tensor) -> Tensor:
+    first = state.unsqueeze(-2)
+    batch_shape = torch.broadcast_shapes(level.shape[:-2], first.shape[:-2])
+    level, first = level.expand(*batch_shape, -1, -1), first.expand(*batch_shape, -1, -1)
+    last = torch.cat((first, level[..., :-1, :]), -2).unbind(-1)
     here = level.unbind(-1)
     bins = len(here)
     number = torch.arange(bins, device=level.device)
@@ -59,148 +51,87 @@ def loudest_path(level: Tensor, before: Tensor) -> Tensor:
     return torch.stack(source, -1)
 
 
-@loudest_path.register_kernel("cpu")
-def _(level: Tensor, before: Tensor) -> Tensor:
-    source = torch.empty(level.shape, dtype=torch.int64)
-    if source.numel():
-        rows = math.prod(level.shape[:-2])
-        out = source.view(rows, *level.shape[-2:]).numpy()
-        run_rows(loudest_path_rows, rows, 1, _rows(level, 2), _rows(before.to(level.dtype), 1), out)
-    return source
+_loudest_path = define(
+    "loudest_path",
+    {"level": 2, "state": 1},
+    {"source": lambda level, state: (level.shape[-2:], torch.int64)},
+    _loudest_path_equation,
+    Kernel(_loudest_path_forward),
+    differentiable=False,
+)
 
 
-@loudest_path.register_fake
-def _(level: Tensor, before: Tensor) -> Tensor:
-    return level.new_empty(level.shape, dtype=torch.int64)
+def loudest_path(level: Tensor, state: Tensor) -> Tensor:
+    """Bin of the last frame that each bin of this one continues.
+
+    A bin may go straight on in time, or inherit from a neighbour in its frame that does, and so on along frequency; of
+    all such paths it takes the one whose weakest bin is the loudest. That is what heap integration does when it is
+    confined to two frames, without a heap and for all frames at once: a running minimum of maxima, up and down.
+
+    Args:
+        level: magnitude or its logarithm, (..., frames, bins), float32 or float64.
+        state: level of the frame before the first, (..., bins); -inf where nothing is known.
+
+    Returns:
+        int64 (..., frames, bins).
+
+    References:
+        Prusa and Sondergaard, "Real-time spectrogram inversion using phase gradient heap integration", DAFx 2016.
+    """
+    return _loudest_path(level, state)
 
 
-def _together(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> list[Tensor]:
-    """The mapped axis in front of every argument."""
-    return [
-        t.expand(info.batch_size, *t.shape) if d is None else t.movedim(d, 0)
-        for t, d in zip(tensors, in_dims, strict=True)
-    ]
+def _carry_forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
+    run_rows(carry_rows, math.prod(batch_shape), 1, *_arrays(inputs, batch_shape), as_rows(outputs.phase, 2))
 
 
-@loudest_path.register_vmap
-def _(info: Any, in_dims: tuple[int | None, ...], level: Tensor, before: Tensor) -> tuple[Tensor, int]:
-    return loudest_path(*_together(info, in_dims, level, before)), 0
+def _carry_backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any) -> list[Any]:
+    grad = whole_rows(grads.phase, 2, batch_shape)
+    total, first = torch.empty_like(grad), grad.new_empty(len(grad), grad.shape[-1])
+    source = whole_rows(inputs.source, 2, batch_shape)
+    run_rows(carry_backward_rows, len(grad), 1, *(t.numpy() for t in (source, grad, total, first)))
+    return [None, total.view(*batch_shape, *total.shape[1:]), first.view(*batch_shape, -1)]
 
 
-@torch.library.custom_op("diffFx::carry_phase", mutates_args=())
-def _carry_phase(source: Tensor, advance: Tensor, before: Tensor) -> Tensor:
-    phase = [before]
+def _carried(source: Tensor, advance: Tensor, state: Tensor, whole_turns: bool = False) -> Tensor:
+    batch_shape = torch.broadcast_shapes(source.shape[:-2], advance.shape[:-2], state.shape[:-1])
+    source, advance = (t.expand(*batch_shape, -1, -1) for t in (source, advance))
+    phase = [state.expand(*batch_shape, -1)]
     for j, step in zip(source.unbind(-2), advance.unbind(-2), strict=True):
         p = phase[-1].gather(-1, j) + step
-        phase.append(p - 2 * math.pi * (p / (2 * math.pi)).round())
+        phase.append(p if whole_turns else p - 2 * math.pi * (p / (2 * math.pi)).round())
     return torch.stack(phase[1:], -2)
 
 
-@_carry_phase.register_kernel("cpu")
-def _(source: Tensor, advance: Tensor, before: Tensor) -> Tensor:
-    phase = torch.empty_like(advance, memory_format=torch.contiguous_format)
-    if phase.numel():
-        rows = math.prod(advance.shape[:-2])
-        out = phase.view(rows, *advance.shape[-2:]).numpy()
-        run_rows(carry_rows, rows, 1, _rows(source, 2), _rows(advance, 2), _rows(before, 1), out)
-    return phase
+def _carry_tangent(inputs: Any, outputs: Any, along: Any) -> Tensor:
+    advance, state = (torch.zeros_like(t) if d is None else d for t, d in zip(inputs[1:], along[1:], strict=True))
+    return _carried(inputs.source, advance, state, whole_turns=True)
 
 
-@_carry_phase.register_fake
-def _(source: Tensor, advance: Tensor, before: Tensor) -> Tensor:
-    return torch.empty_like(advance, memory_format=torch.contiguous_format)
+_carry_phase = define(
+    "carry_phase",
+    {"source": 2, "advance": 2, "state": 1},
+    {"phase": lambda source, advance, state: (advance.shape[-2:], advance.dtype)},
+    _carried,
+    Kernel(_carry_forward, _carry_backward),
+    saves={"source": ("advance", "state")},
+    tangent=_carry_tangent,
+)
 
 
-@torch.library.custom_op("diffFx::carry_phase_backward", mutates_args=())
-def _carry_phase_backward(source: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
-    total = [grad.select(-2, -1)]
-    for n in range(grad.shape[-2] - 1, 0, -1):
-        total.append(grad.select(-2, n - 1).scatter_add(-1, source.select(-2, n), total[-1]))
-    first = torch.zeros_like(total[-1]).scatter_add(-1, source.select(-2, 0), total[-1])
-    return torch.stack(total[::-1], -2), first
-
-
-@_carry_phase_backward.register_kernel("cpu")
-def _(source: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
-    total = torch.empty_like(grad, memory_format=torch.contiguous_format)
-    first = grad.new_zeros(*grad.shape[:-2], grad.shape[-1])
-    if total.numel():
-        rows = math.prod(grad.shape[:-2])
-        outs = total.view(rows, *grad.shape[-2:]).numpy(), first.view(rows, -1).numpy()
-        run_rows(carry_backward_rows, rows, 1, _rows(source, 2), _rows(grad, 2), *outs)
-    return total, first
-
-
-@_carry_phase_backward.register_fake
-def _(source: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
-    total = torch.empty_like(grad, memory_format=torch.contiguous_format)
-    return total, grad.new_empty(*grad.shape[:-2], grad.shape[-1])
-
-
-def _summed(source: Tensor, advance: Tensor, before: Tensor) -> Tensor:
-    """The same sum without taking whole turns out: what derivatives follow."""
-    total = [before]
-    for j, step in zip(source.unbind(-2), advance.unbind(-2), strict=True):
-        total.append(total[-1].gather(-1, j) + step)
-    return torch.stack(total[1:], -2)
-
-
-def _setup(ctx: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
-    ctx.save_for_backward(inputs[0])
-    ctx.save_for_forward(inputs[0])
-
-
-def _backward(ctx: Any, grad: Tensor) -> tuple[None, Tensor, Tensor]:
-    (source,) = ctx.saved_tensors
-    return None, *_carry_back(source, grad)
-
-
-def _tangent(ctx: Any, _: None, advance: Tensor | None, before: Tensor | None) -> Tensor:
-    (source,) = ctx.saved_tensors
-    if advance is None:
-        assert before is not None
-        advance = before.new_zeros(source.shape)
-    if before is None:
-        before = torch.zeros_like(advance[..., 0, :])
-    return _summed(source, advance, before)
-
-
-def _batched(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[Tensor, int]:
-    return _carry(*_together(info, in_dims, *tensors)), 0
-
-
-def _double_backward(ctx: Any, total: Tensor, first: Tensor) -> tuple[None, Tensor]:
-    # The adjoint of the adjoint is the sum itself.
-    (source,) = ctx.saved_tensors
-    return None, _summed(source, total, first)
-
-
-def _tangent_back(ctx: Any, _: None, grad: Tensor) -> tuple[Tensor, Tensor]:
-    (source,) = ctx.saved_tensors
-    return _carry_back(source, grad)
-
-
-def _batched_back(info: Any, in_dims: tuple[int | None, ...], *tensors: Tensor) -> tuple[Any, tuple[int, int]]:
-    return _carry_back(*_together(info, in_dims, *tensors)), (0, 0)
-
-
-_carry = with_transforms(_carry_phase, _setup, _backward, _tangent, _batched)
-_carry_back = with_transforms(_carry_phase_backward, _setup, _double_backward, _tangent_back, _batched_back)
-
-
-def carry_phase(source: Tensor, advance: Tensor, before: Tensor | None = None) -> Tensor:
+def carry_phase(source: Tensor, advance: Tensor, state: Tensor | None = None) -> Tensor:
     r"""Phases summed along the way they came: :math:`\phi[n, k] = \phi[n - 1, j] + a[n, k]`, :math:`j = source[n, k]`.
 
-    Differentiable in the advance and the phase before; the gradient is the same walk backwards.
+    Differentiable in the advance and the state; the gradient is the same walk backwards.
 
     Args:
         source: bin of the last frame, int64 (..., frames, bins).
         advance: a, (..., frames, bins), float32 or float64.
-        before: phase of the frame before the first, (..., bins); None is 0.
+        state: phase of the frame before the first, (..., bins); None is 0.
 
     Returns:
         phi (..., frames, bins), within half a turn of 0.
     """
-    if before is None:
-        before = advance.new_zeros(*advance.shape[:-2], advance.shape[-1])
-    return _carry(source, advance, before)
+    if state is None:
+        state = advance.new_zeros(*advance.shape[:-2], advance.shape[-1])
+    return _carry_phase(source, advance, state)

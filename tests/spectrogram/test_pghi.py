@@ -9,7 +9,7 @@ import torch
 
 from diffFx_pytorch.spectrogram import STFT, RealTimePGHI, pghi, real_time_pghi
 from diffFx_pytorch.spectrogram.gradient import gaussian_width, window_centre
-from diffFx_pytorch.spectrogram.phase_sweep import _carry_phase, carry_phase, loudest_path
+from diffFx_pytorch.spectrogram.phase_sweep import _carry_phase, _loudest_path, carry_phase, loudest_path
 
 
 def signal(length=6000, seed=0):
@@ -102,23 +102,31 @@ def test_the_sweep_is_a_heap_over_two_frames():
     assert (source == slow).float().mean() > 0.9
 
 
-def test_kernel_and_tensors_agree_on_the_sweep():
+@pytest.mark.parametrize("shared", [(), (1,), (2,)])
+def test_kernel_and_tensors_agree_on_the_sweep(shared):
     torch.manual_seed(1)
-    level, before = torch.rand(2, 9, 30), torch.rand(2, 30)
+    level, before = torch.rand(2, 9, 30), torch.rand(*shared, 30)
     level[0, 3] = 0.5  # ties
     source = loudest_path(level, before)
-    assert torch.equal(source, loudest_path._init_fn(level, before))
-    advance, first = 9 * torch.randn(2, 9, 30), torch.randn(2, 30)
-    torch.testing.assert_close(carry_phase(source, advance, first), _carry_phase._init_fn(source, advance, first))
+    assert torch.equal(source, _loudest_path.rules.equation(level, before))
+    source = source if shared else source[0]
+    given = 9 * torch.randn(2, 9, 30, requires_grad=True), torch.randn(*shared, 30, requires_grad=True)
+    weights = torch.randn(2, 9, 30)
+    found = []
+    for call in (carry_phase, _carry_phase.rules.equation):
+        phase = call(source, *given)
+        found.append((phase, *torch.autograd.grad((phase * weights).sum(), given)))
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, atol=1e-5, rtol=1e-5)
 
 
 def test_operators_are_registered_properly():
     torch.manual_seed(2)
     level, before = torch.rand(2, 5, 8), torch.rand(2, 8)
-    torch.library.opcheck(loudest_path, (level, before))
+    torch.library.opcheck(_loudest_path._op, (level, before))
     source = loudest_path(level, before)
     arguments = source, torch.rand(2, 5, 8, dtype=torch.double, requires_grad=True), before.double().requires_grad_()
-    torch.library.opcheck(_carry_phase, arguments)
+    torch.library.opcheck(_carry_phase._op, arguments)
     # Small advances: the whole turns that are taken out would be jumps to finite differences.
     torch.autograd.gradcheck(lambda a, b: carry_phase(source, a * 0.1, b), arguments[1:])
     torch.autograd.gradgradcheck(lambda a, b: carry_phase(source, a * 0.1, b).sin(), arguments[1:])

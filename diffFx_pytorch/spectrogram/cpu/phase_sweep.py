@@ -10,14 +10,14 @@ from diffFx_pytorch.kernels import njit
 
 
 @njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
-def loudest_path_rows(start, stop, level, before, source):  # pragma: no cover
+def loudest_path_rows(start, stop, level, state, source):  # pragma: no cover
     """Bin of the last frame that each bin of this one continues, along the path whose weakest bin is loudest.
 
     Args:
         start: first row.
         stop: one beyond the last row.
         level: (rows, frames, bins).
-        before: level of the frame before the first, (rows, bins).
+        state: level of the frame before the first, (rows, bins).
         source: filled, int64 (rows, frames, bins).
     """
     frames = level.shape[1]
@@ -27,7 +27,7 @@ def loudest_path_rows(start, stop, level, before, source):  # pragma: no cover
     for row in range(start, stop):
         for n in range(frames):
             here = level[row, n]
-            last = before[row] if n == 0 else level[row, n - 1]
+            last = state[row] if n == 0 else level[row, n - 1]
             # From the bins above, downwards ...
             reach = -np.inf
             found = bins - 1
@@ -55,21 +55,21 @@ def loudest_path_rows(start, stop, level, before, source):  # pragma: no cover
 
 
 @njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
-def carry_rows(start, stop, source, advance, before, phase):  # pragma: no cover
-    """``phase[n, k] = phase[n - 1, source[n, k]] + advance[n, k]``, kept within half a turn of 0.
+def carry_rows(start, stop, source, advance, state, phase):  # pragma: no cover
+    """``phase[n, k] = phase[n - 1, source[n, k]] + advance[n, k]``, within half a turn of 0.
 
     Args:
         start: first row.
         stop: one beyond the last row.
         source: int64 (rows, frames, bins).
         advance: (rows, frames, bins).
-        before: phase of the frame before the first, (rows, bins).
+        state: phase of the frame before the first, (rows, bins).
         phase: filled, (rows, frames, bins).
     """
     turn = 2 * math.pi
     for row in range(start, stop):
         for n in range(advance.shape[1]):
-            last = before[row] if n == 0 else phase[row, n - 1]
+            last = state[row] if n == 0 else phase[row, n - 1]
             for k in range(advance.shape[2]):
                 p = float(last[source[row, n, k]]) + float(advance[row, n, k])
                 phase[row, n, k] = p - turn * math.floor(p / turn + 0.5)
