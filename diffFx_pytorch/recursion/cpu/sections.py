@@ -12,14 +12,8 @@ import numpy as np
 
 from diffFx_pytorch.kernels import njit
 
-from .lanes import BLOCK, LANES, load_tile, prefetch, store_tile
-from .section_lanes import (
-    section_adjoint,
-    section_adjoint_only,
-    section_adjoint_unit,
-    section_forward,
-    section_forward_unit,
-)
+from .biquad_tile import BLOCK, LANES, biquad_adjoint_only, cascade_tile, cascade_tile_adjoint
+from .row_tiles import distance, prefetch_run, read_tile, write_tile
 
 jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
 
@@ -95,15 +89,14 @@ def forward(start, stop, x, coef, rows, zi, unit, segments, length, warmup, tran
     R, T = x.shape
     K = coef.shape[1]
     lanes = R * segments
-    size = x.itemsize
     keep = kept.shape[1] > 0
     tile = np.empty(BLOCK * LANES)
     state = np.empty(2 * K * LANES)
     tile_coef = np.empty(5 * K * LANES)
     source = np.empty(LANES, np.int64)
     target = np.empty(LANES, np.int64)
-    silence = np.zeros(BLOCK, x.dtype)
-    nowhere = np.empty(BLOCK, x.dtype)
+    silence, unwanted = np.zeros(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
+    silent, nowhere = distance(x, silence), distance(y, unwanted)
     for group in range(start, stop):
         _fill(group, lanes, segments, rows, coef, tile_coef)
         state[:] = 0.0
@@ -118,25 +111,21 @@ def forward(start, stop, x, coef, rows, zi, unit, segments, length, warmup, tran
             for lane in range(LANES):
                 number = group * LANES + lane
                 row, first = number // segments, (number % segments) * length + block * BLOCK
-                source[lane], target[lane] = silence.ctypes.data, nowhere.ctypes.data
+                source[lane], target[lane] = silent, nowhere
                 if number >= lanes or first < 0 or first >= T:
                     continue
                 if keep and block >= 0:
-                    prefetch(kept, (row * kept.shape[1] + first // BLOCK + 1) * 2 * K, 2 * K)
+                    prefetch_run(kept, (row * kept.shape[1] + first // BLOCK + 1) * 2 * K, 2 * K)
                     _put_states(state, np.uintp(lane), kept[row, first // BLOCK])
                 if first + BLOCK <= T:
-                    source[lane] = x.ctypes.data + (row * T + first) * size
+                    source[lane] = row * T + first
                     if block >= 0:
-                        target[lane] = y.ctypes.data + (row * T + first) * size
+                        target[lane] = row * T + first
                 else:
                     _tail_forward(x, y, row, first, tile_coef, state, lane, zf)
-            load_tile(source, x, tile, 0, BLOCK, BLOCK * size)
-            for k in range(K):
-                if unit and k > 0:
-                    section_forward_unit(tile, 0, tile, 0, tile_coef, k * 5 * LANES, state, k * 2 * LANES, tiny)
-                else:
-                    section_forward(tile, 0, tile, 0, tile_coef, k * 5 * LANES, state, k * 2 * LANES, tiny)
-            store_tile(target, y, tile, 0, BLOCK, BLOCK * size)
+            read_tile(x, source, BLOCK, tile, LANES, BLOCK)
+            cascade_tile(tile, 0, tile_coef, state, unit, tiny)
+            write_tile(y, target, BLOCK, tile, LANES, BLOCK)
             for lane in range(LANES):
                 number = group * LANES + lane
                 if number < lanes and (number % segments) * length + (block + 1) * BLOCK == T:
@@ -211,7 +200,6 @@ def backward(
     R, T = x.shape
     K = coef.shape[1]
     lanes = R * segments
-    size = x.itemsize
     want = gcoef.shape[0] > 0
     area = BLOCK * LANES
     signals = np.empty((K + 1) * area if want else 1)
@@ -225,8 +213,8 @@ def backward(
     source = np.empty(LANES, np.int64)
     cotangent = np.empty(LANES, np.int64)
     target = np.empty(LANES, np.int64)
-    silence = np.zeros(BLOCK, x.dtype)
-    nowhere = np.empty(BLOCK, x.dtype)
+    silence, unwanted = np.zeros(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
+    silent, no_gradient, nowhere = distance(x, silence), distance(gy, silence), distance(gx, unwanted)
     for group in range(start, stop):
         _fill(group, lanes, segments, rows, coef, tile_coef)
         state[:] = 0.0
@@ -240,8 +228,7 @@ def backward(
             for lane in range(LANES):
                 number = group * LANES + lane
                 row, first = number // segments, (number % segments) * length + block * BLOCK
-                source[lane] = silence.ctypes.data
-                cotangent[lane], target[lane] = silence.ctypes.data, nowhere.ctypes.data
+                source[lane], cotangent[lane], target[lane] = silent, no_gradient, nowhere
                 if number >= lanes or first >= T:
                     continue
                 if first + BLOCK >= T:
@@ -252,40 +239,22 @@ def backward(
                     for n in range(2 * K):
                         tail[n * LANES + lane], state[n * LANES + lane] = state[n * LANES + lane], 0.0
                     continue
-                cotangent[lane] = gy.ctypes.data + (row * T + first) * size
+                cotangent[lane] = row * T + first
                 if own:
-                    target[lane] = gx.ctypes.data + (row * T + first) * size
+                    target[lane] = row * T + first
                 if own and want:
-                    source[lane] = x.ctypes.data + (row * T + first) * size
-                    prefetch(kept, (row * kept.shape[1] + first // BLOCK - 1) * 2 * K, 2 * K)
+                    source[lane] = row * T + first
+                    prefetch_run(kept, (row * kept.shape[1] + first // BLOCK - 1) * 2 * K, 2 * K)
                     _take_states(kept[row, first // BLOCK], before, np.uintp(lane))
-            load_tile(cotangent, x, tile, 0, BLOCK, -BLOCK * size)
+            read_tile(gy, cotangent, BLOCK, tile, LANES, -BLOCK)
             if own and want:
-                load_tile(source, x, signals, 0, BLOCK, -BLOCK * size)
-                for k in range(K):
-                    at, five, two = k * area, k * 5 * LANES, k * 2 * LANES
-                    if unit and k > 0:
-                        section_forward_unit(signals, at, signals, at + area, tile_coef, five, before, two, tiny)
-                    else:
-                        section_forward(signals, at, signals, at + area, tile_coef, five, before, two, tiny)
-                for k in range(K - 1, -1, -1):
-                    at, five, two = k * area, k * 5 * LANES, k * 2 * LANES
-                    to = at + area
-                    if unit and k > 0:
-                        section_adjoint_unit(
-                            tile, signals, at, signals, to, tile_coef, five, state, two, gradient, five, tiny
-                        )
-                    else:
-                        section_adjoint(
-                            tile, signals, at, signals, to, tile_coef, five, state, two, gradient, five, tiny
-                        )
+                read_tile(x, source, BLOCK, signals, LANES, -BLOCK)
+                cascade_tile(signals, BLOCK * LANES, tile_coef, before, unit, tiny)
+                cascade_tile_adjoint(tile, signals, tile_coef, state, gradient, unit, tiny)
             else:
                 for k in range(K - 1, -1, -1):
-                    five, two = k * 5 * LANES, k * 2 * LANES
-                    section_adjoint_only(
-                        tile, signals, 0, signals, 0, tile_coef, five, state, two, gradient, five, tiny
-                    )
-            store_tile(target, x, tile, 0, BLOCK, -BLOCK * size)
+                    biquad_adjoint_only(tile, tile_coef[k * 5 * LANES :], state[k * 2 * LANES :], tiny)
+            write_tile(gx, target, BLOCK, tile, LANES, -BLOCK)
             for lane in range(LANES):
                 if held[lane]:
                     for n in range(2 * K):

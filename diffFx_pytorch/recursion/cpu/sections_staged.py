@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .lanes import BLOCK, LANES, load_eight, load_tile, store_tile
-from .section_lanes import section_adjoint, section_adjoint_unit, section_forward, section_forward_unit
+from .biquad_tile import BLOCK, LANES, cascade_tile, cascade_tile_adjoint
+from .row_tiles import distance, read_tile, write_tile
 from .sections import _put_states, _take_states, jit
 
 HALF = LANES // 2
@@ -50,7 +50,6 @@ def forward(start, stop, x, coef, rows, zi, unit, tiny, y, zf, kept):
     first_half = (K + 1) // 2
     cut = 2 * first_half
     tiles = T // BLOCK
-    size = x.itemsize
     keep = kept.shape[1] > 0
     tile = np.empty(BLOCK * LANES)
     fresh = np.empty(BLOCK * HALF)
@@ -58,8 +57,8 @@ def forward(start, stop, x, coef, rows, zi, unit, tiny, y, zf, kept):
     tile_coef = np.empty(5 * first_half * LANES)
     source = np.empty(HALF, np.int64)
     target = np.empty(LANES, np.int64)
-    silence = np.zeros(BLOCK, x.dtype)
-    nowhere = np.empty(BLOCK, x.dtype)
+    silence, unwanted = np.zeros(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
+    silent, nowhere = distance(x, silence), distance(y, unwanted)
     for group in range(start, stop):
         count = min(HALF, R - group * HALF)
         for lane in range(LANES):
@@ -73,11 +72,11 @@ def forward(start, stop, x, coef, rows, zi, unit, tiny, y, zf, kept):
         tile[:] = 0.0
         state[:] = 0.0
         for lane in range(LANES):
-            target[lane] = nowhere.ctypes.data
+            target[lane] = nowhere
         for step in range(tiles + 1):
             for lane in range(HALF):
                 row = group * HALF + lane
-                source[lane] = silence.ctypes.data
+                source[lane] = silent
                 if lane >= count:
                     continue
                 if step == 0:
@@ -85,23 +84,19 @@ def forward(start, stop, x, coef, rows, zi, unit, tiny, y, zf, kept):
                 if step == 1:
                     _take_states(zi[row, cut:], state, np.uintp(HALF + lane))
                 if step < tiles:
-                    source[lane] = x.ctypes.data + (row * T + step * BLOCK) * size
+                    source[lane] = row * T + step * BLOCK
                     if keep:
                         _put_states(state, np.uintp(lane), kept[row, step, :cut])
                 else:
                     _put_states(state, np.uintp(lane), zf[row, :cut])
                 if step > 0:
-                    target[HALF + lane] = y.ctypes.data + (row * T + (step - 1) * BLOCK) * size
+                    target[HALF + lane] = row * T + (step - 1) * BLOCK
                     if keep:
                         _put_states(state, np.uintp(HALF + lane), kept[row, step - 1, cut:])
-            load_eight(source, x, fresh, 0, BLOCK, BLOCK * size)
+            read_tile(x, source, BLOCK, fresh, HALF, BLOCK)
             _hand_over(tile, fresh)
-            for k in range(first_half):
-                if unit and k > 0:
-                    section_forward_unit(tile, 0, tile, 0, tile_coef, k * 5 * LANES, state, k * 2 * LANES, tiny)
-                else:
-                    section_forward(tile, 0, tile, 0, tile_coef, k * 5 * LANES, state, k * 2 * LANES, tiny)
-            store_tile(target, y, tile, 0, BLOCK, BLOCK * size)
+            cascade_tile(tile, 0, tile_coef, state, unit, tiny)
+            write_tile(y, target, BLOCK, tile, LANES, BLOCK)
         for lane in range(count):
             _put_states(state, np.uintp(HALF + lane), zf[group * HALF + lane, cut:])
 
@@ -128,7 +123,6 @@ def backward(start, stop, gy, gzf, x, coef, rows, unit, tiny, kept, gx, gcoef, g
     R, T = x.shape
     K = coef.shape[1]
     tiles = T // BLOCK
-    size = x.itemsize
     area = BLOCK * LANES
     signals = np.empty((K + 1) * area)
     tile = np.empty(area)
@@ -139,8 +133,8 @@ def backward(start, stop, gy, gzf, x, coef, rows, unit, tiny, kept, gx, gcoef, g
     source = np.empty(LANES, np.int64)
     cotangent = np.empty(LANES, np.int64)
     target = np.empty(LANES, np.int64)
-    silence = np.zeros(BLOCK, x.dtype)
-    nowhere = np.empty(BLOCK, x.dtype)
+    silence, unwanted = np.zeros(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
+    silent, no_gradient, nowhere = distance(x, silence), distance(gy, silence), distance(gx, unwanted)
     for group in range(start, stop):
         count = min(HALF, R - group * HALF)
         for lane in range(LANES):
@@ -156,40 +150,24 @@ def backward(start, stop, gy, gzf, x, coef, rows, unit, tiny, kept, gx, gcoef, g
             before[:] = 0.0
             for lane in range(LANES):
                 row, block = group * HALF + lane % HALF, 2 * pair + lane // HALF
-                source[lane] = silence.ctypes.data
+                source[lane] = silent
                 if lane % HALF < count and block < tiles:
-                    source[lane] = x.ctypes.data + (row * T + block * BLOCK) * size
+                    source[lane] = row * T + block * BLOCK
                     _take_states(kept[row, block], before, np.uintp(lane))
-            load_tile(source, x, signals, 0, BLOCK, -2 * BLOCK * size)
-            for k in range(K):
-                at, five, two = k * area, k * 5 * LANES, k * 2 * LANES
-                if unit and k > 0:
-                    section_forward_unit(signals, at, signals, at + area, tile_coef, five, before, two, tiny)
-                else:
-                    section_forward(signals, at, signals, at + area, tile_coef, five, before, two, tiny)
+            read_tile(x, source, BLOCK, signals, LANES, -2 * BLOCK)
+            cascade_tile(signals, area, tile_coef, before, unit, tiny)
             for half in range(1, -1, -1):
                 block = 2 * pair + half
                 if block >= tiles:
                     continue
                 # The lanes of the other tile have no cotangent and no state: they add nothing.
                 for lane in range(LANES):
-                    cotangent[lane], target[lane] = silence.ctypes.data, nowhere.ctypes.data
+                    cotangent[lane], target[lane] = no_gradient, nowhere
                     if lane // HALF == half and lane % HALF < count:
-                        at = ((group * HALF + lane % HALF) * T + block * BLOCK) * size
-                        cotangent[lane], target[lane] = gy.ctypes.data + at, gx.ctypes.data + at
-                load_tile(cotangent, x, tile, 0, BLOCK, -BLOCK * size)
-                for k in range(K - 1, -1, -1):
-                    at, five, two = k * area, k * 5 * LANES, k * 2 * LANES
-                    to = at + area
-                    if unit and k > 0:
-                        section_adjoint_unit(
-                            tile, signals, at, signals, to, tile_coef, five, state, two, gradient, five, tiny
-                        )
-                    else:
-                        section_adjoint(
-                            tile, signals, at, signals, to, tile_coef, five, state, two, gradient, five, tiny
-                        )
-                store_tile(target, x, tile, 0, BLOCK, -BLOCK * size)
+                        cotangent[lane] = target[lane] = (group * HALF + lane % HALF) * T + block * BLOCK
+                read_tile(gy, cotangent, BLOCK, tile, LANES, -BLOCK)
+                cascade_tile_adjoint(tile, signals, tile_coef, state, gradient, unit, tiny)
+                write_tile(gx, target, BLOCK, tile, LANES, -BLOCK)
                 for n in range(2 * K):
                     for lane in range(HALF):
                         here, there = n * LANES + half * HALF + lane, n * LANES + (1 - half) * HALF + lane
