@@ -96,8 +96,9 @@ def forward(start, stop, x, coef, rows, zi, unit, segments, length, warmup, tran
     source = np.empty(LANES, np.int64)
     target = np.empty(LANES, np.int64)
     silence, unwanted = np.zeros(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
-    silent, nowhere = distance(x, silence), distance(y, unwanted)
     for group in range(start, stop):
+        # Asked for in the loop, so that Numba keeps both arrays to its end.
+        silent, nowhere = distance(x, silence), distance(y, unwanted)
         _fill(group, lanes, segments, rows, coef, tile_coef)
         state[:] = 0.0
         for block in range(-warmup, length // BLOCK):
@@ -214,8 +215,9 @@ def backward(
     cotangent = np.empty(LANES, np.int64)
     target = np.empty(LANES, np.int64)
     silence, unwanted = np.zeros(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
-    silent, no_gradient, nowhere = distance(x, silence), distance(gy, silence), distance(gx, unwanted)
     for group in range(start, stop):
+        # Asked for in the loop, so that Numba keeps both arrays to its end.
+        silent, no_gradient, nowhere = distance(x, silence), distance(gy, silence), distance(gx, unwanted)
         _fill(group, lanes, segments, rows, coef, tile_coef)
         state[:] = 0.0
         gradient[:] = 0.0

@@ -58,8 +58,9 @@ def forward(start, stop, x, coef, rows, zi, unit, tiny, y, zf, kept):
     source = np.empty(HALF, np.int64)
     target = np.empty(LANES, np.int64)
     silence, unwanted = np.zeros(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
-    silent, nowhere = distance(x, silence), distance(y, unwanted)
     for group in range(start, stop):
+        # Asked for in the loop, so that Numba keeps both arrays to its end.
+        silent, nowhere = distance(x, silence), distance(y, unwanted)
         count = min(HALF, R - group * HALF)
         for lane in range(LANES):
             row = rows[group * HALF + min(lane % HALF, count - 1)]
@@ -134,8 +135,9 @@ def backward(start, stop, gy, gzf, x, coef, rows, unit, tiny, kept, gx, gcoef, g
     cotangent = np.empty(LANES, np.int64)
     target = np.empty(LANES, np.int64)
     silence, unwanted = np.zeros(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
-    silent, no_gradient, nowhere = distance(x, silence), distance(gy, silence), distance(gx, unwanted)
     for group in range(start, stop):
+        # Asked for in the loop, so that Numba keeps both arrays to its end.
+        silent, no_gradient, nowhere = distance(x, silence), distance(gy, silence), distance(gx, unwanted)
         count = min(HALF, R - group * HALF)
         for lane in range(LANES):
             row = rows[group * HALF + min(lane % HALF, count - 1)]
