@@ -1,8 +1,8 @@
-r"""How much a delay of m samples must take off so that sound dies as it should, whatever way it goes through a network.
+r"""Attenuation per delay line that gives a network a chosen decay time at each frequency.
 
-A sound that falls by 60 dB in T(f) seconds falls by 60 m / (fs T(f)) dB in m samples. Filters with that attenuation in
-every line make each band of a lossless network decay at its own T. Between bands the rate of decay 1 / T, not T itself,
-goes smoothly from one to the other, as shelving filters do:
+A sound that decays by 60 dB in T(f) seconds decays by 60 m / (fs T(f)) dB in m samples. Filters with that attenuation
+in every line make each band of a lossless network decay at its own T. Between bands the rate of decay 1 / T, not T
+itself, goes smoothly from one to the other, as shelving filters do:
 
 .. math:: \frac{1}{T(f)} = \frac{1}{T_0} + \sum_j \left(\frac{1}{T_j} - \frac{1}{T_{j + 1}}\right)
     \frac{1}{1 + (t / t_j)^p}, \qquad t = \tan(\pi f / f_s)
@@ -24,7 +24,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-_NEPER = math.log(10.0) / 20.0
+from .levels import NEPER_PER_DB
+
 _ROUNDS = 5
 _BETWEEN = 24
 _SLOWEST = 1.25
@@ -42,7 +43,7 @@ def three_band_absorption(
 ) -> Tensor:
     """A low and a high shelf, each two equal first-order sections: split, their curve in dB hardly bends with the gain.
 
-    The curve of the longest lines is off the smooth one by under 5 % of T where a shelf has under 12 dB in one pass.
+    The curve of the longest lines differs from the smooth one by under 5 % of T where a shelf has under 12 dB per pass.
     First-order poles are real; the sections stay stable while knobs move.
 
     Args:
@@ -50,14 +51,14 @@ def three_band_absorption(
         decay_s: T between the crossovers, in seconds.
         low_ratio: T far below ``low_hz`` over ``decay_s``.
         high_ratio: T at Nyquist over ``decay_s``.
-        low_hz: where the rate of decay is half way to the low one.
-        high_hz: where it is half way to the high one, at least ``low_hz``; both under Nyquist.
+        low_hz: frequency at which the rate of decay is half way to the low one, in Hz.
+        high_hz: frequency at which it is half way to the high one, at least ``low_hz``; both under Nyquist.
         sample_rate: in Hz.
 
     Returns:
         Sections (..., 2, 6), float64.
     """
-    mid = -60.0 * _NEPER * delay.double() / (sample_rate * decay_s.double())
+    mid = -60.0 * NEPER_PER_DB * delay.double() / (sample_rate * decay_s.double())
     # A quarter: two sections, each with numerator and denominator moved apart by half its share.
     a_low = torch.exp(mid * (1 / low_ratio.double() - 1) / 4)
     a_high = torch.exp(mid * (1 / high_ratio.double() - 1) / 4)
@@ -91,8 +92,8 @@ def three_band_decay(
 def octave_absorption(delay: Tensor, decay_s: Tensor, centres_hz: Sequence[float], sample_rate: float) -> Tensor:
     """Second-order low shelves between neighbouring bands, their gains solved for so that T is right at every centre.
 
-    Nothing beside the centres decays slower than in 1.25 times the T of the slowest band: where gains far apart would
-    overshoot, the line is turned down. So the loop is stable at any setting.
+    Between the centres no frequency decays in more than 1.25 times the T of the slowest band: where gains far apart
+    would overshoot, the gain of the line is lowered. So the loop is stable at any setting.
 
     Args:
         delay: samples (..., N).
@@ -106,12 +107,12 @@ def octave_absorption(delay: Tensor, decay_s: Tensor, centres_hz: Sequence[float
     solve, at_centres, at_between, edges = (
         t.to(delay.device) for t in _octave_shapes(tuple(centres_hz), float(sample_rate))
     )
-    wanted = -60.0 * _NEPER / sample_rate * delay.double().unsqueeze(-1) / decay_s.double().unsqueeze(-2)
-    gains = wanted @ solve
+    target = -60.0 * NEPER_PER_DB / sample_rate * delay.double().unsqueeze(-1) / decay_s.double().unsqueeze(-2)
+    gains = target @ solve
     for _ in range(_ROUNDS):
         # 60 dB from one octave to the next is more than a shelf can do; without a limit the rounds would run away.
-        gains = (gains + (wanted - _cascade(gains, at_centres)) @ solve).clamp(-_MOST_NEPER, _MOST_NEPER)
-    excess = (_cascade(gains, at_between).amax(-1) - wanted.amax(-1) / _SLOWEST).clamp_min(0)
+        gains = (gains + (target - _cascade(gains, at_centres)) @ solve).clamp(-_MOST_NEPER, _MOST_NEPER)
+    excess = (_cascade(gains, at_between).amax(-1) - target.amax(-1) / _SLOWEST).clamp_min(0)
     shelves, level = gains[..., :-1], (gains[..., -1] - excess).exp()
     a, t = torch.exp(shelves / 4), edges.expand_as(shelves)
     b = torch.stack(

@@ -45,18 +45,28 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from .levels import db_to_amp, decay_seconds
+
 Design = Literal["matched", "bilinear"]
 Value = Tensor | float
 
 
-def _arguments(design: str, sample_rate: float, *values: Value) -> list[Tensor]:
+def _arguments(design: str, sample_rate: float, freq_hz: Value, *values: Value) -> list[Tensor]:
+    """Angular frequency w0 in radians per sample and the other values, float64, broadcast."""
     if design not in ("matched", "bilinear"):
         raise ValueError(f'design must be "matched" or "bilinear", got {design!r}.')
     if not sample_rate > 0:
         raise ValueError(f"sample_rate must be a positive number of Hz, got {sample_rate}.")
-    device = next((v.device for v in values if isinstance(v, Tensor) and v.ndim), None)
-    tensors = [torch.as_tensor(v, dtype=torch.float64, device=device) for v in values]
-    return list(torch.broadcast_tensors(*tensors))
+    given = (freq_hz, *values)
+    device = next((v.device for v in given if isinstance(v, Tensor) and v.ndim), None)
+    freq, *others = torch.broadcast_tensors(*(torch.as_tensor(v, dtype=torch.float64, device=device) for v in given))
+    return [2 * math.pi / sample_rate * freq, *others]
+
+
+def _bilinear(w0: Tensor, q: Tensor, b0: Tensor, b1: Tensor, b2: Tensor) -> Tensor:
+    """A section with the poles of 1 / (s^2 + s/Q + 1) under the bilinear transform."""
+    alpha = torch.sin(w0) / (2 * q)
+    return _section(b0, b1, b2, 1 + alpha, -2 * torch.cos(w0), 1 - alpha)
 
 
 def _section(b0: Tensor, b1: Tensor, b2: Tensor, a0: Tensor, a1: Tensor, a2: Tensor) -> Tensor:
@@ -118,7 +128,7 @@ def peak(freq_hz: Value, q: Value, gain_db: Value, sample_rate: float, design: D
         freq_hz: centre, 20 Hz .. 0.49 sample_rate.
         q: quality, 0.1 .. 10.
         gain_db: gain at the centre, -24 .. 24 dB.
-        sample_rate: Hz.
+        sample_rate: in Hz.
         design: "matched" or "bilinear".
 
     Returns:
@@ -127,8 +137,8 @@ def peak(freq_hz: Value, q: Value, gain_db: Value, sample_rate: float, design: D
     Raises:
         ValueError: unknown design.
     """
-    freq_hz, q, gain_db = _arguments(design, sample_rate, freq_hz, q, gain_db)
-    w0, A = 2 * math.pi / sample_rate * freq_hz, torch.exp(gain_db * (math.log(10) / 40))
+    w0, q, gain_db = _arguments(design, sample_rate, freq_hz, q, gain_db)
+    A = db_to_amp(gain_db / 2)
     if design == "bilinear":
         alpha, cos = torch.sin(w0) / (2 * q), torch.cos(w0)
         return _section(1 + alpha * A, -2 * cos, 1 - alpha * A, 1 + alpha / A, -2 * cos, 1 - alpha / A)
@@ -142,7 +152,7 @@ def peak(freq_hz: Value, q: Value, gain_db: Value, sample_rate: float, design: D
 
 def _boosting_low_shelf(w0: Tensor, q: Tensor, gain_db: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Zeros and poles of a matched low shelf for gain_db >= 0, its poles at w0 / sqrt(A), under Nyquist."""
-    A, zeta = torch.exp(gain_db * (math.log(10) / 40)), 1 / (2 * q)
+    A, zeta = db_to_amp(gain_db / 2), 1 / (2 * q)
     low, high = w0 / torch.sqrt(A), w0 * torch.sqrt(A)
     p = _Poles(low, zeta)
 
@@ -173,7 +183,7 @@ def low_shelf(freq_hz: Value, q: Value, gain_db: Value, sample_rate: float, desi
         freq_hz: middle of the slope, 20 Hz .. 0.49 sample_rate.
         q: quality, 0.1 .. 10; 0.7071 is the steepest without ripple.
         gain_db: gain at DC, -24 .. 24 dB.
-        sample_rate: Hz.
+        sample_rate: in Hz.
         design: "matched" or "bilinear".
 
     Returns:
@@ -182,10 +192,9 @@ def low_shelf(freq_hz: Value, q: Value, gain_db: Value, sample_rate: float, desi
     Raises:
         ValueError: unknown design.
     """
-    freq_hz, q, gain_db = _arguments(design, sample_rate, freq_hz, q, gain_db)
-    w0 = 2 * math.pi / sample_rate * freq_hz
+    w0, q, gain_db = _arguments(design, sample_rate, freq_hz, q, gain_db)
     if design == "bilinear":
-        A = torch.exp(gain_db * (math.log(10) / 40))
+        A = db_to_amp(gain_db / 2)
         c, beta = torch.cos(w0), torch.sqrt(A) * torch.sin(w0) / q
         up, down = A + 1, A - 1
         return _section(
@@ -207,23 +216,11 @@ def high_shelf(freq_hz: Value, q: Value, gain_db: Value, sample_rate: float, des
     """High shelf: ``gain_db`` far above ``freq_hz``, half of it (in dB) there, unity at DC; at 0 dB the identity.
 
     It is a low shelf of the opposite gain, raised by ``gain_db``; as analogue prototype as in the bilinear design.
-
-    Args:
-        freq_hz: middle of the slope, 20 Hz .. 0.49 sample_rate.
-        q: quality, 0.1 .. 10; 0.7071 is the steepest without ripple.
-        gain_db: gain far above, -24 .. 24 dB.
-        sample_rate: Hz.
-        design: "matched" or "bilinear".
-
-    Returns:
-        Section (..., 6), float64.
-
-    Raises:
-        ValueError: unknown design.
+    Arguments as `low_shelf`, ``gain_db`` being the gain far above ``freq_hz``.
     """
-    freq_hz, q, gain_db = _arguments(design, sample_rate, freq_hz, q, gain_db)
+    gain_db = torch.as_tensor(gain_db, dtype=torch.float64)
     shelf = low_shelf(freq_hz, q, -gain_db, sample_rate, design)
-    raised = torch.exp(gain_db * (math.log(10) / 20))
+    raised = db_to_amp(gain_db.to(shelf.device))
     return torch.cat([raised[..., None] * shelf[..., :3], shelf[..., 3:]], -1)
 
 
@@ -233,7 +230,7 @@ def low_pass(freq_hz: Value, q: Value, sample_rate: float, design: Design = "mat
     Args:
         freq_hz: corner, 20 Hz .. 0.49 sample_rate.
         q: quality, 0.1 .. 10; 0.7071 is Butterworth.
-        sample_rate: Hz.
+        sample_rate: in Hz.
         design: "matched" or "bilinear".
 
     Returns:
@@ -242,12 +239,10 @@ def low_pass(freq_hz: Value, q: Value, sample_rate: float, design: Design = "mat
     Raises:
         ValueError: unknown design.
     """
-    freq_hz, q = _arguments(design, sample_rate, freq_hz, q)
-    w0 = 2 * math.pi / sample_rate * freq_hz
+    w0, q = _arguments(design, sample_rate, freq_hz, q)
     phi = torch.sin(w0 / 2) ** 2
     if design == "bilinear":
-        alpha = torch.sin(w0) / (2 * q)
-        return _section(phi, 2 * phi, phi, 1 + alpha, -2 * torch.cos(w0), 1 - alpha)
+        return _bilinear(w0, q, phi, 2 * phi, phi)
     p = _Poles(w0, 1 / (2 * q))
     M = torch.sqrt(p.d0**2 + (q * q * p.D(phi) - p.d0**2) / phi)
     return p.with_zeros((p.d0 + M) / 2, (p.d0 - M) / 2, torch.zeros_like(M))
@@ -255,12 +250,10 @@ def low_pass(freq_hz: Value, q: Value, sample_rate: float, design: Design = "mat
 
 def high_pass(freq_hz: Value, q: Value, sample_rate: float, design: Design = "matched") -> Tensor:
     """High-pass s^2 / (s^2 + s/Q + 1): zero at DC, gain Q at ``freq_hz``. Arguments as `low_pass`."""
-    freq_hz, q = _arguments(design, sample_rate, freq_hz, q)
-    w0 = 2 * math.pi / sample_rate * freq_hz
+    w0, q = _arguments(design, sample_rate, freq_hz, q)
     phi = torch.sin(w0 / 2) ** 2
     if design == "bilinear":
-        alpha = torch.sin(w0) / (2 * q)
-        return _section(1 - phi, -2 * (1 - phi), 1 - phi, 1 + alpha, -2 * torch.cos(w0), 1 - alpha)
+        return _bilinear(w0, q, 1 - phi, -2 * (1 - phi), 1 - phi)
     p = _Poles(w0, 1 / (2 * q))
     b = q * torch.sqrt(p.D(phi)) / (4 * phi)
     return p.with_zeros(b, -2 * b, b)
@@ -268,11 +261,10 @@ def high_pass(freq_hz: Value, q: Value, sample_rate: float, design: Design = "ma
 
 def band_pass(freq_hz: Value, q: Value, sample_rate: float, design: Design = "matched") -> Tensor:
     """Band-pass (s/Q) / (s^2 + s/Q + 1): unity at ``freq_hz``, zero at DC. Arguments as `low_pass`."""
-    freq_hz, q = _arguments(design, sample_rate, freq_hz, q)
-    w0 = 2 * math.pi / sample_rate * freq_hz
+    w0, q = _arguments(design, sample_rate, freq_hz, q)
     if design == "bilinear":
-        alpha, zero = torch.sin(w0) / (2 * q), torch.zeros_like(w0)
-        return _section(alpha, zero, -alpha, 1 + alpha, -2 * torch.cos(w0), 1 - alpha)
+        alpha = torch.sin(w0) / (2 * q)
+        return _bilinear(w0, q, alpha, torch.zeros_like(w0), -alpha)
     p, phi = _Poles(w0, 1 / (2 * q)), torch.sin(w0 / 2) ** 2
     # N = D less the notch: n1 phi + n2 phi^2, with value and slope of D at the centre.
     n1 = 2 * p.d1 + 2 * p.d0**2 / phi
@@ -282,12 +274,10 @@ def band_pass(freq_hz: Value, q: Value, sample_rate: float, design: Design = "ma
 
 def notch(freq_hz: Value, q: Value, sample_rate: float, design: Design = "matched") -> Tensor:
     """Notch (s^2 + 1) / (s^2 + s/Q + 1): zero at ``freq_hz``, unity at DC. Arguments as `low_pass`."""
-    freq_hz, q = _arguments(design, sample_rate, freq_hz, q)
-    w0 = 2 * math.pi / sample_rate * freq_hz
+    w0, q = _arguments(design, sample_rate, freq_hz, q)
     cos, one = torch.cos(w0), torch.ones_like(w0)
     if design == "bilinear":
-        alpha = torch.sin(w0) / (2 * q)
-        return _section(one, -2 * cos, one, 1 + alpha, -2 * cos, 1 - alpha)
+        return _bilinear(w0, q, one, -2 * cos, one)
     p = _Poles(w0, 1 / (2 * q))
     b = p.d0 / (4 * torch.sin(w0 / 2) ** 2)
     return p.with_zeros(b, -2 * b * cos, b)
@@ -299,8 +289,7 @@ def all_pass(freq_hz: Value, q: Value, sample_rate: float, design: Design = "mat
     The matched design has the analogue group delay at ``freq_hz`` too: the bilinear map stretches the frequency axis
     there by sin(w0) / w0, so Q is taken times that.
     """
-    freq_hz, q = _arguments(design, sample_rate, freq_hz, q)
-    w0 = 2 * math.pi / sample_rate * freq_hz
+    w0, q = _arguments(design, sample_rate, freq_hz, q)
     alpha = (w0 if design == "matched" else torch.sin(w0)) / (2 * q)
     cos = torch.cos(w0)
     return _section(1 - alpha, -2 * cos, 1 + alpha, 1 + alpha, -2 * cos, 1 - alpha)
@@ -308,8 +297,7 @@ def all_pass(freq_hz: Value, q: Value, sample_rate: float, design: Design = "mat
 
 def low_pass_first_order(freq_hz: Value, sample_rate: float, design: Design = "matched") -> Tensor:
     """First-order low-pass 1 / (s + 1) as a section with b2 = a2 = 0. Arguments as `low_pass`."""
-    (freq_hz,) = _arguments(design, sample_rate, freq_hz)
-    w0 = 2 * math.pi / sample_rate * freq_hz
+    (w0,) = _arguments(design, sample_rate, freq_hz)
     zero, one = torch.zeros_like(w0), torch.ones_like(w0)
     if design == "bilinear":
         n = torch.tan(w0 / 2)
@@ -321,8 +309,7 @@ def low_pass_first_order(freq_hz: Value, sample_rate: float, design: Design = "m
 
 def high_pass_first_order(freq_hz: Value, sample_rate: float, design: Design = "matched") -> Tensor:
     """First-order high-pass s / (s + 1) as a section with b2 = a2 = 0. Arguments as `low_pass`."""
-    (freq_hz,) = _arguments(design, sample_rate, freq_hz)
-    w0 = 2 * math.pi / sample_rate * freq_hz
+    (w0,) = _arguments(design, sample_rate, freq_hz)
     zero, one = torch.zeros_like(w0), torch.ones_like(w0)
     if design == "bilinear":
         n = torch.tan(w0 / 2)
@@ -350,9 +337,9 @@ def butterworth(
 
     Args:
         kind: "low_pass" or "high_pass".
-        freq_hz: corner, 20 Hz .. 0.49 sample_rate.
+        freq_hz: corner in Hz, 20 .. 0.49 sample_rate.
         slope_db_per_octave: 6 times the order: 6, 12, 18, 24, ..., 48, ...
-        sample_rate: Hz.
+        sample_rate: in Hz.
         design: "matched" or "bilinear".
 
     Raises:
@@ -371,13 +358,33 @@ def butterworth(
     return torch.stack(sections, -2)
 
 
+def ring_seconds(sos: Tensor, sample_rate: float, decay_db: float = 60.0) -> Tensor:
+    """Seconds until the slower pole of each section has decayed by ``decay_db``.
+
+    The poles are the roots of z^2 + a1 z + a2: of radius sqrt(a2) where complex, else the larger of two real ones.
+
+    Args:
+        sos: sections [b0 b1 b2 a0 a1 a2] (..., 6), stable.
+        sample_rate: in Hz.
+        decay_db: decay in dB.
+
+    Returns:
+        Seconds (...), float64, at most an hour.
+    """
+    a1, a2 = (sos.double()[..., i] / sos.double()[..., 3] for i in (4, 5))
+    discriminant = a1 * a1 / 4 - a2
+    real, pair = a1.abs() / 2 + discriminant.clamp_min(0).sqrt(), a2.clamp_min(0).sqrt()
+    radius = torch.where(discriminant < 0, pair, real)
+    return decay_seconds(radius, 1 / sample_rate, decay_db, 1e-12).clamp_max(3600.0)
+
+
 def sos_response(sos: Tensor, freqs_hz: Tensor, sample_rate: float) -> Tensor:
     """Complex response of each set of sections at each frequency.
 
     Args:
         sos: (..., K, 6).
-        freqs_hz: (F,), Hz.
-        sample_rate: Hz.
+        freqs_hz: (F,), in Hz.
+        sample_rate: in Hz.
 
     Returns:
         (..., F) complex128: the product over the K sections.

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 _LARGEST = 1 << 20
-"""Points of the largest transform of a long signal: beyond, transforms leave the cache and cost more a point."""
+"""Points of the largest transform of a long signal: larger ones leave the cache and cost more per point."""
 
 _ALONE = 8192
 """From this length on MKL transforms one row more slowly than two."""
@@ -26,8 +26,8 @@ def convolve(x: Tensor, h: Tensor, *, start: int = 0, samples: int | None = None
     Args:
         x: signal (..., T), zero outside; with ``matrix`` (..., I, T).
         h: response (..., L), zero outside; with ``matrix`` (..., O, I, L). Leading dimensions broadcast.
-        start: of the first sample wanted; samples outside the convolution are zero.
-        samples: how many are wanted; None gives T: the output as long as the input.
+        start: index of the first sample returned; samples outside the convolution are zero.
+        samples: number of samples returned; None gives T: the output as long as the input.
         matrix: sum over inputs: :math:`y_o = \sum_i h_{oi} * x_i`.
 
     Returns:
@@ -39,7 +39,7 @@ def convolve(x: Tensor, h: Tensor, *, start: int = 0, samples: int | None = None
     T = x.shape[-1]
     samples = T if samples is None else samples
     stop = max(start + samples, 0)
-    # What lies after the last sample wanted does not reach it.
+    # Later samples do not reach the last one returned.
     x, h = x[..., :stop], h[..., :stop]
     h = h[(None,) * (x.dim() + matrix - h.dim())]
     x = (x.unsqueeze(-3) if matrix else x)[(None,) * (h.dim() - x.dim() - matrix)]
@@ -48,19 +48,19 @@ def convolve(x: Tensor, h: Tensor, *, start: int = 0, samples: int | None = None
     if not (x.numel() and h.numel() and samples):
         nothing = x.sum(-1, keepdim=True) * h.sum(-1, keepdim=True)
         return (nothing.sum(-2) if matrix else nothing).expand(*nothing.shape[: nothing.dim() - 1 - matrix], samples)
-    plain = (
+    eager = (
         torch.compiler.is_compiling()
         or torch._C._are_functorch_transforms_active()
         or forward_ad._current_level >= 0
         or not (torch.is_grad_enabled() and (x.requires_grad or h.requires_grad))
     )
-    if plain:
+    if eager:
         return _convolved(x, h, start, samples, matrix)[0]
     return _Convolution.apply(x, h, start, samples, matrix)  # type: ignore[return-value]
 
 
 def _plan(taps: int, samples: int) -> tuple[int, int, int]:
-    """Points of a transform, samples a segment gives and number of segments, of least cost."""
+    """Points of a transform, samples per segment and number of segments, of least cost."""
     sizes = [size for k in range(1, 40) for size in (1 << k, 5 << k)]
     fits = [n for n in sizes if n >= taps + min(samples, max(taps, _LARGEST // 2)) - 1 or n >= 2 * taps]
     costs = []
@@ -108,7 +108,7 @@ def _to_signal(spectrum: Tensor, points: int) -> Tensor:
 
 
 def _convolved(x: Tensor, h: Tensor, start: int, samples: int, matrix: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """The samples wanted, and the spectra (..., S, F) and (..., 1, F) they came from."""
+    """The samples asked for, and the spectra (..., S, F) and (..., 1, F) they came from."""
     taps = h.shape[-1]
     plan = points, _, _ = _planned(taps, samples)
     X = _to_spectrum(_segments(x, taps, start, plan), points)
@@ -151,7 +151,7 @@ def _correlations(gy: Tensor, x: Tensor, h: Tensor, start: int) -> tuple[Tensor,
 def _gradients(
     gy: Tensor, x: Tensor, h: Tensor, X: Tensor | None, H: Tensor | None, start: int
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Both gradients by one transform of gy: it stands where the forward pass took its samples from a segment."""
+    """Both gradients by one transform of gy, placed where the forward pass took its samples from a segment."""
     taps = h.shape[-1]
     points, hop, count = _planned(taps, gy.shape[-1])
     pieces = torch.nn.functional.pad(gy, (0, count * hop - gy.shape[-1]))

@@ -1,4 +1,4 @@
-"""Reading a signal at a fractional, moving delay, in plain torch operations."""
+"""Reading a signal at a fractional, time-varying delay, in eager torch operations."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def gather_taps(
         weights = interpolation_weights(f, t, interpolation, derivative)
     now = torch.arange(start, line.shape[-1], device=line.device)
     oldest = now - k - t
-    lead = torch.broadcast_shapes(line.shape[:-1], oldest.shape[:-1])
-    source = line.expand(*lead, line.shape[-1])
+    batch_shape = torch.broadcast_shapes(line.shape[:-1], oldest.shape[:-1])
+    source = line.expand(*batch_shape, line.shape[-1])
     total = torch.zeros((), dtype=line.dtype, device=line.device)
     for p in range(POINTS[interpolation]):
-        at = (oldest + p).clamp(0, line.shape[-1] - 1).expand(*lead, now.shape[0])
+        at = (oldest + p).clamp(0, line.shape[-1] - 1).expand(*batch_shape, now.shape[0])
         tap = torch.where((oldest + p >= 0) & (oldest + p < line.shape[-1]), source.gather(-1, at), 0.0)
         total = total + weights[p].to(line.dtype) * tap
     return total
 
 
 def delay_read(x: Tensor, delay: Tensor, interpolation: str = "lagrange", history: Tensor | None = None) -> Tensor:
-    r"""Read ``x`` at ``n - delay[n]``: a moving fractional delay without feedback.
+    r"""Read ``x`` at ``n - delay[n]``: a time-varying fractional delay without feedback.
 
     .. math:: y[n] = x(n - d[n])
 
@@ -58,7 +58,7 @@ def delay_read(x: Tensor, delay: Tensor, interpolation: str = "lagrange", histor
 
     Args:
         x: signal (..., T), float.
-        delay: samples, at least 0: (...,) constant with fewer dimensions than ``x``, or (..., T) moving.
+        delay: samples, at least 0: (...,) constant with fewer dimensions than ``x``, or (..., T) time-varying.
         interpolation: ``"linear"``, ``"cubic"``, ``"lagrange"`` (10 points) or ``"sinc"`` (16 points). A delay shorter
             than half the points uses as many as lie in the past: see :mod:`diffFx_pytorch.dsp.interpolation`.
         history: samples before ``x``, oldest first (..., H), for streaming: at least the longest delay plus half the

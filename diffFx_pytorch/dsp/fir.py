@@ -9,7 +9,7 @@ from torch import Tensor
 def fir(padded: Tensor, taps: tuple[float, ...]) -> Tensor:
     """y[n] = sum_k taps[k] padded[n + K - 1 - k]: (..., T + K - 1) to (..., T).
 
-    As products of overlapping frames with a band matrix: many times faster on a CPU than a one-channel conv1d.
+    As products of overlapping frames with a band matrix: many times faster on a CPU than conv1d with one channel.
     """
     K = len(taps)
     T = padded.shape[-1] - K + 1

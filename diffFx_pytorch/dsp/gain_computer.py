@@ -1,14 +1,13 @@
-"""The memoryless parts of dynamics processors: from a key to its height over threshold, and from that to a gain.
+"""The memoryless parts of dynamics processors: from a key to its level over threshold, and from that to a gain.
 
-Both are differentiable by hand. What they keep for the backward pass is their inputs; the rest is cheaper to compute
-again than to hold: a compressor written in plain operations holds nineteen times its input, this one about six.
+Both have derivatives written by hand. They save their inputs for the backward pass; the rest is cheaper to compute
+again than to store: a compressor written in eager operations stores nineteen times its input, this one about six.
 Constant knobs over float32 go through kernels of one pass; all else, and what is to be differentiated again, through
-plain operations.
+eager operations.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,8 +15,7 @@ import torch
 from torch import Tensor
 
 from . import gain_constant
-
-NEPER_PER_DB = math.log(10.0) / 20.0
+from .levels import NEPER_PER_DB
 
 _SHARPEST_KNEE_DB = 1e-3
 _FLOOR = 1e-15
@@ -26,7 +24,7 @@ _PIECE = 2**17
 
 
 def overshoot(key: Tensor, threshold_db: Tensor, knee_db: Tensor, *, power: bool = False, link: bool = False) -> Tensor:
-    """Height of a key's level over threshold, with a soft knee; a compressor takes (1 - 1/R) of it away.
+    """Level of a key over the threshold, with a soft knee; a compressor removes (1 - 1/R) of it.
 
     With L the level of the key, o = L - T and W the width of the knee,
 
@@ -42,7 +40,7 @@ def overshoot(key: Tensor, threshold_db: Tensor, knee_db: Tensor, *, power: bool
         threshold_db: T, (B, 1, 1) or (B, 1, T).
         knee_db: W >= 0, likewise.
         power: whether the key is a power, >= 0.
-        link: the loudest channel counts for all.
+        link: the level of the loudest channel is used for all.
 
     Returns:
         Overshoot >= 0 in neper (natural logarithm of amplitude): (B, C, T), or (B, 1, T) where linked.
@@ -55,18 +53,18 @@ def overshoot(key: Tensor, threshold_db: Tensor, knee_db: Tensor, *, power: bool
     return function.apply(key, threshold_db, knee_db, power, link)  # pyright: ignore[reportReturnType]
 
 
-def compress(x: Tensor, over: Tensor, ratio: Tensor, makeup_db: Tensor, mix: Tensor) -> Tensor:
-    """Gain of a compressor: y = x (1 + mix (G - 1)) with G = 10^(makeup / 20) exp(-(1 - 1/R) over).
+def compress(x: Tensor, overshoot: Tensor, ratio: Tensor, makeup_db: Tensor, mix: Tensor) -> Tensor:
+    """Gain of a compressor: y = x (1 + mix (G - 1)) with G = 10^(makeup / 20) exp(-(1 - 1/R) overshoot).
 
     Args:
         x: (B, C, T).
-        over: overshoot in neper, (B, 1, T) or (B, C, T).
+        overshoot: in neper, (B, 1, T) or (B, C, T).
         ratio: R >= 1, (B, 1, 1) or (B, 1, T); so are the others.
         makeup_db: in dB.
         mix: 0 .. 1.
     """
     function = _Gain if torch.compiler.is_compiling() else _GainBothModes
-    return function.apply(x, over, 1 - 1 / ratio, NEPER_PER_DB * makeup_db, mix)  # pyright: ignore[reportReturnType]
+    return function.apply(x, overshoot, 1 - 1 / ratio, NEPER_PER_DB * makeup_db, mix)  # pyright: ignore[reportReturnType]
 
 
 def _width(knee_db: Tensor) -> Tensor:
@@ -74,21 +72,21 @@ def _width(knee_db: Tensor) -> Tensor:
 
 
 def _wide(knee_db: Tensor) -> Tensor:
-    """Half the derivative of the width to the knob: none where it is held at the sharpest."""
+    """Half the derivative of the width by the knob: zero where the width is clamped to the sharpest."""
     return (0.5 * NEPER_PER_DB) * (knee_db >= _SHARPEST_KNEE_DB)
 
 
-def _slope(over: Tensor, knee_db: Tensor) -> Tensor:
-    """Derivative of the overshoot to the level.
+def _slope(overshoot: Tensor, knee_db: Tensor) -> Tensor:
+    """Derivative of the overshoot by the level.
 
     Inside the knee overshoot is W slope^2 / 2, above it the slope is 1: no logarithm is needed again. The root starts a
     little above zero, where it has a derivative.
     """
-    return (over * (2 / _width(knee_db))).clamp(_SMALL**2, 1.0).sqrt() - _SMALL
+    return (overshoot * (2 / _width(knee_db))).clamp(_SMALL**2, 1.0).sqrt() - _SMALL
 
 
 def _in_pieces(function: Callable[..., Sequence[Tensor | None]], *tensors: Tensor) -> list[Tensor | None]:
-    """``function`` of tensors (B, C, 1 or T), a piece of time at a time.
+    """``function`` of tensors (B, C, 1 or T), applied to one piece of time after the other.
 
     A dozen elementwise passes over a long signal are bound by memory; over pieces that stay in the cache they are not.
     Outputs (..., 1), the gradients of constant knobs, are summed over the pieces; others are put together again.
@@ -101,15 +99,15 @@ def _in_pieces(function: Callable[..., Sequence[Tensor | None]], *tensors: Tenso
     cuts = zip(*(t.tensor_split(pieces, -1) if t.shape[-1] > 1 else [t] * pieces for t in tensors), strict=True)
     if torch.is_grad_enabled():
         return [_together(parts) for parts in zip(*(function(*cut) for cut in cuts), strict=True)]
-    # Straight to its place, where pieces held until the last is done would take the memory once more.
+    # Each piece is written to its place at once: collecting all pieces first would take the memory twice.
     merged: list[Tensor | None] = []
     at = 0
     for cut in cuts:
         length = max(t.shape[-1] for t in cut)
         for i, part in enumerate(function(*cut)):
             if at == 0:
-                moving = part is not None and part.shape[-1] > 1
-                merged.append(part.new_empty(*part.shape[:-1], T) if part is not None and moving else part)
+                time_varying = part is not None and part.shape[-1] > 1
+                merged.append(part.new_empty(*part.shape[:-1], T) if part is not None and time_varying else part)
             whole = merged[i]
             if part is None or whole is None:
                 continue
@@ -145,8 +143,8 @@ class _Overshoot(torch.autograd.Function):
         offset = 0.5 * W - NEPER_PER_DB * threshold_db
         if gain_constant.applies(key, None, offset, W):
             return gain_constant.overshoot(key, offset, W, _FLOOR, power, link)
-        (over,) = _in_pieces(piece, key, offset, W)
-        return over  # pyright: ignore[reportReturnType]
+        (overshoot,) = _in_pieces(piece, key, offset, W)
+        return overshoot  # pyright: ignore[reportReturnType]
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -156,13 +154,13 @@ class _Overshoot(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        key, threshold_db, knee_db, over = ctx.saved_tensors
+        key, threshold_db, knee_db, overshoot = ctx.saved_tensors
         to_key, to_threshold, to_knee, _, _ = ctx.needs_input_grad
 
         def piece(
-            grad: Tensor, key: Tensor, over: Tensor, threshold_db: Tensor, knee_db: Tensor
+            grad: Tensor, key: Tensor, overshoot: Tensor, threshold_db: Tensor, knee_db: Tensor
         ) -> tuple[Tensor | None, ...]:
-            slope = _slope(over, knee_db)
+            slope = _slope(overshoot, knee_db)
             grad_level = grad * slope
             grad_knee = _wide(knee_db) * _like(grad_level - grad_level * slope, knee_db) if to_knee else None
             return (
@@ -171,18 +169,18 @@ class _Overshoot(torch.autograd.Function):
                 grad_knee,
             )
 
-        if gain_constant.applies(key, over, threshold_db, knee_db):
+        if gain_constant.applies(key, overshoot, threshold_db, knee_db):
             to_level, to_width, from_key = gain_constant.overshoot_adjoint(
-                grads[0], key, over, _width(knee_db), _FLOOR, ctx.power, to_key
+                grads[0], key, overshoot, _width(knee_db), _FLOOR, ctx.power, to_key
             )
             return from_key, -NEPER_PER_DB * to_level, _wide(knee_db) * to_width, None, None
-        return *_in_pieces(piece, grads[0], key, over, threshold_db, knee_db), None, None
+        return *_in_pieces(piece, grads[0], key, overshoot, threshold_db, knee_db), None, None
 
 
 def _like(grad: Tensor, knob: Tensor) -> Tensor:
     """Gradient of a knob that was broadcast, (B, 1, 1) or (B, 1, T)."""
-    over = [d for d in (1, 2) if knob.shape[d] == 1 and grad.shape[d] > 1]
-    return grad.sum(over, keepdim=True) if over else grad
+    overshoot = [d for d in (1, 2) if knob.shape[d] == 1 and grad.shape[d] > 1]
+    return grad.sum(overshoot, keepdim=True) if overshoot else grad
 
 
 def _through_level(grad: Tensor, key: Tensor, power: bool, link: bool) -> Tensor:
@@ -203,13 +201,13 @@ class _Gain(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> Tensor:
-        def piece(x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> tuple[Tensor]:
-            return (x * (1 + mix * ((makeup - slope * over).exp() - 1)),)
+    def forward(x: Tensor, overshoot: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> Tensor:
+        def piece(x: Tensor, overshoot: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> tuple[Tensor]:
+            return (x * (1 + mix * ((makeup - slope * overshoot).exp() - 1)),)
 
-        if gain_constant.applies(x, over, slope, makeup, mix):
-            return gain_constant.gain(x, over, slope, makeup, mix)
-        (y,) = _in_pieces(piece, x, over, slope, makeup, mix)
+        if gain_constant.applies(x, overshoot, slope, makeup, mix):
+            return gain_constant.gain(x, overshoot, slope, makeup, mix)
+        (y,) = _in_pieces(piece, x, overshoot, slope, makeup, mix)
         return y  # pyright: ignore[reportReturnType]
 
     @staticmethod
@@ -222,34 +220,34 @@ class _Gain(torch.autograd.Function):
         to_x, to_over, to_slope, to_makeup, to_mix = ctx.needs_input_grad
 
         def piece(
-            grad: Tensor, x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor
+            grad: Tensor, x: Tensor, overshoot: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor
         ) -> tuple[Tensor | None, ...]:
-            gain = (makeup - slope * over).exp()
-            share = _like(grad * x, over)
+            gain = (makeup - slope * overshoot).exp()
+            share = _like(grad * x, overshoot)
             grad_log = share * gain * mix
             return (
                 (mix * (gain - 1) + 1) * grad if to_x else None,
                 -slope * grad_log if to_over else None,
-                -_like(grad_log * over, slope) if to_slope else None,
+                -_like(grad_log * overshoot, slope) if to_slope else None,
                 _like(grad_log, makeup) if to_makeup else None,
                 _like(share * (gain - 1), mix) if to_mix else None,
             )
 
-        x, over, *knobs = ctx.saved_tensors
-        if gain_constant.applies(x, over, *knobs):
-            return gain_constant.gain_adjoint(grads[0], x, over, *knobs, to_x=to_x)
+        x, overshoot, *knobs = ctx.saved_tensors
+        if gain_constant.applies(x, overshoot, *knobs):
+            return gain_constant.gain_adjoint(grads[0], x, overshoot, *knobs, to_x=to_x)
         return tuple(_in_pieces(piece, grads[0], *ctx.saved_tensors))
 
 
 class _OvershootBothModes(_Overshoot):
-    """With forward mode, which the compiler refuses to trace."""
+    """`_Overshoot` with forward mode, which the compiler refuses to trace."""
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Tensor:
-        key, _, knee_db, over = ctx.saved_tensors
+        key, _, knee_db, overshoot = ctx.saved_tensors
         to_key, to_threshold, to_knee = tangents[:3]
-        slope = _slope(over, knee_db)
-        total = torch.zeros_like(over)
+        slope = _slope(overshoot, knee_db)
+        total = torch.zeros_like(overshoot)
         if to_key is not None:
             # The adjoint is linear: its own adjoint goes forwards.
             pull = torch.func.vjp(lambda g: _through_level(g, key, ctx.power, ctx.link), total)[1]
@@ -262,19 +260,19 @@ class _OvershootBothModes(_Overshoot):
 
 
 class _GainBothModes(_Gain):
-    """Likewise."""
+    """`_Gain` with forward mode."""
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
-        x, over, slope, makeup, mix = ctx.saved_tensors
+        x, overshoot, slope, makeup, mix = ctx.saved_tensors
         to_x, to_over, to_slope, to_makeup, to_mix = tangents
-        gain = (makeup - slope * over).exp()
+        gain = (makeup - slope * overshoot).exp()
         total = torch.zeros_like(x)
         if to_x is not None:
             total = total + to_x * (1 + mix * (gain - 1))
         if to_mix is not None:
             total = total + x * (gain - 1) * to_mix
-        for tangent, weight in ((to_over, -slope), (to_slope, -over), (to_makeup, 1.0)):
+        for tangent, weight in ((to_over, -slope), (to_slope, -overshoot), (to_makeup, 1.0)):
             if tangent is not None:
                 total = total + x * mix * gain * weight * tangent
         return total

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .fir import fir
+from .whole_delay import with_past
 
 
 def half_band_taps(m: int, attenuation_db: float) -> tuple[float, ...]:
@@ -63,11 +64,6 @@ def half_band_allpasses(count: int, transition: float) -> tuple[float, ...]:
     return tuple(sorted(coefficients))
 
 
-def _past(x: Tensor, samples: int, state: Tensor | None) -> Tensor:
-    """Return x with the ``samples`` before it put in front."""
-    return torch.cat((x.new_zeros(*x.shape[:-1], samples) if state is None else state, x), -1)
-
-
 def interleave(even: Tensor, odd: Tensor) -> Tensor:
     """Even and odd samples (..., T) as one signal (..., 2 T)."""
     return torch.stack((even, odd), -1).flatten(-2)
@@ -82,10 +78,10 @@ def linear_up(x: Tensor, taps: tuple[float, ...], state: Tensor | None) -> tuple
         state: what the block before returned; None is silence.
 
     Returns:
-        ``(y, state)`` with y (..., 2 T), late by 2 m samples of its rate.
+        ``(y, state)`` with y (..., 2 T), delayed by 2 m samples of its rate.
     """
     m, T = len(taps) // 2, x.shape[-1]
-    padded = _past(x, 2 * m - 1, state)
+    padded = with_past(x, 2 * m - 1, state)
     left = padded[..., T:]
     if T == 0:
         return x, left
@@ -96,11 +92,11 @@ def linear_down(x: Tensor, taps: tuple[float, ...], state: tuple | None) -> tupl
     """Half the sample rate: y[n] = x[2 (n - m)] / 2 + sum_j h[2 j + 1] x[2 (n - j) - 1]; arguments as ``linear_up``.
 
     Returns:
-        ``(y, state)`` with y (..., T) of x (..., 2 T), late by m of its samples.
+        ``(y, state)`` with y (..., T) of x (..., 2 T), delayed by m of its samples.
     """
     m, T = len(taps) // 2, x.shape[-1] // 2
-    even = _past(x[..., ::2], m, None if state is None else state[0])
-    odd = _past(x[..., 1::2], 2 * m, None if state is None else state[1])
+    even = with_past(x[..., ::2], m, None if state is None else state[0])
+    odd = with_past(x[..., 1::2], 2 * m, None if state is None else state[1])
     left = even[..., T:], odd[..., T:]
     if T == 0:
         return x, left

@@ -1,4 +1,4 @@
-"""Image sources of a shoebox room: where its early reflections come from."""
+"""Image sources of a shoebox room: the positions and losses of its early reflections."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SPEED_OF_SOUND = 343.0
 """In air at 20 degrees C, m/s."""
 
 NEAREST = 0.05
-"""Metres within which a source gets no louder, so that one in the receiver's place is finite."""
+"""Least distance in m: the gain of a source at the receiver's position stays finite."""
 
 
 class Images(NamedTuple):
     """The images of a source, in the order of their number of reflections; that of none is the source itself.
 
-    ``position`` (..., N, 3) in m; ``loss`` (..., N), what the walls left of the pressure; ``order`` (N,), how many
-    walls each has met.
+    ``position`` (..., N, 3) in m; ``loss`` (..., N), the share of the pressure that the walls reflect; ``order`` (N,),
+    number of reflections.
     """
 
     position: Tensor
@@ -44,7 +44,7 @@ def image_sources(room: Tensor, source: Tensor, absorption: Tensor, order: int) 
         source: position in m (..., 3), inside.
         absorption: share of the energy that the walls take, 0 .. 1 (below 1 for a finite gradient): (..., 1) for all
             walls, or (..., 6) for the walls at 0 of each dimension, then for those opposite.
-        order: most reflections, 0 or more; there are 1, 7, 25, 63, 129 images up to orders 0 to 4.
+        order: largest number of reflections, 0 or more; there are 1, 7, 25, 63, 129 images up to orders 0 to 4.
 
     Returns:
         The images.
@@ -81,7 +81,7 @@ def reflections(
         source: in m (..., 3).
         receivers: in m (..., C, 3).
         absorption: (..., 1) or (..., 6), as for ``image_sources``.
-        order: most reflections.
+        order: largest number of reflections.
         sample_rate: in Hz.
 
     Returns:
@@ -93,7 +93,7 @@ def reflections(
 
 
 def farthest(room: tuple[float, float, float], order: int) -> float:
-    """Metres that no image up to ``order`` is farther away than, wherever source and receiver are."""
+    """Largest distance in m of an image up to ``order`` from a receiver, wherever source and receiver are."""
     walls = (w for w in itertools.product(range(order + 1), repeat=3) if sum(w) <= order)
     return max(math.hypot(*((k + 1) * side for k, side in zip(w, room, strict=True))) for w in walls)
 

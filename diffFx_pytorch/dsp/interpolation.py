@@ -94,7 +94,7 @@ def interpolation_weights(fraction: Tensor, taps: Tensor, interpolation: str, de
         fraction: ``f`` (...), float.
         taps: half the number of taps ``t`` (...), int64, 1 to P/2; rows from ``2 t`` on are zero.
         interpolation: see :func:`interpolation_table`.
-        derivative: give the derivative to ``f`` instead.
+        derivative: return the derivative by ``f`` instead.
     """
     table = torch.tensor(interpolation_table(interpolation), dtype=fraction.dtype, device=fraction.device)
     degree = table.shape[1] - 1

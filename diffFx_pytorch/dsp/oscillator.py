@@ -1,4 +1,4 @@
-"""Low-frequency oscillators whose rate may move and whose phase goes on from block to block."""
+"""Low-frequency oscillators of constant or time-varying rate whose phase continues from block to block."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _RAMP = 512
 
 
 def phase_ramp(rate_hz: Tensor, sample_rate: float, samples: int, start: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Phase of an oscillator in turns, and the phase it goes on from.
+    """Phase of an oscillator in turns, and the phase that the next block starts from.
 
     phi[n] = phi[0] + (1 / fs) sum_{m < n} f[m]. Computed in float64: a float32 phase drifts by 0.3 % within a minute.
 
     Args:
-        rate_hz: (B, 1, 1) constant or (B, 1, T) moving.
+        rate_hz: (B, 1, 1) constant or (B, 1, T) time-varying.
         sample_rate: in Hz.
         samples: T.
         start: phase before the first sample in turns, (B, 1, 1); None is 0.
@@ -73,12 +73,12 @@ def oscillator(
     ahead: Tensor | float = 0.0,
     dtype: torch.dtype = torch.float64,
 ) -> tuple[Tensor, Tensor]:
-    """``oscillate`` over ``phase_ramp``; a sine of constant rate costs two products a sample and no sine.
+    """``oscillate`` over ``phase_ramp``; a sine of constant rate costs two products per sample and no sine.
 
-    It stands on sin(a + b) = sin a cos b + cos a sin b with a every 512 samples and b between them.
+    It uses sin(a + b) = sin a cos b + cos a sin b with a every 512 samples and b between them.
 
     Args:
-        rate_hz: (B, 1, 1) constant or (B, 1, T) moving.
+        rate_hz: (B, 1, 1) constant or (B, 1, T) time-varying.
         sample_rate: in Hz.
         samples: T.
         start: phase before the first sample in turns, (B, 1, 1); None is 0.
@@ -90,11 +90,11 @@ def oscillator(
         ``(wave, end)``: wave (B, N, T) in [-1, 1], end (B, 1, 1) as ``phase_ramp`` gives it.
     """
     step = rate_hz.double() / sample_rate
-    moving = step.shape[-1] != 1 or (isinstance(ahead, Tensor) and ahead.shape[-1] != 1)
-    if moving or shape == "triangle":
+    time_varying = step.shape[-1] != 1 or (isinstance(ahead, Tensor) and ahead.shape[-1] != 1)
+    if time_varying or shape == "triangle":
         phase, end = phase_ramp(rate_hz, sample_rate, samples, start)
         phase = phase + ahead
-        # A phase counts turns in float64; what it is worth at a sample needs no more than the sound's precision.
+        # The phase counts turns in float64; within one turn the precision of the sound is enough.
         return oscillate((phase - phase.detach().floor()).to(dtype), shape), end
     origin = torch.zeros_like(step) if start is None else start
     end = origin + step * samples

@@ -1,4 +1,4 @@
-"""Pan laws: how loud left and right are for a position between them."""
+"""Pan laws: gains of left and right for a position between them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def pan_gains(pan: Tensor, law: PanLaw = "constant_power") -> tuple[Tensor, Tens
 
 
 def check_law(owner: str, law: str) -> None:
-    """Refuse what is no pan law, in the name of ``owner``.
+    """Refuse what is no pan law; ``owner`` is named in the error.
 
     Raises:
         ValueError: with the legal ones.
@@ -43,7 +43,7 @@ def check_law(owner: str, law: str) -> None:
 
 
 def place(x: Tensor, position: Tensor, law: PanLaw = "constant_power") -> Tensor:
-    """A mono signal placed, or the sides of a stereo one balanced, between left and right.
+    """Place a mono signal, or balance the sides of a stereo one, between left and right.
 
     Mono: L = g_L x, R = g_R x. Stereo: L = g_L L / c, R = g_R R / c with c the gain of the law in the centre, so that
     the centre changes nothing.

@@ -26,15 +26,16 @@ state still gives, what each partition gives, the length of the head, and the re
 
 _FIRST, _GROWTH, _LAST = 256, 4, 16384
 _LONGEST_FIRST = 2048
-"""Of the head, for blocks that are as long: shorter ones would fill several of its partition at once."""
+"""Largest head, for blocks of its length: a shorter head would fill its partition several times per block."""
 
 
 def partitions(taps: int, first: int = _FIRST) -> list[tuple[int, int]]:
-    """Where the partitions of a response begin and end; the head is what comes before the first.
+    """First and last sample of each partition of a response; the head comes before the first.
 
     Args:
         taps: length of the response.
-        first: where the first begins, and how many samples it waits for; each begins at a multiple of that before.
+        first: first sample of the first partition, and number of samples it waits for; the next begin at multiples of
+            it.
 
     Returns:
         ``[(begin, end), ...]``, empty where the head is all.
@@ -48,7 +49,7 @@ def partitions(taps: int, first: int = _FIRST) -> list[tuple[int, int]]:
 
 
 def needed_taps(state: ConvolutionState | None, samples: int, taps: int) -> int:
-    """How much of a response the next block of so many samples needs: all that the sound so far can meet."""
+    """Number of taps of a response that the next block needs: all that the sound so far can reach."""
     if state is None:
         return min(samples, taps)
     if "history" in state and _as_a_whole(state, samples, taps):
@@ -73,11 +74,11 @@ def convolve_block(
     Args:
         x: block (..., T); with ``matrix`` (..., I, T).
         h: response (..., L), as for ``convolve``; shorter than ``taps`` if ``needed_taps`` says that is enough. The
-            same tensor as with the block before is taken to hold the same numbers.
+            same tensor object as in the block before is assumed to hold the same numbers.
         state: what the block before returned; None is silence.
         taps: length of the whole response; None is L.
-        latency: 0, or a power of two by which the output comes late; blocks shorter than it then cost less, for the
-            head need not be convolved with each.
+        latency: 0, or a power of two by which the output is delayed; blocks shorter than it then cost less, as the head
+            need not be convolved with each.
         matrix: sum over inputs, as for ``convolve``.
 
     Returns:
@@ -94,12 +95,12 @@ def convolve_block(
         state = {"history": x[..., :0]}
     if "history" in state:
         history = state["history"]
-        before = history.shape[-1]
+        past = history.shape[-1]
         if _as_a_whole(state, samples, taps):
             whole = torch.cat((history, x), -1)
-            y = convolve(whole, h, start=before - latency, samples=samples, matrix=matrix)
+            y = convolve(whole, h, start=past - latency, samples=samples, matrix=matrix)
             return y, {"history": whole[..., max(0, whole.shape[-1] - taps + 1) :]}
-        tail = convolve(history, h, start=before - latency, samples=taps - 1, matrix=matrix)
+        tail = convolve(history, h, start=past - latency, samples=taps - 1, matrix=matrix)
         first = latency or min(max(_FIRST, 1 << (samples - 1).bit_length()), _LONGEST_FIRST)
         state = {"first": first, "recent": x.new_zeros(*x.shape[:-1], first), "tail": tail, "lines": ()}
     elif samples >= taps - 1:
@@ -111,8 +112,8 @@ def convolve_block(
 
 
 def _as_a_whole(state: ConvolutionState, samples: int, taps: int) -> bool:
-    before = state["history"].shape[-1]
-    return 2 * samples >= min(before, taps - 1) or before + samples <= 4 * _FIRST
+    past = state["history"].shape[-1]
+    return 2 * samples >= min(past, taps - 1) or past + samples <= 4 * _FIRST
 
 
 def _by_partitions(
@@ -130,23 +131,23 @@ def _by_partitions(
         y = y + torch.nn.functional.pad(tail, (0, samples - tail.shape[-1]))
     lines = []
     for k, (begin, _) in enumerate(parts):
-        late = waiting % begin
-        full = (late + samples) // begin * begin
+        offset = waiting % begin
+        full = (offset + samples) // begin * begin
         if state["lines"]:
             line = state["lines"][k]
         else:
             shape = (*y.shape[:-1], spectra[k].shape[-2] - 1, begin + 1)
             line = (y.new_zeros(shape).to(spectra[k].dtype), y.new_zeros(*y.shape[:-1], 2 * begin))
         if full:
-            taken = recent[..., first + waiting - late : first + waiting - late + full]
+            taken = recent[..., first + waiting - offset : first + waiting - offset + full]
             line = _advanced(*line, taken.unflatten(-1, (-1, begin)), spectra[k], matrix)
         pending, given = line
-        y = y + given[..., late : late + samples]
+        y = y + given[..., offset : offset + samples]
         lines.append((pending, given[..., full:]))
-    kept = first + (waiting + samples) % longest
+    length = first + (waiting + samples) % longest
     return y, {
         "first": first,
-        "recent": recent[..., recent.shape[-1] - kept :],
+        "recent": recent[..., recent.shape[-1] - length :],
         "tail": state["tail"][..., samples:],
         "lines": tuple(lines),
         "response": h,
@@ -159,8 +160,8 @@ def _spectra_of(
 ) -> tuple[Tensor | None, tuple[Tensor, ...]]:
     """Spectra of the head (..., first + 1) and of each partition's segments (..., S, begin + 1).
 
-    Those of the block before if the response is its own. A response that wants gradients is transformed each time, for
-    it may have learned meanwhile.
+    Those of the block before if the response is its own. A response that needs gradients is transformed each time, as
+    its values may have been changed by an optimiser.
     """
     if not torch.compiler.is_compiling() and not h.requires_grad and state.get("response") is h:
         return state["spectra"]
@@ -175,14 +176,14 @@ def _spectra_of(
 
 
 def _headmost(recent: Tensor, h: Tensor, head: Tensor | None, first: int, latency: int, matrix: bool) -> Tensor:
-    """What the head gives for a block, ``recent`` being the ``first`` samples before it and the block itself.
+    """The output of the head for a block, ``recent`` being the ``first`` samples before it and the block itself.
 
-    With latency it is nothing but zeros.
+    With latency it is zero.
     """
     samples = recent.shape[-1] - first
     if latency:
-        rows = recent.unsqueeze(-3) if matrix else recent
-        shape = torch.broadcast_shapes(rows.shape[:-1], h.shape[:-1])
+        inputs = recent.unsqueeze(-3) if matrix else recent
+        shape = torch.broadcast_shapes(inputs.shape[:-1], h.shape[:-1])
         return recent.new_zeros(*(shape[:-1] if matrix else shape), samples)
     if samples > first:
         return convolve(recent, h[..., :first], start=first, samples=samples, matrix=matrix)

@@ -1,4 +1,4 @@
-"""What is measured of a room, or of a reverb, from its impulse response: decay, clarity, density, colour."""
+"""Room acoustics measured from an impulse response: decay, clarity, echo density, spectral flatness."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 TINY = 1e-30
-"""Energies below this count as silence, so that no logarithm or division meets zero."""
+"""Energies below this count as silence, so that no logarithm or division is of zero."""
 
 
 def energy_decay_curve(h: Tensor, noise_share: float = 0.0) -> Tensor:
@@ -97,8 +97,8 @@ def reverberation_time(
         noise_share: as for ``energy_decay_curve``.
 
     Returns:
-        Seconds (...), or (..., bands); 0 where there is nothing to fit (silence, a lone impulse). Differentiable, the
-        samples that the fit uses being held.
+        Seconds (...), or (..., bands); 0 where there is nothing to fit (silence, a lone impulse). Differentiable, with
+        the samples of the fit held constant.
 
     Raises:
         ValueError: for levels that do not fall, or ``bands`` of another name.
@@ -117,18 +117,18 @@ def reverberation_time(
         h = octave_bands(h, sample_rate, bands)
     level = energy_decay_curve(h.double(), noise_share)
     used = (_falling(level.detach()) & (level.detach() >= bottom) & (level.detach() <= top)).double()
-    # Before the sound arrives the curve stands at 0 dB exactly; an early fit must not count that.
+    # Before the sound arrives the curve is exactly 0 dB; an early fit must not count that.
     used = used * (level.detach() < 0)
     time = torch.arange(h.shape[-1], dtype=torch.float64, device=h.device) / sample_rate
     count = used.sum(-1, keepdim=True).clamp_min(1.0)
     centred = (time - (used * time).sum(-1, keepdim=True) / count) * used
-    spread, fall = (centred * time).sum(-1), (centred * level).sum(-1)
+    variance, fall = (centred * time).sum(-1), (centred * level).sum(-1)
     measurable = fall < -TINY
-    return torch.where(measurable, -60 * spread / torch.where(measurable, fall, -1.0), 0.0).to(h.dtype)
+    return torch.where(measurable, -60 * variance / torch.where(measurable, fall, -1.0), 0.0).to(h.dtype)
 
 
 def early_decay_time(h: Tensor, sample_rate: float, bands: str | Sequence[float] | None = None) -> Tensor:
-    """Seconds of reverberation as its beginning promises them: the slope from 0 to -10 dB; else as T30."""
+    """Early decay time in seconds: ``reverberation_time`` by the slope from 0 to -10 dB."""
     return reverberation_time(h, sample_rate, bands, (0.0, -10.0))
 
 
@@ -145,7 +145,7 @@ def clarity(h: Tensor, sample_rate: float, early_ms: float = 80.0) -> Tensor:
     Args:
         h: impulse responses (..., T).
         sample_rate: in Hz.
-        early_ms: where early ends, counted from the direct sound (``onset``), 80 or 50 ms.
+        early_ms: end of the early part, counted from the direct sound (``onset``), 80 or 50 ms.
 
     Returns:
         dB (...), within +-300; 0 on silence.
@@ -161,7 +161,7 @@ def definition(h: Tensor, sample_rate: float, early_ms: float = 50.0) -> Tensor:
 
 
 def echo_density(h: Tensor, sample_rate: float, window_ms: float = 20.0, hop_ms: float = 1.0) -> Tensor:
-    r"""How dense a response has become: 0 for lone echoes, 1 for Gaussian noise.
+    r"""Echo density over time: 0 for isolated echoes, 1 for Gaussian noise.
 
     .. math:: \eta_t = \frac{1}{\operatorname{erfc}(1 / \sqrt 2)}
         \sum_{|\tau| \le \delta} w_\tau \, [\, |h_{t + \tau}| > \sigma_t \,], \qquad
@@ -176,7 +176,7 @@ def echo_density(h: Tensor, sample_rate: float, window_ms: float = 20.0, hop_ms:
         hop_ms: step between values.
 
     Returns:
-        (..., 1 + (T - 1) // hop), the value k standing at k hops; 0 where it is silent.
+        (..., 1 + (T - 1) // hop), value k at k hops; 0 where it is silent.
 
     References:
         J. S. Abel, P. Huang, "A simple, robust measure of reverberation echo density", AES 121, 2006, eq. 3.
@@ -214,8 +214,8 @@ def spectral_flatness(
     Args:
         h: signals (..., T).
         sample_rate: in Hz.
-        low_hz: where the spectrum counted begins.
-        high_hz: where it ends; 0.45 of the sample rate if None.
+        low_hz: lower end of the spectrum that counts, in Hz.
+        high_hz: upper end, in Hz; 0.45 of the sample rate if None.
         bins: neighbouring bins whose power is averaged first; more look at the envelope rather than at single modes.
 
     Returns:

@@ -11,7 +11,7 @@ from torch import Tensor
 from .shaping import Shape
 
 _KNEE = 0.25
-"""Half width of the rectifier's corner: that of a diode beside a signal of a volt or two."""
+"""Half width of the rectifier's corner: that of a diode for a signal of a volt or two."""
 
 
 def _beyond(u: Tensor, ceiling: float) -> tuple[Tensor, Tensor]:
@@ -138,15 +138,15 @@ def asymmetric_tanh(bias: Tensor) -> Shape:
 
 
 def from_slopes(below: list[Tensor], above: list[Tensor], spacing: float) -> Shape:
-    """The curve through 0 whose slope goes in straight lines through 1 at 0 and the given slopes at k spacing.
+    """The curve through 0 whose slope is linear between 1 at 0 and the given slopes at multiples of ``spacing``.
 
-    With slopes of 0 and more it never falls. It consists of parabolas, and its slope has no jumps; beyond the last
-    point it goes on straight. The points are y[k] = y[k-1] + spacing (s[k-1] + s[k]) / 2.
+    With slopes of 0 and more it never falls. It consists of parabolas, and its slope is continuous; beyond the last
+    point it is a straight line. The points are y[k] = y[k-1] + spacing (s[k-1] + s[k]) / 2.
 
     Args:
         below: slopes at -spacing, -2 spacing, ...; each broadcasts with u.
         above: as many at spacing, 2 spacing, ...
-        spacing: distance of the points.
+        spacing: distance between the points.
     """
 
     def pieces(u: Tensor) -> tuple[list[Tensor], list[Tensor]]:

@@ -1,4 +1,4 @@
-"""Memoryless shapers of the waveform, plain or with first-order antiderivative antialiasing."""
+"""Memoryless waveshapers, as they are or with first-order antiderivative antialiasing."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Shape:
         f: the function, elementwise; f(0) = 0.
         antiderivative: terms whose sum F has F' = f, elementwise. They are differenced one by one, so that a large term
             (|u| in log cosh u) does not swallow the digits of a small one.
-        near: steps shorter than this are averaged by three points of f instead of the difference of F. The error of
-            that is near^6 f^(6) / 2016000 where f is smooth, and of the order of near where it has a corner. None
-            goes as near as the digits allow: eps^0.4, half of them lost.
+        near: steps shorter than this are averaged by three points of f instead of the difference of F. The error is
+            near^6 f^(6) / 2016000 where f is smooth, and of the order of near where it has a corner. None is the
+            smallest that rounding allows: eps^0.4, where half of the digits are lost.
         odd: whether f(-u) = -f(u).
     """
 
@@ -36,7 +36,7 @@ class Shape:
         return self.f(u) if self.odd else 0.5 * (self.f(u) - self.f(-u))
 
 
-def shape_antialiased(shape: Shape, u: Tensor, before: Tensor) -> Tensor:
+def shape_antialiased(shape: Shape, u: Tensor, state: Tensor) -> Tensor:
     """The mean of f over the straight line between samples: y[n] = (F(u[n]) - F(u[n-1])) / (u[n] - u[n-1]).
 
     The straight line is shaped without aliasing and averaged over one sample before it is sampled again. That delays
@@ -47,7 +47,7 @@ def shape_antialiased(shape: Shape, u: Tensor, before: Tensor) -> Tensor:
     Args:
         shape: the function and its antiderivative.
         u: (..., T).
-        before: the sample before the first, (..., 1).
+        state: the sample before the first, (..., 1).
 
     Returns:
         (..., T).
@@ -58,11 +58,11 @@ def shape_antialiased(shape: Shape, u: Tensor, before: Tensor) -> Tensor:
         S. Bilbao, F. Esqueda, J. Parker, V. Valimaki, "Antiderivative antialiasing for memoryless nonlinearities", IEEE
         Signal Processing Letters 24(7), 2017.
     """
-    start = torch.cat((before.expand(*u.shape[:-1], 1), u[..., :-1]), -1)
+    start = torch.cat((state.expand(*u.shape[:-1], 1), u[..., :-1]), -1)
     step = u - start
     near = step.abs() < (torch.finfo(u.dtype).eps ** 0.4 if shape.near is None else shape.near)
-    # The branch not taken is kept finite too, or its gradient would be 0 times infinity. A shape whose knobs move is
-    # another one at every sample, so F is taken at both ends anew and not differenced along time.
+    # The branch not taken is kept finite too, or its gradient would be 0 times infinity. A shape with time-varying
+    # knobs differs from sample to sample, so F is evaluated at both ends and not differenced along time.
     slope = torch.zeros_like(u)
     for there, here in zip(shape.antiderivative(u), shape.antiderivative(start), strict=True):
         slope = slope + (there - here)

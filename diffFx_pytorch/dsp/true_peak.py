@@ -1,4 +1,4 @@
-"""What a converter makes of the samples: peaks between them."""
+"""True peaks: the largest magnitude between samples, as a converter reconstructs them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .fir import fir
+from .whole_delay import with_past
 
 REACH = 10
 """Samples on each side that a value between two samples is interpolated from."""
@@ -33,7 +34,7 @@ def _between(shift: float) -> tuple[float, ...]:
     return tuple((taps / taps.sum()).tolist())
 
 
-# The norm's filters are late by about 5.5 samples; four more zeros bring them to the same place.
+# The norm's filters have a delay of about 5.5 samples; four more zeros align them with the others.
 _NORM = tuple((0.0,) * 4 + taps for row in _BS_1770 for taps in (row, row[::-1]))
 _FILTERS = (*(_between(shift / 4) for shift in (1, 2, 3)), *_NORM)
 
@@ -41,22 +42,22 @@ _FILTERS = (*(_between(shift / 4) for shift in (1, 2, 3)), *_NORM)
 def true_peak(x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The largest magnitude of a signal from each sample to the next, at four times the sample rate.
 
-    Two interpolators look at it, a Kaiser-windowed sinc that is flat to 0.4 of the sample rate, and the one that the
-    norm prints, which reads up to 0.2 dB more; the larger counts.
+    Two interpolators are used, a Kaiser-windowed sinc that is flat to 0.4 of the sample rate, and the one printed in
+    the norm, which reads up to 0.2 dB more; the larger value is returned.
 
     Args:
         x: (..., T).
         state: what the block before returned; None is silence.
 
     Returns:
-        ``(peak, state)``: peak (..., T) >= 0, late by ``REACH`` samples; peak[n] is the largest of |x| at n - REACH and
-        at the quarters of a sample after it.
+        ``(peak, state)``: peak (..., T) >= 0, delayed by ``REACH`` samples; peak[n] is the largest of |x| at n - REACH
+        and at the quarters of a sample after it.
 
     References:
         ITU-R BS.1770-5, "Algorithms to measure audio programme loudness and true-peak audio level", annex 2.
     """
     T = x.shape[-1]
-    padded = torch.cat((x.new_zeros(*x.shape[:-1], 2 * REACH) if state is None else state, x), -1)
+    padded = with_past(x, 2 * REACH, state)
     if T == 0:
         return x, padded
     peak = padded[..., REACH : REACH + T].abs()

@@ -8,22 +8,22 @@ import numpy as np
 def velvet_noise(
     seconds: float, sample_rate: float, density: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    r"""Where the pulses of velvet noise stand, and their signs.
+    r"""Positions and signs of the pulses of velvet noise.
 
     .. math:: k_m = \lfloor (m + r_m) f_s / \rho \rfloor, \qquad s_m = \pm 1
 
-    One pulse stands anywhere in each period of 1 / density. From some 2000 pulses a second on it sounds smoother than
-    Gaussian noise of the same level. The same draw gives the same times at every rate.
+    Each period of 1 / density has one pulse at a random place. From some 2000 pulses a second on it sounds smoother
+    than Gaussian noise of the same level. The same draw gives the same times at every rate.
 
     Args:
-        seconds: how long.
+        seconds: duration.
         sample_rate: in Hz.
-        density: pulses a second, up to the sample rate.
-        rng: that draws places r in [0, 1) and signs, a pair a pulse.
+        density: pulses per second, up to the sample rate.
+        rng: source of the places r in [0, 1) and signs, one pair per pulse.
 
     Returns:
         ``(positions, signs)``: int64 (P,), rising, under ``seconds * sample_rate``, and float64 (P,). Two pulses may
-        share a place only where periods are shorter than two samples.
+        coincide only where periods are shorter than two samples.
 
     References:
         M. Karjalainen, H. Jarvelainen, "Reverberation modeling using velvet noise", AES 30th Conference, 2007.

@@ -1,4 +1,4 @@
-"""Delay by whole samples, block by block."""
+"""Delay by whole samples, and what a block needs of those before it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import torch
 from torch import Tensor
 
 
+def with_past(x: Tensor, samples: int, state: Tensor | None) -> Tensor:
+    """A block (..., T) with the ``samples`` before it in front: those of ``state``, or zeros where that is None."""
+    return torch.cat((x.new_zeros(*x.shape[:-1], samples) if state is None else state, x), -1)
+
+
 def delayed(x: Tensor, samples: int, line: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Delay by whole samples.
 
     Args:
         x: (..., T).
-        samples: of delay.
+        samples: the delay.
         line: what the block before returned, (..., samples); None is silence.
 
     Returns:
@@ -19,5 +24,5 @@ def delayed(x: Tensor, samples: int, line: Tensor | None) -> tuple[Tensor, Tenso
     """
     if samples == 0:
         return x, None
-    line = torch.cat((x.new_zeros(*x.shape[:-1], samples) if line is None else line, x), -1)
+    line = with_past(x, samples, line)
     return line[..., : x.shape[-1]], line[..., x.shape[-1] :]

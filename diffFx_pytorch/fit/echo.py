@@ -1,4 +1,4 @@
-"""Where an echo lies, before anything is known of what made it."""
+"""Estimate of an echo's time from a dry and a wet signal."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ def echo_ms(
 ) -> float:
     """Time from a sound to its loudest echo, from the response that leads from ``dry`` to ``wet``.
 
-    h = IFFT(Y X* / (|X|^2 + epsilon)), its largest magnitude between the two times. The division takes the rhythm and
-    the pitch of the sound itself out of the answer, which a correlation does not; ``epsilon`` is a thousandth of
-    the mean of |X|^2, so that frequencies that the sound lacks do not count. What else happens to the sound (filters,
-    distortion, slow changes of level) blurs the response but leaves the echo where it is.
+    h = IFFT(Y X* / (|X|^2 + epsilon)), its largest magnitude between the two times. The division removes the rhythm and
+    the pitch of the sound itself, which a correlation does not; ``epsilon`` is a thousandth of
+    the mean of |X|^2, so that frequencies that the sound lacks do not count. Other processing (filters,
+    distortion, slow changes of level) blurs the response but does not move the echo.
 
     Args:
         dry: (1, C, T); channels are averaged.
         wet: (1, C', T').
         sample_rate: in Hz.
-        shortest_ms: no echo is looked for before.
-        longest_ms: nor after, nor beyond three quarters of the signal.
+        shortest_ms: shortest time considered.
+        longest_ms: longest time considered, at most three quarters of the signal.
 
     Returns:
         Time in ms, to the sample.

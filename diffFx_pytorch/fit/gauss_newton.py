@@ -1,4 +1,4 @@
-"""Steps that know how strongly each knob, and each pair of knobs, acts on the sound."""
+"""Damped Gauss-Newton steps on the error-to-signal ratio."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from .losses import ErrorToSignalRatio, emphasised
 from .task import Task
 
 _CHANGE = 1e-3
-"""Change of the sound, relative to its level, by which a derivative is measured: far above rounding, far below
-where a knob stops acting in proportion."""
+"""Change of the sound, relative to its level, by which a derivative is measured: far above rounding, and small enough
+for the knob to act linearly."""
 
 _DAMPINGS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 
 
 class Sensitivity:
-    """What a small turn of each free knob does to the sound, by differences, in one batch.
+    """Derivative of the sound by each free knob, from finite differences in one batch.
 
     Args:
         task: what is fitted.
-        samples: of the excerpt.
-        knobs: how many are free.
+        samples: length of the excerpt.
+        knobs: number of free knobs.
     """
 
     def __init__(self, task: Task, samples: int, knobs: int) -> None:
@@ -35,7 +35,7 @@ class Sensitivity:
 
     @torch.no_grad()
     def __call__(self, knobs: LearnableParams) -> Tensor:
-        """Derivatives (K, C, T) of the sound by the logits of one setting; the sizes of turns adapt to the knobs."""
+        """Derivatives (K, C, T) of the sound by the logits of one setting; the difference step adapts to each knob."""
         logits = knobs.logits
         self.turn = self.turn.to(logits)
         positions = knobs.free(torch.sigmoid(torch.cat([logits, logits + torch.diag(self.turn)])))
@@ -48,10 +48,10 @@ class Sensitivity:
 
 
 def step_sizes(task: Task, knobs: LearnableParams, samples: int) -> Tensor:
-    """How far each knob may go in a step, at most 1, so that no knob changes the sound by far more than others do.
+    """Step size per knob, at most 1, so that no knob changes the sound by far more than others do.
 
-    A step that is right for a gain throws the time of an echo hundreds of samples off: the size of a knob whose turn
-    changes the sound more than the middle one's is cut in proportion.
+    A step that is right for a gain moves the time of an echo by hundreds of samples: the step of a knob that changes
+    the sound more than the median knob does is reduced in proportion.
 
     Returns:
         (B, K).
@@ -76,18 +76,18 @@ def gauss_newton(
     deadline: float | None,
     advance: Callable[[float], None],
 ) -> tuple[list[float], bool]:
-    """Turn the one setting of ``knobs`` downhill on the error-to-signal ratio, by damped Gauss-Newton steps.
+    """Minimise the error-to-signal ratio over one setting of ``knobs``, by damped Gauss-Newton steps.
 
     (J^T J + lambda diag J^T J) d = -g: the gradient g is the effect's own, exact; the curvature J^T J comes from
-    differences, one batched run. All dampings lambda are tried at once, as one batch more. Ends early where no
-    damping finds anything lower.
+    differences, in one batched run. All dampings lambda are tried at once, in another. Ends early where no damping
+    lowers the loss.
 
     Args:
-        task: what to fit.
-        knobs: one setting, left at the best that was met.
-        loss: gives the pre-emphasis.
-        steps: at most.
-        samples: of the excerpt.
+        task: what is fitted.
+        knobs: one setting, left at the best found.
+        loss: whose pre-emphasis is used.
+        steps: largest number of steps.
+        samples: length of the excerpt.
         deadline: of ``time.monotonic()``.
         advance: called after every step with the loss.
 

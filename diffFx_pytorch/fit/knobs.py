@@ -1,4 +1,4 @@
-"""Knobs as something to learn: which of them move, and tensors an optimiser can turn freely."""
+"""Knobs as learnable parameters: which of them are free, and unbounded tensors for an optimiser."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _MARGIN = 0.01
 
 
 class FreeKnobs(nn.Module):
-    """Which knobs of an effect are free and where the others stand: free positions in, all positions out.
+    """Which knobs of an effect are free, and the positions of the others: free positions in, all positions out.
 
     Args:
         fx: the effect.
-        frozen: names of the knobs that stay where ``rest`` has them; or a dict of name to value in its unit.
+        frozen: names of the knobs that stay at their position in ``rest``; or a dict of name to value in its unit.
         free: names of the knobs that move, instead of ``frozen``; all others are then frozen.
         rest: positions (1, P) or (B, P) of the knobs that stay; None is their defaults.
 
@@ -44,14 +44,14 @@ class FreeKnobs(nn.Module):
         super().__init__()
         name = type(fx).__name__
         values = dict(frozen) if isinstance(frozen, Mapping) else {}
-        held = set(frozen)
-        wanted = set(fx.params) - held if free is None else set(free)
-        for knob in [*held, *wanted]:
+        constant = set(frozen)
+        moved = set(fx.params) - constant if free is None else set(free)
+        for knob in [*constant, *moved]:
             if knob not in fx.params:
                 raise ValueError(f"{name}: {unknown_name(knob, fx.params, 'knob')}")
-        if both := wanted & held:
+        if both := moved & constant:
             raise ValueError(f"{name}: {', '.join(sorted(both))} cannot be both free and frozen")
-        self.names = [knob for knob in fx.params if knob in wanted]
+        self.names = [knob for knob in fx.params if knob in moved]
         rest = (positions_of(fx, {}) if rest is None else rest.detach()).float().clone()
         for knob in values:
             index = fx.param_names.index(knob)
@@ -70,11 +70,11 @@ class LearnableParams(nn.Module):
 
     Args:
         fx: the effect.
-        batch: how many settings side by side, B.
-        init: where the free knobs begin: "default", "random" (uniform positions), a dict of values in their units
-            (numbers or (B,) tensors; names left out take defaults) or positions (B, P) or (1, P). What begins at an
+        batch: number of settings side by side, B.
+        init: initial values: "default", "random" (uniform positions), a dict of values in their units
+            (numbers or (B,) tensors; names left out take defaults) or positions (B, P) or (1, P). A knob at an
             end of its range begins a hundredth inside it.
-        frozen: names of knobs that stay where ``init`` has them, or a dict of name to value in its unit.
+        frozen: names of knobs that stay at their value in ``init``, or a dict of name to value in its unit.
         free: names of the knobs that move, instead of ``frozen``.
         generator: of the random numbers.
 

@@ -1,4 +1,4 @@
-"""From a dry and a wet recording to the settings between them, by gradient descent from many starts at once."""
+"""Settings that turn a dry recording into a wet one, by gradient descent from many starts at once."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ DEFAULT_STAGES = (
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a fit found.
+    """The result of a fit.
 
     Args:
         settings: value of every knob in its unit.
         norm_params: their positions, (1, P).
-        residual_db: energy of what the found settings leave, against the wet signal.
+        residual_db: energy of the difference from the wet signal, relative to it.
         history: for every stage, at every step, the lowest loss over the starts.
-        seconds: time it took.
+        seconds: duration of the fit.
         stopped: whether the time budget ended it.
         fx: the effect.
     """
@@ -50,7 +50,7 @@ class FitResult:
     fx: Processor = field(repr=False)
 
     def describe(self) -> str:
-        """One line on how well it went, then one readable line a knob."""
+        """One line on the residual, then one readable line per knob."""
         steps = sum(map(len, self.history))
         end = ", stopped by its time budget" if self.stopped else ""
         head = f"residual {self.residual_db:.1f} dB after {steps} steps in {self.seconds:.1f} s{end}"
@@ -72,29 +72,29 @@ def fit(
     time_budget_s: float | None = None,
     progress: bool | None = None,
 ) -> FitResult:
-    """Settings with which ``fx`` turns ``dry`` into ``wet``.
+    """Find settings with which ``fx`` turns ``dry`` into ``wet``.
 
-    All starts run side by side as items of one batch: items do not touch each other and Adam works number by number,
-    so each start goes its own way, at the price of one batched call.
+    All starts run side by side as items of one batch: items are independent and Adam works element by element, so each
+    start is optimised on its own, at the price of one batched call.
 
     Args:
         fx: the effect, or a ``Chain``.
         dry: (1, C, T).
         wet: (1, C, T'); dry is cut or followed by silence to its length, so a tail may be given.
-        stages: legs of the way, in order.
-        starts: how many settings to begin from: the first at ``init``, the others at random positions. A tensor (S, P)
+        stages: of the optimisation, in order.
+        starts: number of initial settings: the first at ``init``, the others at random positions. A tensor (S, P)
             as ``init`` sets all S of them.
         init: as for ``LearnableParams``.
-        frozen: names of knobs that do not move, or a dict of name to value in its unit.
+        frozen: names of knobs that stay constant, or a dict of name to value in its unit.
         seed: of the random starts.
-        compensate_latency: whether wet lines up with dry in time, as a renderer writes it; False where it is late by
-            ``fx.latency_samples``, as ``fx(dry)`` is.
+        compensate_latency: whether wet lines up with dry in time, as a renderer writes it; False where it is delayed
+            by ``fx.latency_samples``, as ``fx(dry)`` is.
         sidechain: (1, 1 or C, T), the key of an effect that takes one.
         time_budget_s: seconds after which no further step is taken.
         progress: whether to show a progress bar; None shows it on a terminal.
 
     Returns:
-        The best settings that were met, by the residual over the whole signal.
+        The best settings found, by the residual over the whole signal.
 
     Raises:
         ValueError: for shapes that do not fit or nothing to learn; as ``fx`` for wrong parameters.
@@ -104,20 +104,20 @@ def fit(
         raise ValueError(f"{type(fx).__name__}: every knob is frozen, there is nothing to fit")
     deadline = None if time_budget_s is None else began + time_budget_s
     task = Task(fx, dry, wet, sidechain, compensate_latency)
-    held = tuple(frozen)
+    constant = tuple(frozen)
     positions = _starts(fx, starts, init, frozen, seed).to(dry.device)
     history: list[list[float]] = []
     met = [positions[:1]]
-    late = False
+    out_of_time = False
     with progress_bar(sum(s.steps for s in stages), progress) as advance:
         for stage in stages:
             positions = scanned(task, positions, stage)
-            turned = None if stage.free is None else [name for name in stage.free if name not in held]
-            knobs = LearnableParams(fx, len(positions), positions, () if turned else held, turned).to(dry.device)
-            losses, positions, late = descend(task, knobs, stage, deadline, advance)
+            turned = None if stage.free is None else [name for name in stage.free if name not in constant]
+            knobs = LearnableParams(fx, len(positions), positions, () if turned else constant, turned).to(dry.device)
+            losses, positions, out_of_time = descend(task, knobs, stage, deadline, advance)
             history.append(losses)
             met.append(positions)
-            if late:
+            if out_of_time:
                 break
     candidates = torch.cat(met)
     residuals = task.residuals(candidates)
@@ -129,7 +129,7 @@ def fit(
         residual_db=float(residuals[winner]),
         history=history,
         seconds=time.monotonic() - began,
-        stopped=late,
+        stopped=out_of_time,
         fx=fx,
     )
 

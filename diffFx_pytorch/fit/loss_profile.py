@@ -1,4 +1,4 @@
-"""How a loss lies around a setting: along one parameter, or over two."""
+"""A loss around a setting: along one parameter, or over two."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class LossLandscape:
     reference: tuple[float, ...]
 
     def minimum(self, loss: str | None = None) -> tuple[float, ...]:
-        """Where on the grid a loss is lowest; the first criterion's where None."""
+        """Grid values at which a loss is lowest; that of the first criterion where None."""
         losses = self.losses[loss or next(iter(self.losses))]
         at = torch.unravel_index(losses.argmin(), losses.shape)
         return tuple(float(v[i]) for v, i in zip(self.values, at, strict=True))
@@ -86,7 +86,7 @@ def loss_landscape(
     own = dict(model.named_parameters())
     grids = [torch.as_tensor(v, dtype=torch.float64) for v in parameters.values()]
     terms = as_criteria(criteria)
-    held = {name: own[name].detach().clone() for name in parameters}
+    originals = {name: own[name].detach().clone() for name in parameters}
     places = {name: (index or {}).get(name, (...,)) for name in parameters}
     found = {term.label: torch.zeros([len(g) for g in grids], dtype=torch.float64) for term in terms}
     try:
@@ -99,7 +99,7 @@ def loss_landscape(
                     found[term.label][tuple(at)] = float(term(model, output, target))
     finally:
         with torch.no_grad():
-            for name, value in held.items():
+            for name, value in originals.items():
                 own[name].copy_(value)
-    reference = tuple(float(held[name][places[name]].mean()) for name in parameters)
+    reference = tuple(float(originals[name][places[name]].mean()) for name in parameters)
     return LossLandscape(tuple(parameters), tuple(grids), found, reference)

@@ -1,4 +1,4 @@
-"""A bar for what takes a while, on a terminal only."""
+"""A progress bar on a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def progress_bar(steps: int, show: bool | None) -> Iterator[Callable[[float], None]]:
-    """A function to call after each step with the loss; ``show`` None shows a bar where stderr is a terminal."""
+    """Yield a function to call after each step with the loss; ``show`` None shows a bar where stderr is a terminal."""
     if not (sys.stderr.isatty() if show is None else show):
         yield lambda loss: None
         return

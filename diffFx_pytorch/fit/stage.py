@@ -1,4 +1,4 @@
-"""One leg of a fit: look around on a grid, then walk downhill."""
+"""One stage of a fit: a scan over a grid, then descent."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from .task import Loss, Task
 
 @dataclass(frozen=True)
 class Stage:
-    """One leg of the way: so many steps, on so much of the signal, under one loss; the best settings go on.
+    """One stage of a fit: a number of steps on part of the signal under one loss; the best settings go on.
 
     A short excerpt and a spectral loss make a smooth landscape, the whole signal and a waveform loss an exact one:
-    stages go from the one to the other. Some knobs make a landscape of many valleys all the same, in which descent
-    finds the next one only: the time of an echo, the rate of an oscillator. Those are tried on a grid first (``scan``).
+    stages go from the one to the other. Some knobs (the time of an echo, the rate of an oscillator) have many local
+    minima under any loss, and descent finds the nearest only. Those are tried on a grid first (``scan``).
 
     Args:
         steps: of the optimiser.
-        loss: one number an item; None is the spectral one, ``MultiResolutionSTFT(reduction="none")``.
-        method: "adam"; or "gauss_newton" for the end of the way, where knobs that act alike (a gain and a make-up gain)
-            make a narrow valley. It takes few steps, each as dear as running the effect once for each knob; its loss
-            is an ``ErrorToSignalRatio``, with pre-emphasis or without.
+        loss: gives one number per item; None is the spectral one, ``MultiResolutionSTFT(reduction="none")``.
+        method: "adam"; or "gauss_newton" for the last stage, where knobs that act alike (a gain and a make-up gain)
+            make a narrow valley. It takes few steps, each at the price of running the effect once per knob; its loss is
+            an ``ErrorToSignalRatio``, with pre-emphasis or without.
         learning_rate: of Adam, in units of the logits, at the first step; it falls along a cosine to a tenth. It is
-            cut for knobs whose turn changes the sound more than the others' does.
-        scan: before descent, every setting at hand is varied over the product of these grids: for each knob either a
-            number of positions, evenly spread, or the positions themselves, in [0, 1].
-        starts: how many settings to descend from: the best of the scan. None lets each setting at hand take its own
-            best place on the grid.
-        keep: how many settings go on to the next stage: the best of the descent; a stage without steps keeps all.
-        seconds: of the signal, from its beginning; None is all of it.
-        free: the only knobs to turn in this stage; None turns all that are not frozen.
+            smaller for knobs that change the sound more than the others do.
+        scan: before descent, every setting is varied over the product of these grids: for each knob either a number of
+            evenly spaced positions, or the positions themselves, in [0, 1].
+        starts: number of settings to descend from: the best of the scan. None descends from the best grid point of each
+            setting.
+        keep: number of settings that go on to the next stage: the best of the descent; a stage without steps keeps all.
+        seconds: length of the excerpt, from the beginning; None is the whole signal.
+        free: the only knobs that this stage changes; None changes all that are not frozen.
     """
 
     steps: int = 200
@@ -82,7 +82,7 @@ def scanned(task: Task, positions: Tensor, stage: Stage) -> Tensor:
         if name not in names:
             raise ValueError(f"{type(task.fx).__name__}: {unknown_name(name, names, 'knob in scan')}")
     axes = [
-        # An even grid of positions stands in the middles of its cells: the ends are rarely the answer.
+        # Evenly spaced positions are the middles of their cells: the ends are rarely the answer.
         (torch.arange(grid) + 0.5) / grid if isinstance(grid, int) else torch.tensor(grid, dtype=positions.dtype)
         for grid in stage.scan.values()
     ]
@@ -99,12 +99,12 @@ def scanned(task: Task, positions: Tensor, stage: Stage) -> Tensor:
 def descend(
     task: Task, knobs: LearnableParams, stage: Stage, deadline: float | None, advance: Callable[[float], None]
 ) -> tuple[list[float], Tensor, bool]:
-    """Turn ``knobs`` downhill, every setting of the batch on its own.
+    """Minimise the loss of a stage over ``knobs``, every setting of the batch on its own.
 
     Args:
-        task: what to fit.
-        knobs: where to begin.
-        stage: how.
+        task: what is fitted.
+        knobs: initial settings.
+        stage: loss, method and number of steps.
         deadline: of ``time.monotonic()``, after which no step is taken.
         advance: called after every step with the lowest loss so far.
 
@@ -122,9 +122,9 @@ def descend(
     best_loss = torch.full((len(knobs.logits),), math.inf, device=knobs.logits.device)
     best = knobs.logits.detach().clone()
     sizes = step_sizes(task, knobs, samples)
-    history, late = [], False
+    history, out_of_time = [], False
     for _ in range(stage.steps):
-        if late := deadline is not None and time.monotonic() >= deadline:
+        if out_of_time := deadline is not None and time.monotonic() >= deadline:
             break
         optimiser.zero_grad()
         loss = loss_of(task.run(knobs(), samples), target)
@@ -133,31 +133,31 @@ def descend(
         best_loss = torch.where(better, seen, best_loss)
         best = torch.where(better[:, None], knobs.logits.detach(), best)
         loss.sum().backward()
-        # A setting that went astray must not stop the others: it stays where it is.
+        # A setting whose gradient is not finite must not stop the others: it stays unchanged.
         knobs.logits.grad.nan_to_num_(0.0, 0.0, 0.0)  # type: ignore[union-attr]  # backward() gave it
-        before = knobs.logits.detach().clone()
+        start = knobs.logits.detach().clone()
         optimiser.step()
         with torch.no_grad():
-            knobs.logits.copy_(before + sizes * (knobs.logits - before))
+            knobs.logits.copy_(start + sizes * (knobs.logits - start))
         schedule.step()
         history.append(float(best_loss.min()))
         advance(history[-1])
     with torch.no_grad():
         knobs.logits.copy_(best)
-        return history, knobs()[best_loss.argsort()[: max(1, stage.keep)]], late
+        return history, knobs()[best_loss.argsort()[: max(1, stage.keep)]], out_of_time
 
 
 def _gauss_newton(
     task: Task, knobs: LearnableParams, stage: Stage, deadline: float | None, advance: Callable[[float], None]
 ) -> tuple[list[float], Tensor, bool]:
-    """``descend`` by Gauss-Newton: one setting after another, for each has a curvature of its own."""
+    """``descend`` by Gauss-Newton: one setting after another, as each has a curvature of its own."""
     samples, loss = task.samples(stage.seconds), stage.measure
-    histories, ends, late = [], [], False
+    histories, ends, out_of_time = [], [], False
     for item in range(len(knobs.logits)):
         alone = knobs.single(item)
-        steps, late = gauss_newton(task, alone, loss, stage.steps, samples, deadline, advance)  # type: ignore[arg-type]  # Stage checks it
+        steps, out_of_time = gauss_newton(task, alone, loss, stage.steps, samples, deadline, advance)  # type: ignore[arg-type]  # Stage checks it
         histories.append(steps)
         ends.append(alone().detach())
     positions = torch.cat(ends)
     order = task.losses(positions, loss, samples).nan_to_num(math.inf).argsort()[: max(1, stage.keep)]
-    return histories[int(order[0])], positions[order], late
+    return histories[int(order[0])], positions[order], out_of_time

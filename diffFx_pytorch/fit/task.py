@@ -1,4 +1,4 @@
-"""What a fit is about: an effect, a dry and a wet signal, lined up in time."""
+"""The task of a fit: an effect, a dry and a wet signal, aligned in time."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..processor import Processor
 from .losses import residual_db
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""Takes y (B, C, T) and target (1, C, T), gives one number an item, (B,)."""
+"""From y (B, C, T) and target (1, C, T) to one number per item, (B,)."""
 
 _BLOCK = 2**22
-"""Samples tried at once where no gradient is wanted: bounds memory."""
+"""Samples processed at once where no gradient is needed: bounds memory."""
 
 
 class Task:
@@ -26,7 +26,7 @@ class Task:
         dry: (1, C, T).
         wet: (1, C', T'); dry is cut or followed by silence to its length.
         sidechain: (1, C, T) or None.
-        compensate_latency: whether wet lines up with dry, so that the effect's output must be moved to the front.
+        compensate_latency: whether wet is aligned with dry, so that the latency of the effect must be removed.
 
     Raises:
         ValueError: for other shapes.

@@ -1,4 +1,4 @@
-"""Any differentiable model towards any weighted sum of losses: the loop for responses, networks and effects alike."""
+"""A training loop for any differentiable model under a weighted sum of losses: responses, networks and effects."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Criterion:
 
     Args:
         loss: ``loss(output, target)``; or ``loss(of(model))`` where ``of`` is given.
-        weight: what it is multiplied by.
-        of: what of the model the loss looks at instead of the output: a matrix, a parameter.
-        name: in the history; the loss's own name where None.
+        weight: factor of the term.
+        of: gives what the loss takes instead of the output, from the model: a matrix, a parameter.
+        name: key in the history; the loss's own name where None.
     """
 
     loss: Callable[..., Tensor]
@@ -44,7 +44,7 @@ class Criterion:
 
 @dataclass
 class TrainingHistory:
-    """What a training went through.
+    """The history of a training.
 
     Args:
         train: weighted sum of the losses, the mean over the steps of each epoch.
@@ -64,12 +64,12 @@ class TrainingHistory:
 
 
 class Repeated(Dataset[tuple[Any, Any]]):
-    """The same examples over and over, so that an epoch has as many steps as one likes.
+    """Examples repeated, so that an epoch has any number of steps.
 
     Args:
         inputs: (examples, ...), or None for a model that needs none.
         targets: (examples, ...).
-        times: how often each comes.
+        times: number of repetitions.
     """
 
     def __init__(self, inputs: Tensor | None, targets: Tensor, times: int = 1) -> None:
@@ -109,20 +109,20 @@ def train(
     callback: Callable[[int, TrainingHistory], None] | None = None,
     progress: bool | None = None,
 ) -> TrainingHistory:
-    """Turn the parameters of a model downhill.
+    """Train a model: minimise a loss over its parameters.
 
     Args:
         model: called with the input of each batch; with nothing where that is None.
         criteria: terms of the loss, or one function of output and target.
         batches: (input, target) pairs that can be gone through once an epoch.
-        epochs: at most.
+        epochs: largest number of epochs.
         validation: pairs on which the loss is taken, without gradients, after each epoch.
         learning_rate: of Adam.
-        optimizer: in its place.
+        optimizer: used instead of Adam.
         scheduler: stepped after each epoch.
         accumulate: batches whose gradients are averaged before a step.
-        patience: epochs without improvement after which it ends; None never.
-        min_delta: what counts as improvement.
+        patience: epochs without improvement after which training ends; None never ends it.
+        min_delta: least decrease of the loss that counts as improvement.
         time_budget_s: seconds after which no further epoch begins.
         checkpoints: a folder for ``epoch_<n>.pt`` (the state_dict after each epoch) and ``best.pt``.
         callback: called after each epoch with its number and the history so far.
@@ -199,7 +199,7 @@ def _epoch(
     accumulate: int = 1,
     advance: Callable[[float], None] | None = None,
 ) -> float:
-    """The mean loss over the batches; steps downhill where there is an optimiser."""
+    """The mean loss over the batches; with an optimiser, one step of it per ``accumulate`` batches."""
     sums, count = [0.0] * len(terms), 0
     if optimizer is not None:
         optimizer.zero_grad()

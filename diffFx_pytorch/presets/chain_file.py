@@ -9,7 +9,7 @@
         options: {num_peaks: 3}   # optional; keywords of the constructor
         params:                   # optional; what is left out takes its default
           peak_1_gain_db: 3.0
-          peak_1_freq_hz: [200, 800]   # points spread evenly over the signal, straight lines between
+          peak_1_freq_hz: [200, 800]   # points evenly spaced over the signal, straight lines between
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class ChainFile:
             sample_rate: in Hz.
 
         Returns:
-            ``(chain, dsp_params)``: what ``chain(x, dsp_params=dsp_params)`` takes; a knob that moves is (1, F).
+            ``(chain, dsp_params)``: what ``chain(x, dsp_params=dsp_params)`` takes; an automated knob is (1, F).
 
         Raises:
             ChainFileError: naming line and column of everything that is wrong.
@@ -224,9 +224,9 @@ def _name(reader: Reader, step: Mapping[str, yaml.Node], fx: Processor, built: M
 
 
 def _setting(reader: Reader, node: yaml.Node, knob: str, param: EffectParam, sample_rate: float) -> KnobValue | None:
-    moving = isinstance(node, yaml.SequenceNode)
+    automated = isinstance(node, yaml.SequenceNode)
     points = []
-    for item in reader.sequence(node, knob, "a number or a list of numbers") if moving else [node]:
+    for item in reader.sequence(node, knob, "a number or a list of numbers") if automated else [node]:
         value = reader.number(item, knob, param.range_text())
         if value is None:
             continue
@@ -237,7 +237,7 @@ def _setting(reader: Reader, node: yaml.Node, knob: str, param: EffectParam, sam
             reader.problem(item, str(error) + (f" at a sample rate of {sample_rate:g} Hz" if cut else ""))
             continue
         points.append(value)
-    if not moving:
+    if not automated:
         return points[0] if points else None
     if not node.value:
         reader.problem(node, f"{knob} moves through no points; give a number or a list of numbers")

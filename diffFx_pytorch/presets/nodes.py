@@ -1,4 +1,4 @@
-"""YAML nodes with their place in the file: what is wrong is collected, and said all at once."""
+"""YAML nodes with their place in the file: problems are collected, and reported all at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KINDS = {yaml.ScalarNode: "a single value", yaml.SequenceNode: "a list", yaml.M
 
 
 class ChainFileError(ValueError):
-    """What is wrong with a chain file: one line a problem, each with its place.
+    """The problems of a chain file: one line per problem, each with its place.
 
     Args:
         problems: messages that begin ``file:line:column:``.
@@ -57,14 +57,14 @@ class Reader:
         return root
 
     def problem(self, node: yaml.Node, message: str) -> None:
-        """Remember what is wrong at a node."""
+        """Remember a problem at a node."""
         mark = node.start_mark
         problem = (mark.line + 1, mark.column + 1, message)
         if problem not in self.problems:
             self.problems.append(problem)
 
     def finish(self) -> None:
-        """Raise what was remembered.
+        """Raise the problems remembered, if there are any.
 
         Raises:
             ChainFileError: if anything was.

@@ -1,4 +1,4 @@
-"""Sound files in blocks: reading with resampling, writing with dither, whole or not at all."""
+"""Sound files in blocks: reading with resampling, writing with dither."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _FRAMES_A_WRITE = 1 << 14
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a sound file holds.
+    """Format of a sound file.
 
     Args:
         sample_rate: in Hz.
@@ -54,7 +54,7 @@ class AudioInfo:
 
 
 def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
-    """What a sound file holds.
+    """Read the format of a sound file.
 
     Raises:
         OSError: if it cannot be opened or is no sound file.
@@ -64,14 +64,14 @@ def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
 
 
 def resampled_frames(info: AudioInfo, sample_rate: int) -> int:
-    """How many frames a file has at another rate."""
+    """Number of frames of a file at another rate."""
     return round(info.frames * sample_rate / info.sample_rate)
 
 
 def read_blocks(
     path: str | os.PathLike[str], block_frames: int, sample_rate: int | None = None
 ) -> Iterator[np.ndarray]:
-    """A sound file block by block.
+    """Read a sound file block by block.
 
     Args:
         path: of the file.
@@ -101,7 +101,7 @@ def read_sound(path: str | os.PathLike[str]) -> Tensor:
 
 
 class AudioWriter(AbstractContextManager["AudioWriter"]):
-    """Writes a sound file in blocks; the file appears when the context ends well, and not at all when it does not.
+    """Writes a sound file in blocks; the file appears when the context ends without an error, else not at all.
 
     Args:
         target: path; its extension gives the format.
@@ -141,7 +141,7 @@ class AudioWriter(AbstractContextManager["AudioWriter"]):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the listener should know of the samples written so far."""
+        """Warnings for the listener on the samples written so far, one sentence each."""
         if not self.clips or self.peak <= 1:
             return ()
         level = 20 * math.log10(self.peak)

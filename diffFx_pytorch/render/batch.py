@@ -1,4 +1,4 @@
-"""Many files through one chain: which goes where, and on past those that fail."""
+"""Many files through one chain; files that fail do not stop the others."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ Build = Callable[[float], "tuple[Processor, Knobs | None]"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one file.
+    """The outcome of one file.
 
     Args:
         source: what was read.
         target: what was written.
-        status: done, skipped (the target was there) or failed.
-        error: why it failed.
+        status: done, skipped (the target exists) or failed.
+        error: message, if failed.
         rendered: what was written, if done.
     """
 
@@ -44,7 +44,7 @@ class Outcome:
 def plan(
     inputs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str], extension: str | None = None
 ) -> list[tuple[Path, Path]]:
-    """Which file is rendered where.
+    """Pairs of source and target files.
 
     A folder is searched for sound files and mirrored below ``out``, hidden files and ``out`` itself left aside. One
     input file and an ``out`` with the extension of a sound file is that file.
@@ -92,15 +92,15 @@ def render_batch(
     """Render files one after another, or several at once; one that fails does not stop the others.
 
     Args:
-        build: gives the chain at a sample rate; asked once a rate.
+        build: gives the chain at a sample rate; called once per rate.
         jobs: ``(source, target)``, as ``plan`` gives them; folders of targets are made.
-        skip_existing: leave targets that are there alone (they are whole: a target appears only when it is).
-        workers: files at once, one thread each.
-        progress: told the file and the seconds of it read.
+        skip_existing: leave existing targets alone (they are complete: a target appears only when it is).
+        workers: number of files at once, one thread each.
+        progress: called with the file and the seconds of it read.
         **settings: as for ``render_file``.
 
     Yields:
-        An outcome a file, as they finish.
+        One outcome per file, in the order in which they finish.
     """
     stop = threading.Event()
     build = _once_a_rate(build)
@@ -119,7 +119,7 @@ def render_batch(
             rate = settings.get("sample_rate") or audio_info(source).sample_rate
             chain, dsp_params = build(rate)
             rendered = render_file(chain, dsp_params, source, target, progress=told, **settings)
-        except Exception as error:  # one file of thousands: whatever is wrong with it, the others are rendered
+        except Exception as error:  # whatever is wrong with one file, the others are rendered
             _log.debug("%s failed", source, exc_info=True)
             expected = isinstance(error, (OSError, ValueError))
             return Outcome(source, target, "failed", str(error) if expected else f"{type(error).__name__}: {error}")

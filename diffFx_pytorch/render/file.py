@@ -24,14 +24,14 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Rendered:
-    """What was rendered.
+    """The result of rendering a file.
 
     Args:
         seconds: of the output.
-        tail_seconds: of them after the input's end.
+        tail_seconds: the part of them after the input's end.
         peak_db: highest sample of the output in dBFS.
         lufs: integrated loudness before normalisation; None if not asked for.
-        warnings: what the listener should know, one sentence each.
+        warnings: for the listener, one sentence each.
     """
 
     seconds: float
@@ -62,16 +62,17 @@ def render_file(
 
     Args:
         chain: built for the rate of the file, or for ``sample_rate``.
-        dsp_params: its settings in physical units, one item. Moving knobs are spread over the input.
+        dsp_params: its settings in physical units, one item. Control points of automated knobs are evenly spaced over
+            the input.
         source: sound file to read.
         target: sound file to write; its extension gives the format.
-        block_seconds: seconds of input held at a time; the output does not depend on it (beyond rounding).
+        block_seconds: seconds of input processed at a time; the output does not depend on it (beyond rounding).
         tail: longest tail in seconds; 0 ends the output with the input.
         sample_rate: in Hz, to resample the input to; None keeps the file's rate.
         subtype: of the samples, as soundfile names it; None takes the format's usual one (24 bits for .wav).
-        lufs: integrated loudness to bring the output to; None leaves the level alone.
+        lufs: integrated loudness to normalise the output to; None leaves the level alone.
         seed: of the dither of 16-bit files.
-        progress: told the seconds of input read.
+        progress: called with the seconds of input read since the last call.
 
     Raises:
         OSError: for files that cannot be read or written.
@@ -128,24 +129,24 @@ def processed(
         chain: any processor.
         dsp_params: its settings.
         blocks: (B, C, T) one after another.
-        total: samples in all of them, over which moving knobs are spread; after them the last point holds.
-        tail_frames: samples to go on for after the last block.
+        total: samples in all of them, over which control points are spaced; after them the last point holds.
+        tail_frames: samples of silence to process after the last block.
         block_frames: longest block of the tail.
 
     Yields:
         (B, C, T), ``total + tail_frames`` samples in all.
     """
     state: State = None
-    position, late = 0, chain.latency_samples
-    sounds = _then_silence(blocks, late + tail_frames, block_frames)
+    position, latency = 0, chain.latency_samples
+    sounds = _then_silence(blocks, latency + tail_frames, block_frames)
     if not chain.streamable:
         sounds = iter([torch.cat(list(sounds), -1)])
     with torch.no_grad():
         for x in sounds:
             y, state = chain.run(x, state, dsp_params=dsp_params, start=position, total=total)
             position += x.shape[-1]
-            early = min(late, y.shape[-1])
-            late -= early
+            early = min(latency, y.shape[-1])
+            latency -= early
             if y.shape[-1] > early:
                 yield y[..., early:]
 
@@ -189,7 +190,7 @@ def _tail_frames(chain: Processor, dsp_params: Knobs | None, longest: float, war
 
 
 def _write_at(lufs: float, blocks: Iterable[np.ndarray], writer: AudioWriter, warnings: list[str]) -> float:
-    # Loudness is known when all has been heard, so the sound waits in a file beside the target, not in memory.
+    # Loudness is known at the end only, so the sound is stored in a file beside the target, not in memory.
     meter = Loudness(writer.sample_rate, writer.channels)
     with tempfile.TemporaryFile(dir=writer.target.parent) as waiting:
         longest = 1

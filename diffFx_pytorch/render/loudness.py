@@ -19,7 +19,7 @@ _SURROUND = {5: (1.0, 1.0, 1.0, 1.41, 1.41), 6: (1.0, 1.0, 1.0, 0.0, 1.41, 1.41)
 class Loudness:
     """Integrated loudness in LUFS: K-weighting, blocks of 400 ms every 100 ms, gated at -70 LUFS and 10 LU below.
 
-    The weighting is pyloudnorm's; memory grows by one number a channel and 100 ms.
+    The weighting is pyloudnorm's; memory grows by one number per channel and 100 ms.
 
     Args:
         sample_rate: in Hz.
@@ -30,7 +30,7 @@ class Loudness:
     """
 
     def __init__(self, sample_rate: int, channels: int) -> None:
-        # As slow to import as torch, and wanted by few: loaded here.
+        # As slow to import as torch, and rarely used: loaded here.
         from pyloudnorm import IIRfilter
 
         self.sample_rate = sample_rate
@@ -46,7 +46,7 @@ class Loudness:
         self._start = 0
 
     def add(self, block: np.ndarray) -> None:
-        """Hear the next samples (T, C)."""
+        """Add the next samples (T, C)."""
         x = torch.from_numpy(np.ascontiguousarray(block.T, dtype=np.float64))
         weighted, self._state = sosfilt(x, self._sos, self._state, return_zf=True)
         rest = np.concatenate([self._rest, weighted.numpy().T ** 2])
@@ -56,7 +56,7 @@ class Loudness:
         self._rest = rest
 
     def integrated(self) -> float:
-        """Loudness of all heard so far in LUFS; minus infinity for silence and for less than 400 ms."""
+        """Loudness of all samples so far in LUFS; minus infinity for silence and for less than 400 ms."""
         if len(self._energies) < _HOPS_A_BLOCK:
             return -math.inf
         energies = np.stack(self._energies)

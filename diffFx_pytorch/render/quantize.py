@@ -11,7 +11,7 @@ _DITHERED = 16
 
 
 class Quantizer:
-    """Rounds to integers of some bits: with triangular dither to 16 and fewer, without to more.
+    """Rounds to integers: with triangular dither to 16 bits and fewer, without to more.
 
     Dither of two steps' width, the difference of two uniform numbers, makes the error's mean and variance independent
     of the signal, so that a fade ends in noise and not in distortion. Integers that were read come back unchanged

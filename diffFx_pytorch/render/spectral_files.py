@@ -22,11 +22,11 @@ _MOST_SEMITONES = 48.0
 
 @dataclass(frozen=True)
 class Written:
-    """What was written.
+    """The result of writing a file.
 
     Args:
         seconds: of the output.
-        warnings: what the listener should know, one sentence each.
+        warnings: for the listener, one sentence each.
         convergence_db: spectral convergence of a retrieval, the mean over channels; NaN for other commands.
     """
 
@@ -65,7 +65,7 @@ def invert_file(
         length: samples of the sound; the shortest with so many frames by default.
         seed: of init="random" and of the dither of 16-bit files.
         subtype: of the samples, as soundfile names it; None takes the format's usual one.
-        progress: told iterations done, and the spectral convergence in dB.
+        progress: called with the number of iterations done and the spectral convergence in dB.
 
     Raises:
         OSError: for files that cannot be read or written.
@@ -136,7 +136,7 @@ def stretch_file(
         if semitones and y.shape[-1]:
             shifted = soxr.resample(np.ascontiguousarray(y.T.numpy()), sample_rate * ratio, sample_rate, quality="VHQ")
             y = torch.from_numpy(shifted.T.copy())
-        # Both lengths are rounded up; a sample may be missing or over.
+        # Both lengths are rounded up: the result may be one sample too short or too long.
         length = math.ceil(x.shape[-1] / rate)
         x = torch.nn.functional.pad(y, (0, max(0, length - y.shape[-1])))[:, :length]
     return _write(target, x, sample_rate, subtype)

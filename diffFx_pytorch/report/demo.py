@@ -1,4 +1,4 @@
-"""A short piece of music out of arithmetic, and what a chain makes of it."""
+"""A short synthesised piece of music, and a chain of effects over it."""
 
 from __future__ import annotations
 

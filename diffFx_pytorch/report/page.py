@@ -106,7 +106,7 @@ def _wave(x: Tensor, sample_rate: int, style: str) -> Line:
 
 
 def _spectrum(x: Tensor, sample_rate: int, style: str) -> Line:
-    """Mean power of the channels in bands of a twelfth of an octave; a full-scale sine stands at 0 dB."""
+    """Mean power of the channels in bands of a twelfth of an octave; 0 dB is a full-scale sine."""
     size = min(_FFT, x.shape[-1])
     window = torch.hann_window(size, dtype=torch.float64)
     frames = x.cpu().double().unfold(-1, size, max(1, size // 2))

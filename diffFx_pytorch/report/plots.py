@@ -52,7 +52,7 @@ def before_after(
     if "curve" in axes:
         fx.plot(norm_params=norm_params, dsp_params=dsp_params, ax=axes["curve"])
         axes["curve"].set_title("")
-    # What is louder lies behind, so that neither hides the other.
+    # The louder is drawn behind, so that neither hides the other.
     order = sorted([(dry, "before", BEFORE), (wet, "after", AFTER)], key=lambda s: -float(s[0].abs().max()))
     for signal, label, colour in order:
         waveform(signal, rate, axes["wave"], label=label, color=colour)
@@ -108,7 +108,7 @@ def spectrogram(
         x: (T,).
         sample_rate: in Hz.
         ax: to draw on; None makes new axes.
-        range_db: how far below the top the darkest colour stands.
+        range_db: level of the darkest colour below the top.
         top_db: the brightest colour's level; None is the signal's own top.
     """
     ax = _axes(ax)
@@ -123,7 +123,7 @@ def spectrogram(
 
 
 def loss_history(history: list[list[float]], ax: Any = None) -> Any:
-    """Draw the loss of a fit over its steps, a line a stage."""
+    """Draw the loss of a fit over its steps, one line per stage."""
     ax = _axes(ax)
     done = 0
     for number, losses in enumerate(history, 1):
@@ -141,7 +141,7 @@ def mono(x: Tensor) -> Tensor:
 
 
 def _hop(x: Tensor) -> int:
-    # About 600 columns, whatever the length: more than a screen shows costs time and file size.
+    # About 600 columns, whatever the length: more than a screen resolves would cost time and file size.
     return max(256, x.shape[-1] // 600)
 
 

@@ -1,4 +1,4 @@
-"""Plots as inline SVG: a few lines of text that need no library to draw and none to show."""
+"""Plots as inline SVG, without a plotting library."""
 
 from __future__ import annotations
 

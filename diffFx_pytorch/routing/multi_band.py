@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..dsp.biquad import ring_seconds
 from ..dsp.crossover import linkwitz_riley
-from ..dsp.ringing import ring_seconds
 from ..params import EffectParam
 from ..processor import Processor, State
 from ..recursion import SectionState, filter_sections, svf_to_sos

@@ -16,7 +16,7 @@ from .stft import STFT
 
 
 class TensorCycle:
-    """On any device, differentiable, over a whole batch.
+    """P_C and P_A on any device, differentiable, over a whole batch.
 
     Args:
         stft: the transform.
@@ -62,9 +62,9 @@ class TensorCycle:
 
 
 class KernelCycle:
-    """For one item (B = 1) on the CPU, without a graph: two FFTs, and one pass each over the frames and the spectrum.
+    """P_C and P_A for one item (B = 1) on the CPU, without a graph: two FFTs, one pass over frames and one over bins.
 
-    Batches are lists of these: an item's arrays stay in the caches, and no item can know of another.
+    Batches are lists of these: an item's arrays stay in the caches, and items are independent.
     """
 
     def __init__(self, stft: STFT, target: Tensor, length: int):
@@ -83,11 +83,11 @@ class KernelCycle:
         else:
             index = source_index(length, padding, right, stft.pad_mode).numpy()
             self.left, self.right = index[:padding].copy(), index[padding + length :].copy()
-        self.rows = np.empty(M, self.window.dtype)
+        self.errors = np.empty(M, self.window.dtype)
         self.norm = "ortho" if stft.normalized else "backward"
 
     def solve(self, y: Tensor) -> Tensor:
-        """Put the signal nearest to y (M, F) into ``padded``; returns the frames (M, N), to be overwritten."""
+        """Write the signal nearest to y (M, F) into ``padded``; return the frames (M, N), to be overwritten."""
         frames = torch.fft.irfft(y, n=self.stft.n_fft, norm=self.norm)
         x = self.padded.numpy()
         grain = max(1, GRAIN * self.stft.n_fft // self.stft.hop_length)
@@ -117,10 +117,10 @@ class KernelCycle:
         error = None
         for _ in range(rule.projections):
             p = self.project(tensors[0])
-            after = rule.advance_rows(tensors, p, self.target, self.rows)
+            new_state = rule.advance_rows(tensors, p, self.target, self.errors)
             if error is None:
-                error = self.distance(p) if after is None else torch.tensor([self.rows.sum(dtype=np.float64)])
-            tensors = rule.advance(tensors, p, self.onto) if after is None else after
+                error = self.distance(p) if new_state is None else torch.tensor([self.errors.sum(dtype=np.float64)])
+            tensors = rule.advance(tensors, p, self.onto) if new_state is None else new_state
         assert error is not None
         return tensors, error
 

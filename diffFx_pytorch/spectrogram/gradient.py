@@ -26,19 +26,19 @@ def gaussian_width(stft: STFT) -> float:
     distance = (torch.arange(stft.n_fft) - window_centre(stft)) ** 2
     gamma = torch.logspace(-3, 1, 2001, dtype=torch.float64)[:, None] * stft.n_fft**2
     shape = (-math.pi * distance / gamma).exp()
-    # The height that fits best at each width, and what it leaves.
+    # The residual of the height that fits best at each width.
     left = window.square().sum() - (shape @ window) ** 2 / shape.square().sum(-1)
     return float(gamma[left.argmin(), 0])
 
 
 def window_centre(stft: STFT) -> float:
-    """Sample of a frame that a window's energy is centred on: N / 2 for a symmetric one."""
+    """Centre of gravity of a window's energy, as a sample of the frame: N / 2 for a symmetric window."""
     energy = stft.window_for(torch.empty(0, dtype=torch.float64)).square().cpu()
     return float((energy * torch.arange(stft.n_fft)).sum() / energy.sum())
 
 
 def log_magnitude(magnitude: Tensor, floor: float = 1e-10) -> Tensor:
-    """Natural log of magnitude (rows, frames, bins), never below ``floor`` times an item's loudest bin."""
+    """Natural log of magnitude (..., frames, bins), at least that of ``floor`` times an item's loudest bin."""
     loudest = magnitude.amax((-2, -1), keepdim=True)
     tiny = torch.finfo(magnitude.dtype).tiny
     return magnitude.maximum((loudest * floor).clamp(min=tiny)).log()
@@ -54,7 +54,7 @@ def time_slope(level: Tensor, stft: STFT, gamma: float) -> Tensor:
     N, H, F = stft.n_fft, stft.hop_length, stft.bins
     above = torch.cat((level[..., 1:], level[..., -2:-1] if N % 2 == 0 else level[..., -1:]), -1)
     below = torch.cat((level[..., 1:2], level[..., :-1]), -1)
-    # The whole turns are taken out as integers, where float32 would round them.
+    # Whole turns are removed as integers, as float32 would round them.
     turns = torch.arange(F, device=level.device) * H % N
     centre_frequency = turns.to(level.dtype) * (2 * math.pi / N)
     return centre_frequency + (H * N / gamma / 2) * (above - below)
@@ -81,7 +81,7 @@ def centring(stft: STFT) -> Tensor:
 
     The transform counts from a frame's first sample.
     """
-    with torch.inference_mode(False):  # kept for later calls, which may want a graph
+    with torch.inference_mode(False):  # cached for later calls, which may need a graph
         k = torch.arange(stft.bins, dtype=torch.float64)
         ramp = (2 * math.pi) * (k * window_centre(stft) / stft.n_fft % 1.0)
         return torch.polar(torch.ones_like(ramp), ramp)

@@ -48,12 +48,12 @@ def invert_spectrogram(
         generator: of init="random".
         known_phase: radians, (..., F, frames), NaN where the phase is to be found.
         callback: called after each iteration with its number (from 1), the last of ``Inversion.history`` (...), and a
-            function that returns the signal as it stands; ends the retrieval by returning True.
+            function that returns the present signal; ends the retrieval by returning True.
         progress: write iterations to the error stream.
         return_info: return an ``Inversion`` too.
-        tolerance_db: an item is done when ten iterations gain less; 0 makes all.
+        tolerance_db: an item ends when ten iterations gain less; 0 makes all iterations.
         differentiable: let gradients flow to ``magnitude`` through all iterations. The initial phase is a constant.
-        checkpoints: of those, keep one spectrum an iteration in memory, and iterate a second time in the backward pass.
+        checkpoints: store one spectrum per iteration for the gradients, and iterate a second time in the backward pass.
 
     Returns:
         (..., length), and with ``return_info`` how it went.

@@ -28,7 +28,7 @@ class MelCycle(TensorCycle):
 
         v = v * (W^T (M / W v)) / (W^T 1),
 
-    which keeps what is quiet quiet, and then moved as little as possible, v = max(0, v + W^+ (M - W v)); phases stay.
+    so that quiet bins stay quiet, and then moved as little as possible, v = max(0, v + W^+ (M - W v)); phases stay.
     So the rules that know the magnitude of every bin serve here too, at the price of a few small matrix products, and
     a bin takes whatever share of its band the signal gives it.
 
@@ -100,7 +100,7 @@ def invert_mel(
         progress: write iterations to the error stream.
         return_info: return an ``Inversion`` too, whose history is the mel convergence,
             20 log10 (|| W |X|^power - M || / || M ||).
-        tolerance_db: an item is done when ten iterations gain less; 0 makes all.
+        tolerance_db: an item ends when ten iterations gain less; 0 makes all iterations.
 
     Returns:
         (..., length), and with ``return_info`` how it went.

@@ -21,7 +21,7 @@ _ARMIJO, _CURVATURE = 1e-4, 0.9
 """c_1 and c_2 of the strong Wolfe conditions, as usual for quasi-Newton directions."""
 
 _FARTHEST = 10.0
-"""How many times longer than the last a step may be while no minimum is bracketed."""
+"""Largest ratio of a step to the last while no minimum is bracketed."""
 
 
 @dataclass
@@ -33,7 +33,7 @@ class Minimum:
         loss: (B,), float64.
         history: loss after each iteration, the start first, (iterations + 1, B); an ended item repeats its last.
         iterations: of each item, (B,).
-        converged: whether an item ended because it moved no more, and not because the iterations were used up, (B,).
+        converged: whether an item ended because it found no further descent, before the iterations were used up, (B,).
         evaluations: of each item, (B,): of loss and gradient.
     """
 
@@ -68,12 +68,12 @@ def minimize(
     Args:
         evaluate: losses and gradients of some of the items; items must not depend on each other.
         start: (B, N), left as it is.
-        n_iter: most iterations of an item; 0 evaluates the start.
-        memory: pairs of steps and gradient differences that are kept: memory for 2 * memory copies of x.
+        n_iter: largest number of iterations of an item; 0 evaluates the start.
+        memory: pairs of steps and gradient differences that are stored: 2 * memory copies of x.
         tolerance: an item ends once ``patience`` iterations have lowered its loss by less than this share of it; 0
             never ends one for that.
         patience: see ``tolerance``.
-        max_evaluations: most evaluations of a line search.
+        max_evaluations: largest number of evaluations of a line search.
         callback: called after every iteration with its number (from 1), x and the losses; True ends all.
 
     Returns:
@@ -152,7 +152,7 @@ class _Past:
         self.gamma[items] = 0
 
     def direction(self, g: Tensor, loss: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
-        """-H g, and which items have no past: theirs is the gradient, as long as takes a linear model to half."""
+        """-H g, and which items have no past: theirs is the gradient, of a length that halves a linear model's loss."""
         rho = self.rho[:, items]
         fresh = ~(rho > 0).any(0)
         slots = [i % self.memory for i in range(max(0, self.pushed - self.memory), self.pushed)]
@@ -210,22 +210,22 @@ def _line_search(evaluate: Evaluate, x: Tensor, d: Tensor, f0: Tensor, g0: Tenso
         for high, lows, new in ((high_t, low.t, t[k]), (high_f, low.loss, f), (high_slope, low.slope, slope)):
             high[k] = torch.where(fits, torch.where(turns, lows[k], high[k]), new)
         # Beyond a point that still falls there is nothing to interpolate with but the point before it.
-        before = low.t[k], low.loss[k], low.slope[k]
+        previous = low.t[k], low.loss[k], low.slope[k]
         for lows, new in ((low.t, t[k]), (low.loss, f), (low.slope, slope)):
             lows[k] = torch.where(fits, new, lows[k])
         low.g[k[fits]] = g[fits]
-        t[k] = _next_step(low, before, high_t, high_f, high_slope, k)
+        t[k] = _next_step(low, previous, high_t, high_f, high_slope, k)
         seeking = k[~done]
     return low
 
 
 def _next_step(
-    low: _Found, before: tuple[Tensor, ...], high_t: Tensor, high_f: Tensor, high_slope: Tensor, k: Tensor
+    low: _Found, previous: tuple[Tensor, ...], high_t: Tensor, high_f: Tensor, high_slope: Tensor, k: Tensor
 ) -> Tensor:
-    """Minimum of the cubic through both ends of the bracket, kept off them; without a bracket, a longer step."""
+    """Minimum of the cubic through both ends of the bracket, at some distance from them; without one, a longer step."""
     bracketed = high_t[k].isfinite()
     t, f, slope = low.t[k], low.loss[k], low.slope[k]
-    other = [torch.where(bracketed, a[k], b) for a, b in zip((high_t, high_f, high_slope), before, strict=True)]
+    other = [torch.where(bracketed, a[k], b) for a, b in zip((high_t, high_f, high_slope), previous, strict=True)]
     guess = _cubic_minimum(t, f, slope, *other)
     width = high_t[k] - t
     share = torch.where(bracketed, (guess - t) / width, 0.5)

@@ -1,6 +1,6 @@
-"""How far a signal's spectrogram is from the one asked for. All are in dB, finite at a perfect match and on silence.
+"""Distances of a signal's spectrogram from a target, in dB; finite at a perfect match and on silence.
 
-``reduction`` is "none" (one value an item, of shape (...)), "mean" or "sum" over items.
+``reduction`` is "none" (one value per item, of shape (...)), "mean" or "sum" over items.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def ser(estimate: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 
 
 def inconsistency(spectrum: Tensor, stft: STFT, length: int | None = None, reduction: str = "mean") -> Tensor:
-    """20 log10 (|| S - P_C S || / || S ||): how much of a complex spectrum no signal has; lower is better.
+    """20 log10 (|| S - P_C S || / || S ||): distance of a complex spectrum from those of signals; lower is better.
 
     Args:
         spectrum: S, complex (..., F, frames).
@@ -107,7 +107,7 @@ def _norm(x: Tensor) -> Tensor:
 
 
 def _ratio_db(numerator: Tensor, denominator: Tensor) -> Tensor:
-    """20 log10 of a ratio, which precision bounds on both sides."""
+    """20 log10 of a ratio, bounded on both sides by the precision."""
     info = torch.finfo(numerator.dtype)
     ratio = numerator / denominator.clamp_min(info.tiny)
     return 20 * ratio.clamp(info.eps, 1 / info.eps).log10()

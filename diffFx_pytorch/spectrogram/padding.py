@@ -1,6 +1,6 @@
-"""How a signal is continued beyond its ends, and the adjoint of that: images added back to the sample they show.
+"""Continuation of a signal beyond its ends, and its adjoint: images added back to the sample they show.
 
-Every mode repeats samples (or zeros), so padding is a matrix with at most one 1 a row, and its adjoint times it is
+Every mode repeats samples (or zeros), so padding is a matrix with at most one 1 per row, and its adjoint times it is
 diagonal: a least-squares problem behind a padding stays a division sample by sample.
 """
 
@@ -14,7 +14,7 @@ PAD_MODES = ("reflect", "constant", "replicate", "circular")
 
 
 def source_index(length: int, left: int, right: int, mode: str) -> Tensor:
-    """Which sample, 0 .. length - 1, each of the left + length + right padded samples shows."""
+    """Index, 0 .. length - 1, of the sample that each of the left + length + right padded samples shows."""
     n = torch.arange(-left, length + right)
     if mode == "replicate":
         return n.clamp(0, length - 1)

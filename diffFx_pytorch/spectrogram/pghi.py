@@ -1,4 +1,4 @@
-"""Phase gradient heap integration: a phase for a whole spectrogram, in one go."""
+"""Phase gradient heap integration of a whole spectrogram."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def pghi(
               \partial_k \phi = -\frac{\gamma}{H N} \partial_t s
 
     a step being a hop or a bin, phases counted from a frame's centre. They are summed from the loudest bin outwards,
-    always on from the loudest bin reached. First within what lies above the first tolerance, then the next, so that
-    loud islands do not inherit through faint bridges, where the slopes are noise.
+    continuing from the loudest bin reached so far: first over the bins above the first tolerance, then the next, so
+    that loud islands do not inherit through faint bridges, where the slopes are noise.
 
     Args:
         magnitude: (..., F, frames), float32 or float64, not negative.

@@ -1,4 +1,4 @@
-"""The phase vocoder: which bin of the last frame each bin continues, and time stretching by it."""
+"""The phase vocoder: the bin of the last frame that each bin continues, and time stretching."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .stft import overlap_add
 
 METHODS = ("locked", "gradient")
 BLOCK = 512
-"""Frames that are worked on at once, which bounds the memory."""
+"""Frames processed at once, which bounds the memory."""
 
 
 @dataclass(frozen=True)
 class Continuation:
-    """How the turn of every bin, what its phase is ahead of the analysis, follows from those of the frame before.
+    """From the turns of one frame to those of the next: a turn is the phase of a bin ahead of the analysis.
 
-    "locked": every peak turns by what its own frequency asks for, and the bins around it, down to the troughs, with it.
-    A region whose level jumps starts again with the turn 0, all of them in step, as an attack in the middle of the
-    window wants it.
+    "locked": every peak turns as its own frequency requires, and the bins around it, down to the troughs, with it. A
+    region whose level jumps restarts with a turn of 0, so that its bins are in step as in an attack in the middle of
+    the window.
 
     "gradient": every bin continues in time or along frequency, whichever way its weakest bin is louder
     (``loudest_path``), and a step along frequency is stretched as the time is. After silence all turns are 0.
@@ -90,7 +90,7 @@ class Continuation:
 
 
 def safe_angle(z: Tensor) -> Tensor:
-    """The angle of z, with the angle and the gradient 0 where z is next to nothing."""
+    """The angle of z; angle and gradient are 0 where z is nearly zero."""
     heard = z.abs() > torch.finfo(z.real.dtype).tiny ** 0.4
     return torch.where(heard, z, 1.0).angle()
 
@@ -189,7 +189,7 @@ def _stretched(x: Tensor, rate: float, length: int, continuation: Continuation) 
         at = offsets[first : first + BLOCK]
         X = centred_spectra(padded[..., at + H], window)
         earlier = centred_spectra(padded[..., at], window)
-        # The first frame continues what lies before it as it is.
+        # The first frame continues the input before it.
         previous = torch.cat((earlier[..., :1, :] if last is None else last, X[..., :-1, :]), -2)
         advance = safe_angle((previous * earlier.conj()).sum(1))
         theta = continuation.turns(X, earlier, advance, 1 / rate, theta)

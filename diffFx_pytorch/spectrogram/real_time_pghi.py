@@ -1,4 +1,4 @@
-"""Phase gradient integration forwards in time: a frame in, a frame of phase out."""
+"""Phase gradient integration forwards in time, frame by frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .phase_sweep import carry_phase, loudest_path
 from .stft import STFT
 
 FLOOR = 1e-10
-"""Of the loudest bin so far: what is quieter counts as that."""
+"""Lowest level, relative to the loudest bin so far: quieter bins count as this."""
 
 
 class RealTimePGHI:
@@ -130,11 +130,11 @@ class RealTimePGHI:
         if self._last is None:
             # The first frame spreads from its loudest bin, which gets 0.
             loudest = level[..., 0, :].argmax(-1, keepdim=True)
-            before = torch.full_like(level[..., 0, :], -math.inf).scatter(-1, loudest, math.inf)
-            last_slope, last_phase = -slope[..., 0, :], torch.zeros_like(before)
+            state = torch.full_like(level[..., 0, :], -math.inf).scatter(-1, loudest, math.inf)
+            last_slope, last_phase = -slope[..., 0, :], torch.zeros_like(state)
         else:
-            before, last_slope, last_phase = self._last
-        source = loudest_path(level.contiguous(), before.contiguous())
+            state, last_slope, last_phase = self._last
+        source = loudest_path(level.contiguous(), state.contiguous())
         step = (slope + torch.cat((last_slope.unsqueeze(-2), slope[..., :-1, :]), -2)) / 2
         return carry_phase(source, (step - climb).gather(-1, source) + climb, last_phase)
 

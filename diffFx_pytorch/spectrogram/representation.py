@@ -51,10 +51,10 @@ def invert(
             a bad start where T has a magnitude, whose gradient there is zero.
         generator: of the noise.
         callback: called after each iteration with its number (from 1), the last of ``Inversion.history`` (...), and a
-            function that returns the signal as it stands; ends the search by returning True.
+            function that returns the present signal; ends the search by returning True.
         progress: write iterations to the error stream.
         return_info: return an ``Inversion`` too.
-        tolerance_db: an item is done when ten iterations gain less; 0 makes all.
+        tolerance_db: an item ends when ten iterations gain less; 0 makes all iterations.
         memory: steps that L-BFGS remembers; it keeps two signals of each.
 
     Returns:
@@ -128,7 +128,7 @@ def search(
     with torch.inference_mode(False), torch.enable_grad():
         A, start = target.detach().clone(), start.detach().clone()
         level = torch.linalg.vector_norm(start, dim=-1, keepdim=True) / math.sqrt(start.shape[-1])
-        # Of two: the scaling is exact.
+        # A power of two: the scaling is exact.
         level = torch.where(level > 0, level, 1.0).log2().round().exp2()
         power = _power(A)
         power = torch.where(power > 0, power, 1.0)

@@ -15,7 +15,7 @@ from .stft import STFT, overlap_add
 
 STARTS = ("gradient", "overlap")
 DAMPING = 0.03
-"""Added to the weight that a sample has got so far, 1 being all: where there is little yet, little is trusted."""
+"""Added to the weight of a sample so far (1 when complete), so that samples of little weight count little."""
 
 
 class RTISI:
@@ -38,8 +38,8 @@ class RTISI:
         look_ahead: frames that a frame waits for; 0 is the first RTISI.
         n_iter: iterations whenever a frame enters, or leaves at the end; 0 keeps the phases that frames start with.
         momentum: alpha; 0 is the paper's algorithm. 0.99, as in fast Griffin-Lim, gains 2 to 4 dB.
-        start: "gradient": a frame starts with the phase that ``RealTimePGHI`` gives it, next to the last frame as it
-            stands; "overlap": with that of what the earlier frames left in its place, as in the paper.
+        start: "gradient": a frame starts with the phase that ``RealTimePGHI`` gives it, given the present
+            last frame; "overlap": with that of what the earlier frames left in its place, as in the paper.
 
     Raises:
         ValueError: for a negative look-ahead or number of iterations, a momentum below 0, or an unknown start.
@@ -77,7 +77,7 @@ class RTISI:
         """Forget the stream: the next frame is the first."""
         self._phases = RealTimePGHI(self.stft, 0)
         self._batch_shape: torch.Size | None = None
-        self._newest: Tensor | None = None  # the spectrum of the last frame that entered, as it stands
+        self._newest: Tensor | None = None  # the present spectrum of the last frame that entered
 
     def _begin(self, magnitude: Tensor) -> None:
         N, H = self.stft.n_fft, self.stft.hop_length
@@ -105,7 +105,7 @@ class RTISI:
             magnitude: (..., F, frames), float32 or float64, not negative; any number of frames.
 
         Returns:
-            (..., frames * H), late by ``latency_samples``: zeros first.
+            (..., frames * H), delayed by ``latency_samples``: zeros first.
 
         Raises:
             ValueError: what is no magnitude of this transform, or other leading dimensions than before.
@@ -210,7 +210,7 @@ class RTISI:
         return out
 
     def _samples(self, count: int) -> Tensor:
-        # Where a window's edge is all there is of a sample, its errors are not blown up.
+        # Errors of samples under the edge of a single window are not amplified.
         return self._left[:, :count] / self._left_weight[:count].clamp(min=DAMPING)
 
 
@@ -248,7 +248,7 @@ def rtisi_la(
         magnitude: (..., F, frames), float32 or float64, not negative.
         stft: the transform it belongs to.
         look_ahead: frames that a frame waits for. With as many frames or fewer, each waits for the last.
-        n_iter: iterations a frame.
+        n_iter: iterations per frame.
         length: of the signal; the shortest with so many frames by default.
         momentum: as for :class:`RTISI`; 0 and ``start="overlap"`` are the paper's algorithm.
         start: "gradient" or "overlap".

@@ -86,17 +86,17 @@ class Momentum:
     def advance(self, tensors: Tensors, p: Tensor, onto: Onto) -> Tensors:
         """The equation."""
         # At first there is nothing before t: no momentum.
-        before, d = tensors[2:4] if len(tensors) > 2 else (p, p)
+        previous, d = tensors[2:4] if len(tensors) > 2 else (p, p)
         t = p if self.gamma == 1 else (1 - self.gamma) * d + self.gamma * p
-        step = t - before
+        step = t - previous
         y = onto(t + self.alpha * step if self.alpha else t)
         return (y, y, t, t + self.beta * step)
 
     def advance_rows(self, tensors: Tensors, p: Tensor, target: Tensor, error: np.ndarray) -> Tensors | None:
         """The equation, in one pass."""
         if len(tensors) == 2:
-            before = p.clone()
-            tensors = (p, p, before, before[:0] if self.gamma == 1 else p.clone())
+            previous = p.clone()
+            tensors = (p, p, previous, previous[:0] if self.gamma == 1 else p.clone())
         numbers = _numbers(p, self.alpha, self.beta, self.gamma)
         arrays = (as_rows(tensors[2]), as_rows(tensors[3]))
         run_rows(momentum_rows, len(error), GRAIN, as_rows(p), target.numpy(), error, *numbers, *arrays)

@@ -119,7 +119,7 @@ class STFT:
 
     @property
     def padding(self) -> int:
-        """Samples that the signal is continued by at either end."""
+        """Number of samples that the signal is continued by at either end."""
         return self.n_fft // 2 if self.center else 0
 
     def frames(self, length: int) -> int:

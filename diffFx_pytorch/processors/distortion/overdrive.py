@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.biquad import high_shelf
+from ...dsp.biquad import high_shelf, ring_seconds
 from ...dsp.levels import db_to_amp
-from ...dsp.ringing import ring_seconds
 from ...dsp.shapes import asymmetric_tanh
 from ...dsp.shaping import Shape
 from ...params import EffectParam

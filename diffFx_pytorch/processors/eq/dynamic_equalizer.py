@@ -11,8 +11,7 @@ from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.biquad import band_pass
-from ...dsp.gain_computer import NEPER_PER_DB
-from ...dsp.levels import amp_to_db
+from ...dsp.levels import NEPER_PER_DB, amp_to_db
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import attack_release, filter_sections, one_pole

@@ -13,10 +13,8 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.biquad import Design, peak, sos_response
-from ...dsp.gain_computer import NEPER_PER_DB
-from ...dsp.levels import amp_to_db
-from ...dsp.ringing import ring_seconds
+from ...dsp.biquad import Design, peak, ring_seconds, sos_response
+from ...dsp.levels import NEPER_PER_DB, amp_to_db
 from ...params import HIGHEST_FREQUENCY, EffectParam
 from ...processor import Processor, State
 from ...recursion import filter_sections

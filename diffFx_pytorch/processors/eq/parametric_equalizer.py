@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.biquad import Design, high_shelf, low_shelf, peak, sos_response
-from ...dsp.ringing import ring_seconds
+from ...dsp.biquad import Design, high_shelf, low_shelf, peak, ring_seconds, sos_response
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import filter_sections

@@ -21,10 +21,10 @@ from ...dsp.biquad import (
     low_shelf,
     notch,
     peak,
+    ring_seconds,
     sos_response,
 )
 from ...dsp.levels import amp_to_db
-from ...dsp.ringing import ring_seconds
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import filter_sections

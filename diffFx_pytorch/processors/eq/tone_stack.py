@@ -12,9 +12,8 @@ from torch import Tensor
 
 from ...control import unknown_name
 from ...curve import Curve
-from ...dsp.biquad import sos_response
+from ...dsp.biquad import ring_seconds, sos_response
 from ...dsp.levels import amp_to_db
-from ...dsp.ringing import ring_seconds
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import filter_sections, svf_to_sos

@@ -76,21 +76,21 @@ def momentum_rows(
     scratch = np.empty(F, spectrum.dtype)
     rest = spectrum.dtype.type(1) - gamma
     for m in range(start, stop):
-        row, before, goal = spectrum[m], previous[m], target[m]
+        row, last, goal = spectrum[m], previous[m], target[m]
         error[m] = _distance(row, goal, scratch)
         if slow.size:
             d = slow[m]
             for f in range(2 * F):
                 t = rest * d[f] + gamma * row[f]
-                step = t - before[f]
-                before[f] = t
+                step = t - last[f]
+                last[f] = t
                 d[f] = t + beta * step
                 row[f] = t + alpha * step
         else:
             for f in range(2 * F):
                 t = row[f]
-                row[f] = t + alpha * (t - before[f])
-                before[f] = t
+                row[f] = t + alpha * (t - last[f])
+                last[f] = t
         _onto(row, goal, scratch)
 
 
