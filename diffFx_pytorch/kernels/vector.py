@@ -342,13 +342,17 @@ def join(typingctx: Any, first: Any, second: Any) -> Any:
 
 
 def _count(lanes: Any) -> Any:
-    """The type of an argument ``lanes``, which is a constant or left out."""
-    return lanes if isinstance(lanes, types.IntegerLiteral) else types.intp
+    """The type of an argument ``lanes``, which is a constant, a tuple of so many, or left out."""
+    return lanes if isinstance(lanes, (types.IntegerLiteral, types.BaseTuple)) else types.intp
+
+
+def _number(lanes: Any) -> int:
+    return len(lanes) if isinstance(lanes, types.BaseTuple) else getattr(lanes, "literal_value", 0)
 
 
 def _like(like: Any, lanes: Any = 0) -> Any:
     """The vector type of an array or of a vector."""
-    return like if isinstance(like, Vector) else Vector(like.dtype, getattr(lanes, "literal_value", 0))
+    return like if isinstance(like, Vector) else Vector(like.dtype, _number(lanes))
 
 
 @intrinsic
@@ -388,7 +392,7 @@ def _write(builder: Any, value: Any, data: Any, at: Any, scalar: Any) -> None:
 
 
 def _load(array: Any, lanes: Any, scalar: Any) -> Any:
-    kind = Vector(scalar, getattr(lanes, "literal_value", 0))
+    kind = Vector(scalar, _number(lanes))
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         data = _data(context, builder, sig.args[0], args[0])
@@ -399,7 +403,7 @@ def _load(array: Any, lanes: Any, scalar: Any) -> Any:
 
 @intrinsic(prefer_literal=True)
 def load(typingctx: Any, array: Any, at: Any, lanes: Any = 0) -> Any:
-    """The vector that begins at ``array[at]``, of 64 bytes or a constant number of lanes."""
+    """The vector that begins at ``array[at]``, of 64 bytes or so many lanes: a constant, or a tuple of that length."""
     return _load(array, lanes, array.dtype)
 
 

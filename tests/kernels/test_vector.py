@@ -219,6 +219,14 @@ def test_vectors_of_other_lengths(dtype, lanes):
     assert not out[lanes:].any()
 
 
+def test_the_length_of_a_tuple_is_a_number_of_lanes():
+    copy = jit(lambda width, a, out: v.store(out, 0, v.load_wide(a, 0, width)))
+    for lanes in (4, 16):
+        a, out = _numbers(np.float32), np.zeros(64)
+        copy((0,) * lanes, a, out)
+        np.testing.assert_array_equal(out, np.where(np.arange(64) < lanes, a, 0))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_types_and_halves(dtype):
     @jit
