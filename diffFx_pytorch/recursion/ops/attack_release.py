@@ -10,8 +10,13 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import run_rows
-from diffFx_pytorch.recursion.cpu.attack_release import attack_release_backward_rows, attack_release_rows
-from diffFx_pytorch.recursion.cpu.attack_release import NARROW, STEPS, WIDE
+from diffFx_pytorch.recursion.cpu.attack_release import (
+    NARROW,
+    STEPS,
+    WIDE,
+    attack_release_backward_rows,
+    attack_release_rows,
+)
 from diffFx_pytorch.recursion.fallback.attack_release import attack_release_gradients, attack_release_levels
 from diffFx_pytorch.recursion.fallback.scan import first_order_scan
 from diffFx_pytorch.recursion.ops.rows import (
