@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from diffFx_pytorch.recursion import attack_release, delay_line, delay_state_length, feedback_delay
-from diffFx_pytorch.recursion.fallback.feedback_delay import feedback_delay_blocks, feedback_delay_gradients
-from diffFx_pytorch.recursion.ops.feedback_delay import _feedback_delay
+from diffFx_pytorch.recursion.fallback.feedback_delay import feedback_delay_blocks
 from diffFx_pytorch.recursion.reference.feedback_delay import feedback_delay as reference
 
 D = torch.float64
@@ -119,26 +118,23 @@ def test_output_state_and_each_gradient_match_the_loop(loop, interpolation, dtyp
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("interpolation", ["lagrange", "allpass"])
-def test_plain_torch_path_matches_the_kernel(loop, interpolation):
+def test_the_equation_in_eager_torch_matches_the_kernel(loop, interpolation):
     leaves = case(loop, interpolation, 150, fast=True)
+    given = {n: t for n, t in leaves.items() if t is not None}
     v, zf = run(loop, interpolation, **leaves)
-    x, delay, g, low, high, zi = (None if t is None else t.detach()[None] for t in leaves.values())
+    x, delay, g, low, high, zi = (None if t is None else t[None] for t in leaves.values())
     past, tail = (None, torch.zeros(1, 3, dtype=D)) if zi is None else (zi[:, :-3], zi[:, -3:])
     saturate = LOOPS[loop][3]
-    v2, line, end = feedback_delay_blocks(x, delay, g, low, high, past, tail, interpolation, saturate)
+    v2, line, end = feedback_delay_blocks(x, delay, g, low, high, past, tail, interpolation, saturate, math.inf)
     torch.testing.assert_close(v2[0], v)
     torch.testing.assert_close(end[0], zf[-3:])
-    given = {n: t for n, t in leaves.items() if t is not None}
-    grads = dict(zip(given, torch.autograd.grad(v.square().sum(), list(given.values())), strict=True))
-    no_end = torch.zeros(1, 3, dtype=D)
-    to_line, to_tail, to_d, to_g, to_low, to_high = feedback_delay_gradients(
-        2 * v2, None, no_end, line, v2, delay, g, low, high, tail, interpolation, saturate
-    )
-    found = {"x": to_line[..., -x.shape[-1] :], "delay": to_d, "feedback": to_g, "lowpass": to_low, "highpass": to_high}
-    if zi is not None:
-        found["zi"] = torch.cat([to_line[..., : -x.shape[-1]], to_tail], -1)
-    for name, grad in grads.items():
-        torch.testing.assert_close(found[name].sum_to_size(1, grad.shape[0])[0], grad, msg=name)
+    history = zf.shape[-1] - 3
+    kept = torch.nn.functional.pad(line, (max(0, history - line.shape[-1]), 0))[0, -history:]
+    torch.testing.assert_close(kept, zf[:-3])
+    losses = [a.square().sum() + b[-3:].sum() for a, b in ((v, zf), (v2, end[0]))]
+    found = [torch.autograd.grad(loss, list(given.values())) for loss in losses]
+    for name, grad, eager in zip(given, *found, strict=True):
+        torch.testing.assert_close(grad, eager, msg=name)
 
 
 @pytest.mark.parametrize("interpolation", NAMES)
@@ -316,9 +312,13 @@ def test_opcheck():
     x = torch.rand(2, 30, requires_grad=True)
     d, g = torch.full((2, 1), 5.5, requires_grad=True), torch.full((1, 30), 0.5, requires_grad=True)
     tail = torch.zeros(1, 3, dtype=D)
-    torch.library.opcheck(_feedback_delay, (x, d, g, None, None, None, tail, "cubic", False, math.inf, True))
+    torch.library.opcheck(
+        torch.ops.diffFx.feedback_delay.default, (x, d, g, None, None, None, tail, "cubic", False, math.inf, True)
+    )
     past = torch.rand(2, 20)
-    torch.library.opcheck(_feedback_delay, (x, d, g, g, g, past, tail, "cubic", True, 18.0, True))
+    torch.library.opcheck(
+        torch.ops.diffFx.feedback_delay.default, (x, d, g, g, g, past, tail, "cubic", True, 18.0, True)
+    )
 
 
 def test_function_transforms():

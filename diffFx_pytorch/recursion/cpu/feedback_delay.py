@@ -5,82 +5,111 @@ itself: within one, nothing read was written in it, so taps are vector operation
 filters run sample by sample. A delay of one sample is a stretch of one. Rows that read the same delay (channels,
 mostly) go through a block one after the other, and its weights are computed once.
 
-Parameter arrays are (rows, 1) constant, (rows, T) moving or (rows, 0) absent; ``*_row`` says which of their rows each
-output row reads. A line holds ``pad`` samples of the past before the T of this call.
+A parameter is an array (rows, 1) constant, (rows, T) time-varying or (1, 0) absent, and an index that says which of its
+rows each output row reads. A line holds ``pad`` samples of the past before the T of this call.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
-from diffFx_pytorch.recursion.cpu.delay_taps import (
+from diffFx_pytorch.recursion.cpu.inner import INNER
+from diffFx_pytorch.recursion.cpu.taps import (
     BLOCK,
     INLINE,
+    KERNEL,
     ROOM,
     copy_range,
     fill_all,
-    fill_allpass,
-    fill_weights,
+    new_taps,
+    prepare_taps,
     read_one,
     read_taps,
     same_until,
-    sharpen,
-    split_block,
 )
-from diffFx_pytorch.recursion.cpu.inner import INNER
 
 CHUNK = 8 * BLOCK  # distance of the filter states kept for the backward pass
 FEW = 8  # a shorter stretch is worked sample by sample
 SHARING = 4  # rows that take turns; more of them would be more streams than the hardware fetches ahead
 
 
-@njit(**INNER)
-def _allpass(u, poles, first, count, last):  # pragma: no cover
-    for i in range(first, first + count):
-        last = u[i] - poles[i] * last
-        u[i] = last
-    return last
+class Loop(NamedTuple):
+    """What the feedback path of a call has."""
+
+    closed: Any
+    """Whether there is feedback."""
+    low: Any
+    high: Any
+    saturate: Any
+    allpass: Any
+    """Whether the interpolator is the recursive all-pass."""
+    moves: Any
+    """Whether the delay varies in time."""
+    threshold: Any
+    """What is smaller is set to zero."""
+
+
+class Buffers(NamedTuple):
+    """A block of one row's parameters, and of the signal in the feedback path."""
+
+    gain: Any
+    low: Any
+    high: Any
+    u: Any
 
 
 @njit(**INNER)
-def _smooth(u, c, first, count, level):  # pragma: no cover
-    for i in range(first, first + count):
-        level = c[i] * level + (1.0 - c[i]) * u[i]
-        u[i] = level
-    return level
+def loop_of(parameters, options):  # pragma: no cover
+    """What there is, seen from the shapes of the parameters and the options of a call."""
+    delay, feedback, lowpass, highpass = parameters
+    allpass, saturate, _, threshold = options
+    closed, low, high = feedback[0].shape[1] > 0, lowpass[0].shape[1] > 0, highpass[0].shape[1] > 0
+    return Loop(closed, low, high, saturate, allpass, delay[0].shape[1] > 1, threshold)
 
 
 @njit(**INNER)
-def _take_smooth_away(u, c, first, count, level):  # pragma: no cover
+def _allpass(u, poles, first, count, state):  # pragma: no cover
     for i in range(first, first + count):
-        level = c[i] * level + (1.0 - c[i]) * u[i]
-        u[i] -= level
-    return level
+        state = u[i] - poles[i] * state
+        u[i] = state
+    return state
 
 
 @njit(**INNER)
-def _saturate(u, first, count):  # pragma: no cover
+def _lowpass(u, c, first, count, state):  # pragma: no cover
     for i in range(first, first + count):
-        u[i] = math.tanh(u[i])
+        state = c[i] * state + (1.0 - c[i]) * u[i]
+        u[i] = state
+    return state
+
+
+@njit(**INNER)
+def _highpass(u, c, first, count, state):  # pragma: no cover
+    for i in range(first, first + count):
+        state = c[i] * state + (1.0 - c[i]) * u[i]
+        u[i] -= state
+    return state
 
 
 @njit(**INLINE)
-def _close_loop(x, x0, g, u, first, count, tiny, line, line0):  # pragma: no cover
+def _close_loop(x, x0, gain, u, first, count, threshold, line, line0):  # pragma: no cover
     given = x[x0 : x0 + count]
-    gains = g[first : first + count]
+    gains = gain[first : first + count]
     part = u[first : first + count]
     target = line[line0 : line0 + count]
     for i in range(count):
         w = np.float64(given[i]) + gains[i] * part[i]
-        target[i] = 0.0 if abs(w) < tiny else w
+        target[i] = 0.0 if abs(w) < threshold else w
 
 
 @njit(**INLINE)
-def load_parameter(source, t0, count, fresh, target):  # pragma: no cover
-    """The block of a moving parameter; a constant one is loaded only where the target holds something else."""
+def load_parameter(parameter, row, t0, count, fresh, target):  # pragma: no cover
+    """The block of a time-varying parameter; a constant one is loaded only where the target holds something else."""
+    source = parameter[0][parameter[1][row]]
     if source.shape[0] > 1:
         copy_range(source, t0, target, 0, count)
     elif source.shape[0] == 1 and fresh:
@@ -97,269 +126,123 @@ def rows_that_share(index, first, stop):  # pragma: no cover
 
 
 @njit(**INLINE)
-def prepare_taps(
-    delay, t0, count, youngest, limit, table, allpass, whole, fraction, half, weights, poles
-):  # pragma: no cover
-    """Where and how the block's samples read; a constant delay is prepared for all blocks at once."""
-    moves = delay.shape[0] > 1
-    filled = count if moves else BLOCK
-    good = split_block(
-        delay,
-        t0 if moves else 0,
-        count if moves else 1,
-        youngest,
-        limit,
-        table.shape[0],
-        allpass,
-        whole,
-        fraction,
-        half,
-    )
-    if not moves:
-        fill_all(whole, whole[0])
-        fill_all(fraction, fraction[0])
-        fill_all(half, half[0])
-    if allpass:
-        fill_allpass(fraction, filled, weights, poles, weights, False)
-    else:
-        fill_weights(table, 1.0, fraction, half, filled, weights)
-        sharpen(fraction, half, filled, weights)
-    return good
-
-
-@njit(**INLINE)
-def _delay_block(
-    x,
-    t0,
-    count,
-    loop,
-    low,
-    high,
-    saturate,
-    allpass,
-    moves,
-    has_past,
-    tiny,
-    whole,
-    half,
-    weights,
-    poles,
-    g,
-    cl,
-    ch,
-    u,
-    line,
-    v,
-    tail,
-):  # pragma: no cover
+def _delay_block(x, t0, count, loop, taps, block, line, v, state):  # pragma: no cover
     """A block of one row, its taps and parameters prepared."""
+    u = block.u
     pad = line.shape[0] - v.shape[0]
-    last, l, m = tail[0], tail[1], tail[2]  # noqa: E741
+    last, l, m = state[0], state[1], state[2]  # noqa: E741
     first = 0
     while first < count:
-        k, t = whole[first], half[first]
-        stop = min(count, first + (k - t + 1)) if loop else count
-        if moves:
-            stop = same_until(whole, first, stop)
+        k, t = taps.whole[first], taps.half[first]
+        stop = min(count, first + (k - t + 1)) if loop.closed else count
+        if loop.moves:
+            stop = same_until(taps.whole, first, stop)
         length = stop - first
         now = pad + t0 + first
         base = now - k - t
         if length < FEW:
             for i in range(length):
                 at = first + i
-                value = read_one(line, base + i, weights, at, 2 * t)
-                if allpass:
-                    value -= poles[at] * last
+                value = read_one(line, base + i, taps.weights, at, 2 * t)
+                if loop.allpass:
+                    value -= taps.poles[at] * last
                     last = value
                 v[t0 + at] = value
-                if loop:
-                    if low:
-                        l = cl[at] * l + (1.0 - cl[at]) * value  # noqa: E741
+                if loop.closed:
+                    if loop.low:
+                        l = block.low[at] * l + (1.0 - block.low[at]) * value  # noqa: E741
                         value = l
-                    if high:
-                        m = ch[at] * m + (1.0 - ch[at]) * value
+                    if loop.high:
+                        m = block.high[at] * m + (1.0 - block.high[at]) * value
                         value -= m
-                    if saturate:
+                    if loop.saturate:
                         value = math.tanh(value)
-                    w = np.float64(x[t0 + at]) + g[at] * value
-                    line[now + i] = 0.0 if abs(w) < tiny else w
+                    w = np.float64(x[t0 + at]) + block.gain[at] * value
+                    line[now + i] = 0.0 if abs(w) < loop.threshold else w
         else:
             # Older than the line is silence; the few taps that do reach it lie in its leading zeros.
-            silent = 0 if has_past else min(length, max(0, -base))
-            if loop or allpass:
-                fill_all(u[first : first + silent], 0.0)
-                if silent < length:
-                    read_taps(line, base + silent, weights, first + silent, length - silent, 2 * t, u, first + silent)
-                if allpass:
-                    last = _allpass(u, poles, first, length, last)
-                copy_range(u, first, v, t0 + first, length)
-            else:
-                at = t0 + first
-                fill_all(v[at : at + silent], 0.0)
-                if silent < length:
-                    read_taps(line, base + silent, weights, first + silent, length - silent, 2 * t, v, at + silent)
-            if loop:
-                if low:
-                    l = _smooth(u, cl, first, length, l)  # noqa: E741
-                if high:
-                    m = _take_smooth_away(u, ch, first, length, m)
-                if saturate:
-                    _saturate(u, first, length)
-                _close_loop(x, t0 + first, g, u, first, length, tiny, line, now)
+            silent = min(length, max(0, -base))
+            after, rest, begin = first + silent, length - silent, base + silent
+            if not loop.closed and not loop.allpass:
+                fill_all(v[t0 + first : t0 + after], 0.0)
+                if rest > 0:
+                    read_taps(line, begin, taps.weights, after, rest, 2 * t, v, t0 + after)
+                first = stop
+                continue
+            fill_all(u[first:after], 0.0)
+            if rest > 0:
+                read_taps(line, begin, taps.weights, after, rest, 2 * t, u, after)
+            if loop.allpass:
+                last = _allpass(u, taps.poles, first, length, last)
+            copy_range(u, first, v, t0 + first, length)
+            if loop.closed:
+                if loop.low:
+                    l = _lowpass(u, block.low, first, length, l)  # noqa: E741
+                if loop.high:
+                    m = _highpass(u, block.high, first, length, m)
+                if loop.saturate:
+                    for i in range(first, stop):
+                        u[i] = math.tanh(u[i])
+                _close_loop(x, t0 + first, block.gain, u, first, length, loop.threshold, line, now)
         first = stop
-    tail[0] = 0.0 if abs(last) < tiny else last
-    tail[1] = 0.0 if abs(l) < tiny else l
-    tail[2] = 0.0 if abs(m) < tiny else m
+    state[0] = 0.0 if abs(last) < loop.threshold else last
+    state[1] = 0.0 if abs(l) < loop.threshold else l
+    state[2] = 0.0 if abs(m) < loop.threshold else m
 
 
 @njit(**INNER)
-def _delay_rows(
-    start,
-    stop,
-    x,
-    x_row,
-    delay,
-    feedback,
-    feedback_row,
-    lowpass,
-    lowpass_row,
-    highpass,
-    highpass_row,
-    table,
-    allpass,
-    saturate,
-    limit,
-    has_past,
-    tiny,
-    line,
-    v,
-    tail,
-    checkpoints,
-    room,
-):  # pragma: no cover
-    """Rows of :func:`feedback_delay_rows` that share a delay; returns whether every delay was legal."""
+def _rows(start, stop, x, parameters, tables, options, outputs, good, taps, block):  # pragma: no cover
+    delay, feedback, lowpass, highpass = parameters
+    v, line, state, checkpoints = outputs
     T = v.shape[1]
     pad = line.shape[1] - T
-    loop = feedback.shape[1] > 0
-    low = lowpass.shape[1] > 0
-    high = highpass.shape[1] > 0
-    moves = delay.shape[0] > 1
-    youngest = 1 if loop else 0
-    whole, half, fraction, weights, poles, g, cl, ch, u = room
-    good = True
-    for t0 in range(0, T, BLOCK):
-        count = min(BLOCK, T - t0)
-        if moves or t0 == 0:
-            good &= prepare_taps(
-                delay, t0, count, youngest, limit, table, allpass, whole, fraction, half, weights, poles
-            )
-        fresh = t0 == 0 or stop > start + 1
-        for row in range(start, stop):
-            if loop:
-                load_parameter(feedback[feedback_row[row]], t0, count, fresh, g)
-                load_parameter(lowpass[lowpass_row[row]], t0, count, fresh, cl)
-                load_parameter(highpass[highpass_row[row]], t0, count, fresh, ch)
-                if checkpoints.shape[1] > 0 and t0 % CHUNK == 0:
-                    checkpoints[row, t0 // CHUNK, 0] = tail[row, 1]
-                    checkpoints[row, t0 // CHUNK, 1] = tail[row, 2]
-            else:
-                copy_range(x[x_row[row]], t0, line[row], pad + t0, count)
-            _delay_block(
-                x[x_row[row]],
-                t0,
-                count,
-                loop,
-                low,
-                high,
-                saturate,
-                allpass,
-                moves,
-                has_past,
-                tiny,
-                whole,
-                half,
-                weights,
-                poles,
-                g,
-                cl,
-                ch,
-                u,
-                line[row],
-                v[row],
-                tail[row],
-            )
-    return good
-
-
-@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
-def feedback_delay_rows(
-    start,
-    stop,
-    x,
-    x_row,
-    delay,
-    delay_row,
-    feedback,
-    feedback_row,
-    lowpass,
-    lowpass_row,
-    highpass,
-    highpass_row,
-    table,
-    allpass,
-    saturate,
-    limit,
-    has_past,
-    tiny,
-    line,
-    v,
-    tail,
-    checkpoints,
-    good,
-):  # pragma: no cover
-    """``v[n] = w(n - d[n])``, ``w[n] = x[n] + g[n] F(v[n])`` for rows ``start`` to ``stop - 1``.
-
-    Without feedback (an array of no columns) ``w = x`` and the delay may be down to 0. ``tail`` (rows, 3) holds the
-    states of all-pass, low-pass and high-pass and is updated; ``checkpoints`` (rows, chunks, 2) keeps the last two.
-    """
-    room = (
-        np.empty(BLOCK, np.int64),
-        np.empty(BLOCK, np.int64),
-        np.empty(BLOCK),
-        np.zeros((2 * table.shape[0], ROOM)),
-        np.zeros(BLOCK),
-        np.empty(BLOCK),
-        np.empty(BLOCK),
-        np.empty(BLOCK),
-        np.empty(ROOM),
-    )
+    loop = loop_of(parameters, options)
+    youngest = 1 if loop.closed else 0
     row = start
     while row < stop:
-        end = rows_that_share(delay_row, row, stop)
-        legal = _delay_rows(
-            row,
-            end,
-            x,
-            x_row,
-            delay[delay_row[row]],
-            feedback,
-            feedback_row,
-            lowpass,
-            lowpass_row,
-            highpass,
-            highpass_row,
-            table,
-            allpass,
-            saturate,
-            limit,
-            has_past,
-            tiny,
-            line,
-            v,
-            tail,
-            checkpoints,
-            room,
-        )
-        for i in range(row, end):
-            good[i] = legal
+        end = rows_that_share(delay[1], row, stop)
+        delays = delay[0][delay[1][row]]
+        legal = True
+        for t0 in range(0, T, BLOCK):
+            count = min(BLOCK, T - t0)
+            if loop.moves or t0 == 0:
+                legal &= prepare_taps(delays, t0, count, youngest, options[2], tables, loop.allpass, taps)
+            fresh = t0 == 0 or end > row + 1
+            for r in range(row, end):
+                if loop.closed:
+                    load_parameter(feedback, r, t0, count, fresh, block.gain)
+                    load_parameter(lowpass, r, t0, count, fresh, block.low)
+                    load_parameter(highpass, r, t0, count, fresh, block.high)
+                    if checkpoints.shape[1] > 0 and t0 % CHUNK == 0:
+                        checkpoints[r, t0 // CHUNK, 0] = state[r, 1]
+                        checkpoints[r, t0 // CHUNK, 1] = state[r, 2]
+                else:
+                    copy_range(x[0][x[1][r]], t0, line[r], pad + t0, count)
+                _delay_block(x[0][x[1][r]], t0, count, loop, taps, block, line[r], v[r], state[r])
+        for r in range(row, end):
+            good[r] = legal
         row = end
+
+
+@njit(**KERNEL)
+def feedback_delay_rows(start, stop, x, parameters, tables, options, outputs, good):  # pragma: no cover
+    """``v[n] = w(n - d[n])``, ``w[n] = x[n] + g[n] F(v[n])`` for rows ``start`` to ``stop - 1``.
+
+    Args:
+        start: first row.
+        stop: one after the last.
+        x: signals and the index of their rows.
+        parameters: delay in samples, feedback, low-pass, high-pass; without feedback ``w = x`` and the delay may be
+            down to 0.
+        tables: of weights and slopes.
+        options: whether the interpolator is the all-pass, whether the loop saturates, the longest delay, the denormal
+            threshold.
+        outputs: ``v`` (rows, T), filled; the line (rows, pad + T) with its past in the first ``pad``, filled; the
+            states of all-pass, low-pass and high-pass (rows, 3), updated; and checkpoints (rows, chunks or 0, 2), which
+            receive the last two at the beginning of every chunk.
+        good: (rows,), set to False where a delay is out of range.
+    """
+    taps = new_taps(2 * tables[0].shape[0], False)
+    room = np.zeros(4 * ROOM)
+    block = Buffers(room[:BLOCK], room[ROOM : ROOM + BLOCK], room[2 * ROOM : 2 * ROOM + BLOCK], room[3 * ROOM :])
+    _rows(start, stop, x, parameters, tables, options, outputs, good, taps, block)

@@ -3,68 +3,70 @@
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
-from diffFx_pytorch.recursion.cpu.delay_taps import (
-    BLOCK,
-    INLINE,
-    ROOM,
-    add_taps,
-    copy_range,
-    fill_all,
-    fill_allpass,
-    fill_weights,
-    read_one,
-    read_taps,
-)
+from diffFx_pytorch.kernels.vector import prefetch
 from diffFx_pytorch.recursion.cpu.feedback_delay import (
     CHUNK,
     FEW,
     SHARING,
     load_parameter,
-    prepare_taps,
+    loop_of,
     rows_that_share,
 )
 from diffFx_pytorch.recursion.cpu.inner import INNER
-from diffFx_pytorch.recursion.cpu.tap_lanes import MARGIN, prefetch
+from diffFx_pytorch.recursion.cpu.taps import (
+    BLOCK,
+    INLINE,
+    KERNEL,
+    MARGIN,
+    ROOM,
+    add_range,
+    add_taps,
+    copy_range,
+    fill_all,
+    new_taps,
+    prepare_taps,
+    read_one,
+    read_taps,
+    same_from,
+)
 
 LINE = 8  # values a cache line holds, the wider ones
 AHEAD = 2 * BLOCK  # how long before its use memory is asked for
+_WIDTH = CHUNK + LINE
 
 
-@njit(**INNER)
-def _same_from(values, stop, first):  # pragma: no cover
-    """Where the stretch of equal values that ends before ``stop`` begins, looking eight at a time."""
-    value = values[stop - 1]
-    begin = stop - 1
-    while begin - 8 >= first:
-        part = values[begin - 8 : begin]
-        different = np.int64(0)
-        for i in range(8):
-            different |= part[i] ^ value
-        if different != 0:
-            break
-        begin -= 8
-    while begin > first and values[begin - 1] == value:
-        begin -= 1
-    return begin
+class Chunk(NamedTuple):
+    """Coefficients of a chunk of one row, and the states of its filters; index 0 holds the states before it."""
+
+    low: Any
+    high: Any
+    lows: Any
+    highs: Any
 
 
-@njit(**INLINE)
-def _add_range(source, s0, target, t0, count):  # pragma: no cover
-    a = source[s0 : s0 + count]
-    b = target[t0 : t0 + count]
-    for i in range(count):
-        b[i] += a[i]
+class Gradients(NamedTuple):
+    """A block of one row: gain and signal of the feedback path, the gradient on its way, those of the parameters."""
+
+    gain: Any
+    s: Any
+    u: Any
+    padded: Any
+    delay: Any
+    feedback: Any
+    lowpass: Any
+    highpass: Any
 
 
 @njit(**INLINE)
-def _hand_over(values, t0, count, grad, total, add):  # pragma: no cover
-    """Store a moving gradient or ``add`` it to what is there, or add a constant one up."""
+def _pass_on(values, t0, count, grad, total, add):  # pragma: no cover
+    """Store a time-varying gradient or ``add`` it to what is there; sum a constant one up."""
     if grad.shape[0] > 1 and add:
-        _add_range(values, 0, grad, t0, count)
+        add_range(values, 0, grad, t0, count)
     elif grad.shape[0] > 1:
         copy_range(values, 0, grad, t0, count)
     elif grad.shape[0] == 1:
@@ -82,39 +84,39 @@ def _hand_over(values, t0, count, grad, total, add):  # pragma: no cover
 
 
 @njit(**INNER)
-def _filter_states(v, c0, count, cl, low, ch, high, lows, highs):  # pragma: no cover
-    """Low- and high-pass states of a chunk, again; index 0 holds the states before it."""
+def _filter_states(v, c0, count, loop, chunk):  # pragma: no cover
+    """Low- and high-pass states of a chunk, again."""
     for i in range(count):
         value = np.float64(v[c0 + i])
-        if low:
-            lows[i + 1] = cl[i] * lows[i] + (1.0 - cl[i]) * value
-            value = lows[i + 1]
-        if high:
-            highs[i + 1] = ch[i] * highs[i] + (1.0 - ch[i]) * value
+        if loop.low:
+            chunk.lows[i + 1] = chunk.low[i] * chunk.lows[i] + (1.0 - chunk.low[i]) * value
+            value = chunk.lows[i + 1]
+        if loop.high:
+            chunk.highs[i + 1] = chunk.high[i] * chunk.highs[i] + (1.0 - chunk.high[i]) * value
 
 
 @njit(**INLINE)
-def _looped(v, t0, count, offset, low, lows, high, highs, saturate, out):  # pragma: no cover
+def _loop_signal(v, t0, count, offset, loop, chunk, out):  # pragma: no cover
     """What feedback multiplies, for a block."""
     copy_range(v, t0, out, 0, count)
-    if low:
-        copy_range(lows, offset + 1, out, 0, count)
-    if high:
-        take = highs[offset + 1 : offset + 1 + count]
+    if loop.low:
+        copy_range(chunk.lows, offset + 1, out, 0, count)
+    if loop.high:
+        take = chunk.highs[offset + 1 : offset + 1 + count]
         for i in range(count):
             out[i] -= take[i]
-    if saturate:
+    if loop.saturate:
         for i in range(count):
             out[i] = math.tanh(out[i])
 
 
 @njit(**INLINE)
-def _open_loop(grad_line, now, g, looped, first, count, saturate, to_g, grad_u):  # pragma: no cover
+def _close_loop_adjoint(grad_line, now, block, first, count, saturate):  # pragma: no cover
     given = grad_line[now : now + count]
-    gains = g[first : first + count]
-    part = looped[first : first + count]
-    slope = to_g[first : first + count]
-    out = grad_u[first : first + count]
+    gains = block.gain[first : first + count]
+    part = block.s[first : first + count]
+    slope = block.feedback[first : first + count]
+    out = block.u[first : first + count]
     for i in range(count):
         w = np.float64(given[i])
         slope[i] = w * part[i]
@@ -125,374 +127,214 @@ def _open_loop(grad_line, now, g, looped, first, count, saturate, to_g, grad_u):
 
 
 @njit(**INNER)
-def _highpass_back(grad_u, c, levels, lows, low, v, t0, first, count, offset, carry, to_c):  # pragma: no cover
+def _highpass_adjoint(u, chunk, low, v, t0, first, count, offset, carry, grad_c):  # pragma: no cover
     for i in range(first + count - 1, first - 1, -1):
         j = offset + i
-        value = lows[j + 1] if low else np.float64(v[t0 + i])
-        total = carry - grad_u[i]
-        to_c[i] = total * (levels[j] - value)
-        carry = c[j] * total
-        grad_u[i] += total - carry
+        value = chunk.lows[j + 1] if low else np.float64(v[t0 + i])
+        total = carry - u[i]
+        grad_c[i] = total * (chunk.highs[j] - value)
+        carry = chunk.high[j] * total
+        u[i] += total - carry
     return carry
 
 
 @njit(**INNER)
-def _lowpass_back(grad_u, c, levels, v, t0, first, count, offset, carry, to_c):  # pragma: no cover
+def _lowpass_adjoint(u, chunk, v, t0, first, count, offset, carry, grad_c):  # pragma: no cover
     for i in range(first + count - 1, first - 1, -1):
         j = offset + i
-        total = carry + grad_u[i]
-        to_c[i] = total * (levels[j] - np.float64(v[t0 + i]))
-        carry = c[j] * total
-        grad_u[i] = total - carry
+        total = carry + u[i]
+        grad_c[i] = total * (chunk.lows[j] - np.float64(v[t0 + i]))
+        carry = chunk.low[j] * total
+        u[i] = total - carry
     return carry
 
 
 @njit(**INLINE)
 def _fetch(values, first):  # pragma: no cover
-    """Have the cache lines of a block on their way before it is wanted."""
+    """Have the cache lines of a block on their way before it is needed."""
     for i in range(0, BLOCK, LINE):
         prefetch(values, max(0, first + i))
 
 
 @njit(**INLINE)
-def _times(a, b, count):  # pragma: no cover
-    for i in range(count):
-        a[i] *= b[i]
-
-
-@njit(**INLINE)
-def _delay_block_backward(
-    t0,
-    count,
-    offset,
-    loop,
-    low,
-    high,
-    saturate,
-    allpass,
-    moves,
-    has_past,
-    to_delay,
-    whole,
-    half,
-    weights,
-    slopes,
-    poles,
-    g,
-    cl,
-    ch,
-    lows,
-    highs,
-    looped,
-    grad_u,
-    padded,
-    to_d,
-    to_g,
-    to_cl,
-    to_ch,
-    first_tail,
-    line,
-    v,
-    grad_v,
-    grad_line,
-    carry,
+def _delay_block_adjoint(
+    t0, count, offset, loop, to_delay, taps, chunk, block, first_state, line, v, grad_v, grad_line, carry
 ):  # pragma: no cover
     """A block of one row, its taps, parameters and filter states prepared; leaves the gradients of its parameters."""
+    u = block.u
     pad = line.shape[0] - v.shape[0]
     carry_v, carry_l, carry_m = carry[0], carry[1], carry[2]
     stop = count
     while stop > 0:
-        k, t = whole[stop - 1], half[stop - 1]
-        first = max(0, stop - (k - t + 1)) if loop else 0
-        if moves:
-            first = _same_from(whole, stop, first)
+        k, t = taps.whole[stop - 1], taps.half[stop - 1]
+        first = max(0, stop - (k - t + 1)) if loop.closed else 0
+        if loop.moves:
+            first = same_from(taps.whole, stop, first)
         length = stop - first
         now = pad + t0 + first
         base = now - k - t
-        if loop:
-            _open_loop(grad_line, now, g, looped, first, length, saturate, to_g, grad_u)
-            if high:
-                carry_m = _highpass_back(grad_u, ch, highs, lows, low, v, t0, first, length, offset, carry_m, to_ch)
-            if low:
-                carry_l = _lowpass_back(grad_u, cl, lows, v, t0, first, length, offset, carry_l, to_cl)
-            _add_range(grad_v, t0 + first, grad_u, first, length)
+        if loop.closed:
+            _close_loop_adjoint(grad_line, now, block, first, length, loop.saturate)
+            if loop.high:
+                carry_m = _highpass_adjoint(u, chunk, loop.low, v, t0, first, length, offset, carry_m, block.highpass)
+            if loop.low:
+                carry_l = _lowpass_adjoint(u, chunk, v, t0, first, length, offset, carry_l, block.lowpass)
+            add_range(grad_v, t0 + first, u, first, length)
         else:
-            copy_range(grad_v, t0 + first, grad_u, first, length)
-        if allpass:
+            copy_range(grad_v, t0 + first, u, first, length)
+        if loop.allpass:
             for i in range(stop - 1, first - 1, -1):
-                grad_u[i] += carry_v
-                carry_v = -poles[i] * grad_u[i]
+                u[i] += carry_v
+                carry_v = -taps.poles[i] * u[i]
         if length < FEW:
             for i in range(length):
                 at = first + i
                 if to_delay:
-                    to_d[at] = read_one(line, base + i, slopes, at, 2 * t)
+                    block.delay[at] = read_one(line, base + i, taps.slopes, at, 2 * t)
                 for p in range(max(0, -base - i), 2 * t):
-                    grad_line[base + i + p] += weights[p, MARGIN + at] * grad_u[at]
+                    grad_line[base + i + p] += taps.weights[p * ROOM + MARGIN + at] * u[at]
         else:
-            silent = 0 if has_past else min(length, max(0, -base))
-            for i in range(silent):
-                to_d[first + i] = 0.0
-            if silent < length:
+            silent = min(length, max(0, -base))
+            after, rest, begin = first + silent, length - silent, base + silent
+            fill_all(block.delay[first:after], 0.0)
+            if rest > 0:
                 if to_delay:
                     # Not straight to its place: what runs over would fall on the stretch after, done before this one.
-                    read_taps(line, base + silent, slopes, first + silent, length - silent, 2 * t, padded, MARGIN)
-                    copy_range(padded, MARGIN, to_d, first + silent, length - silent)
-                add_taps(grad_line, base + silent, weights, first + silent, length - silent, 2 * t, grad_u, padded)
+                    read_taps(line, begin, taps.slopes, after, rest, 2 * t, block.padded, MARGIN)
+                    copy_range(block.padded, MARGIN, block.delay, after, rest)
+                add_taps(grad_line, begin, taps.weights, after, rest, 2 * t, u, block.padded)
         stop = first
     if to_delay:
-        if allpass:
+        if loop.allpass:
             for i in range(count):
-                before = np.float64(v[t0 + i - 1]) if t0 + i > 0 else first_tail[0]
-                to_d[i] -= slopes[2, MARGIN + i] * before
-        _times(to_d, grad_u, count)
+                last = np.float64(v[t0 + i - 1]) if t0 + i > 0 else first_state[0]
+                block.delay[i] -= taps.slopes[2 * ROOM + MARGIN + i] * last
+        for i in range(count):
+            block.delay[i] *= u[i]
     carry[0], carry[1], carry[2] = carry_v, carry_l, carry_m
 
 
 @njit(**INNER)
-def _delay_rows_backward(
-    start,
-    stop,
-    grad_v,
-    grad_v_row,
-    line,
-    v,
-    first_tail,
-    delay,
-    feedback,
-    feedback_row,
-    lowpass,
-    lowpass_row,
-    highpass,
-    highpass_row,
-    table,
-    slope_table,
-    allpass,
-    saturate,
-    limit,
-    has_past,
-    checkpoints,
-    to_line,
-    grad_tail,
-    grad_delay,
-    grad_feedback,
-    grad_lowpass,
-    grad_highpass,
-    room,
-):  # pragma: no cover
-    """Rows of :func:`feedback_delay_backward_rows` that share a delay; ``to_line`` has a row for each."""
+def _rows(
+    start, stop, grad_v, grad_line, parameters, kept, tables, options, to_signals, to_parameters, taps, block, filters,
+    sums, to_line,
+):  # fmt: skip  # pragma: no cover
+    delay, feedback, lowpass, highpass = parameters
+    first_state, v, line, checkpoints = kept
+    to_past, to_x, to_state = to_signals
+    grad_delay, grad_feedback, grad_lowpass, grad_highpass = to_parameters
     T = v.shape[1]
     pad = line.shape[1] - T
-    loop = feedback.shape[1] > 0
-    low = lowpass.shape[1] > 0
-    high = highpass.shape[1] > 0
-    moves = delay.shape[0] > 1
-    youngest = 1 if loop else 0
+    loop = loop_of(parameters, options)
     to_delay = grad_delay.shape[1] > 0
     together = v.shape[0] // grad_delay.shape[0]
-    shared = stop - start
-    whole, half, fraction, weights, slopes, poles, lows, highs, g, cl, ch, looped, grad_u, padded = room[:14]
-    to_d, to_g, to_cl, to_ch, sums = room[14:]
-    for i in range(shared):
-        fill_all(sums[i], 0.0)
-    ready = False
-    for block in range((T - 1) // BLOCK, -1, -1):
-        t0 = block * BLOCK
-        count = min(BLOCK, T - t0)
-        c0 = t0 - t0 % CHUNK
-        offset = t0 - c0
-        if moves and t0 > 0:
-            _fetch(delay, t0 - AHEAD)
-        fresh = not ready or shared > 1
-        if moves or not ready:
-            prepare_taps(delay, t0, count, youngest, limit, table, allpass, whole, fraction, half, weights, poles)
-            filled = count if moves else BLOCK
-            if to_delay and allpass:
-                fill_allpass(fraction, filled, weights, poles, slopes, True)
-            elif to_delay:
-                fill_weights(slope_table, -1.0, fraction, half, filled, slopes)
-            ready = True
-        for row in range(start, stop):
-            i = row - start
-            given = grad_v[grad_v_row[row]]
-            # Blocks come in falling order and are read in rising order, which no hardware prefetcher sees through.
-            if t0 > 0:
-                _fetch(v[row], t0 - AHEAD)
-                _fetch(given, t0 - AHEAD)
-                _fetch(line[row], pad + t0 - AHEAD - whole[0])
-                _fetch(to_line[i], pad + t0 - AHEAD - whole[0])
-            if loop:
-                load_parameter(feedback[feedback_row[row]], t0, count, fresh, g)
-                if (low or high) and (t0 + count == T or (t0 + BLOCK) % CHUNK == 0):
-                    length = min(CHUNK, T - c0)
-                    load_parameter(lowpass[lowpass_row[row]], c0, length, True, cl[i])
-                    load_parameter(highpass[highpass_row[row]], c0, length, True, ch[i])
-                    lows[i, 0] = checkpoints[row, c0 // CHUNK, 0]
-                    highs[i, 0] = checkpoints[row, c0 // CHUNK, 1]
-                    _filter_states(v[row], c0, length, cl[i], low, ch[i], high, lows[i], highs[i])
-                _looped(v[row], t0, count, offset, low, lows[i], high, highs[i], saturate, looped)
-            _delay_block_backward(
-                t0,
-                count,
-                offset,
-                loop,
-                low,
-                high,
-                saturate,
-                allpass,
-                moves,
-                has_past,
-                to_delay,
-                whole,
-                half,
-                weights,
-                slopes,
-                poles,
-                g,
-                cl[i],
-                ch[i],
-                lows[i],
-                highs[i],
-                looped,
-                grad_u,
-                padded,
-                to_d,
-                to_g,
-                to_cl,
-                to_ch,
-                first_tail[row],
-                line[row],
-                v[row],
-                given,
-                to_line[i],
-                grad_tail[row],
-            )
-            if to_delay:
-                sums[i, 0] = _hand_over(to_d, t0, count, grad_delay[row // together], sums[i, 0], row % together > 0)
-            if loop:
-                sums[i, 1] = _hand_over(to_g, t0, count, grad_feedback[row], sums[i, 1], False)
-            if low:
-                sums[i, 2] = _hand_over(to_cl, t0, count, grad_lowpass[row], sums[i, 2], False)
-            if high:
-                sums[i, 3] = _hand_over(to_ch, t0, count, grad_highpass[row], sums[i, 3], False)
-    for row in range(start, stop):
-        i = row - start
-        if grad_delay.shape[1] == 1:
-            before = grad_delay[row // together, 0] if row % together > 0 else 0.0
-            grad_delay[row // together, 0] = before + sums[i, 0]
-        if grad_feedback.shape[1] == 1:
-            grad_feedback[row, 0] = sums[i, 1]
-        if grad_lowpass.shape[1] == 1:
-            grad_lowpass[row, 0] = sums[i, 2]
-        if grad_highpass.shape[1] == 1:
-            grad_highpass[row, 0] = sums[i, 3]
+    row = start
+    while row < stop:
+        end = rows_that_share(delay[1], row, stop)
+        shared = end - row
+        for i in range(shared):
+            target = to_line[i * (pad + T) : (i + 1) * (pad + T)]
+            if grad_line.shape[1] > 0:
+                copy_range(grad_line[row + i], 0, target, 0, pad + T)
+            else:
+                fill_all(target, 0.0)
+        fill_all(sums, 0.0)
+        delays = delay[0][delay[1][row]]
+        ready = False
+        for number in range((T - 1) // BLOCK, -1, -1):
+            t0 = number * BLOCK
+            count = min(BLOCK, T - t0)
+            c0 = t0 - t0 % CHUNK
+            if loop.moves and t0 > 0:
+                _fetch(delays, t0 - AHEAD)
+            fresh = not ready or shared > 1
+            if loop.moves or not ready:
+                prepare_taps(delays, t0, count, 1 if loop.closed else 0, options[2], tables, loop.allpass, taps)
+                ready = True
+            for r in range(row, end):
+                i = r - row
+                given, pending = grad_v[0][grad_v[1][r]], to_line[i * (pad + T) : (i + 1) * (pad + T)]
+                base = 4 * i * _WIDTH
+                chunk = Chunk(
+                    filters[base : base + CHUNK],
+                    filters[base + _WIDTH : base + _WIDTH + CHUNK],
+                    filters[base + 2 * _WIDTH : base + 3 * _WIDTH],
+                    filters[base + 3 * _WIDTH : base + 4 * _WIDTH],
+                )
+                # Blocks come in falling order and are read in rising order, which no hardware prefetcher sees through.
+                if t0 > 0:
+                    _fetch(v[r], t0 - AHEAD)
+                    _fetch(given, t0 - AHEAD)
+                    _fetch(line[r], pad + t0 - AHEAD - taps.whole[0])
+                    _fetch(pending, pad + t0 - AHEAD - taps.whole[0])
+                if loop.closed:
+                    load_parameter(feedback, r, t0, count, fresh, block.gain)
+                    if (loop.low or loop.high) and (t0 + count == T or (t0 + BLOCK) % CHUNK == 0):
+                        length = min(CHUNK, T - c0)
+                        load_parameter(lowpass, r, c0, length, True, chunk.low)
+                        load_parameter(highpass, r, c0, length, True, chunk.high)
+                        chunk.lows[0] = checkpoints[r, c0 // CHUNK, 0]
+                        chunk.highs[0] = checkpoints[r, c0 // CHUNK, 1]
+                        _filter_states(v[r], c0, length, loop, chunk)
+                    _loop_signal(v[r], t0, count, t0 - c0, loop, chunk, block.s)
+                _delay_block_adjoint(
+                    t0, count, t0 - c0, loop, to_delay, taps, chunk, block, first_state[r], line[r], v[r], given,
+                    pending, to_state[r],
+                )  # fmt: skip
+                if to_delay:
+                    add = r % together > 0
+                    sums[4 * i] = _pass_on(block.delay, t0, count, grad_delay[r // together], sums[4 * i], add)
+                if loop.closed:
+                    sums[4 * i + 1] = _pass_on(block.feedback, t0, count, grad_feedback[r], sums[4 * i + 1], False)
+                if loop.low:
+                    sums[4 * i + 2] = _pass_on(block.lowpass, t0, count, grad_lowpass[r], sums[4 * i + 2], False)
+                if loop.high:
+                    sums[4 * i + 3] = _pass_on(block.highpass, t0, count, grad_highpass[r], sums[4 * i + 3], False)
+        for r in range(row, end):
+            i = r - row
+            if grad_delay.shape[1] == 1:
+                others = grad_delay[r // together, 0] if r % together > 0 else 0.0
+                grad_delay[r // together, 0] = others + sums[4 * i]
+            if grad_feedback.shape[1] == 1:
+                grad_feedback[r, 0] = sums[4 * i + 1]
+            if grad_lowpass.shape[1] == 1:
+                grad_lowpass[r, 0] = sums[4 * i + 2]
+            if grad_highpass.shape[1] == 1:
+                grad_highpass[r, 0] = sums[4 * i + 3]
+            copy_range(to_line, i * (pad + T), to_past[r], 0, pad)
+            copy_range(to_line, i * (pad + T) + pad, to_x[r], 0, T)
+        row = end
 
 
-@njit(nogil=True, cache=True, boundscheck=False, error_model="numpy")
+@njit(**KERNEL)
 def feedback_delay_backward_rows(
-    start,
-    stop,
-    grad_v,
-    grad_v_row,
-    line,
-    v,
-    first_tail,
-    delay,
-    delay_row,
-    feedback,
-    feedback_row,
-    lowpass,
-    lowpass_row,
-    highpass,
-    highpass_row,
-    table,
-    slope_table,
-    allpass,
-    saturate,
-    limit,
-    has_past,
-    checkpoints,
-    grad_line,
-    grad_past,
-    grad_x,
-    grad_tail,
-    grad_delay,
-    grad_feedback,
-    grad_lowpass,
-    grad_highpass,
+    start, stop, grad_v, grad_line, parameters, kept, tables, options, to_signals, to_parameters
 ):  # pragma: no cover
     """Gradients of :func:`feedback_delay_rows`, one per output row.
 
-    ``grad_line`` (rows, pad + T) is the gradient of the line, or has no columns; ``grad_past`` (rows, pad) and
-    ``grad_x`` (rows, T) are what becomes of it. ``grad_tail`` (rows, 3) comes with the gradient of the last filter
-    states and leaves with that of the first. Parameter gradients are (rows, T) where the parameter
-    moves, (rows, 1) where it is constant, (rows, 0) where nobody asks. Of ``grad_delay`` there
-    may be fewer rows, each the sum over as many successive rows, which read the same delay and come in one piece.
+    Args:
+        start: first row.
+        stop: one after the last.
+        grad_v: gradient of the tap, and the index of its rows.
+        grad_line: (rows, pad + T), of the line, or no columns.
+        parameters: as forward.
+        kept: the states before the first sample (rows, 3); tap, line and checkpoints of the forward pass.
+        tables: of weights and slopes.
+        options: as forward.
+        to_signals: gradients of past (rows, pad) and input (rows, T), filled, and (rows, 3) that of the last states,
+            which becomes that of the first.
+        to_parameters: of delay, feedback, low-pass and high-pass: (rows, T) where time-varying, (rows, 1) where
+            constant, no columns where nobody asks. Of the delay there may be fewer rows, each the sum over as many
+            successive rows, which read the same delay and come in one piece.
     """
-    T = v.shape[1]
-    pad = line.shape[1] - T
-    most = min(SHARING, stop - start)
-    to_line = np.empty((most, pad + T), line.dtype)
-    room = (
-        np.empty(BLOCK, np.int64),
-        np.empty(BLOCK, np.int64),
-        np.empty(BLOCK),
-        np.zeros((2 * table.shape[0], ROOM)),
-        np.zeros((2 * table.shape[0] + 1, ROOM)),
-        np.zeros(BLOCK),
-        np.zeros((most, CHUNK + 1)),
-        np.zeros((most, CHUNK + 1)),
-        np.empty(BLOCK),
-        np.empty((most, CHUNK)),
-        np.empty((most, CHUNK)),
-        np.empty(BLOCK),
-        np.empty(BLOCK),
-        np.zeros(ROOM),
-        np.zeros(BLOCK),
-        np.empty(BLOCK),
-        np.empty(BLOCK),
-        np.empty(BLOCK),
-        np.zeros((most, 4)),
-    )
-    row = start
-    while row < stop:
-        end = rows_that_share(delay_row, row, stop)
-        for i in range(end - row):
-            if grad_line.shape[1] > 0:
-                copy_range(grad_line[row + i], 0, to_line[i], 0, pad + T)
-            else:
-                fill_all(to_line[i], 0.0)
-        _delay_rows_backward(
-            row,
-            end,
-            grad_v,
-            grad_v_row,
-            line,
-            v,
-            first_tail,
-            delay[delay_row[row]],
-            feedback,
-            feedback_row,
-            lowpass,
-            lowpass_row,
-            highpass,
-            highpass_row,
-            table,
-            slope_table,
-            allpass,
-            saturate,
-            limit,
-            has_past,
-            checkpoints,
-            to_line,
-            grad_tail,
-            grad_delay,
-            grad_feedback,
-            grad_lowpass,
-            grad_highpass,
-            room,
-        )
-        for i in range(end - row):
-            copy_range(to_line[i], 0, grad_past[row + i], 0, pad)
-            copy_range(to_line[i], pad, grad_x[row + i], 0, T)
-        row = end
+    line, most = kept[2], min(SHARING, stop - start)
+    taps = new_taps(2 * tables[0].shape[0], to_parameters[0].shape[1] > 0)
+    room = np.zeros(8 * ROOM)
+    a, b, c, d, e, f, g = ROOM, 2 * ROOM, 3 * ROOM, 4 * ROOM, 5 * ROOM, 6 * ROOM, 7 * ROOM
+    block = Gradients(room[:a], room[a:b], room[b:c], room[c:d], room[d:e], room[e:f], room[f:g], room[g:])
+    filters = np.zeros(4 * most * _WIDTH)
+    to_line = np.zeros(most * line.shape[1], line.dtype)
+    _rows(
+        start, stop, grad_v, grad_line, parameters, kept, tables, options, to_signals, to_parameters, taps, block,
+        filters, np.zeros(4 * most), to_line,
+    )  # fmt: skip

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.dsp.interpolation import INTERPOLATIONS, POINTS, history_length
-from diffFx_pytorch.recursion.ops.feedback_delay import delay_operator
+from diffFx_pytorch.recursion.ops.feedback_delay import feedback_delay_operator
 from diffFx_pytorch.recursion.ops.rows import AUDIO_DTYPES, broadcast_lead, check_signal, parameter_rows
 
 _STATES = 3  # of the all-pass interpolator, the low-pass and the high-pass
@@ -72,13 +72,7 @@ def _run(
         state = zi[(None,) * (x.ndim - zi.ndim)]
         past, tail = state[..., :-_STATES].to(x.dtype), state[..., -_STATES:].double()
     broadcast_lead(caller, {"x": x, "delay": d, **{n: r for n, r in rows.items() if r is not None}, "zi": tail})
-    given = [t for t in (x, d, *rows.values(), past, tail) if t is not None]
-    keep = torch._C._are_functorch_transforms_active() or (
-        torch.is_grad_enabled() and any(t.requires_grad for t in given)
-    )
-    v, line, end, _ = delay_operator(
-        x, d, rows["feedback"], rows["lowpass"], rows["highpass"], past, tail, interpolation, saturate, limit, keep
-    )
+    v, line, end = feedback_delay_operator(x, d, *rows.values(), past, tail, interpolation, saturate, limit)
     if not return_zf:
         return v
     assert max_delay is not None
