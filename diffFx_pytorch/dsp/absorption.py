@@ -20,6 +20,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -32,61 +33,56 @@ _SLOWEST = 1.25
 _MOST_NEPER = 7.0
 
 
-def three_band_absorption(
-    delay: Tensor,
-    decay_s: Tensor,
-    low_ratio: Tensor,
-    high_ratio: Tensor,
-    low_hz: Tensor,
-    high_hz: Tensor,
-    sample_rate: float,
-) -> Tensor:
-    """A low and a high shelf, each two equal first-order sections: split, their curve in dB hardly bends with the gain.
-
-    The curve of the longest lines differs from the smooth one by under 5 % of T where a shelf has under 12 dB per pass.
-    First-order poles are real; the sections stay stable while knobs move.
+class ThreeBands(NamedTuple):
+    """Decay times of three bands; tensors that broadcast.
 
     Args:
-        delay: samples, broadcastable with the others.
         decay_s: T between the crossovers, in seconds.
         low_ratio: T far below ``low_hz`` over ``decay_s``.
         high_ratio: T at Nyquist over ``decay_s``.
         low_hz: frequency at which the rate of decay is half way to the low one, in Hz.
         high_hz: frequency at which it is half way to the high one, at least ``low_hz``; both under Nyquist.
-        sample_rate: in Hz.
-
-    Returns:
-        Sections (..., 2, 6), float64.
     """
-    mid = -60.0 * NEPER_PER_DB * delay.double() / (sample_rate * decay_s.double())
-    # A quarter: two sections, each with numerator and denominator moved apart by half its share.
-    a_low = torch.exp(mid * (1 / low_ratio.double() - 1) / 4)
-    a_high = torch.exp(mid * (1 / high_ratio.double() - 1) / 4)
-    t_low, t_high = (torch.tan(math.pi / sample_rate * f.double()) for f in (low_hz, high_hz))
-    low = _squared(1 + t_low * a_low, t_low * a_low - 1, 1 + t_low / a_low, t_low / a_low - 1, mid)
-    high = _squared(t_high + a_high, t_high - a_high, t_high + 1 / a_high, t_high - 1 / a_high, torch.zeros_like(mid))
-    return torch.stack(torch.broadcast_tensors(low, high), -2)
+
+    decay_s: Tensor
+    low_ratio: Tensor
+    high_ratio: Tensor
+    low_hz: Tensor
+    high_hz: Tensor
+
+    def decay(self, freqs: Tensor, sample_rate: float) -> Tensor:
+        """The T that ``absorption`` makes, in seconds, at frequencies in Hz that broadcast with the bands."""
+        t, t_low, t_high = (torch.tan(math.pi / sample_rate * f.double()) for f in (freqs, self.low_hz, self.high_hz))
+        low, high = 1 / (1 + (t / t_low) ** 2), 1 / (1 + (t_high / t) ** 2)
+        return self.decay_s / (1 + (1 / self.low_ratio - 1) * low + (1 / self.high_ratio - 1) * high)
+
+    def absorption(self, delay: Tensor, sample_rate: float) -> Tensor:
+        """A low and a high shelf, each two equal first-order sections: so their curve in dB hardly bends with the gain.
+
+        The curve of the longest lines differs from the smooth one by under 5 % of T where a shelf has under 12 dB per
+        pass. First-order poles are real; the sections stay stable while knobs move.
+
+        Args:
+            delay: samples, broadcastable with the bands.
+            sample_rate: in Hz.
+
+        Returns:
+            Sections (..., 2, 6), float64.
+        """
+        mid = -60.0 * NEPER_PER_DB * delay.double() / (sample_rate * self.decay_s.double())
+        # A quarter: two sections, each with numerator and denominator moved apart by half its share.
+        a_low = torch.exp(mid * (1 / self.low_ratio.double() - 1) / 4)
+        a_high = torch.exp(mid * (1 / self.high_ratio.double() - 1) / 4)
+        t_low, t_high = (torch.tan(math.pi / sample_rate * f.double()) for f in (self.low_hz, self.high_hz))
+        low = _squared(1 + t_low * a_low, t_low * a_low - 1, 1 + t_low / a_low, t_low / a_low - 1, mid)
+        high = _squared(t_high + a_high, t_high - a_high, t_high + 1 / a_high, t_high - 1 / a_high, 0 * mid)
+        return torch.stack(torch.broadcast_tensors(low, high), -2)
 
 
 def _squared(b0: Tensor, b1: Tensor, a0: Tensor, a1: Tensor, log_gain: Tensor) -> Tensor:
     """((b0 + b1 / z) / (a0 + a1 / z))^2 with a gain, as a section."""
     b0, b1, a1, gain, one = torch.broadcast_tensors(b0 / a0, b1 / a0, a1 / a0, log_gain.exp(), torch.ones_like(a0))
     return torch.stack([gain * b0 * b0, 2 * gain * b0 * b1, gain * b1 * b1, one, 2 * a1, a1 * a1], -1)
-
-
-def three_band_decay(
-    freqs: Tensor,
-    decay_s: Tensor,
-    low_ratio: Tensor,
-    high_ratio: Tensor,
-    low_hz: Tensor,
-    high_hz: Tensor,
-    sample_rate: float,
-) -> Tensor:
-    """The T that `three_band_absorption` makes, in seconds, at frequencies in Hz; arguments broadcast."""
-    t, t_low, t_high = (torch.tan(math.pi / sample_rate * f.double()) for f in (freqs, low_hz, high_hz))
-    low, high = 1 / (1 + (t / t_low) ** 2), 1 / (1 + (t_high / t) ** 2)
-    return decay_s / (1 + (1 / low_ratio - 1) * low + (1 / high_ratio - 1) * high)
 
 
 def octave_absorption(delay: Tensor, decay_s: Tensor, centres_hz: Sequence[float], sample_rate: float) -> Tensor:

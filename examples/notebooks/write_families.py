@@ -2,13 +2,14 @@
 
     python examples/notebooks/write_families.py
 
-The effects come from the registry; a setting worth hearing stands in ``HEARD``, else what is neutral by default is
-turned to three quarters.
+The effects come from the registry; a setting worth hearing is in ``HEARD``; else the knobs that are neutral by default
+are set to three quarters.
 """
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -57,10 +58,10 @@ HEARD: dict[str, dict[str, float]] = {
 _FIRST = """\
 from IPython.display import display
 
+from diffFx_pytorch.processors import {names}
 from diffFx_pytorch.report.demo import demo_clip
 from diffFx_pytorch.report.notebook import knob_sliders, player
 from diffFx_pytorch.report.plots import before_after
-from diffFx_pytorch.processors import {names}
 
 RATE = 44100
 x = demo_clip(RATE, 2.4)  # (1, 2, T): batch, channels, samples
@@ -80,8 +81,8 @@ def settings_of(cls: type[Processor]) -> dict[str, float]:
     return {name: float(f"{fx.params[name].to_physical(0.75):.3g}") for name in still}
 
 
-def notebook(title: str, families: tuple[str, ...]) -> nbformat.NotebookNode:
-    """The notebook of some families."""
+def cells_of(title: str, families: tuple[str, ...]) -> list[nbformat.NotebookNode]:
+    """The cells of the notebook of some families."""
     effects = [
         cls
         for family in families
@@ -102,16 +103,26 @@ def notebook(title: str, families: tuple[str, ...]) -> nbformat.NotebookNode:
             listed = "\n" + "".join(f'    "{k}": {v!r},\n' for k, v in settings_of(cls).items())
         cells.append(new_code_cell(f"fx = {cls.__name__}(RATE)\nsettings = {{{listed}}}\nlisten(fx, settings)"))
         cells.append(new_code_cell("knob_sliders(fx, x, settings, plot=False)"))
+    return cells
+
+
+def write_notebook(path: Path, cells: Sequence[nbformat.NotebookNode]) -> None:
+    """Write cells as a notebook without outputs."""
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    return new_notebook(cells=cells, metadata=metadata)
+    nbformat.write(new_notebook(cells=list(cells), metadata=metadata), path)
+
+
+def text_and_code(cells: Sequence[str]) -> list[nbformat.NotebookNode]:
+    """Cells of text (Markdown) and code in turn."""
+    return [new_code_cell(text) if number % 2 else new_markdown_cell(text) for number, text in enumerate(cells)]
 
 
 def main() -> None:
     """Write every notebook, without outputs."""
     for name, (title, families) in NOTEBOOKS.items():
-        nbformat.write(notebook(title, families), Path(__file__).with_name(f"{name}.ipynb"))
+        write_notebook(Path(__file__).with_name(f"{name}.ipynb"), cells_of(title, families))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from write_families import text_and_code, write_notebook
 
 CELLS = (
     """\
@@ -27,9 +26,9 @@ import torch
 from IPython.display import Markdown, display
 
 from diffFx_pytorch import lti
-from diffFx_pytorch.report.demo import demo_clip
 from diffFx_pytorch.dsp.room_analysis import echo_density, reverberation_time, spectral_flatness
 from diffFx_pytorch.fit import Criterion, MagnitudeError, sparsity, train
+from diffFx_pytorch.report.demo import demo_clip
 from diffFx_pytorch.report.notebook import player
 
 RATE = 32000
@@ -276,17 +275,5 @@ widgets.VBox([widgets.HBox([kind, decay]), widgets.HBox([high, share]), sound])"
 )
 
 
-def main() -> None:
-    """Write the notebook."""
-    cells = []
-    for number, text in enumerate(CELLS):
-        # Text and code in turn.
-        cell = new_code_cell(text) if number % 2 else new_markdown_cell(text)
-        cell["id"] = f"cell-{number}"
-        cells.append(cell)
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new_notebook(cells=cells, metadata=metadata), Path(__file__).with_name("fdn_design.ipynb"))
-
-
 if __name__ == "__main__":
-    main()
+    write_notebook(Path(__file__).with_name("fdn_design.ipynb"), text_and_code(CELLS))

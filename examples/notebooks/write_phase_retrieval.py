@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from write_families import text_and_code, write_notebook
 
 CELLS = (
     """\
@@ -181,18 +180,5 @@ player(y[None], RATE, f"voice from 24 band envelopes: {float(info.history[-1]):.
 )
 
 
-def main() -> None:
-    """Write the notebook."""
-    cells = []
-    for number, text in enumerate(CELLS):
-        # Text and code in turn.
-        cell = new_code_cell(text) if number % 2 else new_markdown_cell(text)
-        cell["id"] = f"cell-{number}"
-        cells.append(cell)
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    target = Path(__file__).with_name("phase_retrieval.ipynb")
-    nbformat.write(new_notebook(cells=cells, metadata=metadata), target)
-
-
 if __name__ == "__main__":
-    main()
+    write_notebook(Path(__file__).with_name("phase_retrieval.ipynb"), text_and_code(CELLS))

@@ -36,14 +36,3 @@ def test_the_notebook_runs(monkeypatch):
     assert single[2] < single[1] < single[0]
     before, after = (float(re.search(r"flatness ([\d.]+)", p)[1]) for p in players[-2:])
     assert after > before
-
-
-def test_it_is_what_its_script_writes(tmp_path):
-    pytest.importorskip("nbformat")
-    script = NOTEBOOK.with_name("write_fdn_design.py")
-    copy = tmp_path / script.name
-    copy.write_text(script.read_text())
-    module = {"__name__": "write", "__file__": str(copy)}
-    exec(compile(copy.read_text(), str(copy), "exec"), module)
-    module["main"]()
-    assert (tmp_path / NOTEBOOK.name).read_text() == NOTEBOOK.read_text()

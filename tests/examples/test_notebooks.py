@@ -1,5 +1,7 @@
 """The notebooks of the families hold every effect, and run."""
 
+import runpy
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,15 @@ def test_every_effect_is_heard():
     own = [n for n, c in registry.effects().items() if c.__module__.startswith("diffFx_pytorch.")]
     missing = [name for name in own if f"fx = {name}(RATE)" not in text]
     assert not missing, "run python examples/notebooks/write_families.py"
+
+
+@pytest.mark.parametrize("name", ["fdn_design", "phase_retrieval"])
+def test_it_is_what_its_script_writes(name, tmp_path, monkeypatch):
+    pytest.importorskip("nbformat")
+    monkeypatch.syspath_prepend(NOTEBOOKS)
+    script = shutil.copy(NOTEBOOKS / f"write_{name}.py", tmp_path)
+    runpy.run_path(script, run_name="__main__")
+    assert (tmp_path / f"{name}.ipynb").read_text() == (NOTEBOOKS / f"{name}.ipynb").read_text()
 
 
 @pytest.mark.slow

@@ -33,16 +33,5 @@ def test_the_notebook_runs(monkeypatch):
     assert all(a < b for a, b in zip(starts["pghi"], starts["random"], strict=True))
 
 
-def test_it_is_what_its_script_writes(tmp_path):
-    pytest.importorskip("nbformat")
-    script = NOTEBOOK.with_name("write_phase_retrieval.py")
-    copy = tmp_path / script.name
-    copy.write_text(script.read_text())
-    module = {"__name__": "write", "__file__": str(copy)}
-    exec(compile(copy.read_text(), str(copy), "exec"), module)
-    module["main"]()
-    assert (tmp_path / NOTEBOOK.name).read_text() == NOTEBOOK.read_text()
-
-
 def _rows(table):
     return [re.split(r"\s*\|\s*", line.strip("| ")) for line in table.splitlines()[2:]]

@@ -6,16 +6,10 @@ import pytest
 import torch
 
 from diffFx_pytorch.spectrogram import METHODS, STFT, Momentum, invert_spectrogram, spectral_convergence
+from tests.spectrogram.signals import tones
 
 LENGTH = 3000
 N_ITER = 12
-
-
-def tones(*lead, length=LENGTH, dtype=torch.float64):
-    n = torch.arange(length, dtype=torch.float64)
-    f = 0.02 + 0.3 * torch.rand(*lead, 4, 1, dtype=torch.float64)
-    x = torch.sin(2 * torch.pi * f * n * (1 + n / length / 10)).sum(-2)
-    return (x + 1e-3 * torch.randn(*lead, length, dtype=torch.float64)).to(dtype)
 
 
 def seed(number=0):

@@ -10,18 +10,7 @@ import torch
 from diffFx_pytorch.spectrogram import STFT, RealTimePGHI, pghi, real_time_pghi
 from diffFx_pytorch.spectrogram.gradient import gaussian_width, window_centre
 from diffFx_pytorch.spectrogram.phase_sweep import _carry_phase, _loudest_path, carry_phase, loudest_path
-
-
-def signal(length=6000, seed=0):
-    """Three harmonic notes that start one after the other, a click and a floor of noise."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(length)
-    x = 1e-4 * rng.standard_normal(length)
-    for start, pitch in ((0, 0.021), (length // 4, 0.0337), (length // 2, 0.0515)):
-        note = sum(np.sin(2 * math.pi * pitch * h * (t - start)) / h for h in range(1, 6))
-        x += np.where(t >= start, note * np.exp(-(t - start) / 3000), 0)
-    x[length // 3] += 3
-    return torch.tensor(x / 4)
+from tests.spectrogram.signals import notes
 
 
 def convergence(stft, S, x):
@@ -70,7 +59,7 @@ def slow_pghi(A, N, H, gamma, tolerances):
 @pytest.mark.parametrize("tolerance", [(1e-2, 1e-10), (1e-1, 1e-3), (1e-6,)])
 def test_it_is_the_papers_algorithm(n_fft, tolerance):
     stft = STFT(n_fft, 64)
-    A = stft.magnitude(signal())
+    A = stft.magnitude(notes())
     S = pghi(A, stft, tolerance=tolerance, method="heap")
     slow = slow_pghi(A.numpy(), n_fft, 64, 0.25645 * n_fft**2, tolerance)
     torch.testing.assert_close(S, torch.polar(A, torch.tensor(slow)), rtol=0, atol=1e-6 * A.max().item())
@@ -145,14 +134,14 @@ def test_operators_are_registered_properly():
 
 @pytest.mark.parametrize(("method", "n_fft", "reached"), [("heap", 256, -19), ("heap", 512, -19), ("sweep", 512, -18)])
 def test_the_phase_is_good(method, n_fft, reached):
-    stft, x = STFT(n_fft), signal(16000)
+    stft, x = STFT(n_fft), notes(16000)
     assert convergence(stft, pghi(stft.magnitude(x), stft, method=method), x) < reached
 
 
 @pytest.mark.parametrize("window", ["hann", "hamming", "blackman", "sine", "rectangular", "given"])
 def test_any_window_has_its_gaussian(window):
     given = torch.hann_window(200, dtype=torch.float64) if window == "given" else window
-    stft, x = STFT(256, 50, win_length=200, window=given), signal()
+    stft, x = STFT(256, 50, win_length=200, window=given), notes()
     published = {"hann": 0.25645, "given": 0.25, "hamming": 0.29794, "blackman": 0.1795}
     if window in published:
         assert gaussian_width(stft) == pytest.approx(published[window] * 200**2, rel=0.04)
@@ -175,7 +164,7 @@ def test_a_steady_sine_is_continued():
 @pytest.mark.parametrize("sizes", [(1,), (5, 1, 9)])
 def test_a_stream_in_blocks_is_the_whole_to_the_bit(look_ahead, sizes):
     stft = STFT(256)
-    A = torch.stack([stft.magnitude(signal(seed=i)) for i in range(2)]).float()
+    A = torch.stack([stft.magnitude(notes(seed=i)) for i in range(2)]).float()
     stream, out, n = RealTimePGHI(stft, look_ahead), [], 0
     while n < A.shape[-1]:
         size = sizes[len(out) % len(sizes)]
@@ -187,7 +176,7 @@ def test_a_stream_in_blocks_is_the_whole_to_the_bit(look_ahead, sizes):
 
 def test_a_batch_is_its_items():
     stft = STFT(256)
-    A = torch.stack([stft.magnitude(signal(seed=i)) for i in range(3)]).view(3, 1, stft.bins, -1)
+    A = torch.stack([stft.magnitude(notes(seed=i)) for i in range(3)]).view(3, 1, stft.bins, -1)
     for method in ("heap", "sweep"):
         alone = torch.stack([pghi(a, stft, method=method) for a in A])
         assert torch.equal(pghi(A, stft, method=method), alone)
@@ -196,7 +185,7 @@ def test_a_batch_is_its_items():
 @pytest.mark.parametrize("method", ["heap", "sweep"])
 def test_scale_silence_single_frames(method):
     stft = STFT(256)
-    A = stft.magnitude(signal()).float()
+    A = stft.magnitude(notes()).float()
     S = pghi(A, stft, method=method)
     torch.testing.assert_close(pghi(4 * A, stft, method=method), 4 * S, rtol=1e-4, atol=1e-3)
     torch.testing.assert_close(S.abs(), A)
@@ -210,7 +199,7 @@ def test_scale_silence_single_frames(method):
 
 def test_gradients_pass_to_the_magnitude_alone():
     stft = STFT(64)
-    A = stft.magnitude(signal(400)).requires_grad_()
+    A = stft.magnitude(notes(400)).requires_grad_()
     S = pghi(A, stft)
     (grad,) = torch.autograd.grad(S.real.sum(), A)
     torch.testing.assert_close(grad, (S / A.clamp(min=1e-30)).real.detach())

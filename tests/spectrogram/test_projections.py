@@ -15,16 +15,13 @@ from diffFx_pytorch.spectrogram import (
     spectral_convergence,
 )
 from diffFx_pytorch.spectrogram.cycle import KernelCycle, TensorCycle
+from tests.spectrogram import signals
 
 LENGTH = 3000
 
 
-def tones(*lead, length=LENGTH):
-    """A few gliding tones and a little noise, different in each item."""
-    n = torch.arange(length, dtype=torch.float64)
-    f = 0.02 + 0.3 * torch.rand(*lead, 4, 1, dtype=torch.float64)
-    x = (torch.sin(2 * torch.pi * f * n * (1 + n / length / 10)) * torch.exp(-n / length)).sum(-2)
-    return x + 1e-3 * torch.randn(*lead, length, dtype=torch.float64)
+def tones(*batch_shape, length=LENGTH):
+    return signals.tones(*batch_shape, length=length, fade=1.0)
 
 
 def random_phase(A, seed=0):
@@ -73,94 +70,77 @@ def test_kernels_are_the_equations(name, construction, length):
     torch.testing.assert_close(fast.error(b[1]), slow.error(a[1]))
 
 
-def iterates(rule, A, stft, n):
-    """Signals after 1 .. n iterations by definition, in whole-spectrum formulas."""
-    phase = random_phase(A)
-
-    def P_C(c):
-        return stft.project(c, LENGTH)
-
-    def P_A(c):
-        return A * torch.exp(1j * c.angle())
-
-    return phase, P_C, P_A
-
-
-def test_griffin_lim_is_its_definition():
-    stft = STFT(128)
-    A = stft.magnitude(tones())
-    c, P_C, P_A = iterates(None, A, stft, 5)
-    expected = c
+def griffin_lim(c, P_C, P_A):
     for _ in range(5):
-        expected = P_A(P_C(expected))
-    y = invert_spectrogram(A, stft, "griffin_lim", 5, c, LENGTH)
-    torch.testing.assert_close(y, stft.inverse(expected, LENGTH))
+        c = P_A(P_C(c))
+    return c
 
 
-def test_fast_griffin_lim_is_its_definition():
-    stft, alpha = STFT(128), 0.7
-    A = stft.magnitude(tones())
-    t, P_C, P_A = iterates(None, A, stft, 5)
+def fast_griffin_lim(t, P_C, P_A, alpha=0.7):
     previous = None
     for _ in range(5):
         c = P_C(P_A(t))
         t = c if previous is None else c + alpha * (c - previous)
         previous = c
-    y = invert_spectrogram(A, stft, Momentum(alpha=alpha), 5, random_phase(A), LENGTH)
-    torch.testing.assert_close(y, stft.inverse(P_A(t), LENGTH))
+    return P_A(t)
 
 
-def test_accelerated_griffin_lim_is_its_definition():
-    stft, (alpha, beta, gamma) = STFT(128), (0.09, 1.1, 0.2)
-    A = stft.magnitude(tones())
-    c, P_C, P_A = iterates(None, A, stft, 5)
+def accelerated_griffin_lim(c, P_C, P_A, alpha=0.09, beta=1.1, gamma=0.2):
     t_previous = d = P_C(P_A(c))
     for _ in range(5):
         t = (1 - gamma) * d + gamma * P_C(P_A(c))
         c = t + alpha * (t - t_previous)
         d = t + beta * (t - t_previous)
         t_previous = t
-    y = invert_spectrogram(A, stft, Momentum(alpha, beta, gamma), 5, random_phase(A), LENGTH)
-    torch.testing.assert_close(y, stft.inverse(P_A(c), LENGTH))
+    return P_A(c)
 
 
-def test_admm_is_its_definition():
-    stft, rho = STFT(128), 0.15
-    A = stft.magnitude(tones())
-    Z, P_C, P_A = iterates(None, A, stft, 5)
+def admm(Z, P_C, P_A, rho=0.15):
     U = torch.zeros_like(Z)
     for _ in range(6):
         X = P_A(Z - U)
         Y = X + U
         Z = (rho * Y + P_C(Y)) / (1 + rho)
         U = Y - Z
-    y = invert_spectrogram(A, stft, Reflection(rho=rho), 5, random_phase(A), LENGTH)
-    torch.testing.assert_close(y, stft.inverse(X, LENGTH))
+    return X
 
 
-def test_raar_is_its_definition():
-    stft, beta = STFT(128), 0.85
-    A = stft.magnitude(tones())
-    x, P_C, P_A = iterates(None, A, stft, 5)
+def raar(x, P_C, P_A, beta=0.85):
     for _ in range(5):
         reflected = 2 * P_C(x) - x
         last = P_A(reflected)
         x = beta / 2 * ((2 * last - reflected) + x) + (1 - beta) * P_C(x)
-    y = invert_spectrogram(A, stft, Reflection(beta=beta), 5, random_phase(A), LENGTH)
-    torch.testing.assert_close(y, stft.inverse(last, LENGTH))
+    return last
 
 
-def test_difference_map_is_its_definition():
-    stft, beta = STFT(128), 0.8
-    A = stft.magnitude(tones())
-    x, P_C, P_A = iterates(None, A, stft, 5)
+def difference_map(x, P_C, P_A, beta=0.8):
     for _ in range(5):
         f_C = P_C(x) + (P_C(x) - x) / beta
         f_A = P_A(x) - (P_A(x) - x) / beta
         last = P_A(f_C)
         x = x + beta * (last - P_C(f_A))
-    y = invert_spectrogram(A, stft, DifferenceMap(beta), 5, random_phase(A), LENGTH)
-    torch.testing.assert_close(y, stft.inverse(last, LENGTH))
+    return last
+
+
+@pytest.mark.parametrize(
+    ("method", "definition"),
+    [
+        ("griffin_lim", griffin_lim),
+        (Momentum(alpha=0.7), fast_griffin_lim),
+        (Momentum(0.09, 1.1, 0.2), accelerated_griffin_lim),
+        (Reflection(rho=0.15), admm),
+        (Reflection(beta=0.85), raar),
+        (DifferenceMap(0.8), difference_map),
+    ],
+)
+def test_a_method_is_its_definition(method, definition):
+    """The estimate after five iterations, in whole-spectrum formulas."""
+    stft = STFT(128)
+    A = stft.magnitude(tones())
+    start = random_phase(A)
+    expected = definition(start, lambda c: stft.project(c, LENGTH), lambda c: A * torch.exp(1j * c.angle()))
+    y = invert_spectrogram(A, stft, method, 5, start, LENGTH)
+    torch.testing.assert_close(y, stft.inverse(expected, LENGTH))
 
 
 @pytest.mark.parametrize("rule", [Momentum(0.0), Momentum(0.0, 0.7, 1.0), Momentum(0.0, 1.35, 1.0)])

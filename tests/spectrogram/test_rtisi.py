@@ -7,16 +7,7 @@ import pytest
 import torch
 
 from diffFx_pytorch.spectrogram import RTISI, STFT, rtisi_la, spsi
-
-
-def signal(length=6000, seed=0):
-    rng = np.random.default_rng(seed)
-    t = np.arange(length)
-    x = 1e-4 * rng.standard_normal(length)
-    for start, pitch in ((0, 0.021), (length // 4, 0.0337), (length // 2, 0.0515)):
-        note = sum(np.sin(2 * math.pi * pitch * h * (t - start)) / h for h in range(1, 6))
-        x += np.where(t >= start, note * np.exp(-(t - start) / 3000), 0)
-    return torch.tensor(x / 4)
+from tests.spectrogram.signals import notes
 
 
 def convergence(stft, x, A):
@@ -59,7 +50,7 @@ def slow_rtisi(A, N, H, look_ahead, n_iter, momentum):
 @pytest.mark.parametrize(("look_ahead", "n_iter", "momentum"), [(3, 2, 0.0), (0, 3, 0.0), (2, 2, 0.5), (30, 1, 0.0)])
 def test_it_is_the_algorithm(look_ahead, n_iter, momentum):
     stft = STFT(64, 16)
-    A = stft.magnitude(signal(320))
+    A = stft.magnitude(notes(320, click=0))
     x = rtisi_la(A, stft, look_ahead, n_iter, 320, momentum=momentum, start="overlap")
     slow = slow_rtisi(A.numpy(), 64, 16, min(look_ahead, A.shape[-1]), n_iter, momentum)[:320]
     torch.testing.assert_close(x, torch.tensor(slow), rtol=0, atol=1e-7)
@@ -70,7 +61,7 @@ def test_it_is_the_algorithm(look_ahead, n_iter, momentum):
 @pytest.mark.parametrize("look_ahead", [0, 3])
 def test_a_stream_in_blocks_is_the_whole_to_the_bit(look_ahead, sizes, start):
     stft = STFT(256, 60)
-    A = torch.stack([stft.magnitude(signal(3000, seed=i)) for i in range(2)]).float()
+    A = torch.stack([stft.magnitude(notes(3000, click=0, seed=i)) for i in range(2)]).float()
     stream, out, n, count = RTISI(stft, look_ahead, 2, start=start), [], 0, 0
     assert stream.latency_samples == look_ahead * 60 + 128
     while n < A.shape[-1]:
@@ -94,7 +85,7 @@ def test_latency_is_what_it_says():
 
 
 def test_momentum_and_start_are_worth_it():
-    stft, x = STFT(512), signal(16000)
+    stft, x = STFT(512), notes(16000, click=0)
     A = stft.magnitude(x)
     paper, best = (
         convergence(stft, rtisi_la(A, stft, length=16000, momentum=momentum, start=start), A)
@@ -106,7 +97,7 @@ def test_momentum_and_start_are_worth_it():
 
 
 def test_no_iterations_is_the_initial_estimate():
-    stft, x = STFT(256), signal()
+    stft, x = STFT(256), notes(click=0)
     A = stft.magnitude(x)
     start = convergence(stft, rtisi_la(A, stft, n_iter=0, length=6000), A)
     assert -25 < start < -8
@@ -125,7 +116,7 @@ def test_no_iterations_is_the_initial_estimate():
 )
 @pytest.mark.parametrize("start", ["gradient", "overlap"])
 def test_any_transform(stft, start):
-    x = signal(2000).float()
+    x = notes(2000, click=0).float()
     A = stft.magnitude(x)
     y = rtisi_la(A, stft, length=2000, start=start)
     assert y.shape == (2000,)
@@ -138,7 +129,7 @@ def test_any_transform(stft, start):
 @pytest.mark.parametrize("start", ["gradient", "overlap"])
 def test_batch_scale_silence_few_frames(start):
     stft = STFT(256)
-    A = torch.stack([stft.magnitude(signal(2000, seed=i)) for i in range(3)]).view(3, 1, stft.bins, -1)
+    A = torch.stack([stft.magnitude(notes(2000, click=0, seed=i)) for i in range(3)]).view(3, 1, stft.bins, -1)
     x = rtisi_la(A, stft, start=start)
     torch.testing.assert_close(x, torch.stack([rtisi_la(a, stft, start=start) for a in A]))
     torch.testing.assert_close(rtisi_la(8 * A, stft, start=start), 8 * x, rtol=1e-5, atol=1e-5)

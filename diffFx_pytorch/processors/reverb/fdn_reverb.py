@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.absorption import octave_absorption, octave_decay, three_band_absorption, three_band_decay
+from ...dsp.absorption import ThreeBands, octave_absorption, octave_decay
 from ...dsp.interpolation import POINTS, interpolation_table, split_delay
 from ...dsp.oscillator import phase_ramp
 from ...lti.grid import Circle, Grid, Points
@@ -230,9 +230,8 @@ class FDNReverb(Processor):
         if self.octaves:
             decays = torch.cat([knobs[_octave(f)][:, 0] for f in self.octaves], -1)
             return octave_absorption(lengths, decays, self.octaves, self.sample_rate).unsqueeze(-3)
-        decay, *bands = (knobs[name] for name in _THREE_BANDS)
-        low, high, low_hz, high_hz = bands
-        return three_band_absorption(lengths.unsqueeze(-1), decay, low, high, low_hz, high_hz, self.sample_rate)
+        bands = ThreeBands(*(knobs[name] for name in _THREE_BANDS))
+        return bands.absorption(lengths.unsqueeze(-1), self.sample_rate)
 
     def frequency_response(self, freqs: Tensor, **knobs: float | Tensor) -> Tensor:
         """What each input does to each output at given frequencies, at a setting that stands still.
@@ -278,8 +277,7 @@ class FDNReverb(Processor):
             decays = torch.cat([knobs[_octave(f)][0, 0, :1] for f in self.octaves])
             decay = octave_decay(freqs, decays, self.octaves, self.sample_rate).clamp_max(1.25 * decays.amax())
         else:
-            mid, low, high, low_hz, high_hz = (knobs[name][0, 0, :1] for name in _THREE_BANDS)
-            decay = three_band_decay(freqs, mid, low, high, low_hz, high_hz, self.sample_rate)
+            decay = ThreeBands(*(knobs[name][0, 0, :1] for name in _THREE_BANDS)).decay(freqs, self.sample_rate)
         return Curve(freqs, decay, "frequency (Hz)", "T60 (s)", True, "FDNReverb")
 
     def _moving(

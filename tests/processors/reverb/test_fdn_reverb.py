@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.signal import butter, sosfilt
 
-from diffFx_pytorch.dsp.absorption import octave_absorption, three_band_absorption, three_band_decay
+from diffFx_pytorch.dsp.absorption import ThreeBands, octave_absorption
 from diffFx_pytorch.dsp.biquad import sos_response
 from diffFx_pytorch.processors import FDNReverb
 
@@ -96,14 +96,14 @@ def test_three_bands_are_where_the_knobs_say():
     one = torch.ones(1, dtype=D)
     setting = (2.0 * one, 1.5 * one, 0.25 * one, 300.0 * one, 4000.0 * one)
     freqs = torch.tensor([1.0, 300.0, 1100.0, 4000.0, 0.4999 * RATE], dtype=D)
-    decay = three_band_decay(freqs, *setting, RATE)
+    decay = ThreeBands(*setting).decay(freqs, RATE)
     assert decay[0] == pytest.approx(3.0, rel=1e-3)
     assert 1 / decay[1] == pytest.approx((1 / 2 + 1 / 3) / 2, rel=0.03)
     assert decay[2] == pytest.approx(2.0, rel=0.2)
     assert 1 / decay[3] == pytest.approx((1 / 2 + 1 / 0.5) / 2, rel=0.03)
     assert decay[4] == pytest.approx(0.5, rel=1e-3)
     # The filters do that, exactly at both ends and nearly between.
-    sections = three_band_absorption(torch.tensor([[2000.0]], dtype=D), *(k[:, None] for k in setting), RATE)
+    sections = ThreeBands(*(k[:, None] for k in setting)).absorption(torch.tensor([[2000.0]], dtype=D), RATE)
     level = 20 * torch.log10(sos_response(sections, freqs, RATE).abs())
     assert torch.allclose(level, -60 * 2000 / (RATE * decay), rtol=0.05)
 
