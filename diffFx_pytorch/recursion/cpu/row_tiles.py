@@ -1,7 +1,7 @@
-"""Rows side by side: a tile holds a stretch of eight or sixteen rows, ``tile[t * lanes + lane]``, one row a lane.
+"""Rows side by side: a tile holds a stretch of eight or sixteen rows, ``tile[t * lanes + lane]``, one row per lane.
 
-The samples of eight rows are transposed in registers, eight at a time. A plain double loop becomes scatter instructions,
-which cost more than the recursions that run over the tile.
+The samples of eight rows are transposed in registers, eight at a time. A plain double loop becomes scatter
+instructions, which cost more than the recursions that run over the tile.
 """
 
 from __future__ import annotations

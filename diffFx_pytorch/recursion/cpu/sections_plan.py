@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .lanes import BLOCK, LANES
+from .biquad_tile import BLOCK, LANES
 
 _WANTED = 2 * LANES
 """Lanes to aim for: two groups, for two threads, whatever their number, so that results never depend on it."""

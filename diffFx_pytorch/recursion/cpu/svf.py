@@ -11,7 +11,7 @@ import numpy as np
 
 from diffFx_pytorch.kernels import njit
 
-from .lanes import BLOCK
+from .biquad_tile import BLOCK
 
 jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
 

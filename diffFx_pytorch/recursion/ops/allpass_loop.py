@@ -11,7 +11,7 @@ from torch import Tensor
 from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.checks import check_state
 from diffFx_pytorch.recursion.cpu import allpass_loop as kernels
-from diffFx_pytorch.recursion.cpu.lanes import BLOCK
+from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK
 from diffFx_pytorch.recursion.fallback.allpass_loop import allpass_loop_rows
 from diffFx_pytorch.recursion.ops.cascade import TINY, define_cascade
 from diffFx_pytorch.recursion.ops.rows import broadcast_lead, check_signal, parameter_rows

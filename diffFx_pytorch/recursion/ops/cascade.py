@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.recursion.cpu.lanes import BLOCK
+from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK
 
 TINY = 1e-250
 """States below this become 0 between tiles: over the denormals, and under whatever scale a first section works at."""

@@ -10,10 +10,8 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import run_rows
-from diffFx_pytorch.recursion.cpu import moving as moving_rows
-from diffFx_pytorch.recursion.cpu import sections, sections_moving, sections_staged
-from diffFx_pytorch.recursion.cpu.lanes import BLOCK, LANES
-from diffFx_pytorch.recursion.cpu.moving_lanes import ROWS
+from diffFx_pytorch.recursion.cpu import sections, sections_moving, sections_staged, time_varying_lanes
+from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK, LANES
 from diffFx_pytorch.recursion.cpu.sections_plan import plan
 from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
 from diffFx_pytorch.recursion.ops.cascade import TINY, define_cascade
@@ -210,7 +208,7 @@ def run_moving(
     if x.shape[0] <= few:
         run_rows(one_by_one, x.shape[0], 1, *arguments)
     else:
-        run_rows(moving_rows.forward, -(-x.shape[0] // ROWS), 1, *arguments)
+        run_rows(time_varying_lanes.forward, -(-x.shape[0] // time_varying_lanes.ROWS), 1, *arguments)
 
 
 _moving_forward = functools.partial(run_moving, sections_moving.forward, 3)
