@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -74,6 +75,13 @@ def as_rows(t: Tensor, core: int = 1) -> np.ndarray:
     return flat_rows(t.resolve_conj().resolve_neg(), core).numpy()
 
 
-def indexed_rows(t: Tensor, core: int, batch_shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """``as_rows`` and ``coefficient_of_row``: what a kernel reads of a tensor that rows may share."""
-    return as_rows(t, core), coefficient_of_row(t, core, batch_shape)
+class IndexedRows(NamedTuple):
+    """What a kernel reads of a tensor that rows may share: output row r reads ``values[row[r]]``."""
+
+    values: np.ndarray
+    row: np.ndarray
+
+
+def indexed_rows(t: Tensor, core: int, batch_shape: Sequence[int]) -> IndexedRows:
+    """``as_rows`` and ``coefficient_of_row`` together."""
+    return IndexedRows(as_rows(t, core), coefficient_of_row(t, core, batch_shape))

@@ -120,9 +120,9 @@ class Stack(Response):
     def multiply(self, X: Tensor) -> Tensor:
         """Outputs of all branches along the channel axis."""
         parts = [branch.multiply(X) for branch in self.branches]
-        lead = torch.broadcast_shapes(*(p.shape[:-3] for p in parts))
+        batch = torch.broadcast_shapes(*(p.shape[:-3] for p in parts))
         points = max(p.shape[-1] for p in parts)
-        return torch.cat([p.expand(*lead, *p.shape[-3:-1], points) for p in parts], -3)
+        return torch.cat([p.expand(*batch, *p.shape[-3:-1], points) for p in parts], -3)
 
 
 class Loop(Response):

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from diffFx_pytorch.lti.fallback import loop_impulse as plain
 from diffFx_pytorch.lti.ops import closed_loop, delay_response, loop_impulse
-from diffFx_pytorch.lti.reference import loop_impulse as reference
+from diffFx_pytorch.lti.ops.loop_impulse import loop_impulse_eagerly
+from tests.lti import reference
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
 NAMES = ("h", "grad matrix", "grad b", "grad c")
@@ -19,9 +19,9 @@ def _poisoned_memory():
     torch.use_deterministic_algorithms(False)
 
 
-def system(N, inputs, outputs, dtype, lead=()):
-    matrix = 0.95 * torch.linalg.qr(torch.randn(*lead, N, N, dtype=torch.float64))[0].to(dtype)
-    b, c = torch.randn(*lead, N, inputs, dtype=dtype), torch.randn(*lead, outputs, N, dtype=dtype)
+def system(N, inputs, outputs, dtype, batch=()):
+    matrix = 0.95 * torch.linalg.qr(torch.randn(*batch, N, N, dtype=torch.float64))[0].to(dtype)
+    b, c = torch.randn(*batch, N, inputs, dtype=dtype), torch.randn(*batch, outputs, N, dtype=dtype)
     return [matrix, b, c]
 
 
@@ -45,7 +45,7 @@ def test_matches_reference(samples, delays, dtype):
     given, m = system(3, 2, 2, dtype), torch.tensor(delays)
     grad = torch.randn(2, 2, samples, dtype=dtype)
     got = response_and_gradients(lambda A, b, c: loop_impulse(A, m, b, c, samples), given, grad)
-    other = response_and_gradients(lambda A, b, c: plain.loop_impulse(A, m, b, c, samples)[0], given, grad)
+    other = response_and_gradients(lambda A, b, c: loop_impulse_eagerly(A, m, b, c, samples), given, grad)
     wide = [t.double() for t in given]
     expected = response_and_gradients(
         lambda A, b, c: reference.loop_impulse(A, delays, b, c, samples), wide, grad.double()
@@ -53,14 +53,14 @@ def test_matches_reference(samples, delays, dtype):
     for name, a, p, e in zip(NAMES, got, other, expected, strict=True):
         assert a.dtype == dtype
         assert error(a, e) < TOLERANCE[dtype], name
-        assert error(p, e) < TOLERANCE[dtype], f"{name} in plain torch"
+        assert error(p, e) < TOLERANCE[dtype], f"{name} by the equation"
 
 
 def test_gradients_over_many_flushes():
     given, m, samples = system(5, 1, 1, torch.float64), torch.tensor([61, 100, 333, 64, 1200]), 1700
     grad = torch.randn(1, 1, samples, dtype=torch.float64)
     got = response_and_gradients(lambda A, b, c: loop_impulse(A, m, b, c, samples), given, grad)
-    expected = response_and_gradients(lambda A, b, c: plain.loop_impulse(A, m, b, c, samples)[0], given, grad)
+    expected = response_and_gradients(lambda A, b, c: loop_impulse_eagerly(A, m, b, c, samples), given, grad)
     for name, a, e in zip(NAMES, got, expected, strict=True):
         assert error(a, e) < 1e-11, name
 
@@ -101,8 +101,8 @@ def test_gains_stand_after_the_delays():
     assert torch.autograd.grad(h.square().sum(), g)[0].all()
 
 
-def test_leading_dimensions_broadcast():
-    parts = [system(3, 2, 1, torch.float64, lead)[k] for k, lead in enumerate([(4, 1), (), (5,)])]
+def test_batch_dimensions_broadcast():
+    parts = [system(3, 2, 1, torch.float64, batch)[k] for k, batch in enumerate([(4, 1), (), (5,)])]
     m = torch.randint(10, 60, (5, 3))
     grad = torch.randn(4, 5, 1, 2, 120, dtype=torch.float64)
     got = response_and_gradients(lambda A, b, c: loop_impulse(A, m, b, c, 120), parts, grad)
@@ -136,9 +136,10 @@ def test_torch_library_and_transforms():
     (matrix, b, c), m = system(3, 1, 1, torch.float64, (4,)), torch.randint(8, 20, (4, 3))
     op = torch.ops.diffFx.lti_loop_impulse
     given = [t.clone().requires_grad_() for t in (matrix, b, c)]
-    torch.library.opcheck(op, (given[0], m, given[1], given[2], 60))
-    h, x = op(matrix, m, b, c, 60)
-    torch.library.opcheck(torch.ops.diffFx.lti_loop_impulse_adjoint, (h, matrix, m, b, c, x))
+    torch.library.opcheck(op, (given[0], m, given[1], given[2], 60, True))
+    h, x = op(matrix, m, b, c, 60, True)
+    needs = [True, False, True, True]
+    torch.library.opcheck(torch.ops.diffFx.lti_loop_impulse_backward, (h, matrix, m, b, c, x, 60, needs))
     assert torch.equal(torch.vmap(lambda *t: loop_impulse(*t, 60))(matrix, m, b, c), h)
 
     def loss(A, b):

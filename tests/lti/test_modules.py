@@ -13,9 +13,9 @@ RATE = 48000.0
 NFFT = 32
 
 
-def _grow(value, lead):
-    return value.expand(*lead, *value.shape).clone() * (
-        1 + 0.01 * torch.randn(*lead, *[1] * value.dim(), dtype=value.dtype)
+def _grow(value, batch):
+    return value.expand(*batch, *value.shape).clone() * (
+        1 + 0.01 * torch.randn(*batch, *[1] * value.dim(), dtype=value.dtype)
     )
 
 

@@ -1,11 +1,11 @@
-"""The solve at every point: kernel and plain torch against the obvious loop, by name, in every shape."""
+"""The solve at every point: kernel and equation against the obvious loop, by name, in every shape."""
 
 import pytest
 import torch
 
-from diffFx_pytorch.lti.fallback import closed_loop as plain
 from diffFx_pytorch.lti.ops import solve
-from diffFx_pytorch.lti.reference import closed_loop as reference
+from diffFx_pytorch.lti.ops.solve import solve_eagerly
+from tests.lti import reference
 
 TOLERANCE = {torch.complex64: 2e-5, torch.complex128: 1e-12}
 
@@ -18,11 +18,11 @@ def _poisoned_memory():
     torch.use_deterministic_algorithms(False)
 
 
-def system(N, K, M, dtype, lead=(), spread=0.4):
+def system(N, K, M, dtype, batch=(), spread=0.4):
     """Well-conditioned matrices (a unitary one and something small) and right-hand sides."""
-    unitary = torch.linalg.qr(torch.randn(*lead, M, N, N, dtype=torch.complex128))[0]
-    matrix = unitary + spread / N * torch.randn(*lead, M, N, N, dtype=torch.complex128)
-    return matrix.movedim(-3, -1).to(dtype).contiguous(), torch.randn(*lead, N, K, M, dtype=dtype)
+    unitary = torch.linalg.qr(torch.randn(*batch, M, N, N, dtype=torch.complex128))[0]
+    matrix = unitary + spread / N * torch.randn(*batch, M, N, N, dtype=torch.complex128)
+    return matrix.movedim(-3, -1).to(dtype).contiguous(), torch.randn(*batch, N, K, M, dtype=dtype)
 
 
 def error(got, expected):
@@ -38,9 +38,9 @@ def test_matches_reference(N, K, M, dtype):
     x, x_true, grad = solve(*given), reference.solve(*wide), torch.randn(N, K, M, dtype=dtype)
     grads = torch.autograd.grad(x, given, grad)
     grads_true = torch.autograd.grad(x_true, wide, grad.to(torch.complex128))
-    x_plain = plain.solve(*(t.detach() for t in given))
-    names = ("x", "x in plain torch", "grad matrix", "grad rhs")
-    for name, a, b in zip(names, (x, x_plain, *grads), (x_true, x_true, *grads_true), strict=True):
+    x_eager = solve_eagerly(*(t.detach() for t in given))
+    names = ("x", "x by the equation", "grad matrix", "grad rhs")
+    for name, a, b in zip(names, (x, x_eager, *grads), (x_true, x_true, *grads_true), strict=True):
         assert a.dtype == dtype
         assert error(a.detach(), b.detach()) < TOLERANCE[dtype], name
 
@@ -69,13 +69,13 @@ def test_a_singular_point_is_not_a_number_and_leaves_its_neighbours_alone():
     expected = reference.solve(matrix, rhs)
     matrix[..., 7] = 0
     matrix[..., 8] = torch.nan
-    for x in (solve(matrix, rhs), plain.solve(matrix, rhs)):
+    for x in (solve(matrix, rhs), solve_eagerly(matrix, rhs)):
         bad = ~x.isfinite().all(0).all(0)
         assert bad.nonzero().flatten().tolist() == [7, 8]
         assert error(x[..., ~bad], expected[..., ~bad]) < 1e-12
 
 
-def test_leading_dimensions_and_constant_points_broadcast():
+def test_batch_dimensions_and_constant_points_broadcast():
     matrix, rhs = system(3, 2, 30, torch.complex128, (2, 1))
     for A, b in (
         (matrix, rhs[0]),
@@ -84,17 +84,17 @@ def test_leading_dimensions_and_constant_points_broadcast():
         (matrix[0, 0], rhs.expand(2, 5, -1, -1, -1)),
     ):
         A, b = (t.clone().requires_grad_() for t in (A, b))
-        x, x_plain = solve(A, b), plain.solve(A, b)
-        assert error(x.detach(), x_plain.detach()) < 1e-12
+        x, x_eager = solve(A, b), solve_eagerly(A, b)
+        assert error(x.detach(), x_eager.detach()) < 1e-12
         grad = torch.randn_like(x)
-        for a, c in zip(torch.autograd.grad(x, (A, b), grad), torch.autograd.grad(x_plain, (A, b), grad), strict=True):
+        for a, c in zip(torch.autograd.grad(x, (A, b), grad), torch.autograd.grad(x_eager, (A, b), grad), strict=True):
             assert error(a, c) < 1e-12
 
 
-@pytest.mark.parametrize(("lead", "M"), [((0,), 5), ((), 0)])
-def test_empty(lead, M):
-    A = torch.ones(*lead, 2, 2, M, dtype=torch.complex64, requires_grad=True)
-    b = torch.ones(*lead, 2, 1, M, dtype=torch.complex64, requires_grad=True)
+@pytest.mark.parametrize(("batch", "M"), [((0,), 5), ((), 0)])
+def test_empty(batch, M):
+    A = torch.ones(*batch, 2, 2, M, dtype=torch.complex64, requires_grad=True)
+    b = torch.ones(*batch, 2, 1, M, dtype=torch.complex64, requires_grad=True)
     x = solve(A, b)
     assert x.shape == b.shape
     assert [g.shape for g in torch.autograd.grad(x.abs().sum(), (A, b))] == [A.shape, b.shape]
@@ -110,7 +110,7 @@ def test_torch_library_and_transforms():
     matrix, rhs = system(3, 2, 20, torch.complex128, (4,))
     op = torch.ops.diffFx.lti_solve
     torch.library.opcheck(op, (matrix.clone().requires_grad_(), rhs.clone().requires_grad_()))
-    torch.library.opcheck(torch.ops.diffFx.lti_solve_adjoint, (matrix, solve(matrix, rhs), rhs))
+    torch.library.opcheck(torch.ops.diffFx.lti_solve_backward, (rhs, matrix, rhs, solve(matrix, rhs), [True, True]))
     expected = solve(matrix, rhs)
     assert torch.equal(torch.vmap(solve)(matrix, rhs), expected)
     assert torch.allclose(torch.vmap(solve, (0, None))(matrix, rhs[0]), solve(matrix, rhs[0]))
@@ -145,7 +145,7 @@ def test_threads_give_the_same():
         ((3, 3, 5), (4, 1, 5), ValueError, r"\(3, 3, 5\)"),
         ((3, 2, 5), (3, 1, 5), ValueError, "N, N, M"),
         ((3, 3, 5), (3, 1, 4), ValueError, "broadcast"),
-        ((2, 3, 3, 5), (3, 3, 1, 5), ValueError, "leading"),
+        ((2, 3, 3, 5), (3, 3, 1, 5), ValueError, "batch"),
     ],
 )
 def test_shapes_that_do_not_fit(matrix, rhs, kind, words):

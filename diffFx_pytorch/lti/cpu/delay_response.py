@@ -1,4 +1,4 @@
-"""Numba kernels of delays on a circle: rotations in float64 that start anew from an exact phase."""
+"""Numba kernels of delays on a circle: rotations in float64, restarted from an exact phase in every piece."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from .tiles import PIECE, aligned, jit
-from .vectors import constant, load, load_wide_pairs, store_pairs, total
+from diffFx_pytorch.kernels.vector import constant, load, load_wide_pairs, store_pairs, total
+
+from .spectra import PIECE, aligned, jit, times
 
 WIDE = 8
 """Points side by side: a vector of float64."""
@@ -35,26 +36,25 @@ def delay_rows(
         decay = math.exp((whole[r] + f) * log_gamma)
         for q in range(WIDE):
             offsets[q], offsets[WIDE + q] = _turned(m, f, q, nfft)
-        lane_re, lane_im = load(offsets, 0), load(offsets, WIDE)
+        lanes = load(offsets, 0), load(offsets, WIDE)
         c, s = _turned(m, f, WIDE, nfft)
-        step_re, step_im = constant(offsets, c), constant(offsets, s)
+        step = constant(offsets, c), constant(offsets, s)
         row = response[r]
         for first in range(0, points, PIECE):
             c, s = _turned(m, f, first, nfft)
-            c_re, c_im = constant(offsets, c * decay), constant(offsets, s * decay)
-            re, im = lane_re * c_re - lane_im * c_im, lane_re * c_im + lane_im * c_re
+            re, im = times(lanes, (constant(offsets, c * decay), constant(offsets, s * decay)))
             for k in range(first, min(points, first + PIECE), WIDE):
                 if k + WIDE <= points:
                     store_pairs(row, 2 * k, re, im)
                 else:
                     store_pairs(spare, 0, re, im)
                     row[2 * k :] = spare[: 2 * (points - k)]
-                re, im = re * step_re - im * step_im, re * step_im + im * step_re
+                re, im = times((re, im), step)
 
 
 @jit
 def _turned(m: int, f: float, k: int, nfft: int) -> tuple[float, float]:
-    """exp(-2 pi j k (m + f) / nfft): whole turns are taken off the whole part before it becomes an angle."""
+    """exp(-2 pi j k (m + f) / nfft), with whole turns of the whole part taken off before it becomes an angle."""
     angle = -2.0 * math.pi * ((m * k % nfft) + f * k) / nfft
     return math.cos(angle), math.sin(angle)
 
@@ -84,9 +84,9 @@ def delay_slope_rows(
         for k in range(0, whole, WIDE):
             g_re, g_im = load_wide_pairs(g, 2 * k)
             h_re, h_im = load_wide_pairs(h, 2 * k)
-            along = along + (g_re * h_re + g_im * h_im)
-            across = across + k_lanes * (g_re * h_im - g_im * h_re)
-            k_lanes = k_lanes + advance
+            along += g_re * h_re + g_im * h_im
+            across += k_lanes * (g_re * h_im - g_im * h_re)
+            k_lanes += advance
         level, bend = total(along), total(across)
         for k in range(whole, points):
             g_r, g_i, h_r, h_i = g[2 * k], g[2 * k + 1], h[2 * k], h[2 * k + 1]

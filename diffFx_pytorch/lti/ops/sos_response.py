@@ -2,121 +2,98 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.kernels.transforms import to_front, with_transforms
+from diffFx_pytorch.kernels.operator import Kernel, define
+from diffFx_pytorch.kernels.rows import as_rows
+from diffFx_pytorch.kernels.threads import run_rows
 
-from ..fallback import responses as plain
-from .delay_response import delay_response
-from .layout import COMPLEX, items
-
-
-@torch.library.custom_op("diffFx::lti_sos_response", mutates_args=())
-def _sos_response(sos: Tensor, nfft: int, alias_decay_db: float, dtype: torch.dtype) -> Tensor:
-    """Sections (..., S, 6), float64."""
-    return plain.sos_at(sos, plain.circle(nfft, alias_decay_db, sos.device)).to(dtype)
+from .delay_response import check_circle, delay_response, log_gamma
+from .layout import pairs
 
 
-@_sos_response.register_kernel("cpu")
-def _(sos: Tensor, nfft: int, alias_decay_db: float, dtype: torch.dtype) -> Tensor:
-    from diffFx_pytorch.kernels import run_rows
-
-    from ..cpu.sos_response import sos_pieces
-    from ..cpu.tiles import pieces
-
-    response = torch.empty(*sos.shape[:-2], nfft // 2 + 1, dtype=dtype)
-    rows = response.shape[:-1].numel()
-    sections = items(sos.flatten(-2), 1)
-    run_rows(sos_pieces, rows * pieces(nfft // 2 + 1), 1, sections, _points(nfft, alias_decay_db), items(response, 1))
+def _product(sos: Tensor, w: Tensor) -> Tensor:
+    """Product of sections (..., S, 6) at points z^-1 = w (M,): (..., M), complex128."""
+    s = sos.to(torch.float64).unsqueeze(-1)
+    b = s[..., 0, :] + w * (s[..., 1, :] + w * s[..., 2, :])
+    a = s[..., 3, :] + w * (s[..., 4, :] + w * s[..., 5, :])
+    response = torch.ones_like(w).expand(*sos.shape[:-2], -1)
+    for ratio in (b / a).unbind(-2):  # torch.prod looks for zeros first, and so waits for the device
+        response = response * ratio
     return response
+
+
+def sos_response_eagerly(sos: Tensor, nfft: int, alias_decay_db: float, dtype: torch.dtype) -> Tensor:
+    """The product of sections on the circle."""
+    angle = torch.arange(nfft // 2 + 1, dtype=torch.float64, device=sos.device) * (-2 * math.pi / nfft)
+    radius = torch.full_like(angle, math.exp(log_gamma(nfft, alias_decay_db)))
+    return _product(sos, torch.polar(radius, angle)).to(dtype)
 
 
 def _points(nfft: int, alias_decay_db: float) -> np.ndarray:
     """z^-1 at the points, and a few more to fill vectors."""
     w = delay_response(torch.ones((), dtype=torch.int64), nfft, alias_decay_db, torch.complex128)
-    return items(torch.nn.functional.pad(torch.view_as_real(w), (0, 0, 0, 8)).flatten(), 1)[0]
+    return pairs(torch.nn.functional.pad(w, (0, 8)), 1)[0]
 
 
-@_sos_response.register_fake
-def _(sos: Tensor, nfft: int, alias_decay_db: float, dtype: torch.dtype) -> Tensor:
-    return sos.new_empty(*sos.shape[:-2], nfft // 2 + 1, dtype=dtype)
+def _forward(
+    batch_shape: tuple[int, ...], inputs: Any, outputs: Any, nfft: int, alias_decay_db: float, dtype: torch.dtype
+) -> None:
+    from ..cpu import sos_response as cpu
+    from ..cpu.spectra import pieces
+
+    read = (as_rows(inputs.sos.flatten(-2), 1), _points(nfft, alias_decay_db))
+    count = math.prod(batch_shape) * pieces(nfft // 2 + 1)
+    run_rows(cpu.sos_pieces, count, 1, *read, pairs(outputs.response, 1))
 
 
-@torch.library.custom_op("diffFx::lti_sos_slope", mutates_args=())
-def _sos_slope(grad: Tensor, sos: Tensor, nfft: int, alias_decay_db: float) -> Tensor:
-    """Gradient to the sections, float64."""
-    return plain.sos_slope(grad, sos, nfft, alias_decay_db)
+def _backward(
+    batch_shape: tuple[int, ...],
+    grads: Any,
+    inputs: Any,
+    saved: Any,
+    needs: Any,
+    nfft: int,
+    alias_decay_db: float,
+    dtype: torch.dtype,
+) -> list[Tensor]:
+    from ..cpu import sos_response as cpu
+    from ..cpu.spectra import pieces
+
+    parts = pieces(nfft // 2 + 1)
+    slope = torch.empty(*batch_shape, parts, *inputs.sos.shape[-2:], dtype=torch.float64)
+    read = (pairs(grads.response, 1), as_rows(inputs.sos.flatten(-2), 1), _points(nfft, alias_decay_db))
+    run_rows(cpu.sos_slope_pieces, math.prod(batch_shape) * parts, 1, *read, as_rows(slope.flatten(-2), 2))
+    return [slope.sum(-3)]
 
 
-@_sos_slope.register_kernel("cpu")
-def _(grad: Tensor, sos: Tensor, nfft: int, alias_decay_db: float) -> Tensor:
-    from diffFx_pytorch.kernels import run_rows
-
-    from ..cpu.sos_response import sos_slope_pieces
-    from ..cpu.tiles import pieces
-
-    rows, parts = sos.shape[:-2].numel(), pieces(nfft // 2 + 1)
-    slope = torch.empty(rows, parts, sos.shape[-2] * 6, dtype=torch.float64)
-    sections = items(sos.flatten(-2), 1)
-    run_rows(
-        sos_slope_pieces, rows * parts, 1, items(grad, 1), sections, _points(nfft, alias_decay_db), items(slope, 2)
-    )
-    return slope.sum(-2).view(sos.shape)
-
-
-@_sos_slope.register_fake
-def _(grad: Tensor, sos: Tensor, nfft: int, alias_decay_db: float) -> Tensor:
-    return torch.empty_like(sos, memory_format=torch.contiguous_format)
-
-
-@_sos_slope.register_vmap
-def _(info: Any, dims: Any, *args: Any) -> tuple[Tensor, int]:
-    grad, sos, *settings = to_front(dims, args)
-    lead = torch.broadcast_shapes(grad.shape[:-1], sos.shape[:-2])
-    return _sos_slope(grad.expand(*lead, -1), sos.expand(*lead, -1, -1), *settings), 0
-
-
-def _setup(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(inputs[0])
-    ctx.save_for_forward(inputs[0])
-    ctx.settings = inputs[1:]
-
-
-def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
-    (sos,) = ctx.saved_tensors
-    slope = plain.sos_slope if torch.is_grad_enabled() else _sos_slope
-    return slope(grad, sos, *ctx.settings[:2]), None, None, None
-
-
-def _tangent(ctx: Any, d_sos: Tensor, *_: Any) -> Tensor:
-    (sos,) = ctx.saved_tensors
-    nfft, alias_decay_db, dtype = ctx.settings
-    return plain.sos_tangent(sos, d_sos, nfft, alias_decay_db).to(dtype)
-
-
-def _batched(info: Any, dims: Any, *args: Any) -> tuple[Tensor, int]:
-    return _call(*to_front(dims, args)), 0
-
-
-_call = with_transforms(_sos_response, _setup, _backward, _tangent, _batched)
+_sos_response = define(
+    "lti_sos_response",
+    {"sos": 2},
+    {"response": lambda sos, nfft, alias_decay_db, dtype: ((nfft // 2 + 1,), dtype)},
+    sos_response_eagerly,
+    Kernel(_forward, _backward),
+    settings={"nfft": int, "alias_decay_db": float, "dtype": torch.dtype},
+)
 
 
 def sos_response(sos: Tensor, nfft: int, alias_decay_db: float = 0.0, dtype: torch.dtype = torch.complex64) -> Tensor:
-    r"""The product of second-order sections on the upper half of a circle.
+    r"""Return the product of second-order sections on the upper half of a circle.
 
     .. math:: H(z) = \prod_s \frac{b_{s0} + b_{s1} z^{-1} + b_{s2} z^{-2}}{a_{s0} + a_{s1} z^{-1} + a_{s2} z^{-2}}
 
-    at the points of ``delay_response``. Reckoned in float64 whatever ``dtype`` is, and so is the gradient: at low
+    at the points of ``delay_response``. Computed in float64 whatever ``dtype`` is, and so is the gradient: at low
     frequencies the terms of a section cancel almost wholly.
 
     Args:
         sos: (..., S, 6), rows b0 b1 b2 a0 a1 a2; float64 for accuracy.
         nfft: points of the whole circle.
-        alias_decay_db: decay over nfft samples that the radius stands for, dB.
+        alias_decay_db: decay over nfft samples, dB, which sets the radius.
         dtype: complex64 or complex128.
 
     Returns:
@@ -129,19 +106,16 @@ def sos_response(sos: Tensor, nfft: int, alias_decay_db: float = 0.0, dtype: tor
     References:
         A. V. Oppenheim and R. W. Schafer, Discrete-Time Signal Processing, 3rd ed., Pearson 2010, equation 6.37.
     """
-    if dtype not in COMPLEX:
-        raise TypeError(f"sos_response: dtype must be complex64 or complex128, got {dtype}")
+    check_circle("sos_response", nfft, dtype)
     _check(sos)
-    if nfft < 1:
-        raise ValueError(f"sos_response: nfft must be at least 1, got {nfft}")
-    return _call(sos.double(), nfft, float(alias_decay_db), dtype)
+    return _sos_response(sos.double(), nfft, float(alias_decay_db), dtype)
 
 
 def sos_at(sos: Tensor, z: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """The product of second-order sections (..., S, 6) at points z of any shape, in plain torch: (..., *z.shape).
+    """Return the product of second-order sections (..., S, 6) at points z of any shape: (..., *z.shape).
 
     Args:
-        sos: rows b0 b1 b2 a0 a1 a2, reckoned in float64.
+        sos: rows b0 b1 b2 a0 a1 a2; computed in float64.
         z: complex points, none of them 0.
         dtype: of the response; that of z where None.
 
@@ -149,10 +123,8 @@ def sos_at(sos: Tensor, z: Tensor, dtype: torch.dtype | None = None) -> Tensor:
         ValueError: sections of another shape.
     """
     _check(sos)
-    response = plain.sos_at(sos, z.to(torch.complex128).flatten().reciprocal())
-    return (
-        response.unflatten(-1, z.shape).to(dtype or z.dtype) if z.dim() else response.squeeze(-1).to(dtype or z.dtype)
-    )
+    response = _product(sos, z.to(torch.complex128).flatten().reciprocal()).to(dtype or z.dtype)
+    return response.unflatten(-1, z.shape) if z.dim() else response.squeeze(-1)
 
 
 def _check(sos: Tensor) -> None:

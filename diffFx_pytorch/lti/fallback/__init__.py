@@ -1,1 +1,0 @@
-"""Plain-torch algorithms, for devices without a kernel."""
