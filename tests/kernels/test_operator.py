@@ -271,3 +271,28 @@ def test_states_that_have_decayed_are_set_to_zero():
     y, zf = by_kernel(x, torch.tensor([0.3]), torch.zeros(1), 0.0)
     assert float(zf) == 0.0
     assert (np.abs(y.numpy()[y.numpy() != 0]) > 1e-30).all()
+
+
+def test_complex_tensors_and_their_gradients():
+    """By the equation alone: a real and a complex input, a setting that is a dtype, points that broadcast."""
+    operator = define(
+        "made_up_complex",
+        {"z": 1, "level?": 1},
+        {"y": lambda z, level, dtype: (z.shape[-1:], dtype)},
+        lambda z, level, dtype: (z * z if level is None else z * z.exp() * level).to(dtype),
+        settings={"dtype": torch.dtype},
+    )
+    z = torch.randn(2, 3, dtype=torch.complex128, requires_grad=True)
+    level = torch.randn(4, 1, 1, dtype=torch.float64, requires_grad=True)
+
+    def call(z, level):
+        return operator(z, level, torch.complex128)
+
+    torch.autograd.gradcheck(call, (z, level), check_forward_ad=True, check_batched_grad=True)
+    torch.autograd.gradgradcheck(call, (z, level), check_fwd_over_rev=True)
+    torch.autograd.gradgradcheck(lambda z: call(z, None), (z,), check_fwd_over_rev=True)
+    assert operator(z, level, torch.complex64).dtype == torch.complex64
+    found = torch.func.vmap(torch.func.grad(lambda z, level: call(z, level).abs().square().sum()), (0, None))(z, level)
+    (expected,) = torch.autograd.grad(call(z, level).abs().square().sum(), z)
+    torch.testing.assert_close(found, expected)
+    torch.library.opcheck(operator._op, (z, level, torch.complex128))
