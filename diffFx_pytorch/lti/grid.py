@@ -1,4 +1,4 @@
-"""Where a system is sampled: points of the z-plane, on a circle for FFTs or anywhere for probes."""
+"""Grids that systems are sampled on: points of the z-plane, on a circle for FFTs or anywhere for probes."""
 
 from __future__ import annotations
 
@@ -9,32 +9,31 @@ import torch
 from torch import Tensor
 
 from .ops import delay_response, sos_at, sos_response
+from .ops.delay_response import log_gamma
 from .ops.layout import REAL_OF
 
 _COMPLEX = {real: complex_ for complex_, real in REAL_OF.items()}
 
 
 def complex_dtype(real: torch.dtype) -> torch.dtype:
-    """The complex type whose parts are ``real`` (float32 or float64)."""
+    """Return the complex type whose parts are ``real``.
+
+    Raises:
+        TypeError: for a type that is not float32 or float64.
+    """
     if real not in _COMPLEX:
         raise TypeError(f"systems are sampled in float32 or float64, got {real}; cast with .float() or .double()")
     return _COMPLEX[real]
 
 
 class Grid(ABC):
-    """Points z_0 .. z_{M-1} at which responses are taken; what every module asks of them.
-
-    Responses have the points as their last axis.
-    """
+    """Points z_0 .. z_{M-1} at which responses are taken; the points are the last axis of responses."""
 
     dtype: torch.dtype
     """Complex type of the responses."""
     device: torch.device
-
-    @property
-    @abstractmethod
-    def size(self) -> int:
-        """M, the number of points."""
+    size: int
+    """M, the number of points."""
 
     @property
     @abstractmethod
@@ -43,24 +42,24 @@ class Grid(ABC):
 
     @abstractmethod
     def delay(self, samples: Tensor) -> Tensor:
-        """z^-m of delays m in samples (...,), whole (integer dtype: exact) or not: (..., M)."""
+        """Return z^-m of delays m in samples (...,), whole (integer dtype: exact) or not: (..., M)."""
 
     @abstractmethod
     def fir(self, taps: Tensor) -> Tensor:
-        """sum_n h[n] z^-n of taps (..., L), real: (..., M)."""
+        """Return sum_n h[n] z^-n of real taps (..., L): (..., M)."""
 
     @abstractmethod
     def sos(self, sections: Tensor) -> Tensor:
-        """Product over S sections (..., S, 6), rows b0 b1 b2 a0 a1 a2, float64 for accuracy: (..., M)."""
+        """Return the product of S sections (..., S, 6), rows b0 b1 b2 a0 a1 a2, float64 for accuracy: (..., M)."""
 
 
 class Circle(Grid):
-    """The upper half of a circle of radius 1/gamma: what a real FFT of ``nfft`` points sees.
+    """The upper half of a circle of radius 1/gamma: the points of a real FFT of ``nfft`` points.
 
-    A response h[n] longer than nfft folds back onto its start when it returns to time. On a circle outside the unit
-    one the transform is that of h[n] gamma^n, which has decayed by ``alias_decay_db`` after nfft samples; ``spectrum``
-    gives a signal the same envelope and ``signal`` takes it off, so any signal is right, and what folds back is lower
-    by that much.
+    A response h[n] longer than nfft folds back onto its start in time. On a circle outside the unit circle the
+    transform is that of h[n] gamma^n, which has decayed by ``alias_decay_db`` after nfft samples; ``spectrum``
+    multiplies a signal by the same envelope and ``signal`` divides by it. So the output is right for any signal, and
+    what folds back is lower by ``alias_decay_db``.
 
         z_k = exp(2 pi j k / nfft) / gamma,  gamma = 10^(-alias_decay_db / (20 nfft)),  k = 0 .. nfft // 2
 
@@ -68,7 +67,7 @@ class Circle(Grid):
         nfft: number of points of the whole circle; any length of at least 1, odd ones too.
         alias_decay_db: decay of the envelope over nfft samples, dB, at least 0.
         dtype: float32 or float64.
-        device: where responses live.
+        device: of the responses.
 
     References:
         S. J. Schlecht, "FDNTB: the feedback delay network toolbox", DAFx 2020 (time aliasing of sampled responses).
@@ -87,18 +86,13 @@ class Circle(Grid):
             raise ValueError(f"nfft must be a whole number of at least 1, got {nfft!r}")
         if not 0.0 <= alias_decay_db < math.inf:
             raise ValueError(f"alias_decay_db must be at least 0 dB and finite, got {alias_decay_db}")
-        self.nfft, self.alias_decay_db = nfft, float(alias_decay_db)
+        self.nfft, self.size, self.alias_decay_db = nfft, nfft // 2 + 1, float(alias_decay_db)
         self.dtype, self.device = complex_dtype(dtype), torch.device(device or "cpu")
-
-    @property
-    def size(self) -> int:
-        """M = nfft // 2 + 1."""
-        return self.nfft // 2 + 1
 
     @property
     def log_gamma(self) -> float:
         """Natural logarithm of gamma."""
-        return -self.alias_decay_db * math.log(10.0) / (20.0 * self.nfft)
+        return log_gamma(self.nfft, self.alias_decay_db)
 
     @property
     def z(self) -> Tensor:
@@ -107,12 +101,12 @@ class Circle(Grid):
         return torch.polar(torch.full_like(angle, math.exp(-self.log_gamma)), angle)
 
     def envelope(self, samples: int) -> Tensor:
-        """gamma^n for n = 0 .. samples - 1, in the real type of the responses."""
+        """Return gamma^n for n = 0 .. samples - 1, in the real type of the responses."""
         n = torch.arange(samples, device=self.device, dtype=torch.float64)
         return (n * self.log_gamma).exp().to(REAL_OF[self.dtype])
 
     def spectrum(self, x: Tensor) -> Tensor:
-        """Transform of a signal (..., T) with the envelope on it: (..., M).
+        """Return the transform of a signal (..., T) times the envelope: (..., M).
 
         Raises:
             ValueError: for a signal longer than nfft.
@@ -122,7 +116,11 @@ class Circle(Grid):
         return torch.fft.rfft(self._enveloped(x.to(REAL_OF[self.dtype])), self.nfft)
 
     def signal(self, spectrum: Tensor, samples: int | None = None) -> Tensor:
-        """Back to time (..., samples), at most nfft of them, the envelope taken off."""
+        """Return the signal (..., samples) of a spectrum, at most nfft samples, divided by the envelope.
+
+        Raises:
+            ValueError: for more samples than nfft.
+        """
         samples = self.nfft if samples is None else samples
         if samples > self.nfft:
             raise ValueError(f"{samples} samples need nfft of at least that, got {self.nfft}")
@@ -130,11 +128,11 @@ class Circle(Grid):
         return x / self.envelope(samples) if self.alias_decay_db else x
 
     def delay(self, samples: Tensor) -> Tensor:
-        """z^-m, (..., M). Whole delays of an integer dtype are exact: the phase is an index into the circle's roots."""
+        """Return z^-m, (..., M). Whole delays of an integer dtype are exact: their phase is taken modulo nfft steps."""
         return delay_response(samples, self.nfft, self.alias_decay_db, self.dtype)
 
     def fir(self, taps: Tensor) -> Tensor:
-        """sum_n h[n] z^-n, (..., M), exact for more than nfft taps too."""
+        """Return sum_n h[n] z^-n, (..., M), exact for more than nfft taps too."""
         taps = self._enveloped(taps.to(REAL_OF[self.dtype]))
         if taps.shape[-1] > self.nfft:
             turns = -(-taps.shape[-1] // self.nfft)
@@ -143,7 +141,7 @@ class Circle(Grid):
         return torch.fft.rfft(taps, self.nfft)
 
     def sos(self, sections: Tensor) -> Tensor:
-        """Product of second-order sections (..., S, 6) at the points: (..., M)."""
+        """Return the product of second-order sections (..., S, 6): (..., M)."""
         return sos_response(sections, self.nfft, self.alias_decay_db, self.dtype)
 
     def _enveloped(self, x: Tensor) -> Tensor:
@@ -151,7 +149,7 @@ class Circle(Grid):
 
 
 class Points(Grid):
-    """Points anywhere in the z-plane, for probes, plots at chosen frequencies and looks off the unit circle.
+    """Points anywhere in the z-plane: for probes, for chosen frequencies, for poles.
 
     Args:
         z: complex points, (M,), none of them 0.
@@ -161,13 +159,8 @@ class Points(Grid):
     def __init__(self, z: Tensor, dtype: torch.dtype | None = None) -> None:
         if not z.is_complex() or z.dim() != 1:
             raise ValueError(f"points must be a complex tensor (M,), got {z.dtype} of shape {tuple(z.shape)}")
-        self._z = z.to(torch.complex128)
+        self._z, self.size = z.to(torch.complex128), z.shape[0]
         self.dtype, self.device = complex_dtype(dtype or REAL_OF.get(z.dtype, z.dtype)), z.device
-
-    @property
-    def size(self) -> int:
-        """M, the number of points."""
-        return self._z.shape[0]
 
     @property
     def z(self) -> Tensor:
@@ -175,13 +168,13 @@ class Points(Grid):
         return self._z
 
     def delay(self, samples: Tensor) -> Tensor:
-        """z^-m of delays (...,): (..., M)."""
+        """Return z^-m of delays (...,): (..., M)."""
         m = samples.to(torch.float64).unsqueeze(-1)
         log_z = self._z.log()
         return (torch.polar((-m * log_z.real).exp(), -m * log_z.imag)).to(self.dtype)
 
     def fir(self, taps: Tensor) -> Tensor:
-        """sum_n h[n] z^-n by Horner's rule: (..., M)."""
+        """Return sum_n h[n] z^-n by Horner's rule: (..., M)."""
         w, taps = self._z.reciprocal(), taps.to(torch.float64)
         h = torch.zeros(*taps.shape[:-1], self.size, dtype=torch.complex128, device=self.device)
         for n in reversed(range(taps.shape[-1])):
@@ -189,5 +182,5 @@ class Points(Grid):
         return h.to(self.dtype)
 
     def sos(self, sections: Tensor) -> Tensor:
-        """Product of second-order sections (..., S, 6) at the points: (..., M)."""
+        """Return the product of second-order sections (..., S, 6): (..., M)."""
         return sos_at(sections, self._z, self.dtype)

@@ -1,4 +1,4 @@
-"""What a system answers at the points of a grid, kept as the product it is and never multiplied out needlessly."""
+"""Responses at the points of a grid, stored as the factors they are made of."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from .ops import closed_loop, solve
 
 
 class Response(ABC):
-    """A matrix (outputs, inputs) at each of M points; the points are the last axis, leading dimensions are batches.
+    """A matrix (outputs, inputs) at each of M points; the points are the last axis, batch dimensions come first.
 
-    A response that is the same at every point has M = 1 there and is broadcast.
+    A response that is the same at every point has M = 1 and broadcasts.
     """
 
     outputs: int
@@ -23,27 +23,27 @@ class Response(ABC):
 
     @abstractmethod
     def multiply(self, X: Tensor) -> Tensor:
-        """H X at each point: (..., inputs, K, M) -> (..., outputs, K, M)."""
+        """Return H X at each point: (..., inputs, K, M) -> (..., outputs, K, M)."""
 
     def apply(self, X: Tensor) -> Tensor:
-        """Spectra of the outputs for spectra of the inputs: (..., inputs, M) -> (..., outputs, M)."""
+        """Return spectra of the outputs for spectra of the inputs: (..., inputs, M) -> (..., outputs, M)."""
         return self.multiply(X.unsqueeze(-2)).squeeze(-2)
 
     def dense(self, like: Tensor) -> Tensor:
-        """The matrix written out, (..., outputs, inputs, M or 1), in the type and on the device of ``like``."""
+        """Return the matrix (..., outputs, inputs, M or 1), in the type and on the device of ``like``."""
         identity = torch.eye(self.inputs, dtype=like.dtype, device=like.device)
         return self.multiply(identity.unsqueeze(-1))
 
 
 class Diagonal(Response):
-    """One response a channel, (..., N, M)."""
+    """One response per channel, (..., N, M)."""
 
     def __init__(self, values: Tensor) -> None:
         self.values = values
         self.outputs = self.inputs = values.shape[-2]
 
     def multiply(self, X: Tensor) -> Tensor:
-        """Each channel by its own response."""
+        """Multiply each channel by its own response."""
         return self.values.unsqueeze(-2) * X
 
 
@@ -55,7 +55,7 @@ class Constant(Response):
         self.outputs, self.inputs = matrix.shape[-2:]
 
     def multiply(self, X: Tensor) -> Tensor:
-        """One product of matrices for all points together; a real matrix multiplies the parts as real numbers."""
+        """Multiply matrices once for all points; a real matrix multiplies real and imaginary parts as real numbers."""
         if self.matrix.is_complex():
             return (self.matrix.to(X.dtype) @ X.flatten(-2)).unflatten(-1, X.shape[-2:])
         parts = torch.view_as_real(X)
@@ -71,39 +71,39 @@ class Dense(Response):
         self.outputs, self.inputs = values.shape[-3:-1]
 
     def multiply(self, X: Tensor) -> Tensor:
-        """A product of matrices at each point."""
+        """Multiply matrices at each point."""
         if X.shape[-2] == 1:
             return (self.values * X.transpose(-3, -2)).sum(-2, keepdim=True)
         return torch.einsum("...oim,...ikm->...okm", *_same_points(self.values, X))
 
     def dense(self, like: Tensor) -> Tensor:
-        """The matrix as it is."""
+        """Return the matrix."""
         return self.values.to(like)
 
 
 class Cascade(Response):
-    """Responses one after the other, the first applied first."""
+    """Responses in series, the first applied first."""
 
     def __init__(self, stages: Sequence[Response]) -> None:
         self.stages = tuple(stages)
         self.inputs, self.outputs = self.stages[0].inputs, self.stages[-1].outputs
 
     def multiply(self, X: Tensor) -> Tensor:
-        """Stage by stage."""
+        """Apply stage by stage."""
         for stage in self.stages:
             X = stage.multiply(X)
         return X
 
 
 class Sum(Response):
-    """Responses side by side, added."""
+    """The sum of responses in parallel."""
 
     def __init__(self, branches: Sequence[Response]) -> None:
         self.branches = tuple(branches)
         self.inputs, self.outputs = self.branches[0].inputs, self.branches[0].outputs
 
     def multiply(self, X: Tensor) -> Tensor:
-        """The sum of what each branch makes of X."""
+        """Add the outputs of all branches."""
         total = self.branches[0].multiply(X)
         for branch in self.branches[1:]:
             total = total + branch.multiply(X)
@@ -111,14 +111,14 @@ class Sum(Response):
 
 
 class Stack(Response):
-    """Responses side by side on the same input, their outputs one below the other."""
+    """Responses in parallel, their outputs stacked as channels."""
 
     def __init__(self, branches: Sequence[Response]) -> None:
         self.branches = tuple(branches)
         self.inputs, self.outputs = self.branches[0].inputs, sum(b.outputs for b in self.branches)
 
     def multiply(self, X: Tensor) -> Tensor:
-        """Outputs of all branches along the channel axis."""
+        """Concatenate the outputs of all branches along the channel axis."""
         parts = [branch.multiply(X) for branch in self.branches]
         batch = torch.broadcast_shapes(*(p.shape[:-3] for p in parts))
         points = max(p.shape[-1] for p in parts)
@@ -128,8 +128,8 @@ class Stack(Response):
 class Loop(Response):
     """A closed loop: y = F (x + B y), so H = (I - F B)^-1 F.
 
-    The open loop F B is kept as diagonal times constant times diagonal where it is that (delays, a mixing matrix,
-    absorption): then no matrix is held per point.
+    Where the open loop F B is diagonal times constant times diagonal (delays, a mixing matrix, absorption), it is
+    solved in this form, and no matrix is held per point.
     """
 
     def __init__(self, feedforward: Response, feedback: Response) -> None:
@@ -154,7 +154,7 @@ class Loop(Response):
 
 
 def cascade(stages: Sequence[Response]) -> Response:
-    """One response of several in a row, neighbours multiplied where that makes nothing larger."""
+    """Return one response for several in series, with neighbours multiplied where that makes nothing larger."""
     flat: list[Response] = []
     for stage in itertools.chain.from_iterable(map(_stages, stages)):
         merged = _merged(flat[-1], stage) if flat else None
@@ -170,13 +170,13 @@ def _stages(response: Response) -> list[Response]:
 
 
 def _merged(first: Response, second: Response) -> Response | None:
-    """``second`` after ``first`` as one response, or None where that would cost more than it saves."""
+    """One response for ``second`` after ``first``, or None where that would cost more than it saves."""
     if isinstance(first, Diagonal) and isinstance(second, Diagonal):
         return Diagonal(first.values * second.values)
     if isinstance(first, Constant) and isinstance(second, Constant):
         apart = first.outputs * (first.inputs + second.outputs)
         return Constant(second.matrix @ first.matrix) if first.inputs * second.outputs <= apart else None
-    # A real diagonal of one point is a gain; a complex one is all the points that a grid of one has.
+    # A real diagonal of one point is a gain; a complex one may be the only point of a grid.
     if isinstance(first, Constant) and isinstance(second, Diagonal) and _is_gain(second):
         return Constant(second.values * first.matrix)
     if isinstance(second, Constant) and isinstance(first, Diagonal) and _is_gain(first):

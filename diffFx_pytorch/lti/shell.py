@@ -1,4 +1,4 @@
-"""A system with a fixed grid around it: what a training loop sees."""
+"""A system sampled on a fixed grid, as a module for training loops."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _OUTPUTS = ("spectrum", "magnitude", "signal")
 
 
 class Shell(nn.Module):
-    """A system sampled on one grid, from time to whatever a loss wants to see.
+    """A system sampled on one grid, from a signal in time to the quantity a loss compares.
 
-    A signal in time goes in, its transform through the core, and out comes the spectrum, its magnitude, a signal in
-    time, or any function of the spectrum. Without a signal, unit impulses go into each input, one at a time: the
-    responses themselves come out.
+    The input is a signal in time; the output of the core is returned as a spectrum, its magnitude, a signal in time, or
+    any function of the spectrum. Without an input, the responses themselves are returned, as for a unit impulse at each
+    input in turn.
 
-    The grid belongs to the shell and to nothing else, so ``shell.nfft = 48000`` is all there is to changing it.
+    The grid belongs to the shell alone, so ``shell.nfft = 48000`` changes it.
 
     Args:
         core: the system.
         nfft: points of the circle.
         alias_decay_db: decay of the envelope over nfft samples, see ``Circle``. "spectrum" and "magnitude" are then
-            those on the circle; "signal" has the envelope taken off.
+            those on the circle; "signal" is divided by the envelope.
         output: "spectrum", "magnitude", "signal", or a function of the spectrum.
 
     Shape:
@@ -46,7 +46,7 @@ class Shell(nn.Module):
         self.core, self.nfft, self.alias_decay_db, self.output = core, nfft, alias_decay_db, output
 
     def forward(self, x: Tensor | None = None, parameters: Parameters | None = None) -> Tensor:
-        """What comes out for a signal, or the responses where there is none."""
+        """Return the output for a signal, or the responses where there is none."""
         grid = self.core.circle(self.nfft, self.alias_decay_db)
         if x is None:
             H = self.core.frequency_response(self.nfft, alias_decay_db=self.alias_decay_db, parameters=parameters)
@@ -59,5 +59,5 @@ class Shell(nn.Module):
         return H.abs() if self.output == "magnitude" else H
 
     def extra_repr(self) -> str:
-        """The grid."""
+        """Return the grid and the output."""
         return f"nfft={self.nfft}, alias_decay_db={self.alias_decay_db:g}, output={self.output}"

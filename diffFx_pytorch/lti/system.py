@@ -128,11 +128,11 @@ class System(nn.Module):
         alias_decay_db: float = 0.0,
         parameters: Parameters | None = None,
     ) -> Tensor:
-        """The matrix of responses, (..., outputs, inputs, M).
+        """Return the matrix of responses, (..., outputs, inputs, M).
 
         Args:
             nfft: points of a whole circle; the response is given at its upper half, M = nfft // 2 + 1.
-            freqs_hz: frequencies (M,) to look at instead, with ``sample_rate``.
+            freqs_hz: frequencies (M,) instead of a circle, with ``sample_rate``.
             sample_rate: of ``freqs_hz``, Hz; the system's own where it has one.
             alias_decay_db: radius of the circle, see ``Circle``; only with nfft.
             parameters: in place of the system's own, by name.
@@ -154,7 +154,7 @@ class System(nn.Module):
         return self._with(parameters, "_dense", grid)
 
     def probe(self, z: Tensor, *, parameters: Parameters | None = None) -> Tensor:
-        """The response at complex points z of any shape: (..., outputs, inputs, *z.shape)."""
+        """Return the response at complex points z of any shape: (..., outputs, inputs, *z.shape)."""
         H = self._with(parameters, "_dense", Points(z.reshape(-1), self.dtype))
         return H.unflatten(-1, z.shape)
 
@@ -167,15 +167,16 @@ class System(nn.Module):
         exact: bool = False,
         parameters: Parameters | None = None,
     ) -> Tensor:
-        """The matrix of impulse responses, (..., outputs, inputs, samples).
+        """Return the matrix of impulse responses, (..., outputs, inputs, samples).
 
         Args:
             samples: length.
-            nfft: points of the circle; the next fast length from ``samples`` on where None. What the response still
-                holds after nfft samples folds back onto its start.
-            alias_decay_db: lowers what folds back by that much (see ``Circle``). Rounding errors grow by as much
-                towards the end: 30 dB suit float32, 100 dB float64.
-            exact: for a loop of whole delays and constant gains: by its recursion in time, where nothing folds back.
+            nfft: points of the circle; the next fast length from ``samples`` on where None. What rings on after nfft
+                samples folds back onto the start.
+            alias_decay_db: attenuation of what folds back (see ``Circle``). Rounding errors grow by as much towards
+                the end: 30 dB suit float32, 100 dB float64.
+            exact: by the recursion in time, where nothing folds back; for one loop of whole delays and constant gains,
+                with constant gains before, after and beside it: a feedback delay network without filters.
             parameters: in place of the system's own, by name.
 
         Raises:
@@ -195,14 +196,14 @@ class System(nn.Module):
         nfft: int | None = None,
         alias_decay_db: float = 0.0,
     ) -> Tensor:
-        """A signal through the system: linear convolution with its impulse response, by FFT.
+        """Filter a signal: linear convolution with the impulse response, by FFT.
 
         Args:
             x: (..., inputs, T).
             parameters: in place of the system's own, by name.
             samples: length of the output; T where None.
-            nfft: points of the circle. Where None, a fast length of at least T plus the samples asked for; what rings
-                on longer than that folds back, lower by ``alias_decay_db``.
+            nfft: points of the circle; a fast length of at least T + samples where None. What rings on longer folds
+                back, attenuated by ``alias_decay_db``.
             alias_decay_db: see ``Circle``.
 
         Returns:
@@ -216,7 +217,7 @@ class System(nn.Module):
         return grid.signal(self.through(x, grid, parameters), samples)
 
     def through(self, x: Tensor, grid: Circle, parameters: Parameters | None = None) -> Tensor:
-        """Spectra of the outputs on a circle, for signals (..., inputs, T) at the inputs: (..., outputs, M).
+        """Return spectra (..., outputs, M) of the outputs on a circle, for signals (..., inputs, T).
 
         Raises:
             ValueError: as ``forward``.
@@ -229,7 +230,7 @@ class System(nn.Module):
         return Y.expand(*Y.shape[:-1], grid.size)
 
     def split_parameters(self, flat: Tensor) -> dict[str, Tensor]:
-        """A flat tensor of learned raw parameters, as a network predicts it, by name and in shape.
+        """Divide a flat tensor of learned raw parameters, as a network predicts it, by name and in shape.
 
         Args:
             flat: (..., P), P the number of elements of all parameters that require a gradient, in their order.
@@ -248,7 +249,7 @@ class System(nn.Module):
         return {name: part.unflatten(-1, value.shape) for (name, value), part in zip(own.items(), parts, strict=True)}
 
     def circle(self, nfft: int, alias_decay_db: float = 0.0) -> Circle:
-        """A circle in the type and on the device of the parameters."""
+        """Return a circle in the type and on the device of the parameters."""
         like = self._like()
         return Circle(nfft, alias_decay_db, like.dtype, like.device)
 
@@ -301,7 +302,7 @@ class _Call(nn.Module):
 
 
 def agreed_sample_rate(owner: str, rates: Mapping[str, float | None]) -> float | None:
-    """The one sample rate of all that have one.
+    """Return the one sample rate of all systems that have one.
 
     Raises:
         ValueError: where two differ; the message says which.
@@ -315,7 +316,7 @@ def agreed_sample_rate(owner: str, rates: Mapping[str, float | None]) -> float |
 
 
 def fast_length(samples: int) -> int:
-    """The next length from ``samples`` on that has no prime factor above 5 and is even."""
+    """Return the next even length from ``samples`` on without prime factors above 5."""
     best = 1 << max(samples - 1, 1).bit_length()
     for five in range(best.bit_length()):
         for three in range(best.bit_length()):

@@ -51,7 +51,7 @@ def check_shapes(caller: str, shapes: dict[str, tuple[Tensor | None, int]]) -> N
 def pairs(t: Tensor, core: int) -> np.ndarray:
     """A CPU tensor (*batch, *core) as an array (rows, *core); complex numbers are pairs along the last axis."""
     rows = as_rows(t, core)
-    return rows.view(rows.real.dtype) if t.is_complex() else rows
+    return rows.view(f"f{rows.itemsize // 2}") if t.is_complex() else rows
 
 
 def indexed_pairs(t: Tensor | None, core: int, batch_shape: Sequence[int], like: Tensor) -> IndexedRows:
