@@ -3,26 +3,13 @@
 Signals are many delays long, so that what comes round the loop is most of what is compared.
 """
 
-import contextlib
-
 import pytest
 import torch
-from torch._library.custom_ops import OPDEFS
 
 from diffFx_pytorch.recursion import DelayGraph, delay_graph, delay_line, feedback_delay, feedback_network
+from tests.without_kernels import without_kernels
 
 D = torch.float64
-OPERATORS = ("feedback_delay", "delay_graph", "feedback_network")
-
-
-@contextlib.contextmanager
-def default_functions():
-    """Run the delay operators by their default functions, as a device without kernels would."""
-    with contextlib.ExitStack() as stack:
-        for name in OPERATORS:
-            for label in (f"diffFx::{name}", f"diffFx::{name}_backward"):
-                stack.enter_context(OPDEFS[label].set_kernel_enabled("cpu", False))
-        yield
 
 
 def draw(*shape, low=-1.0, high=1.0, seed=0):
@@ -101,7 +88,7 @@ def test_default_functions_give_the_outputs_and_gradients_of_the_kernels(name):
         return outputs, torch.autograd.grad(loss, list(leaves.values()))
 
     kernel = outputs_and_gradients()
-    with default_functions():
+    with without_kernels():
         default = outputs_and_gradients()
     for a, b in zip(kernel[0], default[0], strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)

@@ -4,11 +4,8 @@ import pytest
 import torch
 
 from diffFx_pytorch.recursion import feedback_network, network_state_length
-from diffFx_pytorch.recursion.ops.feedback_network import (
-    _feedback_network,
-    _feedback_network_backward,
-)
 from diffFx_pytorch.recursion.reference.feedback_network import feedback_network as reference
+from tests.without_kernels import without_kernels
 
 D = torch.float64
 LONGEST = 40
@@ -151,30 +148,13 @@ def _same_as_plain(leaves, moving, names):
     ours = torch.autograd.grad(
         sum((o * w).sum() for o, w in zip(found, weights, strict=True)), [leaves[n] for n in names]
     )
-    plain = _run_plain(leaves, moving)
-    theirs = torch.autograd.grad(
-        sum((o * w).sum() for o, w in zip(plain, weights, strict=True)), [leaves[n] for n in names]
-    )
+    with without_kernels():
+        plain = run(leaves, moving)
+        theirs = torch.autograd.grad(
+            sum((o * w).sum() for o, w in zip(plain, weights, strict=True)), [leaves[n] for n in names]
+        )
     for n, a, b in zip(names, ours, theirs, strict=True):
         assert torch.allclose(a, b, rtol=1e-8, atol=1e-9 * float(b.abs().max())), n
-
-
-def _run_plain(leaves, moving):
-    from diffFx_pytorch.recursion.ops import feedback_network as ops
-
-    kept = ops._call
-    lead = ()
-
-    def call(*args):
-        *given, outputs, _ = args
-        y, history, zf = ops._plain(lead, *given, outputs)
-        return y, history, zf, None
-
-    ops._call = call
-    try:
-        return run(leaves, moving)
-    finally:
-        ops._call = kept
 
 
 def test_delay_gradient_is_the_slope_of_the_line():
@@ -228,24 +208,27 @@ def test_vmap_and_func_grad():
 
 
 @pytest.mark.parametrize("name", ["stereo", "modulated"])
-def test_operator_is_well_formed(name):
+def test_operator_is_well_formed(name, monkeypatch):
     leaves, moving = case(name, 40)
     caught = []
 
     from diffFx_pytorch.recursion.ops import feedback_network as ops
 
-    kept = ops._call
-    ops._call = lambda *args: caught.append(args) or kept(*args)
-    try:
-        run(leaves, moving)
-    finally:
-        ops._call = kept
-    args = caught[0]
-    torch.library.opcheck(_feedback_network, args)
-    y, history, _, checkpoints = _feedback_network(*args)
-    plain = [a.detach() if isinstance(a, torch.Tensor) else a for a in args[:7]]
-    given = (torch.ones_like(y), None, None, *plain, history.detach(), checkpoints, True)
-    torch.library.opcheck(_feedback_network_backward, given, test_utils=("test_schema", "test_faketensor"))
+    operator = ops._network
+    monkeypatch.setattr(ops, "_network", lambda *args: caught.append(args) or operator(*args))
+    run(leaves, moving)
+    torch.library.opcheck(torch.ops.diffFx.feedback_network.default, (*caught[0], True))
+
+
+def test_second_derivative():
+    leaves, moving = case("modulated", 24)
+    given = [leaves[n].detach()[..., :1, :] for n in ("matrix", "input_gains")]
+
+    def both(matrix, gains):
+        whole = {"matrix": torch.cat([matrix, leaves["matrix"].detach()[1:]]), "input_gains": gains.expand(3, -1)}
+        return run({n: t if t is None else t.detach() for n, t in leaves.items()} | whole, moving)[0]
+
+    assert torch.autograd.gradgradcheck(both, tuple(t.requires_grad_() for t in given))
 
 
 def test_silence_does_not_leave_denormals():
@@ -270,4 +253,6 @@ def test_wrong_arguments_are_refused():
         ("x", a["x"][0], "inputs"),
     ):
         with pytest.raises(ValueError, match=message):
+            feedback_network(**{**a, name: value}, longest=LONGEST)
+        with without_kernels(), pytest.raises(ValueError, match=message):
             feedback_network(**{**a, name: value}, longest=LONGEST)

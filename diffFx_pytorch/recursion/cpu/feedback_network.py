@@ -1,7 +1,7 @@
 """A feedback delay network, block by block: within the shortest delay all that the lines give is known before.
 
-A block of every line is read into tiles of LANES lines (see `simd`), filtered there, multiplied by the matrix and
-written back. Only the absorption is a recursion from sample to sample, and its lines lie in lanes.
+A block of every line is read into tiles of LANES lines, filtered there, multiplied by the matrix and written back. Only
+the absorption is a recursion from sample to sample, and its lines lie in lanes.
 """
 
 from __future__ import annotations
@@ -10,36 +10,20 @@ import numpy as np
 
 from diffFx_pytorch.kernels import njit
 
-from .feedback_network_lanes import mix_lanes, section_forward
-from .simd import LANES, aligned_zeros, read_lanes, write_lanes
+from .feedback_network_lanes import LANES, mix_lanes, section
+from .inner import INNER
+from .row_tiles import distance, read_tile, write_tile
+from .simd import aligned_zeros
+from .taps import ROOM, copy_range, new_taps, prepare_taps, read_moving
 
 OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 CHUNK = 128
 """Samples between checkpoints of the absorption's states; a block never crosses a border between chunks."""
-TINY = 1e-200
+THRESHOLD = 1e-200
 _ROOM = 4096
 
 
-@njit(**OPTIONS)
-def cubic_read(work, base, at, delay, slope):  # pragma: no cover
-    """Lagrange interpolation through four points ``delay`` samples before ``at``, or its derivative to ``delay``."""
-    k = np.int64(np.floor(delay))
-    f = delay - k
-    if slope:
-        w0 = -(3.0 * f * f - 6.0 * f + 2.0) / 6.0
-        w1 = (3.0 * f * f - 4.0 * f - 1.0) / 2.0
-        w2 = -(3.0 * f * f - 2.0 * f - 2.0) / 2.0
-        w3 = (3.0 * f * f - 1.0) / 6.0
-    else:
-        w0 = -f * (f - 1.0) * (f - 2.0) / 6.0
-        w1 = (f + 1.0) * (f - 1.0) * (f - 2.0) / 2.0
-        w2 = -(f + 1.0) * f * (f - 2.0) / 2.0
-        w3 = (f + 1.0) * f * (f - 1.0) / 6.0
-    i = base + at - k
-    return w0 * work[i + 1] + w1 * work[i] + w2 * work[i - 1] + w3 * work[i - 2]
-
-
-@njit(**OPTIONS)
+@njit(**INNER)
 def longest_block(delay, offset, past, still):  # pragma: no cover
     """Samples that can be computed at once, or 0 where a delay is out of range; moving ones are read by four points.
 
@@ -48,14 +32,14 @@ def longest_block(delay, offset, past, still):  # pragma: no cover
     shortest = np.int64(2**62)
     for i in range(delay.shape[0]):
         low, high = np.float64(delay[i]), np.float64(delay[i])
-        still[i] = True
+        still[i] = 1
         if offset.shape[1]:
             smallest, largest = np.inf, -np.inf
             for n in range(offset.shape[1]):
                 smallest, largest = min(smallest, offset[i, n]), max(largest, offset[i, n])
                 if offset[i, n] != offset[i, n]:
                     return np.int64(0)
-            still[i] = smallest == 0.0 and largest == 0.0
+            still[i] = 1 if smallest == 0.0 and largest == 0.0 else 0
             low, high = np.floor(low + smallest) - 1.0, high + largest
         if low < 1.0 or high > past - 2:
             return np.int64(0)
@@ -63,56 +47,56 @@ def longest_block(delay, offset, past, still):  # pragma: no cover
     return min(shortest, np.int64(CHUNK))
 
 
-@njit(**OPTIONS)
-def lane_starts(lines, stride, group, offsets):  # pragma: no cover
-    """Where each lane of a group finds its line in a flat buffer; lanes beyond the last line find that."""
-    for lane in range(LANES):
-        offsets[lane] = min(group * LANES + lane, lines - 1) * stride
+@njit(**INNER)
+def moving_taps(delay, offset, first, count, tables, delays, taps):  # pragma: no cover
+    """Prepare the taps of a block of one line; ``delays`` is room for it."""
+    for q in range(count):
+        delays[q] = delay + offset[first + q]
+    prepare_taps(delays[:count], 0, count, 1, np.inf, tables, False, taps)
 
 
-@njit(**OPTIONS)
-def read_block(work, stride, at, delay, offset, still, first, count, group, offsets, tile, t_at):  # pragma: no cover
-    """A block of a group of lines, delayed, into the tile that begins at element ``t_at``; ``first`` is its time."""
+@njit(**INNER)
+def read_block(
+    work, stride, at, delay, offset, still, first, count, group, tables, taps, scratch, places, tile
+):  # pragma: no cover
+    """A block of a group of lines, delayed, into a tile; ``first`` is its time, ``scratch`` two rooms of a block."""
     lines = delay.shape[0]
     if offset.shape[1] == 0:
         for lane in range(LANES):
             i = min(group * LANES + lane, lines - 1)
-            offsets[lane] = i * stride - delay[i]
-        read_lanes(work, offsets, at, count, tile, t_at // LANES)
+            places[lane] = i * stride + at - delay[i]
+        read_tile(work, places, count, tile, LANES, count)
         return
+    heard = scratch[:ROOM]
     for lane in range(LANES):
         i = min(group * LANES + lane, lines - 1)
         if still[i]:
-            here = i * stride + at - delay[i]
-            for q in range(count):
-                tile[t_at + q * LANES + lane] = work[here + q]
-            continue
+            copy_range(work, i * stride + at - delay[i], heard, 0, count)
+        else:
+            moving_taps(delay[i], offset[i], first, count, tables, scratch[ROOM:], taps)
+            read_moving(work, i * stride + at, taps.weights, taps, count, heard)
         for q in range(count):
-            d = delay[i] + offset[i, first + q]
-            tile[t_at + q * LANES + lane] = cubic_read(work, i * stride, at + q, d, False)
+            tile[q * LANES + lane] = heard[q]
 
 
-@njit(**OPTIONS)
-def is_wire(coef, k, group):  # pragma: no cover
+@njit(**INNER)
+def is_wire(coef):  # pragma: no cover
     """Whether a constant section of a group lets everything pass as it is, in all its lanes."""
-    for lane in range(LANES):
-        if coef[0, k, group, 0, lane] != 1.0:
-            return False
-        for i in range(1, 5):
-            if coef[0, k, group, i, lane] != 0.0:
-                return False
-    return True
+    different = 0
+    for i in range(5 * LANES):
+        different += 1 if coef[i] != (1.0 if i < LANES else 0.0) else 0
+    return different == 0
 
 
-@njit(**OPTIONS)
-def _flush(values, at, count):  # pragma: no cover
-    for i in range(at, at + count):
-        values[i] = 0.0 if abs(values[i]) < TINY else values[i]
+@njit(**INNER)
+def _flush(values, count):  # pragma: no cover
+    for i in range(count):
+        values[i] = 0.0 if abs(values[i]) < THRESHOLD else values[i]
 
 
 @njit(**OPTIONS)
 def feedback_network_rows(
-    start, stop, x, delay, offset, mixing, coef, past, zi, lines, y, zf, checkpoints, good
+    start, stop, x, delay, offset, mixing, coef, past, zi, tables, y, end, zf, lines, checkpoints, good
 ):  # pragma: no cover
     """Run the networks of rows ``start`` to ``stop - 1``.
 
@@ -127,9 +111,11 @@ def feedback_network_rows(
         coef: (R, 1 or T, K, G, 5, LANES), sections b0 b1 b2 a1 a2.
         past: (R, N, P), what went into the lines, oldest first.
         zi: (R, K, G, 2, LANES), states of the sections.
-        lines: (R, N, P + T), or (R, N, P) where only the end is wanted; filled.
+        tables: of weights and slopes of moving reads.
         y: (R, outputs, T); filled.
+        end: (R, N, P), the last that went into the lines; filled.
         zf: as zi; filled.
+        lines: (R, N, P + T), all that went into them with its past, or (R, 0, ...); filled.
         checkpoints: (R, chunks or 0, K, G, 2, LANES); filled.
         good: (R,) set to False where a delay is out of range.
     """
@@ -138,72 +124,72 @@ def feedback_network_rows(
     K, G = coef.shape[2], coef.shape[3]
     moving = coef.shape[1] != 1
     step = K * G * 5 * LANES if moving else 0
-    keep = lines.shape[2] > P
+    keep = lines.shape[1] > 0
     room = T if keep else min(T, max(P, _ROOM))
     stride = P + room
-    # Lanes without a line write to lines of their own, so that all lanes can be written at once.
-    local = aligned_zeros(0 if keep else G * LANES * stride, mixing)
+    local = aligned_zeros(0 if keep else N * stride, mixing)
+    nowhere = aligned_zeros(CHUNK, mixing)
     out_groups = mixing.shape[2] // LANES
     in_groups = (inputs + LANES - 1) // LANES
     size = CHUNK * LANES
     tile = aligned_zeros((G + in_groups + out_groups) * size, mixing)
-    x_at, out_at = G * size, (G + in_groups) * size
-    places = np.empty(N + inputs, np.int64)
+    sound, out = G * size, (G + in_groups) * size
+    taps = new_taps(4, False)
+    scratch = np.zeros(2 * ROOM)
+    mixed_from, places, still = np.zeros(N + inputs, np.int64), np.zeros(LANES, np.int64), np.zeros(N, np.int64)
     for j in range(N):
-        places[j] = (j // LANES) * size + j % LANES
+        mixed_from[j] = (j // LANES) * size + j % LANES
     for c in range(inputs):
-        places[N + c] = x_at + (c // LANES) * size + c % LANES
-    offsets = np.empty(LANES, np.int64)
-    wire, still = np.zeros((K, G), np.bool_), np.zeros(N, np.bool_)
+        mixed_from[N + c] = sound + (c // LANES) * size + c % LANES
+    wire = np.zeros(K * G, np.int64)
     for row in range(start, stop):
         longest = longest_block(delay[row], offset[row], P, still)
         if longest == 0:
             good[row] = False
             continue
-        for k in range(K):
-            for g in range(G):
-                wire[k, g] = not moving and is_wire(coef[row], k, g)
+        flat, columns, state = coef[row].reshape(-1), mixing[row].reshape(-1), zf[row].reshape(-1)
+        for k in range(K * G):
+            wire[k] = 1 if not moving and is_wire(flat[k * 5 * LANES :]) else 0
         work = lines[row].reshape(-1) if keep else local
         for i in range(N):
-            work[i * stride : i * stride + P] = past[row, i]
-        flat, columns = coef[row].reshape(-1), mixing[row].reshape(-1)
-        state = zf[row].reshape(-1)
-        state[:] = zi[row].reshape(-1)
+            copy_range(past[row, i], 0, work, i * stride, P)
+        copy_range(zi[row].reshape(-1), 0, state, 0, state.size)
         at, n = P, 0
         while n < T:
             if n % CHUNK == 0 and checkpoints.shape[1]:
-                checkpoints[row, n // CHUNK].reshape(-1)[:] = state
+                copy_range(state, 0, checkpoints[row, n // CHUNK].reshape(-1), 0, state.size)
             if at == stride:
                 for i in range(N):
-                    here = i * stride
-                    for q in range(P):
-                        work[here + q] = work[here + room + q]
+                    for q in range(i * stride, i * stride + P):
+                        work[q] = work[q + room]
                 at = P
             count = min(longest, CHUNK - n % CHUNK, T - n, stride - at)
             for g in range(G):
-                read_block(work, stride, at, delay[row], offset[row], still, n, count, g, offsets, tile, g * size)
+                lanes = tile[g * size : (g + 1) * size]
+                read_block(
+                    work, stride, at, delay[row], offset[row], still, n, count, g, tables, taps, scratch, places, lanes
+                )
                 for k in range(K):
-                    if not wire[k, g]:
-                        c_at = n * step + (k * G + g) * 5 * LANES
-                        z_at = (k * G + g) * 2 * LANES
-                        section_forward(tile, g * size, tile, g * size, count, flat, c_at, step, state, z_at)
+                    if not wire[k * G + g]:
+                        here = n * step + (k * G + g) * 5 * LANES
+                        section(lanes, lanes, count, flat[here:], step, state[(k * G + g) * 2 * LANES :])
             for c in range(inputs):
                 for q in range(count):
-                    tile[places[N + c] + q * LANES] = x[row, c, n + q]
+                    tile[mixed_from[N + c] + q * LANES] = x[row, c, n + q]
             for g in range(out_groups):
-                here = out_at + g * size
-                mix_lanes(tile, places, N + inputs, columns, g * LANES, out_groups * LANES, tile, here, count)
+                lanes = tile[out + g * size : out + (g + 1) * size]
+                mix_lanes(tile, mixed_from, N + inputs, columns[g * LANES :], out_groups * LANES, lanes, count)
                 if g < G:
-                    _flush(tile, here, count * LANES)
-                    lane_starts(N if keep else G * LANES, stride, g, offsets)
-                    lanes = min(LANES, N - g * LANES) if keep else LANES
-                    write_lanes(tile, here // LANES, work, offsets, at, count, lanes)
+                    _flush(lanes, count * LANES)
+                    for lane in range(LANES):
+                        i = g * LANES + lane
+                        places[lane] = i * stride + at if i < N else distance(work, nowhere)
+                    write_tile(work, places, count, lanes, LANES, count)
                 for j in range(max(N, g * LANES), min(N + outputs, (g + 1) * LANES)):
                     for q in range(count):
-                        y[row, j - N, n + q] = tile[here + q * LANES + j % LANES]
-            _flush(state, 0, state.size)
+                        y[row, j - N, n + q] = lanes[q * LANES + j % LANES]
+            _flush(state, state.size)
             at += count
             n += count
-        if not keep:
-            for i in range(N):
-                lines[row, i] = work[i * stride + at - P : i * stride + at]
+        for i in range(N):
+            copy_range(work, i * stride + at - P, end[row, i], 0, P)

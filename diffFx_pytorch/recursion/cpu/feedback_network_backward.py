@@ -11,43 +11,55 @@ import numpy as np
 
 from diffFx_pytorch.kernels import njit
 
-from .feedback_network import CHUNK, OPTIONS, cubic_read, lane_starts, longest_block, read_block
-from .feedback_network_lanes import mix_lanes, outer_lanes, section_backward, section_forward
-from .simd import LANES, aligned_zeros, read_lanes
+from .feedback_network import CHUNK, OPTIONS, longest_block, moving_taps, read_block
+from .feedback_network_lanes import LANES, mix_lanes, outer_lanes, section, section_adjoint
+from .inner import INNER
+from .row_tiles import read_tile
+from .simd import aligned_zeros
+from .taps import ROOM, add_moving, copy_range, fill_all, new_taps, read_moving
 
 
-@njit(**OPTIONS)
-def _spread_cubic(target, base, at, delay, value):  # pragma: no cover
-    """The adjoint of reading by four points: ``value`` goes where it came from."""
-    k = np.int64(np.floor(delay))
-    f = delay - k
-    i = base + at - k
-    target[i + 1] -= value * f * (f - 1.0) * (f - 2.0) / 6.0
-    target[i] += value * (f + 1.0) * (f - 1.0) * (f - 2.0) / 2.0
-    target[i - 1] -= value * (f + 1.0) * f * (f - 2.0) / 2.0
-    target[i - 2] += value * (f + 1.0) * f * (f - 1.0) / 6.0
+@njit(**INNER)
+def _transposed(mixing, N, inputs, outputs, width, back):  # pragma: no cover
+    """What each line and each output hands back: to the lines and, in lanes of their own, to the inputs."""
+    fill_all(back, 0.0)
+    for j in range(N + outputs):
+        for i in range(N):
+            back[j * width + i] = mixing[i, j]
+        for c in range(inputs):
+            back[j * width + (N + LANES - 1) // LANES * LANES + c] = mixing[N + c, j]
+
+
+@njit(**INNER)
+def _read_adjoint(
+    grad, work, pending, base, delay, offset, first, count, tables, taps, scratch, to_offset
+):  # pragma: no cover
+    """The adjoint of reading a block of one line; returns the gradient of its delay.
+
+    ``grad`` holds the block in one lane; ``base`` is the place of its first sample in the line.
+    """
+    total = 0.0
+    if offset.shape[0] == 0:
+        for q in range(count):
+            value, at = grad[q * LANES], base + q - delay
+            pending[at] += value
+            total += 0.5 * value * (work[at - 1] - work[at + 1])
+        return total
+    values, slopes, padded = scratch[:ROOM], scratch[ROOM : 2 * ROOM], scratch[2 * ROOM : 3 * ROOM]
+    moving_taps(delay, offset, first, count, tables, scratch[3 * ROOM :], taps)
+    read_moving(work, base, taps.slopes, taps, count, slopes)
+    for q in range(count):
+        values[q] = grad[q * LANES]
+        slopes[q] *= values[q]
+        total += slopes[q]
+    copy_range(slopes, 0, to_offset, first, count)
+    add_moving(pending, base, taps, count, values, padded)
+    return total
 
 
 @njit(**OPTIONS)
 def feedback_network_backward_rows(
-    start,
-    stop,
-    grad_y,
-    x,
-    delay,
-    offset,
-    mixing,
-    coef,
-    lines,
-    checkpoints,
-    to_mixing,
-    to_lines,
-    to_x,
-    to_delay,
-    to_offset,
-    to_mix,
-    to_coef,
-    to_state,
+    start, stop, grad_y, x, delay, offset, mixing, coef, lines, checkpoints, tables, to_mixing, targets
 ):  # pragma: no cover
     """Gradients of rows ``start`` to ``stop - 1``.
 
@@ -62,130 +74,95 @@ def feedback_network_backward_rows(
         coef: (R, 1 or T, K, G, 5, LANES).
         lines: (R, N, P + T), kept by the forward pass.
         checkpoints: (R, chunks, K, G, 2, LANES), likewise.
+        tables: of weights and slopes of moving reads.
         to_mixing: whether the gradient to the matrix is wanted.
-        to_lines: (R, N, P + T), the gradient of ``lines``; its first P samples become that of the past.
-        to_x: (R, inputs, T); filled.
-        to_delay: (R, N), zeros; added to.
-        to_offset: (R, N, T or 0); filled.
-        to_mix: as mixing, zeros; added to.
-        to_coef: as coef, zeros; added to.
-        to_state: (R, K, G, 2, LANES), the gradient of the last states; becomes that of the first.
+        targets: the gradient of ``lines`` (R, N, P + T), whose first P samples become that of the past; those of x,
+            filled; of delays (R, N), zeros, added to; of offsets, filled; of mixing and coef, zeros, added to; and
+            (R, K, G, 2, LANES) that of the last states, which becomes that of the first.
     """
+    to_lines, to_x, to_delay, to_offset, to_mix, to_coef, to_state = targets
     N, stride = lines.shape[1], lines.shape[2]
     inputs, T, outputs = x.shape[1], x.shape[2], grad_y.shape[1]
     P = stride - T
     K, G = coef.shape[2], coef.shape[3]
     step = K * G * 5 * LANES if coef.shape[1] != 1 else 0
-    moved = offset.shape[2] > 0
     out_groups = mixing.shape[2] // LANES
     in_groups = (inputs + LANES - 1) // LANES
-    width = (G + in_groups) * LANES
+    width, columns = (G + in_groups) * LANES, out_groups * LANES
     size = CHUNK * LANES
     signals = aligned_zeros((K + 1) * G * size, mixing)
     sound = aligned_zeros(in_groups * size, mixing)
     grad_in = aligned_zeros((G + in_groups) * size, mixing)
     grad_out = aligned_zeros(out_groups * size, mixing)
     back = aligned_zeros((N + outputs) * width, mixing)
-    scratch = aligned_zeros(K * G * 2 * LANES, mixing)
-    places = np.empty(N + outputs, np.int64)
+    scratch_state = aligned_zeros(K * G * 2 * LANES, mixing)
+    taps = new_taps(4, True)
+    scratch = np.zeros(4 * ROOM)
+    mixed_from, places, still = np.zeros(N + outputs, np.int64), np.zeros(LANES, np.int64), np.zeros(N, np.int64)
     for j in range(N + outputs):
-        places[j] = (j // LANES) * size + j % LANES
-    line_places, sound_places = np.empty(N, np.int64), np.empty(inputs, np.int64)
-    for j in range(N):
-        line_places[j] = (K * G + j // LANES) * size + j % LANES
-    for c in range(inputs):
-        sound_places[c] = (c // LANES) * size + c % LANES
-    here_places = np.empty(max(N, inputs), np.int64)
-    offsets, still = np.empty(LANES, np.int64), np.zeros(N, np.bool_)
+        mixed_from[j] = (j // LANES) * size + j % LANES
+    heard_from = np.zeros(max(N, inputs), np.int64)
+    for j in range(max(N, inputs)):
+        heard_from[j] = (j // LANES) * size + j % LANES
     for row in range(start, stop):
         longest = longest_block(delay[row], offset[row], P, still)
-        back[:] = 0.0
-        for j in range(N + outputs):
-            for i in range(N):
-                back[j * width + i] = mixing[row, i, j]
-            for c in range(inputs):
-                back[j * width + G * LANES + c] = mixing[row, N + c, j]
+        _transposed(mixing[row], N, inputs, outputs, width, back)
         work, pending = lines[row].reshape(-1), to_lines[row].reshape(-1)
         flat, grad_flat = coef[row].reshape(-1), to_coef[row].reshape(-1)
         grad_columns, state = to_mix[row].reshape(-1), to_state[row].reshape(-1)
         for chunk in range((T + CHUNK - 1) // CHUNK - 1, -1, -1):
             first = chunk * CHUNK
             length = min(CHUNK, T - first)
-            scratch[:] = checkpoints[row, chunk].reshape(-1)
+            copy_range(checkpoints[row, chunk].reshape(-1), 0, scratch_state, 0, scratch_state.size)
             for g in range(G):
                 read_block(
-                    work,
-                    stride,
-                    P + first,
-                    delay[row],
-                    offset[row],
-                    still,
-                    first,
-                    length,
-                    g,
-                    offsets,
-                    signals,
-                    g * size,
-                )
+                    work, stride, P + first, delay[row], offset[row], still, first, length, g, tables, taps, scratch,
+                    places, signals[g * size :],
+                )  # fmt: skip
                 for k in range(K):
-                    c_at, z_at = first * step + (k * G + g) * 5 * LANES, (k * G + g) * 2 * LANES
-                    came, went = (k * G + g) * size, ((k + 1) * G + g) * size
-                    section_forward(signals, came, signals, went, length, flat, c_at, step, scratch, z_at)
+                    number = k * G + g
+                    here = flat[first * step + number * 5 * LANES :]
+                    came, went = signals[number * size :], signals[(number + G) * size :]
+                    section(came, went, length, here, step, scratch_state[number * 2 * LANES :])
             for c in range(inputs):
                 for q in range(length):
-                    sound[sound_places[c] + q * LANES] = x[row, c, first + q]
+                    sound[heard_from[c] + q * LANES] = x[row, c, first + q]
             done = length
             while done > 0:
                 count = min(longest, done)
                 q0 = done - count
-                n = first + q0
+                n, skip = first + q0, q0 * LANES
                 for g in range(G):
-                    lane_starts(N, stride, g, offsets)
-                    read_lanes(pending, offsets, P + n, count, grad_out, g * CHUNK)
+                    for lane in range(LANES):
+                        places[lane] = min(g * LANES + lane, N - 1) * stride + P + n
+                    read_tile(pending, places, count, grad_out[g * size :], LANES, -count)
                 for j in range(N, N + outputs):
                     for q in range(count):
-                        grad_out[places[j] + q * LANES] = grad_y[row, j - N, n + q]
+                        grad_out[mixed_from[j] + q * LANES] = grad_y[row, j - N, n + q]
                 for g in range(G + in_groups):
-                    mix_lanes(grad_out, places, N + outputs, back, g * LANES, width, grad_in, g * size, count)
+                    mix_lanes(grad_out, mixed_from, N + outputs, back[g * LANES :], width, grad_in[g * size :], count)
                 if to_mixing:
+                    heard, inside = signals[K * G * size + skip :], sound[skip:]
                     for g in range(out_groups):
-                        columns = out_groups * LANES
-                        for j in range(N):
-                            here_places[j] = line_places[j] + q0 * LANES
-                        outer_lanes(
-                            signals, here_places, N, grad_out, g * size, count, grad_columns, g * LANES, columns
-                        )
-                        for c in range(inputs):
-                            here_places[c] = sound_places[c] + q0 * LANES
-                        at = N * columns + g * LANES
-                        outer_lanes(sound, here_places, inputs, grad_out, g * size, count, grad_columns, at, columns)
+                        grad, target = grad_out[g * size :], grad_columns[g * LANES :]
+                        outer_lanes(heard, heard_from, N, grad, count, target, columns)
+                        outer_lanes(inside, heard_from, inputs, grad, count, target[N * columns :], columns)
                 for c in range(inputs):
                     for q in range(count):
-                        to_x[row, c, n + q] = grad_in[G * size + sound_places[c] + q * LANES]
+                        to_x[row, c, n + q] = grad_in[G * size + heard_from[c] + q * LANES]
                 for g in range(G):
                     for k in range(K - 1, -1, -1):
-                        c_at, z_at = n * step + (k * G + g) * 5 * LANES, (k * G + g) * 2 * LANES
-                        came = (k * G + g) * size + q0 * LANES
-                        went = ((k + 1) * G + g) * size + q0 * LANES
-                        section_backward(
-                            grad_in, g * size, signals, came, signals, went, count, flat, c_at, step, state, z_at,
-                            grad_flat, c_at, step,
+                        number = k * G + g
+                        here = n * step + number * 5 * LANES
+                        came, went = signals[number * size + skip :], signals[(number + G) * size + skip :]
+                        section_adjoint(
+                            grad_in[g * size :], came, went, count, flat[here:], step, state[number * 2 * LANES :],
+                            grad_flat[here:],
                         )  # fmt: skip
                 for i in range(N):
-                    base, lane = i * stride, (i // LANES) * size + i % LANES
-                    total, m = 0.0, delay[row, i]
-                    if moved:
-                        for q in range(count):
-                            value, d = grad_in[lane + q * LANES], m + offset[row, i, n + q]
-                            slope = value * cubic_read(work, base, P + n + q, d, True)
-                            to_offset[row, i, n + q] = slope
-                            total += slope
-                            _spread_cubic(pending, base, P + n + q, d, value)
-                    else:
-                        at = base + P + n - m
-                        for q in range(count):
-                            value = grad_in[lane + q * LANES]
-                            pending[at + q] += value
-                            total += 0.5 * value * (work[at + q - 1] - work[at + q + 1])
-                    to_delay[row, i] += total
+                    grad = grad_in[(i // LANES) * size + i % LANES :]
+                    to_delay[row, i] += _read_adjoint(
+                        grad, work, pending, i * stride + P + n, delay[row, i], offset[row, i], n, count, tables, taps,
+                        scratch, to_offset[row, i],
+                    )  # fmt: skip
                 done = q0

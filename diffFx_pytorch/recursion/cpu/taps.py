@@ -323,3 +323,26 @@ def add_taps(line, base, weights, first, count, taps, values, padded):  # pragma
             weight = load(weights, p * ROOM + MARGIN + first + j - p)
             total = fma(weight, load(padded, MARGIN + j - p), total)
         store(line, base + j, total)
+
+
+@njit(**INNER)
+def read_moving(line, now, weights, taps, count, out):  # pragma: no cover
+    """``out[i]`` from ``line`` at ``now + i`` minus the delay, ``i < count``; ``out`` has room for a vector more."""
+    first = 0
+    while first < count:
+        stop = same_until(taps.whole, first, count)
+        t = taps.half[first]
+        read_taps(line, now + first - taps.whole[first] - t, weights, first, stop - first, 2 * t, out, first)
+        first = stop
+
+
+@njit(**INNER)
+def add_moving(line, now, taps, count, values, padded):  # pragma: no cover
+    """The adjoint of :func:`read_moving`; ``padded`` as in :func:`add_taps`."""
+    first = 0
+    while first < count:
+        stop = same_until(taps.whole, first, count)
+        t = taps.half[first]
+        begin = now + first - taps.whole[first] - t
+        add_taps(line, begin, taps.weights, first, stop - first, 2 * t, values, padded)
+        first = stop

@@ -1,75 +1,83 @@
-"""Feedback delay networks: the operator with its gradient, and the function that checks and lays out arguments."""
+"""Feedback delay networks: the operator, and the function that checks and lays out arguments."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, NoReturn
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.kernels import run_rows
+from diffFx_pytorch.kernels import Kernel, define, run_rows
+from diffFx_pytorch.kernels.rows import as_rows, whole_rows
 from diffFx_pytorch.recursion.checks import check_signal
 from diffFx_pytorch.recursion.cpu.feedback_network import CHUNK, feedback_network_rows
 from diffFx_pytorch.recursion.cpu.feedback_network_backward import feedback_network_backward_rows
-from diffFx_pytorch.recursion.cpu.simd import LANES
-from diffFx_pytorch.recursion.fallback.feedback_network import feedback_network_blocks
-from diffFx_pytorch.recursion.ops.transforms import with_transforms
+from diffFx_pytorch.recursion.cpu.feedback_network_lanes import LANES
+from diffFx_pytorch.recursion.cpu.taps import kernel_tables
+from diffFx_pytorch.recursion.fallback.feedback_network import delay_error, feedback_network_blocks
 
 NetworkState = tuple[Tensor, Tensor]
 """What went into the lines (..., N, P), oldest first, and the states of their sections (..., K, G, 2, LANES)."""
 
-_CORES = (2, 1, 2, 2, 5, 2, 4)
-"""Trailing dimensions of x, delay, offset, mixing, coef, past, zi that are not leading ones."""
+_INPUTS = {"x": 2, "delay": 1, "offset?": 2, "mixing": 2, "coef": 5, "past": 2, "zi": 4}
 
 
-def _lead(*arguments: Tensor | None) -> tuple[int, ...]:
-    shapes = [t.shape[: t.ndim - core] for t, core in zip(arguments, _CORES, strict=True) if t is not None]
-    first = shapes[0]
-    return tuple(first if all(s == first for s in shapes) else torch.broadcast_shapes(*shapes))
-
-
-def _rows(t: Tensor, lead: tuple[int, ...], core: int) -> Tensor:
-    own = t.shape[t.ndim - core :]
-    return t.detach().expand(*lead, *own).reshape(math.prod(lead), *own).contiguous()
-
-
-def _prepare(lead: tuple[int, ...], *arguments: Tensor | None) -> list[Any]:
-    """Arguments as arrays (R, ...), whole delays, an absent offset as one without samples."""
-    rows = [None if t is None else _rows(t, lead, core) for t, core in zip(arguments, _CORES, strict=True)]
-    x, delay, offset, *rest = rows
-    assert x is not None and delay is not None  # noqa: PT018
-    offset = delay.new_empty(*delay.shape, 0) if offset is None else offset
+def _arrays(batch_shape: tuple[int, ...], inputs: Any) -> list[Any]:
+    """Inputs as arrays (R, ...), whole delays, an absent offset as one without samples."""
+    delay = inputs.delay
+    offset = delay.new_empty(*delay.shape, 0) if inputs.offset is None else inputs.offset
     # One type, converted outside: the kernels are long, and compiling them for each would take twice the time.
-    return [
-        x.double().numpy(),
-        delay.round().long().numpy(),
-        offset.numpy(),
-        *(t.numpy() for t in rest if t is not None),
-    ]
+    given = inputs._replace(x=inputs.x.double(), delay=delay.round().long(), offset=offset)
+    return [whole_rows(t, core, batch_shape).numpy() for t, core in zip(given, _INPUTS.values(), strict=True)]
 
 
-@torch.library.custom_op("diffFx::feedback_network", mutates_args=())
-def _feedback_network(
-    x: Tensor,
-    delay: Tensor,
-    offset: Tensor | None,
-    mixing: Tensor,
-    coef: Tensor,
-    past: Tensor,
-    zi: Tensor,
-    outputs: int,
-    keep: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Outputs (..., outputs, T), lines (..., N, P + T if ``keep`` else P), states, checkpoints of the states."""
-    lead = _lead(x, delay, offset, mixing, coef, past, zi)
-    y, lines, zf = _plain(lead, x, delay, offset, mixing, coef, past, zi, outputs)
-    lines = lines if keep else lines[..., x.shape[-1] :]
-    return y.to(x.dtype), lines.clone(), zf.clone(), zf.new_empty(*lead, 0, *zf.shape[-4:])
+def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, count: int) -> None:
+    rows = math.prod(batch_shape)
+    y = outputs.y if outputs.y.dtype == torch.float64 else outputs.y.double()
+    good = np.ones(rows, np.bool_)
+    written = [as_rows(t, core) for t, core in zip((y, *outputs[1:3]), (2, 2, 4), strict=True)]
+    lines, states = outputs.lines, outputs.section_states
+    kept = [t.view(rows, *t.shape[len(batch_shape) :]).numpy() for t in (lines, states)]
+    run_rows(
+        feedback_network_rows, rows, 1, *_arrays(batch_shape, inputs), kernel_tables("cubic"), *written, *kept, good
+    )
+    if not good.all():
+        raise delay_error(inputs.delay, inputs.offset, inputs.past.shape[-1])
+    if y is not outputs.y:
+        outputs.y.copy_(y)
 
 
-def _plain(
-    lead: tuple[int, ...],
+def _backward(
+    batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any, outputs: int
+) -> list[Tensor | None]:
+    rows, T = math.prod(batch_shape), inputs.x.shape[-1]
+    x, delay, offset, mixing, coef, past, _ = _arrays(batch_shape, inputs)
+    lines = whole_rows(saved.lines, 2, batch_shape)
+    pending = torch.zeros_like(lines)
+    if grads.end is not None:
+        pending[..., T:] = whole_rows(grads.end, 2, batch_shape)
+    state = whole_rows(grads.zf, 4, batch_shape).double().clone()
+    shapes = ((x, np.empty), (delay, np.zeros), (offset, np.empty), (mixing, np.zeros), (coef, np.zeros))
+    found = [make(like.shape) for like, make in shapes]
+    run_rows(
+        feedback_network_backward_rows,
+        rows,
+        1,
+        whole_rows(grads.y, 2, batch_shape).double().numpy(),
+        *(x, delay, offset, mixing, coef),
+        lines.numpy(),
+        whole_rows(saved.section_states, 5, batch_shape).numpy(),
+        kernel_tables("cubic"),
+        bool(needs.mixing),
+        (pending.numpy(), *found, state.numpy()),
+    )
+    whole = [*(torch.from_numpy(g) for g in found), pending[..., : past.shape[-1]], state]
+    return [g.reshape(*batch_shape, *g.shape[1:]) for g in whole]
+
+
+def _equation(
     x: Tensor,
     delay: Tensor,
     offset: Tensor | None,
@@ -79,248 +87,46 @@ def _plain(
     zi: Tensor,
     outputs: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The operator in torch operations, in the layout of the operator, float64."""
-    R, N = math.prod(lead), past.shape[-2]
-    own = [
-        None if t is None else t.expand(*lead, *t.shape[t.ndim - c :]).reshape(R, *t.shape[t.ndim - c :]).double()
-        for t, c in zip((x, delay, offset, mixing, coef, past, zi), _CORES, strict=True)
-    ]
-    sound, d, o, m, c, p, z = own
-    assert sound is not None and d is not None and m is not None  # noqa: PT018
-    assert c is not None and p is not None and z is not None  # noqa: PT018
-    K, G = z.shape[1:3]
-    lanes = c.transpose(3, 4).reshape(R, c.shape[1], K, 5, G * LANES)[..., :N]
-    states = z.transpose(2, 3).reshape(R, K, 2, G * LANES)[..., :N]
-    y, lines, zf = feedback_network_blocks(sound, d, o, m[..., : N + outputs], lanes, p, states)
-    padded = torch.nn.functional.pad(zf, (0, G * LANES - N)).reshape(R, K, 2, G, LANES).transpose(2, 3)
-    return (
-        y.reshape(*lead, *y.shape[1:]),
-        lines.reshape(*lead, *lines.shape[1:]),
-        padded.reshape(*lead, *padded.shape[1:]),
-    )
+    """The operator in torch operations, in its own layout, float64."""
+    given = (x, delay, offset, mixing, coef, past, zi)
+    cores = [(t, core) for t, core in zip(given, _INPUTS.values(), strict=True) if t is not None]
+    batch_shape = torch.broadcast_shapes(*(t.shape[: t.ndim - core] for t, core in cores))
+
+    def rows(t: Tensor, core: int) -> Tensor:
+        own = t.shape[t.ndim - core :]
+        return t.expand(*batch_shape, *own).reshape(math.prod(batch_shape), *own).double()
+
+    sound, d, m, c, p, z = (rows(t, core) for t, core in cores if t is not offset)
+    o = None if offset is None else rows(offset, 2)
+    N, (K, G) = p.shape[1], z.shape[1:3]
+    lanes = c.transpose(3, 4).reshape(-1, c.shape[1], K, 5, G * LANES)[..., :N]
+    states = z.transpose(2, 3).reshape(-1, K, 2, G * LANES)[..., :N]
+    y, end, zf = feedback_network_blocks(sound, d, o, m[..., : N + outputs], lanes, p, states)
+    padded = torch.nn.functional.pad(zf, (0, G * LANES - N)).reshape(-1, K, 2, G, LANES).transpose(2, 3)
+    return tuple(t.reshape(*batch_shape, *t.shape[1:]) for t in (y, end, padded))  # type: ignore[return-value]
 
 
-@_feedback_network.register_kernel("cpu")
-def _(
-    x: Tensor,
-    delay: Tensor,
-    offset: Tensor | None,
-    mixing: Tensor,
-    coef: Tensor,
-    past: Tensor,
-    zi: Tensor,
-    outputs: int,
-    keep: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    lead, T = _lead(x, delay, offset, mixing, coef, past, zi), x.shape[-1]
-    rows = math.prod(lead)
-    N, P = past.shape[-2:]
-    y = past.new_empty(rows, outputs, T)
-    lines = past.new_empty(rows, N, P + T if keep else P)
-    zf = zi.new_empty(rows, *zi.shape[-4:])
-    checkpoints = zi.new_empty(rows, -(-T // CHUNK) if keep else 0, *zi.shape[-4:])
-    good = torch.ones(rows, dtype=torch.bool)
-    if rows:
-        arrays = _prepare(lead, x, delay, offset, mixing, coef, past, zi)
-        outs = (lines.numpy(), y.numpy(), zf.numpy(), checkpoints.numpy(), good.numpy())
-        run_rows(feedback_network_rows, rows, 1, *arrays, *outs)
-    if not good.all():
-        least = 1 if offset is None else 2
-        raise ValueError(
-            f"feedback_network: delays must be at least {least} sample{'s' if least > 1 else ''} and at most "
-            f"longest = {P - 2}, and no NaN; got {delay.min():g} to {delay.max():g}"
-            + ("" if offset is None else f", moved by {offset.min():g} to {offset.max():g}")
-            + ". Clamp them, or raise longest."
-        )
-    return tuple(t.reshape(*lead, *t.shape[1:]) for t in (y.to(x.dtype), lines, zf, checkpoints))  # type: ignore[return-value]
+def _all_lines(*arguments: Any) -> Any:
+    x, past = arguments[0], arguments[5]
+    return (past.shape[-2], past.shape[-1] + x.shape[-1]), torch.float64
 
 
-@_feedback_network.register_fake
-def _(
-    x: Tensor,
-    delay: Tensor,
-    offset: Tensor | None,
-    mixing: Tensor,
-    coef: Tensor,
-    past: Tensor,
-    zi: Tensor,
-    outputs: int,
-    keep: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    lead, T = _lead(x, delay, offset, mixing, coef, past, zi), x.shape[-1]
-    chunks = -(-T // CHUNK) if keep and x.device.type == "cpu" else 0
-    return (
-        x.new_empty(*lead, outputs, T),
-        past.new_empty(*lead, past.shape[-2], past.shape[-1] + (T if keep else 0)),
-        zi.new_empty(*lead, *zi.shape[-4:]),
-        zi.new_empty(*lead, chunks, *zi.shape[-4:]),
-    )
+def _section_states(*arguments: Any) -> Any:
+    return (-(-arguments[0].shape[-1] // CHUNK), *arguments[6].shape[-4:]), torch.float64
 
 
-@torch.library.custom_op("diffFx::feedback_network_backward", mutates_args=())
-def _feedback_network_backward(
-    grad_y: Tensor,
-    grad_lines: Tensor | None,
-    grad_zf: Tensor | None,
-    x: Tensor,
-    delay: Tensor,
-    offset: Tensor | None,
-    mixing: Tensor,
-    coef: Tensor,
-    past: Tensor,
-    zi: Tensor,
-    lines: Tensor,
-    checkpoints: Tensor,
-    to_mixing: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Gradients to x, delay, offset, mixing, coef, past, zi, one a row of the output."""
-    lead = lines.shape[:-2]
-    inputs = (x, delay, offset, mixing, coef, past, zi)
-    # Inside an operator torch records nothing for autograd: torch.func does, whatever surrounds it.
-    rows = [
-        None if t is None else t.expand(*lead, *t.shape[t.ndim - c :]).double()
-        for t, c in zip(inputs, _CORES, strict=True)
-    ]
-    present = [i for i, t in enumerate(rows) if t is not None]
-
-    def plain(*given: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        full = list(rows)
-        for i, t in zip(present, given, strict=True):
-            full[i] = t
-        return _plain(lead, *full, grad_y.shape[-2])  # type: ignore[arg-type]  # only the offset may be absent
-
-    outs, pull = torch.func.vjp(plain, *(rows[i] for i in present))
-    given = (grad_y.double(), grad_lines, grad_zf)
-    found = iter(
-        pull(tuple(torch.zeros_like(o) if g is None else g.double() for o, g in zip(outs, given, strict=True)))
-    )
-    grads = [delay.new_empty(*lead, delay.shape[-1], 0) if t is None else next(found).clone() for t in rows]
-    return (grads[0].to(x.dtype, copy=True), *grads[1:])  # type: ignore[return-value]
-
-
-@_feedback_network_backward.register_kernel("cpu")
-def _(
-    grad_y: Tensor,
-    grad_lines: Tensor | None,
-    grad_zf: Tensor | None,
-    x: Tensor,
-    delay: Tensor,
-    offset: Tensor | None,
-    mixing: Tensor,
-    coef: Tensor,
-    past: Tensor,
-    zi: Tensor,
-    lines: Tensor,
-    checkpoints: Tensor,
-    to_mixing: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    lead, T = lines.shape[:-2], x.shape[-1]
-    rows, N = math.prod(lead), lines.shape[-2]
-    x_, delay_, offset_, mixing_, coef_, _, _ = _prepare(lead, x, delay, offset, mixing, coef, past, zi)
-    kept = [_rows(lines, lead, 2), _rows(checkpoints, lead, 5)]
-    pending = _filled(grad_lines, lead, lines, 2)
-    state = _filled(grad_zf, lead, zi, 4)
-    to_x = lines.new_empty(rows, *x.shape[-2:])
-    to_delay = delay.new_zeros(rows, N)
-    to_offset = delay.new_empty(rows, N, 0 if offset is None else T)
-    to_mix, to_coef = mixing.new_zeros(mixing_.shape), coef.new_zeros(coef_.shape)
-    outs = (pending, to_x, to_delay, to_offset, to_mix, to_coef, state)
-    if rows:
-        run_rows(
-            feedback_network_backward_rows,
-            rows,
-            1,
-            _rows(grad_y, lead, 2).double().numpy(),
-            x_,
-            delay_,
-            offset_,
-            mixing_,
-            coef_,
-            *(t.numpy() for t in kept),
-            to_mixing,
-            *(t.numpy() for t in outs),
-        )
-    to_past = pending[..., : past.shape[-1]].clone()
-    grads = (to_x.to(x.dtype), to_delay, to_offset, to_mix, to_coef, to_past, state)
-    return tuple(t.reshape(*lead, *t.shape[1:]) for t in grads)  # type: ignore[return-value]
-
-
-def _filled(grad: Tensor | None, lead: tuple[int, ...], like: Tensor, core: int) -> Tensor:
-    """A gradient to go on from, to write to: zeros where there is none."""
-    own = like.shape[like.ndim - core :]
-    if grad is None:
-        return like.new_zeros(math.prod(lead), *own)
-    return grad.expand(*lead, *own).to(torch.float64, copy=True).reshape(math.prod(lead), *own).contiguous()
-
-
-@_feedback_network_backward.register_fake
-def _(
-    grad_y: Tensor,
-    grad_lines: Tensor | None,
-    grad_zf: Tensor | None,
-    x: Tensor,
-    delay: Tensor,
-    offset: Tensor | None,
-    mixing: Tensor,
-    coef: Tensor,
-    past: Tensor,
-    zi: Tensor,
-    lines: Tensor,
-    checkpoints: Tensor,
-    to_mixing: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    lead, T, N = lines.shape[:-2], x.shape[-1], lines.shape[-2]
-    return (
-        x.new_empty(*lead, *x.shape[-2:]),
-        delay.new_empty(*lead, N),
-        delay.new_empty(*lead, N, 0 if offset is None else T),
-        mixing.new_empty(*lead, *mixing.shape[-2:]),
-        coef.new_empty(*lead, *coef.shape[-5:]),
-        past.new_empty(*lead, *past.shape[-2:]),
-        zi.new_empty(*lead, *zi.shape[-4:]),
-    )
-
-
-def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    _, lines, _, checkpoints = output
-    ctx.save_for_backward(*inputs[:7], lines, checkpoints)
-    ctx.mark_non_differentiable(checkpoints)
-    ctx.set_materialize_grads(False)
-
-
-def _first_derivative(
-    ctx: Any, grad_y: Tensor | None, grad_lines: Tensor | None, grad_zf: Tensor | None, _: Any
-) -> tuple[Tensor | None, ...]:
-    *inputs, lines, checkpoints = ctx.saved_tensors
-    if grad_y is None and grad_lines is None and grad_zf is None:
-        return (None,) * 9
-    x, mixing = inputs[0], inputs[3]
-    if grad_y is None:
-        # As many outputs as the lanes after the lines have room for: their gradients are zero.
-        outputs = mixing.shape[-1] - lines.shape[-2]
-        grad_y = x.new_zeros(*lines.shape[:-2], outputs, x.shape[-1])
-    needs = ctx.needs_input_grad[:7]
-    found = _call_backward(grad_y, grad_lines, grad_zf, *inputs, lines, checkpoints, needs[3])
-    return (
-        *(
-            g.sum_to_size(p.shape).to(p.dtype) if need and p is not None else None
-            for g, p, need in zip(found, inputs, needs, strict=True)
-        ),
-        None,
-        None,
-    )
-
-
-def _refuse(*_: Any) -> NoReturn:
-    raise NotImplementedError("feedback_network has first derivatives only: no forward mode, no second derivative.")
-
-
-def _forget(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-    """Nothing to keep for a derivative that there is not."""
-
-
-_call = with_transforms(_feedback_network, _setup_context, _first_derivative, _refuse)
-_call_backward = with_transforms(_feedback_network_backward, _forget, _refuse, _refuse)
+_network = define(
+    "feedback_network",
+    _INPUTS,
+    {
+        "y": lambda x, *rest: ((rest[-1], x.shape[-1]), x.dtype),
+        "end?": lambda *arguments: (tuple(arguments[5].shape[-2:]), torch.float64),
+        "zf": lambda *arguments: (tuple(arguments[6].shape[-4:]), torch.float64),
+    },
+    _equation,
+    Kernel(_forward, _backward, {"lines": _all_lines, "section_states": _section_states}),
+    settings={"outputs": int},
+)
 
 
 def network_state_length(longest: int) -> int:
@@ -421,14 +227,8 @@ def feedback_network(
         zeros = x.new_zeros((), dtype=torch.float64)
         zi = (zeros.expand(N, network_state_length(longest)), zeros.expand(K, groups, 2, LANES))
     past, states = zi
-    given = (x, delays.double(), modulation, mixing, coef, past, states)
-    count = max(t.ndim - core for t, core in zip(given, _CORES, strict=True) if t is not None)
-    same = [None if t is None else t[(None,) * (count - t.ndim + core)] for t, core in zip(given, _CORES, strict=True)]
-    keep = torch._C._are_functorch_transforms_active() or (
-        torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in same)
-    )
-    y, lines, zf, _ = _call(*same, outputs, keep)
-    return (y, (lines[..., lines.shape[-1] - past.shape[-1] :], zf)) if return_zf else y
+    y, end, zf = _network(x, delays.double(), modulation, mixing, coef, past, states, outputs)
+    return (y, (end, zf)) if return_zf else y
 
 
 def _mixing(matrix: Tensor, input_gains: Tensor, output_gains: Tensor, direct: Tensor | None) -> Tensor:
