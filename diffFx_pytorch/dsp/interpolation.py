@@ -17,7 +17,7 @@ import math
 
 import numpy as np
 import torch
-from numpy.polynomial import chebyshev, polynomial
+from numpy.polynomial import Chebyshev, Polynomial, polynomial
 from torch import Tensor
 
 POINTS = {"linear": 2, "cubic": 4, "lagrange": 10, "sinc": 16, "allpass": 2}
@@ -45,16 +45,8 @@ def _windowed_sinc(half: int) -> np.ndarray:
     window = np.i0(_SINC_BETA * np.sqrt(np.clip(1 - (distance / half) ** 2, 0, None))) / np.i0(_SINC_BETA)
     weights = np.sinc(distance) * window
     weights /= weights.sum(0)
-    rows = [chebyshev.chebfit(2 * fraction - 1, w, _SINC_DEGREE) for w in weights]
-    # From Chebyshev polynomials of 2 f - 1 to powers of f.
-    shifted = []
-    for row in rows:
-        in_u = chebyshev.cheb2poly(row)
-        total = np.zeros(1)
-        for c in in_u[::-1]:
-            total = polynomial.polyadd(polynomial.polymul(total, [-1.0, 2.0]), [c])
-        shifted.append(np.resize(np.append(total, np.zeros(_SINC_DEGREE + 1)), _SINC_DEGREE + 1))
-    return np.stack(shifted)
+    fits = (Chebyshev.fit(fraction, w, _SINC_DEGREE, domain=[0, 1]) for w in weights)
+    return np.stack([fit.convert(kind=Polynomial).coef for fit in fits])
 
 
 @functools.cache

@@ -93,7 +93,12 @@ class MultiResolutionSTFT(nn.Module):
 
 
 def error_to_signal_ratio(
-    y: Tensor, target: Tensor, *, pre_emphasis: float = 0.0, reduction: Reduction = "mean"
+    y: Tensor,
+    target: Tensor,
+    *,
+    pre_emphasis: float = 0.0,
+    level_blind: bool = False,
+    reduction: Reduction = "mean",
 ) -> Tensor:
     """Energy of the error over the energy of the target, after a pre-emphasis filter.
 
@@ -103,6 +108,8 @@ def error_to_signal_ratio(
         y: (B, C, T).
         target: (B, C, T) or (1, C, T).
         pre_emphasis: p, 0 .. 1.
+        level_blind: whether y is first scaled to fit the target best, so that its level does not count:
+            1 - <y, t>^2 / (|y|^2 |t|^2). For a scan while the level is still unknown.
         reduction: "mean" gives one number, "none" one per item, (B,).
 
     Returns:
@@ -114,28 +121,22 @@ def error_to_signal_ratio(
     References:
         A. Wright, V. Valimaki, "Perceptual loss function for neural modelling of audio systems", ICASSP 2020,
         equations 1 and 2.
-    """
-    _check_pair(y, target)
-    _known_reduction(reduction)
-    error, reference = emphasised(target - y, pre_emphasis), emphasised(target, pre_emphasis)
-    silence = _SILENCE * max(reference[0].numel(), 1)
-    ratio = error.square().sum((1, 2)) / (reference.square().sum((1, 2)) + silence)
-    return _reduce(ratio, reduction)
-
-
-class ErrorToSignalRatio(nn.Module):
-    """``error_to_signal_ratio`` as a module.
-
-    Args:
-        pre_emphasis: coefficient of the filter, 0 .. 1.
-        level_blind: whether y is first scaled to fit the target best, so that its level does not count:
-            1 - <y, t>^2 / (|y|^2 |t|^2). For a scan while the level is still unknown.
-        reduction: "mean" gives one number, "none" one per item, (B,).
-
-    References:
         J. Le Roux, S. Wisdom, H. Erdogan, J. R. Hershey, "SDR - half-baked or well done?", ICASSP 2019, equation 3
         (the scale-invariant ratio).
     """
+    _check_pair(y, target)
+    _known_reduction(reduction)
+    silence = _SILENCE * max(target[0].numel(), 1)
+    energy = emphasised(target, pre_emphasis).square().sum((1, 2)) + silence
+    if level_blind:
+        y, target = emphasised(y, pre_emphasis), emphasised(target, pre_emphasis)
+        energies = (y.square().sum((1, 2)) + silence) * energy
+        return _reduce(1 - (y * target).sum((1, 2)).square() / energies, reduction)
+    return _reduce(emphasised(target - y, pre_emphasis).square().sum((1, 2)) / energy, reduction)
+
+
+class ErrorToSignalRatio(nn.Module):
+    """``error_to_signal_ratio`` as a module; arguments as there."""
 
     def __init__(self, pre_emphasis: float = 0.0, *, level_blind: bool = False, reduction: Reduction = "mean") -> None:
         super().__init__()
@@ -143,14 +144,10 @@ class ErrorToSignalRatio(nn.Module):
         self.reduction: Reduction = _known_reduction(reduction)
 
     def forward(self, y: Tensor, target: Tensor) -> Tensor:
-        """The ratio of ``y``'s error against ``target``."""
-        if not self.level_blind:
-            return error_to_signal_ratio(y, target, pre_emphasis=self.pre_emphasis, reduction=self.reduction)
-        _check_pair(y, target)
-        y, target = emphasised(y, self.pre_emphasis), emphasised(target, self.pre_emphasis)
-        silence = _SILENCE * max(target[0].numel(), 1)
-        energies = (y.square().sum((1, 2)) + silence) * (target.square().sum((1, 2)) + silence)
-        return _reduce(1 - (y * target).sum((1, 2)).square() / energies, self.reduction)
+        """The ratio of ``y``'s error to ``target``."""
+        return error_to_signal_ratio(
+            y, target, pre_emphasis=self.pre_emphasis, level_blind=self.level_blind, reduction=self.reduction
+        )
 
 
 def residual_db(y: Tensor, target: Tensor) -> Tensor:

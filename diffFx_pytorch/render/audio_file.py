@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -148,26 +149,21 @@ class AudioWriter(AbstractContextManager["AudioWriter"]):
         return (f"peaks at {level:+.1f} dBFS and is clipped in {self.subtype}; lower the level, or write FLOAT",)
 
     def __enter__(self) -> AudioWriter:
-        self._replacing = replacing(self.target)
-        part = self._replacing.__enter__()
-        try:
-            self._file = soundfile.SoundFile(
-                part, "w", self.sample_rate, self.channels, self.subtype, format=self.format
-            )
-        except soundfile.LibsndfileError as error:
-            reason = OSError(
-                f"cannot write {self.target}: {self.format} of {self.subtype} with {self.channels} channels at "
-                f"{self.sample_rate} Hz: {error.error_string}"
-            )
-            self._replacing.__exit__(type(reason), reason, None)
-            raise reason from None
+        with ExitStack() as stack:
+            part = stack.enter_context(replacing(self.target))
+            try:
+                file = soundfile.SoundFile(part, "w", self.sample_rate, self.channels, self.subtype, format=self.format)
+            except soundfile.LibsndfileError as error:
+                raise OSError(
+                    f"cannot write {self.target}: {self.format} of {self.subtype} with {self.channels} channels at "
+                    f"{self.sample_rate} Hz: {error.error_string}"
+                ) from None
+            self._file = stack.enter_context(file)
+            self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, *error: object) -> None:
-        try:
-            self._file.close()
-        finally:
-            self._replacing.__exit__(*error)  # type: ignore[arg-type]  # the three a context manager gets
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
 
     def write(self, block: np.ndarray) -> None:
         """Append float samples (T, C).

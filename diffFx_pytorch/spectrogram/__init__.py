@@ -7,7 +7,7 @@ from .descent import Inversion
 from .invert import invert_spectrogram
 from .invert_mel import invert_mel
 from .mel import MelScale
-from .metrics import inconsistency, log_spectral_distance, magnitude_snr, ser, spectral_convergence
+from .metrics import inconsistency, log_spectral_distance, magnitude_snr, spectral_convergence
 from .pghi import pghi
 from .phase_vocoder import time_stretch
 from .real_time_pghi import RealTimePGHI, real_time_pghi
@@ -36,7 +36,6 @@ __all__ = [
     "pghi",
     "real_time_pghi",
     "rtisi_la",
-    "ser",
     "spectral_convergence",
     "spsi",
     "time_stretch",

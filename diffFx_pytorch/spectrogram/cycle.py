@@ -113,7 +113,7 @@ class KernelCycle:
         return x
 
     def iterate(self, rule: Rule, tensors: Tensors) -> tuple[Tensors, Tensor]:
-        """As ``TensorCycle.iterate``, in place, of tensors (M, F) that ``rule.start`` made or this returned."""
+        """As ``TensorCycle.iterate``, in place, of tensors (M, F) of the start or that this returned."""
         error = None
         for _ in range(rule.projections):
             p = self.project(tensors[0])

@@ -157,7 +157,7 @@ class Descent:
         rule = self.schedule[self.done]
         state = self.tensors
         if self.done == 0 or rule != self.schedule[self.done - 1]:
-            state = rule.start(self.estimate)
+            state = (self.estimate, self.estimate)
         if self.checkpoints and torch.is_grad_enabled():
             new_state, error = checkpoint(self.cycle.iterate, rule, state, use_reentrant=False)  # pyright: ignore
         else:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .nnls import nnls
-from .stft import STFT
+from .stft import STFT, Caching
 
 _SLANEY_STEP = math.log(6.4) / 27
 """Above 1 kHz, Slaney's scale has 27 mels in each factor of 6.4; below, 15 in each kHz."""
@@ -32,7 +32,7 @@ def mel_to_hz(mel: Tensor, scale: str = "slaney") -> Tensor:
 
 
 @dataclass(frozen=True)
-class MelScale:
+class MelScale(Caching):
     """M[k, t] = sum_f W[k, f] |X[f, t]|^power, W triangles whose corners are evenly spaced in mel.
 
     Args:
@@ -88,9 +88,6 @@ class MelScale:
                 "fewer bands or a larger n_fft.",
                 stacklevel=3,
             )
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cache": {}}
 
     @property
     def bins(self) -> int:
@@ -180,11 +177,3 @@ class MelScale:
         left, centre, right = (corners[i : self.n_mels + i].unsqueeze(-1) for i in range(3))
         W = torch.minimum((f - left) / (centre - left), (right - f) / (right - centre)).clamp_min(0)
         return W if self.norm is None else W * (2 / (right - left))
-
-    def _cached(self, name: str, like: Tensor, make: Any) -> Tensor:
-        dtype = like.dtype.to_real()
-        key = name, like.device, dtype
-        if key not in self._cache:
-            with torch.inference_mode(False), torch.no_grad():
-                self._cache[key] = make().to(like.device, dtype)
-        return self._cache[key]

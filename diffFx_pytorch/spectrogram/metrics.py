@@ -16,6 +16,8 @@ _BOTH = (-2, -1)
 def spectral_convergence(estimate: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """20 log10 (|| |X| - A || / || A ||): the error of the magnitudes, over both axes; lower is better.
 
+    Its negative is the signal to error ratio (SER) of Zhu, Beauregard and Wyse.
+
     Args:
         estimate: X, (..., F, frames), complex or its magnitude.
         target: A, likewise.
@@ -23,6 +25,8 @@ def spectral_convergence(estimate: Tensor, target: Tensor, reduction: str = "mea
 
     References:
         Sturmel and Daudet, "Signal reconstruction from STFT magnitude: a state of the art", DAFx, 2011, equation (10).
+        Zhu, Beauregard and Wyse, "Real-time signal estimation from modified short-time Fourier transform magnitude
+        spectra", IEEE Trans. Audio, Speech and Language Processing 15(5), 2007, equation (9).
     """
     X, A = _pair("spectral_convergence", estimate, target)
     return _reduce(_ratio_db(_norm(X - A), _norm(A)), reduction)
@@ -41,21 +45,6 @@ def magnitude_snr(estimate: Tensor, target: Tensor, reduction: str = "mean") -> 
     tiny = torch.finfo(A.dtype).tiny
     difference = _norm(X / x.clamp_min(tiny) - A / a.clamp_min(tiny))
     return _reduce(-_ratio_db(difference, torch.ones_like(difference)), reduction)
-
-
-def ser(estimate: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """10 log10 (sum A^2 / sum (|X| - A)^2): signal to error ratio; higher is better. -``spectral_convergence``.
-
-    Args:
-        estimate: X, (..., F, frames), complex or its magnitude.
-        target: A, likewise.
-        reduction: "none", "mean" or "sum".
-
-    References:
-        Zhu, Beauregard and Wyse, "Real-time signal estimation from modified short-time Fourier transform magnitude
-        spectra", IEEE Trans. Audio, Speech and Language Processing 15(5), 2007, equation (9).
-    """
-    return -spectral_convergence(estimate, target, reduction)
 
 
 def inconsistency(spectrum: Tensor, stft: STFT, length: int | None = None, reduction: str = "mean") -> Tensor:

@@ -1,8 +1,8 @@
 """Update rules of alternating projections: what the next spectrum is, given the projection of this one.
 
 Let P_C project onto the spectra that signals have (``STFT.project``) and P_A give a spectrum the target's magnitudes.
-All methods are one loop, p = P_C y, y = rule(p), and differ in their rule only. A rule is its few numbers; ``start``
-and ``advance`` are its equation in plain tensor operations, ``advance_rows`` the same in one pass of a kernel.
+All methods are one loop, p = P_C y, y = rule(p), and differ in their rule only. A rule is its few numbers; ``advance``
+is its equation in eager tensor operations, ``advance_rows`` the same in one pass of a kernel.
 
 The tensors that go round the loop are (y, x, *memory): y is projected next, x is the estimate, with the target's
 magnitudes.
@@ -10,9 +10,10 @@ magnitudes.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -34,30 +35,26 @@ def with_magnitude(c: Tensor, A: Tensor) -> Tensor:
     return torch.where(zero, A.to(c.dtype), c * (A / torch.where(zero, 1.0, size)))
 
 
-class Rule(Protocol):
-    """What the loop needs of a method."""
+class Rule(ABC):
+    """What the loop needs of a method; it starts from (x, x), an estimate x (..., M, F)."""
 
-    projections: ClassVar[int]
+    projections: ClassVar[int] = 1
     """P_C taken in one iteration."""
 
-    def start(self, x: Tensor) -> Tensors:
-        """The tensors before the first iteration, from an estimate x (..., M, F)."""
-        ...
-
+    @abstractmethod
     def advance(self, tensors: Tensors, p: Tensor, onto: Onto) -> Tensors:
         """The tensors after p = P_C y; ``onto`` is P_A."""
-        ...
 
     def advance_rows(self, tensors: Tensors, p: Tensor, target: Tensor, error: np.ndarray) -> Tensors | None:
         """The same for (M, F) on the CPU, in place; None where there is no kernel.
 
         ``error`` (M,) receives the squared distance of |p| from the target, row by row.
         """
-        ...
+        return None
 
 
 @dataclass(frozen=True)
-class Momentum:
+class Momentum(Rule):
     """Griffin-Lim, and its two accelerations.
 
     t = (1 - gamma) d + gamma p;  c = t + alpha (t - t_prev);  d = t + beta (t - t_prev);  y = P_A c
@@ -77,11 +74,6 @@ class Momentum:
     alpha: float = 0.0
     beta: float = 0.0
     gamma: float = 1.0
-    projections: ClassVar[int] = 1
-
-    def start(self, x: Tensor) -> Tensors:
-        """See ``Rule``."""
-        return (x, x)
 
     def advance(self, tensors: Tensors, p: Tensor, onto: Onto) -> Tensors:
         """The equation."""
@@ -104,7 +96,7 @@ class Momentum:
 
 
 @dataclass(frozen=True)
-class Reflection:
+class Reflection(Rule):
     """Methods that reflect at a set instead of stopping on it, and so leave the basin that they start in.
 
     z = (rho y + p) / (1 + rho);  a = P_A(2 z - y);  y = beta (a + y - z) + (1 - beta) z
@@ -124,11 +116,6 @@ class Reflection:
 
     rho: float = 0.0
     beta: float = 1.0
-    projections: ClassVar[int] = 1
-
-    def start(self, x: Tensor) -> Tensors:
-        """See ``Rule``."""
-        return (x, x)
 
     def advance(self, tensors: Tensors, p: Tensor, onto: Onto) -> Tensors:
         """The equation."""
@@ -147,7 +134,7 @@ class Reflection:
 
 
 @dataclass(frozen=True)
-class DifferenceMap:
+class DifferenceMap(Rule):
     """x = x + beta (P_A f_C(x) - P_C f_A(x)), f_C = P_C + (P_C - 1) / beta, f_A = P_A - (P_A - 1) / beta.
 
     Two projections an iteration: of x, and of f_A(x).
@@ -163,10 +150,6 @@ class DifferenceMap:
     beta: float = 0.8
     projections: ClassVar[int] = 2
 
-    def start(self, x: Tensor) -> Tensors:
-        """See ``Rule``."""
-        return (x, x)
-
     def advance(self, tensors: Tensors, p: Tensor, onto: Onto) -> Tensors:
         """The equation."""
         y, estimate, *memory = tensors
@@ -176,10 +159,6 @@ class DifferenceMap:
         e = onto(p + (p - y) / self.beta)
         a = onto(y)
         return (a - (a - y) / self.beta, e, y)
-
-    def advance_rows(self, tensors: Tensors, p: Tensor, target: Tensor, error: np.ndarray) -> Tensors | None:
-        """The equation, in one pass."""
-        return None
 
 
 METHODS: dict[str, Rule] = {

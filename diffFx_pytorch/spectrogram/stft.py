@@ -23,8 +23,29 @@ WINDOWS: dict[str, Callable[..., Tensor]] = {
 }
 
 
+class Caching:
+    """What later calls share: tensors by name, device and dtype, in ``_cache``; neither copied nor pickled."""
+
+    _cache: dict[Any, Tensor]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_cache": {}}
+
+    def _cached(self, name: str, like: Tensor, make: Callable[[], Tensor], *key: int) -> Tensor:
+        """What ``make`` gives, on the device and in the real dtype of ``like``; of one name at most nine are kept."""
+        where = (name, like.device, like.dtype.to_real(), *key)
+        if where not in self._cache:
+            same = [k for k in self._cache if k[0] == name]
+            if len(same) > 8:
+                self._cache.pop(same[0], None)
+            # Made outside of any graph or inference mode, as later calls share it.
+            with torch.inference_mode(False), torch.no_grad():
+                self._cache[where] = make().to(like.device, like.dtype.to_real())
+        return self._cache[where]
+
+
 @dataclass(frozen=True)
-class STFT:
+class STFT(Caching):
     """X[f, m] = sum_n w[n] x[n + m H] e^(-2 pi j f n / N), and the signal whose X is nearest to a given S.
 
     ``inverse`` is the pseudo-inverse of ``forward``, the padding at both ends included: what a sample's mirror image
@@ -83,9 +104,6 @@ class STFT:
             object.__setattr__(self, "window", tuple(self.window.detach().double().cpu().flatten().tolist()))
         self._check_overlap()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_cache": {}}
-
     def _window64(self) -> Tensor:
         if isinstance(self.window, str):
             if self.window not in WINDOWS:
@@ -141,8 +159,7 @@ class STFT:
 
     def window_for(self, like: Tensor) -> Tensor:
         """The window, (N,), in the real dtype and on the device of ``like``."""
-        dtype = like.dtype.to_real()
-        return self._cached(("window", like.device, dtype), lambda: self._window64().to(like.device, dtype))
+        return self._cached("window", like, self._window64)
 
     def weight(self, frames: int, length: int, like: Tensor) -> Tensor:
         """1 / sum of the squared windows over a sample and its mirror images, (length,); 0 where no frame sees it."""
@@ -151,19 +168,9 @@ class STFT:
             squares = self._window64().square().expand(1, frames, -1)
             total = fold_padding(overlap_add(squares, self.hop_length), length, self.padding, self.pad_mode)[0]
             seen = total > torch.finfo(like.dtype.to_real()).eps ** 2 * total.max()
-            return torch.where(seen, 1 / torch.where(seen, total, 1.0), 0.0).to(like.device, like.dtype.to_real())
+            return torch.where(seen, 1 / torch.where(seen, total, 1.0), 0.0)
 
-        return self._cached(("weight", like.device, like.dtype.to_real(), frames, length), make)
-
-    def _cached(self, key: Any, make: Callable[[], Tensor]) -> Tensor:
-        if key not in self._cache:
-            weights = [k for k in self._cache if k[0] == "weight"]
-            if len(weights) > 8:
-                self._cache.pop(weights[0], None)
-            # Made outside of any graph or inference mode, as later calls share it.
-            with torch.inference_mode(False), torch.no_grad():
-                self._cache[key] = make()
-        return self._cache[key]
+        return self._cached("weight", like, make, frames, length)
 
     def forward(self, x: Tensor) -> Tensor:
         """The spectrum of x.

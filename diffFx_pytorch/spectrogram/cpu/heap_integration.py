@@ -9,7 +9,7 @@ import numpy as np
 from diffFx_pytorch.kernels import njit
 
 PENDING = 0  # no phase yet
-HELD = 1  # given a phase in an earlier pass, may hand it on in the next
+REACHED = 1  # given a phase in an earlier pass, may hand it on in the next
 DONE = 2
 
 
@@ -86,7 +86,7 @@ def integrate_rows(start, stop, level, order, time_slope, bin_slope, floors, pha
             size = 0
             if turn:
                 for i in range(total):
-                    if known[i] == HELD:
+                    if known[i] == REACHED:
                         size = _push(keys, nodes, size, s[i], i)
             position = 0
             while True:
@@ -97,7 +97,7 @@ def integrate_rows(start, stop, level, order, time_slope, bin_slope, floors, pha
                         break
                     i = order[row, position]
                     p[i] = 0.0
-                    known[i] = HELD
+                    known[i] = REACHED
                     size = _push(keys, nodes, size, s[i], i)
                 i = nodes[0]
                 size = _drop_top(keys, nodes, size)
@@ -129,7 +129,7 @@ def integrate_rows(start, stop, level, order, time_slope, bin_slope, floors, pha
                         continue
                     if s[j] > floor:
                         p[j] = p[i] + step
-                        known[j] = HELD
+                        known[j] = REACHED
                         size = _push(keys, nodes, size, s[j], j)
                     else:
                         open_neighbours = True
