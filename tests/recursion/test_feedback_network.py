@@ -157,6 +157,21 @@ def _same_as_plain(leaves, moving, names):
         assert torch.allclose(a, b, rtol=1e-8, atol=1e-9 * float(b.abs().max())), n
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_block_of_no_samples_passes_the_state_on(name):
+    leaves, moving = case(name, 20)
+    whole = run(leaves, moving)
+    none = {
+        n: t[:, :0] if n in ("x", "modulation") or (n == "absorption" and moving) else t
+        for n, t in leaves.items()
+        if t is not None
+    }
+    y, past, state = run(dict.fromkeys(leaves) | none, moving)
+    assert y.shape == (*whole[0].shape[:-1], 0)
+    torch.testing.assert_close(past, torch.zeros_like(past) if leaves["past"] is None else leaves["past"].detach())
+    torch.testing.assert_close(state, torch.zeros_like(state) if leaves["state"] is None else leaves["state"].detach())
+
+
 def test_delay_gradient_is_the_slope_of_the_line():
     # A slow sine: moving the delay by a little moves its phase; the surrogate is the slope of the line.
     n = torch.arange(400, dtype=D)

@@ -92,17 +92,19 @@ def _equation(
     cores = [(t, core) for t, core in zip(given, _INPUTS.values(), strict=True) if t is not None]
     batch_shape = torch.broadcast_shapes(*(t.shape[: t.ndim - core] for t, core in cores))
 
+    R = math.prod(batch_shape)
+
     def rows(t: Tensor, core: int) -> Tensor:
         own = t.shape[t.ndim - core :]
-        return t.expand(*batch_shape, *own).reshape(math.prod(batch_shape), *own).double()
+        return t.expand(*batch_shape, *own).reshape(R, *own).double()
 
     sound, d, m, c, p, z = (rows(t, core) for t, core in cores if t is not offset)
     o = None if offset is None else rows(offset, 2)
     N, (K, G) = p.shape[1], z.shape[1:3]
-    lanes = c.transpose(3, 4).reshape(-1, c.shape[1], K, 5, G * LANES)[..., :N]
-    states = z.transpose(2, 3).reshape(-1, K, 2, G * LANES)[..., :N]
+    lanes = c.transpose(3, 4).reshape(R, c.shape[1], K, 5, G * LANES)[..., :N]
+    states = z.transpose(2, 3).reshape(R, K, 2, G * LANES)[..., :N]
     y, end, zf = feedback_network_blocks(sound, d, o, m[..., : N + outputs], lanes, p, states)
-    padded = torch.nn.functional.pad(zf, (0, G * LANES - N)).reshape(-1, K, 2, G, LANES).transpose(2, 3)
+    padded = torch.nn.functional.pad(zf, (0, G * LANES - N)).reshape(R, K, 2, G, LANES).transpose(2, 3)
     return tuple(t.reshape(*batch_shape, *t.shape[1:]) for t in (y, end, padded))  # type: ignore[return-value]
 
 
