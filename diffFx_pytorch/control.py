@@ -52,8 +52,8 @@ def as_flat(knobs: Mapping[str, KnobValue], table: Mapping[str, EffectParam], mi
     for tensor in tensors:
         if tensor.dim() and tensor.is_floating_point():
             dtype = torch.promote_types(dtype, tensor.dtype)
-    moving = any(t.dim() == 2 for t in tensors)
-    shaped = [t.to(dtype).reshape(*t.shape, *(1,) * ((2 if moving else 1) - t.dim())) for t in tensors]
+    automated = any(t.dim() == 2 for t in tensors)
+    shaped = [t.to(dtype).reshape(*t.shape, *(1,) * ((2 if automated else 1) - t.dim())) for t in tensors]
     return torch.stack(torch.broadcast_tensors(*shaped), 1)
 
 
@@ -109,6 +109,70 @@ def check_kind(name: str, value: Any, batch: int | None) -> KnobValue:
     return value if value.is_floating_point() else value.to(torch.get_default_dtype())
 
 
+def physical(name: str, param: EffectParam, value: Any, is_norm: bool, batch: int | None) -> float | Tensor:
+    """A value in the unit of a knob, checked, from a position in [0, 1] or a value."""
+    value = check_kind(name, value, batch)
+    if is_norm:
+        check_range(f"norm_params[{name!r}]", value, 0.0, 1.0, "0 .. 1")
+        return param.to_physical(value)  # type: ignore[arg-type]  # check_kind leaves float or Tensor
+    check_range(name, value, param.min_val, param.max_val, param.range_text())
+    return param.inside(value)  # type: ignore[arg-type]
+
+
+def resolve(
+    table: Mapping[str, EffectParam],
+    x: Tensor,
+    norm_params: Knobs | None,
+    dsp_params: Knobs | None,
+    start: int = 0,
+    total: int | None = None,
+) -> dict[str, Tensor]:
+    """Every knob of a table in its unit, (B, 1, 1) or (B, 1, T), of the dtype and device of x (B, C, T).
+
+    Args:
+        table: the knobs.
+        x: the sound.
+        norm_params: positions, or None.
+        dsp_params: values, or None.
+        start: index of the first sample of x in the whole signal.
+        total: length of the whole signal; None is ``start + T``.
+
+    Raises:
+        ValueError: for unknown names, wrong shapes, values out of range, NaN, or both kinds at once.
+        TypeError: for what is no value of a knob.
+    """
+    if norm_params is not None and dsp_params is not None:
+        raise ValueError("give norm_params or dsp_params, not both")
+    is_norm = norm_params is not None
+    given = as_dict(norm_params if is_norm else {} if dsp_params is None else dsp_params, table)
+    batch, samples = x.shape[0], x.shape[-1]
+    if isinstance(norm_params, Tensor) and table:
+        constant = norm_params.squeeze(-1) if norm_params.dim() == 3 and norm_params.shape[-1] == 1 else norm_params
+        mapped = map_positions(constant, table, batch) if constant.dim() == 2 else None
+        if mapped is not None:
+            columns = mapped.to(x)[..., None, None].expand(batch, -1, 1, 1).unbind(1)
+            return dict(zip(table, columns, strict=True))
+    values = {}
+    for name, param in table.items():
+        if name not in given:
+            values[name] = x.new_full((1, 1, 1), param.default).expand(batch, 1, 1)
+            continue
+        value = physical(name, param, given[name], is_norm, batch)
+        if not isinstance(value, Tensor):
+            values[name] = x.new_full((1, 1, 1), value).expand(batch, 1, 1)
+            continue
+        value = value.to(x)
+        if value.dim() == 2 and value.shape[1] > 1:
+            if not param.automatable:
+                raise ValueError(f"{name} cannot move within a signal; give one value per item, shape (B,)")
+            values[name] = interpolate(value, start, samples, start + samples if total is None else total).expand(
+                batch, 1, samples
+            )
+        else:
+            values[name] = value.reshape(-1, 1, 1).expand(batch, 1, 1)
+    return values
+
+
 def map_positions(flat: Tensor, table: Mapping[str, EffectParam], batch: int) -> Tensor | None:
     """Values of all knobs in one go, from positions (B, P) or (B, P, F); None where one needs a look at it.
 
@@ -141,8 +205,8 @@ def map_positions(flat: Tensor, table: Mapping[str, EffectParam], batch: int) ->
     return torch.where(ratio, raised, value)
 
 
-def spread(points: Tensor, start: int, samples: int, total: int) -> Tensor:
-    """Samples ``start .. start + samples - 1`` of F control points spread evenly over ``total`` samples.
+def interpolate(points: Tensor, start: int, samples: int, total: int) -> Tensor:
+    """Samples ``start .. start + samples - 1`` of F control points that stand evenly over ``total`` samples.
 
     The first point stands on the first sample, the last on the last; straight lines between. After ``total`` samples
     (a tail) the last point holds.
@@ -151,7 +215,7 @@ def spread(points: Tensor, start: int, samples: int, total: int) -> Tensor:
         points: (B, F).
         start: index of the first sample wanted.
         samples: how many.
-        total: length over which the points are spread.
+        total: length over which the points stand.
 
     Returns:
         (B, 1, samples).
@@ -163,3 +227,56 @@ def spread(points: Tensor, start: int, samples: int, total: int) -> Tensor:
     weight = (position - left).to(points.dtype)
     index = left.long()
     return torch.lerp(points[:, index], points[:, (index + 1).clamp_max(last)], weight).unsqueeze(1)
+
+
+def check_rate(sample_rate: Any) -> float:
+    """The sample rate, refused where it is no positive number.
+
+    Raises:
+        ValueError: saying what was given.
+    """
+    if isinstance(sample_rate, (int, float, np.number)) and not isinstance(sample_rate, bool):
+        if 0 < sample_rate < float("inf"):
+            return sample_rate  # type: ignore[return-value]  # a numpy number does as well
+    raise ValueError(f"sample_rate must be positive, a number in Hz, got {sample_rate!r}")
+
+
+def check_audio(x: Any, name: str, channels: tuple[int, ...] | None) -> None:
+    """Refuse what is no audio (B, C, T) with a legal number of channels (None takes any).
+
+    Raises:
+        TypeError: for what is no tensor, or not floating point.
+        ValueError: for another shape.
+    """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} must be a tensor (B, C, T), got {type(x).__name__}; use torch.as_tensor")
+    if not x.is_floating_point():
+        raise TypeError(f"{name} must be floating-point audio, got {x.dtype}; scale to [-1, 1] and call .float()")
+    if x.dim() != 3:
+        cure = {1: "x[None, None]", 2: "x.unsqueeze(0) for (C, T) or x.unsqueeze(1) for (B, T)"}.get(x.dim(), "")
+        raise ValueError(f"{name} must be (B, C, T), got shape {tuple(x.shape)}" + (f"; use {cure}" if cure else ""))
+    if channels is not None and x.shape[1] not in channels:
+        cure = "; make mono stereo with x.expand(-1, 2, -1)" if x.shape[1] == 1 and 2 in channels else ""
+        raise ValueError(f"{name} must have {' or '.join(map(str, channels))} channels, got {x.shape[1]}{cure}")
+
+
+def check_sidechain(x: Tensor, sidechain: Any, taken: bool) -> None:
+    """Refuse a sidechain that does not fit x, or where none is ``taken``.
+
+    Raises:
+        TypeError: for what is no tensor, or of another dtype.
+        ValueError: for another shape, or where no sidechain is taken.
+    """
+    if not taken:
+        raise ValueError("takes no sidechain")
+    if not isinstance(sidechain, Tensor):
+        raise TypeError(f"sidechain must be a tensor (B, C, T), got {type(sidechain).__name__}")
+    batch, channels, samples = x.shape
+    legal = {(batch, 1, samples), (batch, channels, samples)}
+    if tuple(sidechain.shape) not in legal:
+        raise ValueError(
+            f"sidechain must have the batch and length of x: {' or '.join(map(str, sorted(legal)))}, "
+            f"got {tuple(sidechain.shape)}"
+        )
+    if sidechain.dtype != x.dtype:
+        raise TypeError(f"sidechain must have the dtype of x, {x.dtype}, got {sidechain.dtype}")

@@ -72,20 +72,20 @@ class Oversampler:
             ``(y, state)`` with y (..., factor T).
         """
         up = linear_up if self.phase == "linear" else _minimum_up
-        after = []
+        new_state = []
         for stage, taps in enumerate(self._taps):
-            x, left = up(x, taps, None if state is None else state[stage])
-            after.append(left)
-        return x, tuple(after)
+            x, end = up(x, taps, None if state is None else state[stage])
+            new_state.append(end)
+        return x, tuple(new_state)
 
     def down(self, x: Tensor, state: tuple | None = None) -> tuple[Tensor, tuple]:
         """Lower the sample rate: (..., factor T) to (..., T); state as for ``up``."""
         down = linear_down if self.phase == "linear" else _minimum_down
-        after = []
+        new_state = []
         for taps in reversed(self._taps):
-            x, left = down(x, taps, None if state is None else state[len(after)])
-            after.append(left)
-        return x, tuple(after)
+            x, end = down(x, taps, None if state is None else state[len(new_state)])
+            new_state.append(end)
+        return x, tuple(new_state)
 
 
 def _allpass_delay(coefficients: tuple[float, ...]) -> float:
@@ -108,6 +108,6 @@ def _minimum_up(x: Tensor, coefficients: tuple[float, ...], state: tuple | None)
 
 
 def _minimum_down(x: Tensor, coefficients: tuple[float, ...], state: tuple | None) -> tuple[Tensor, tuple]:
-    late, first = _allpass(x[..., 1::2], coefficients[::2], None if state is None else state[0])
-    early, second = _allpass(x[..., ::2], coefficients[1::2], None if state is None else state[1])
-    return 0.5 * (late + early), (first, second)
+    odd, first = _allpass(x[..., 1::2], coefficients[::2], None if state is None else state[0])
+    even, second = _allpass(x[..., ::2], coefficients[1::2], None if state is None else state[1])
+    return 0.5 * (odd + even), (first, second)

@@ -38,14 +38,14 @@ class Chain(Routing):
         self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
     ) -> tuple[Tensor, State]:
         """Each effect in turn, on what the one before it gave."""
-        after, keys, late = {}, {}, 0
+        effects, keys, delay = {}, {}, 0
         for name, fx in self._effects():
             key = sidechain
             if key is not None and fx.takes_sidechain:
-                key, keys[name] = delayed(key, late, None if state is None else state["keys"].get(name))
-            x, after[name] = self._through(name, x, None if state is None else state["effects"][name], knobs, key)
-            late += fx.latency_samples
-        return x, {"effects": after, "keys": keys}
+                key, keys[name] = delayed(key, delay, None if state is None else state["keys"].get(name))
+            x, effects[name] = self._through(name, x, None if state is None else state["effects"][name], knobs, key)
+            delay += fx.latency_samples
+        return x, {"effects": effects, "keys": keys}
 
     def tail(self, **knobs: Tensor) -> float | Tensor:
         """The sum of the tails: each effect rings on what the one before it rings."""

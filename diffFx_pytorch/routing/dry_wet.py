@@ -38,10 +38,10 @@ class DryWet(Routing):
         self, x: Tensor, state: State, sidechain: Tensor | None = None, *, mix: Tensor, **knobs: Tensor
     ) -> tuple[Tensor, State]:
         """The input, as late as the effect, and the effect."""
-        before = {"dry": None, "wet": None} if state is None else state
-        wet, after = self._through(self._name, x, before["wet"], knobs, sidechain)
-        dry, line = delayed(x, self.latency_samples, before["dry"])
-        return total([(1 - mix) * dry, mix * wet]), {"dry": line, "wet": after}
+        state = {"dry": None, "wet": None} if state is None else state
+        wet, new_wet = self._through(self._name, x, state["wet"], knobs, sidechain)
+        dry, line = delayed(x, self.latency_samples, state["dry"])
+        return total([(1 - mix) * dry, mix * wet]), {"dry": line, "wet": new_wet}
 
     def tail(self, **knobs: Tensor) -> float | Tensor:
         """The effect's."""

@@ -54,18 +54,18 @@ class MidSide(Routing):
         keys: tuple[Any, ...] = (sidechain, sidechain)
         if sidechain is not None and sidechain.shape[1] == 2:
             keys = to_mid_side(sidechain)
-        outputs, after = [], {}
+        outputs, new_state = [], {}
         for name, part, key in zip(("mid", "side"), to_mid_side(x), keys, strict=True):
-            late, own, line = self.latency_samples, None, None
+            delay, own, line = self.latency_samples, None, None
             if state is not None:
                 own, line = state[name]
             if name in self.steps:
                 part, own = self._through(name, part, own, knobs, key)
-                late -= self[name].latency_samples
-            part, line = delayed(part, late, line)
+                delay -= self[name].latency_samples
+            part, line = delayed(part, delay, line)
             outputs.append(part)
-            after[name] = own, line
-        return from_mid_side(*outputs), after
+            new_state[name] = own, line
+        return from_mid_side(*outputs), new_state
 
     def tail(self, **knobs: Tensor) -> float | Tensor:
         """The longer of the two."""

@@ -3,99 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from ..dsp.biquad import ring_seconds
 from ..dsp.crossover import linkwitz_riley
+from ..options import Integer, Option
 from ..params import EffectParam
 from ..processor import Processor, State
 from ..recursion import SectionState, filter_sections, svf_to_sos
 from .routing import Routing
 
-NOT_THE_INPUT = {"neutral": "the bands of a crossover sum to an all-pass: flat in level, but not the input itself"}
-"""What every effect in bands is exempt from."""
+
+def bands_option(most: int = 16) -> Integer:
+    """The option of effects in bands: how many."""
+    return Integer(2, most, 3, doc="Bands, each with knobs of its own.")
 
 
-def effect_of_bands(owner: str, effect: type[Processor], sample_rate: float, **options: Any) -> Processor:
-    """The effect that an effect in bands runs, built so that what it refuses is refused in the owner's name.
+class Bands(Routing, abstract=True):
+    """Base of effects in bands: the effect runs once, with the bands as items of its batch."""
 
-    Raises:
-        ValueError: what the effect refuses.
-    """
-    try:
-        return effect(sample_rate, **options)
-    except ValueError as error:
-        raise ValueError(f"{owner}: {str(error).removeprefix(f'{effect.__name__}: ')}") from None
+    exempt = {"neutral": "the bands of a crossover sum to an all-pass: flat in level, but not the input itself"}
 
+    def in_each(self, fx: Processor, own: Mapping[str, EffectParam] | None = None) -> dict[str, EffectParam]:
+        """Take in an effect for ``num_bands`` bands; the table of the knobs.
 
-class Bands(Routing):
-    """Base of effects in bands: the effect runs once, with the bands as items of its batch.
+        Args:
+            fx: the effect; every band has its own knobs, ``band_1.<knob>`` from the lowest, and its own state.
+            own: knobs of what follows the sum, after those of the crossovers.
 
-    Args:
-        fx: the effect; every band has its own knobs, ``band_1.<knob>`` from the lowest, and its own state.
-        num_bands: 2 or more.
-        param_range: rows of the table to replace.
-        own: knobs of what follows the sum, after those of the crossovers.
-
-    Raises:
-        ValueError: for fewer than two bands, or an effect that does not give as many channels as it takes.
-        TypeError: for what is no Processor.
-    """
-
-    exempt = NOT_THE_INPUT
-
-    def __init__(
-        self,
-        fx: Processor,
-        num_bands: int,
-        param_range: Mapping[str, EffectParam] | None = None,
-        own: Mapping[str, EffectParam] | None = None,
-    ) -> None:
-        name = type(self).__name__
-        if not isinstance(fx, Processor):
-            raise TypeError(f"{name}: needs a Processor, got {type(fx).__name__}")
-        if isinstance(num_bands, bool) or not isinstance(num_bands, int) or num_bands < 2:
-            raise ValueError(f"{name}: num_bands must be a whole number from 2 up, got {num_bands!r}")
+        Raises:
+            ValueError: for an effect that does not give as many channels as it takes.
+        """
         if fx.channels_out is not None:
-            raise ValueError(
-                f"{name}: {type(fx).__name__} gives {fx.channels_out} channels; bands must stay as they are"
-            )
-        self.num_bands = num_bands
+            raise ValueError(f"{type(fx).__name__} gives {fx.channels_out} channels; bands must stay as they are")
+        count = self.num_bands
         crossovers = {
             f"crossover_{i}_hz": EffectParam(
                 40.0,
                 16000.0,
-                round(40.0 * 400.0 ** (i / num_bands)),
+                round(40.0 * 400.0 ** (i / count)),
                 "log",
                 "Hz",
                 doc=f"Between bands {i} and {i + 1}.",
             )
-            for i in range(1, num_bands)
+            for i in range(1, count)
         }
-        bands = {f"band_{i + 1}": fx for i in range(num_bands)}
-        super().__init__(bands, {**crossovers, **(own or {})}, param_range=param_range)
+        table = self.join({f"band_{i + 1}": fx for i in range(count)}, {**crossovers, **(own or {})})
         self.latency_samples = fx.latency_samples
         self.channels = fx.channels
         self.neutral = self._neutral_of_effects() or {}
         self.traits = self.traits - {"memoryless"}
+        return table
 
-    def in_bands(
-        self, x: Tensor, state: State, sidechain: Tensor | None, knobs: Mapping[str, Tensor]
+    def process(
+        self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
     ) -> tuple[Tensor, State]:
         """Split, run the effect on every band at once, sum."""
-        fx, before = self["band_1"], state or {}
-        bands, split = self._split(x, knobs, before.get("split"))
+        fx, state = self["band_1"], state or {}
+        bands, split = self._split(x, knobs, state.get("split"))
         own: dict[str, Any] = {name: self._of_bands(name, knobs) for name in fx.params}
-        after: dict[str, Any] = {"split": split}
+        new_state: dict[str, Any] = {"split": split}
         if fx.takes_sidechain:
             own["sidechain"] = None
             if sidechain is not None:
-                own["sidechain"], after["key"] = self._split(sidechain, knobs, before.get("key"))
-        y, after["effect"] = fx.process(bands, before.get("effect"), **own)
-        return y.unflatten(0, (x.shape[0], self.num_bands)).sum(1), after
+                own["sidechain"], new_state["key"] = self._split(sidechain, knobs, state.get("key"))
+        y, new_state["effect"] = fx.process(bands, state.get("effect"), **own)
+        return y.unflatten(0, (x.shape[0], self.num_bands)).sum(1), new_state
 
     def tail(self, **knobs: Tensor) -> Tensor:
         """The crossovers ring, then the effect in the band that rings longest."""
@@ -127,22 +103,46 @@ class MultiBand(Bands):
 
     Args:
         fx: the effect.
-        num_bands: 2 or more.
+        num_bands: 2 .. 16.
         param_range: rows of the table to replace.
 
     Raises:
-        ValueError: for fewer than two bands, or an effect that does not give as many channels as it takes.
+        ValueError: for another number of bands, or an effect that does not give as many channels as it takes.
         TypeError: for what is no Processor.
 
     References:
         S. H. Linkwitz, "Active crossover networks for noncoincident drivers", JAES 24(1), 1976.
     """
 
-    def __init__(self, fx: Processor, num_bands: int = 3, param_range: Mapping[str, EffectParam] | None = None) -> None:
-        super().__init__(fx, num_bands, param_range)
+    options = {"num_bands": bands_option()}
 
-    def process(
-        self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
-    ) -> tuple[Tensor, State]:
-        """Split, process, sum."""
-        return self.in_bands(x, state, sidechain, knobs)
+    def __init__(self, fx: Processor, num_bands: int = 3, param_range: Mapping[str, EffectParam] | None = None) -> None:
+        if not isinstance(fx, Processor):
+            raise TypeError(f"MultiBand: needs a Processor, got {type(fx).__name__}")
+        self._joined = (fx,)
+        Processor.__init__(self, fx.sample_rate, param_range, num_bands=num_bands)
+
+    def table(self) -> dict[str, EffectParam]:
+        """The knobs of the effect for every band, then those of the crossovers."""
+        return self.in_each(*self.__dict__.pop("_joined"))
+
+
+class EffectInBands(Bands, abstract=True):
+    """Base of ``MultiBand`` around one effect of the registry; a subclass names it and says which options it hands on.
+
+    ``options`` are ``in_bands_options(Compressor, ...)``: the number of bands, and those of the effect.
+    """
+
+    effect: ClassVar[type[Processor]]
+    __init__ = Processor.__init__  # pyright: ignore[reportAssignmentType]  # there is no effect to be given
+
+    def table(self) -> dict[str, EffectParam]:
+        """The knobs of the effect for every band, then those of the crossovers."""
+        handed_on = {name: getattr(self, name) for name in self.options if name in self.effect.options}
+        return self.in_each(self.effect(self.sample_rate, **handed_on))
+
+
+def in_bands_options(effect: type[Processor], without: tuple[str, ...] = ()) -> dict[str, Option]:
+    """The options of an effect in bands: how many, and those of the effect."""
+    own = {name: option for name, option in effect.options.items() if name not in without}
+    return {"num_bands": bands_option(), **own}

@@ -54,18 +54,18 @@ class Parallel(Routing):
         self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
     ) -> tuple[Tensor, State]:
         """Every branch, as late as the slowest, summed."""
-        outputs, after = [], {}
+        outputs, new_state = [], {}
         for name in self.branches:
-            y, late, own, line = x, self.latency_samples, None, None
+            y, delay, own, line = x, self.latency_samples, None, None
             if state is not None:
                 own, line = state[name]
             if name in self.steps:
                 y, own = self._through(name, x, own, knobs, sidechain)
-                late -= self[name].latency_samples
-            y, line = delayed(y, late, line)
+                delay -= self[name].latency_samples
+            y, line = delayed(y, delay, line)
             outputs.append(y * db_to_amp(knobs[f"{name}_level_db"]))
-            after[name] = own, line
-        return total(outputs), after
+            new_state[name] = own, line
+        return total(outputs), new_state
 
     def tail(self, **knobs: Tensor) -> float | Tensor:
         """The longest of the branches."""

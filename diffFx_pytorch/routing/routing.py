@@ -15,7 +15,7 @@ from ..processor import TRAITS, Processor, State
 Steps = Mapping[str, Processor]
 
 
-class Routing(Processor):
+class Routing(Processor, abstract=True):
     """Base of what is made of effects; its knobs are those of its effects, ``name.knob``, and its own, without a dot.
 
     A subclass names its effects (``named_effects``), and gives ``process`` and what of ``latency_samples``,
@@ -46,13 +46,21 @@ class Routing(Processor):
         if len(set(rates.values())) > 1:
             listed = ", ".join(f"{name} at {rate:g} Hz" for name, rate in rates.items())
             raise ValueError(f"{type(self).__name__}: effects must share one sample rate, got {listed}")
-        table = {f"{name}.{knob}": param for name, fx in steps.items() for knob, param in fx.params.items()}
-        super().__init__(next(iter(rates.values()), 44100), param_range, params={**table, **(own or {})})
+        self._joined = steps, own or {}
+        super().__init__(next(iter(rates.values()), 44100), param_range)
+
+    def table(self) -> dict[str, EffectParam]:
+        """The knobs of the effects, then its own."""
+        return self.join(*self.__dict__.pop("_joined"))
+
+    def join(self, steps: Steps, own: Mapping[str, EffectParam]) -> dict[str, EffectParam]:
+        """Take in the effects and what they claim; the table of their knobs and its own."""
         self.steps = nn.ModuleDict(steps)
         self.traits = frozenset(TRAITS).intersection(*(fx.traits for fx in steps.values()))
         self.streamable = all(fx.streamable for fx in steps.values())
         self.takes_sidechain = any(fx.takes_sidechain for fx in steps.values())
         self.crosses_channels = any(fx.crosses_channels for fx in steps.values())
+        return {**{f"{name}.{knob}": row for name, fx in steps.items() for knob, row in fx.params.items()}, **own}
 
     def __getitem__(self, name: str) -> Processor:
         """The effect of that name."""
@@ -137,7 +145,7 @@ def without_wires(steps: Mapping[str, Processor | None]) -> dict[str, Processor]
 
 
 def longest(tails: list[float | Tensor]) -> float | Tensor:
-    """The longest of tails in seconds, item by item of the batch; 0 of none."""
+    """The longest of tails in seconds, per item of the batch; 0 of none."""
     result: float | Tensor = 0.0
     for tail in tails:
         if isinstance(result, Tensor) or isinstance(tail, Tensor):

@@ -43,10 +43,10 @@ class Send(Routing):
         self, x: Tensor, state: State, sidechain: Tensor | None = None, *, send_db: Tensor, **knobs: Tensor
     ) -> tuple[Tensor, State]:
         """The input, as late as the effect, and the return."""
-        before = {"dry": None, "wet": None} if state is None else state
-        wet, after = self._through(self._name, x * db_to_amp(send_db), before["wet"], knobs, sidechain)
-        dry, line = delayed(x, self.latency_samples, before["dry"])
-        return total([dry, wet]), {"dry": line, "wet": after}
+        state = {"dry": None, "wet": None} if state is None else state
+        wet, new_wet = self._through(self._name, x * db_to_amp(send_db), state["wet"], knobs, sidechain)
+        dry, line = delayed(x, self.latency_samples, state["dry"])
+        return total([dry, wet]), {"dry": line, "wet": new_wet}
 
     def tail(self, **knobs: Tensor) -> float | Tensor:
         """The effect's."""

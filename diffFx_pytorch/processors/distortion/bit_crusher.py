@@ -12,7 +12,7 @@ from ...dsp.levels import db_to_amp
 from ...params import EffectParam
 from ...processor import Processor, State
 from ..tiles import all_equal, in_tiles, is_known
-from .stage import DRIVE, MIX, OUTPUT
+from .shaper import DRIVE, MIX, OUTPUT
 
 _TICK = 50
 _NEARLY = 1 << (_TICK - 20)
@@ -97,13 +97,13 @@ def _held(x: Tensor, hold: Tensor, state: State) -> tuple[Tensor, State]:
     if state is None:
         clock = torch.full_like(step[..., :1], _NEARLY)
         state = clock, torch.full_like(clock, -1), torch.zeros_like(x[..., :1])
-    clock, ticks, kept = state
+    clock, ticks, last = state
     line = torch.cat((clock, step.expand(*step.shape[:-1], T)), -1).cumsum(-1)
     count = line[..., :-1] >> _TICK
     n = torch.arange(1, T + 1, device=x.device)
     # Not greater: after 2^13 ticks the numbers go round.
     is_tick = count != torch.cat((ticks, count[..., :-1]), -1)
     newest = torch.where(is_tick, n, 0).cummax(-1).values
-    held = torch.cat((kept, x), -1).gather(-1, newest.expand(x.shape))
-    after = line[..., -1:], count[..., -1:], held[..., -1:]
-    return held + (held - x).detach() * (hold.log() - hold.log().detach()), after
+    held = torch.cat((last, x), -1).gather(-1, newest.expand(x.shape))
+    new_state = line[..., -1:], count[..., -1:], held[..., -1:]
+    return held + (held - x).detach() * (hold.log() - hold.log().detach()), new_state

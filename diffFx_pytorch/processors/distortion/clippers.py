@@ -6,11 +6,8 @@ the DC that the bias b makes; see ``ShaperStage``.
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from ...dsp.shapes import ARCTAN, CUBIC_CLIP, DOUBLE_SOFT_CLIP, EXPONENTIAL, HARD_CLIP, SOFT_CLIP
-from ...processor import State
-from .stage import SHAPER_KNOBS, Shaper
+from .shaper import Shaper
 
 
 class HardClipper(Shaper):
@@ -18,25 +15,13 @@ class HardClipper(Shaper):
 
     The brightest of the clippers: its harmonics fall by 12 dB an octave, so they alias the most.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        oversampling: 1, 2, 4 or 8 times the sample rate around the shaper, against aliasing.
-        phase: of the oversampling filters: "linear" (64, 72, 75 samples of latency) or "minimum" (3 or 4).
-        antialias: "adaa" for first-order antiderivative antialiasing, None for none.
-
     References:
         F. Esqueda, S. Bilbao, V. Valimaki, "Aliasing reduction in clipped signals", IEEE Trans. Signal Processing
         64(20), 2016.
     """
 
-    params = SHAPER_KNOBS
     shape = HARD_CLIP
     variants = ({}, {"antialias": "adaa"})
-
-    def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
-        """The stage with this shape."""
-        return self.shaped(x, state, **knobs)
 
 
 class SoftClipper(Shaper):
@@ -44,23 +29,11 @@ class SoftClipper(Shaper):
 
     Zoelzer's overdrive with its input halved, so that quiet signals keep their level. The slope has no jumps.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        oversampling: 1, 2, 4 or 8 times the sample rate around the shaper, against aliasing.
-        phase: of the oversampling filters: "linear" (64, 72, 75 samples of latency) or "minimum" (3 or 4).
-        antialias: "adaa" for first-order antiderivative antialiasing, None for none.
-
     References:
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.3.3, eq. 4.11 (after Schetzen).
     """
 
-    params = SHAPER_KNOBS
     shape = SOFT_CLIP
-
-    def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
-        """The stage with this shape."""
-        return self.shaped(x, state, **knobs)
 
 
 class DoubleSoftClipper(Shaper):
@@ -70,23 +43,11 @@ class DoubleSoftClipper(Shaper):
     knees, and flat far out. Chowdhury stacks two one above the other, which leaves a slope of 0 in the middle: quiet
     signals vanish. Here they keep their level.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        oversampling: 1, 2, 4 or 8 times the sample rate around the shaper, against aliasing.
-        phase: of the oversampling filters: "linear" (64, 72, 75 samples of latency) or "minimum" (3 or 4).
-        antialias: "adaa" for first-order antiderivative antialiasing, None for none.
-
     References:
         J. Chowdhury, "Complex nonlinearities, episode 1: Double soft clipper", 2019 (the idea of two).
     """
 
-    params = SHAPER_KNOBS
     shape = DOUBLE_SOFT_CLIP
-
-    def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
-        """The stage with this shape."""
-        return self.shaped(x, state, **knobs)
 
 
 class CubicClipper(Shaper):
@@ -95,23 +56,11 @@ class CubicClipper(Shaper):
     The third-order curve u - u^3 / 3 scaled to slope 1 and ceiling 1: below the ceiling it makes a third harmonic and
     no other.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        oversampling: 1, 2, 4 or 8 times the sample rate around the shaper, against aliasing.
-        phase: of the oversampling filters: "linear" (64, 72, 75 samples of latency) or "minimum" (3 or 4).
-        antialias: "adaa" for first-order antiderivative antialiasing, None for none.
-
     References:
         J. O. Smith, "Physical audio signal processing", W3K 2010, section "Cubic soft clipper".
     """
 
-    params = SHAPER_KNOBS
     shape = CUBIC_CLIP
-
-    def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
-        """The stage with this shape."""
-        return self.shaped(x, state, **knobs)
 
 
 class ArcTanClipper(Shaper):
@@ -119,23 +68,11 @@ class ArcTanClipper(Shaper):
 
     Softer than tanh: it nears its ceiling as 1 - 4 / (pi^2 u), so loud signals keep more of their shape.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        oversampling: 1, 2, 4 or 8 times the sample rate around the shaper, against aliasing.
-        phase: of the oversampling filters: "linear" (64, 72, 75 samples of latency) or "minimum" (3 or 4).
-        antialias: "adaa" for first-order antiderivative antialiasing, None for none.
-
     References:
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.3.
     """
 
-    params = SHAPER_KNOBS
     shape = ARCTAN
-
-    def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
-        """The stage with this shape."""
-        return self.shaped(x, state, **knobs)
 
 
 class ExponentialClipper(Shaper):
@@ -143,20 +80,8 @@ class ExponentialClipper(Shaper):
 
     It bends from the smallest levels on, and its harmonics fall slowly: Zoelzer's distortion.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        oversampling: 1, 2, 4 or 8 times the sample rate around the shaper, against aliasing.
-        phase: of the oversampling filters: "linear" (64, 72, 75 samples of latency) or "minimum" (3 or 4).
-        antialias: "adaa" for first-order antiderivative antialiasing, None for none.
-
     References:
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.3.3, eq. 4.12.
     """
 
-    params = SHAPER_KNOBS
     shape = EXPONENTIAL
-
-    def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
-        """The stage with this shape."""
-        return self.shaped(x, state, **knobs)

@@ -15,7 +15,7 @@ from ...dsp.shaping import Shape
 from ...params import EffectParam
 from ...processor import State
 from ...recursion import filter_sections
-from .stage import SHAPER_KNOBS, Shaper
+from .shaper import SHAPER_KNOBS, Shaper
 
 _EMPHASIS_HZ, _EMPHASIS_DB = 720.0, 12.0
 _TONE_HZ = 2000.0
@@ -30,13 +30,6 @@ class Overdrive(Shaper):
     that the bass stays clear while the middle distorts, as the network in the feedback of the pedals does; after it its
     inverse takes that back, so quiet signals pass flat. The tone control is a shelf at 2 kHz. DC is taken away (a 10 Hz
     low-pass follows it).
-
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        oversampling: 1, 2, 4 or 8 times the sample rate around the shaper, against aliasing.
-        phase: of the oversampling filters: "linear" (64, 72, 75 samples of latency) or "minimum" (3 or 4).
-        antialias: "adaa" for first-order antiderivative antialiasing, None for none.
 
     References:
         D. T. Yeh, J. Abel, J. O. Smith, "Simplified, physically-informed models of distortion and overdrive guitar
@@ -65,12 +58,12 @@ class Overdrive(Shaper):
         output_db: Tensor,
     ) -> tuple[Tensor, State]:
         """Filter, shape, filter; the dry signal passes beside all of it."""
-        before = {"pre": None, "stage": {}, "post": None, "dry": None} if state is None else state
-        raised, pre = filter_sections(x, self._emphasis(tone_db, _EMPHASIS_DB), before["pre"])
+        state = {"pre": None, "stage": {}, "post": None, "dry": None} if state is None else state
+        raised, pre = filter_sections(x, self._emphasis(tone_db, _EMPHASIS_DB), state["pre"])
         shape = self.shape_at(asymmetry=self.stage.at_rate(bias))
-        wet, stage = self.stage.wet(raised, before["stage"], shape, db_to_amp(drive_db), torch.zeros_like(bias))
-        wet, post = filter_sections(wet, self._after(tone_db), before["post"])
-        y, dry = self.stage.mixed(x, wet, before["dry"], mix, db_to_amp(output_db))
+        wet, stage = self.stage.wet(raised, state["stage"], shape, db_to_amp(drive_db), torch.zeros_like(bias))
+        wet, post = filter_sections(wet, self._after(tone_db), state["post"])
+        y, dry = self.stage.mixed(x, wet, state["dry"], mix, db_to_amp(output_db))
         return y, {"pre": pre, "stage": stage, "post": post, "dry": dry}
 
     def shape_at(self, *, asymmetry: Tensor) -> Shape:

@@ -9,8 +9,7 @@ from torch import Tensor
 from ...dsp.shapes import rectified
 from ...dsp.shaping import Shape
 from ...params import EffectParam
-from ...processor import State
-from .stage import SHAPER_KNOBS, Shaper
+from .shaper import SHAPER_KNOBS, Shaper
 
 
 class Rectifier(Shaper):
@@ -19,13 +18,6 @@ class Rectifier(Shaper):
     At amount 1 that is twice what a diode lets through, max(u, 0), with the rounded corner of a diode. The octave above
     is added to the sound and the sound stays: its fundamental keeps its level at every amount, and below the corner
     quiet signals are left alone, so there is no dead zone. DC is taken away (a 10 Hz low-pass follows it).
-
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        oversampling: 1, 2, 4 or 8 times the sample rate around the shaper, against aliasing.
-        phase: of the oversampling filters: "linear" (64, 72, 75 samples of latency) or "minimum" (3 or 4).
-        antialias: "adaa" for first-order antiderivative antialiasing, None for none.
 
     References:
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.3.3 (half- and full-wave).
@@ -38,10 +30,6 @@ class Rectifier(Shaper):
     }
 
     variants = ({}, {"oversampling": 2, "antialias": "adaa"})
-
-    def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
-        """The stage with the shape for this amount."""
-        return self.shaped(x, state, **knobs)
 
     def shape_at(self, *, amount: Tensor) -> Shape:
         """The rectifier for an amount."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from torch import Tensor
 
 from ...dsp.shapes import from_slopes
 from ...dsp.shaping import Shape
+from ...options import Integer
 from ...params import EffectParam
-from ...processor import State
-from ..oversampling import Phase
-from .stage import DRIVE, MIX, OUTPUT, Antialias, Shaper
+from .shaper import DRIVE, MIX, OUTPUT, Shaper
 
 _REACH = 2.0
 
@@ -26,53 +24,24 @@ class Waveshaper(Shaper):
     Beyond the last point it goes on straight. The two sides are apart; DC is taken away (a 10 Hz low-pass follows what
     is not odd). The defaults are the slopes of tanh.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        num_points: on either side, 1 .. 16.
-        oversampling: 1, 2, 4 or 8 times the sample rate around the shaper, against aliasing.
-        phase: of the oversampling filters: "linear" (64, 72, 75 samples of latency) or "minimum" (3 or 4).
-        antialias: "adaa" for first-order antiderivative antialiasing, None for none.
-
-    Raises:
-        ValueError: for another number of points, or an unknown option.
-
     References:
         F. N. Fritsch, R. E. Carlson, "Monotone piecewise cubic interpolation", SIAM J. Numerical Analysis 17(2), 1980
         (monotone by the sign of slopes; here of one degree less, so that every set of slopes is allowed).
     """
 
+    options = {"num_points": Integer(1, 16, 4, doc="On either side of 0."), **Shaper.options}
     variants = ({}, {"num_points": 2, "oversampling": 2, "antialias": "adaa"})
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        num_points: int = 4,
-        oversampling: int = 1,
-        phase: Phase = "linear",
-        antialias: Antialias = None,
-    ) -> None:
-        if isinstance(num_points, bool) or not isinstance(num_points, int) or not 1 <= num_points <= 16:
-            raise ValueError(f"Waveshaper: num_points must be a whole number in 1 .. 16, got {num_points!r}")
-        spacing = _REACH / num_points
+    def table(self) -> dict[str, EffectParam]:
+        """Drive, the slopes below and above 0, mix and output."""
         table = {"drive_db": DRIVE}
         for side, sign in (("below", "-"), ("above", "")):
-            for k in range(1, num_points + 1):
-                level = k * spacing
+            for k in range(1, self.num_points + 1):
+                level = k * (_REACH / self.num_points)
                 default = 1 - math.tanh(level) ** 2
                 doc = f"Slope of the curve at {sign}{level:.3g}; 0 is a ceiling, 1 leaves alone."
                 table[f"{side}_{k}_slope"] = EffectParam(0.0, 2.0, default, doc=doc)
-        table |= {"mix": MIX, "output_db": OUTPUT}
-        super().__init__(
-            sample_rate, param_range, params=table, oversampling=oversampling, phase=phase, antialias=antialias
-        )
-        self.num_points = num_points
-
-    def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
-        """The stage with the curve of the slopes as its shape."""
-        return self.shaped(x, state, **knobs)
+        return table | {"mix": MIX, "output_db": OUTPUT}
 
     def shape_at(self, **slopes: Tensor) -> Shape:
         """The curve for its slopes."""

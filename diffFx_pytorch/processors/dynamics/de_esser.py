@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from ...curve import Curve
+from ...dsp.ballistics import smoothing
 from ...dsp.levels import db_to_amp
 from ...params import HIGHEST_FREQUENCY, EffectParam
 from ...processor import Processor, State
 from ...recursion import attack_release, filter_sections, one_pole, svf_to_sos
-from .peak_level import hold_of
+from ..choices import LINK
 
 _Q_INVERSE = math.sqrt(2.0)
 _BANDS = ((1.0, 0.0, 0.0), (0.0, _Q_INVERSE, 0.0), (0.0, 0.0, 1.0))
-"""High-pass, sqrt(2) band-pass and low-pass of a state variable filter; together they are the input."""
+"""High-pass, sqrt(2) band-pass and low-pass of a state variable filter; their sum is the input."""
 
 _POWER_MS = 5.0
 _RAMP_DB = 6.0
@@ -41,11 +40,6 @@ class DeEsser(Processor):
     threshold is a ratio of two bands: it is the same for a whispered and for a shouted line. Vowels lie near -30 dB,
     sibilants above -6 dB.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        link: channels share a gain, from the means of their powers; False listens to each on its own.
-
     References:
         U. Zolzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.2 (de-esser, figure 4.13).
         V. Zavalishin, "The Art of VA Filter Design", rev. 2.1.0, 2018, chapter 4 (shelves).
@@ -62,20 +56,15 @@ class DeEsser(Processor):
         "attack_ms": EffectParam(0.1, 30.0, 1.0, "log", "ms", doc="Time to 63 % of a falling gain."),
         "release_ms": EffectParam(5.0, 300.0, 30.0, "log", "ms", doc="Time to 63 % of a rising gain."),
     }
+    options = {"link": LINK}
     neutral = {"range_db": 0.0}
     traits = {"time_invariant", "causal", "odd"}
     variants = ({}, {"link": False})
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        link: bool = True,
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        self.link = self.crosses_channels = bool(link)
-        self._power_hold = math.exp(-1000 / (sample_rate * _POWER_MS))
+    def prepare(self) -> None:
+        """The averaging of the powers."""
+        self.crosses_channels = self.link
+        self._power_smoothing = math.exp(-1000 / (self.sample_rate * _POWER_MS))
 
     def process(
         self,
@@ -91,24 +80,23 @@ class DeEsser(Processor):
         """Bands, powers, ballistics, shelf; the state holds the filters, the powers and the reduction."""
         if x.shape[-1] == 0:
             return x, state
-        before: dict[str, Any] = {} if state is None else state
-        after: dict[str, Any] = {}
-        bands, after["bands"] = filter_sections(x.unsqueeze(1), self._sections(freq_hz), before.get("bands"))
+        state, new_state = state or {}, {}
+        bands, new_state["bands"] = filter_sections(x.unsqueeze(1), self._sections(freq_hz), state.get("bands"))
         high, band, low = bands.unbind(1)
         energy = torch.stack((high, low), 1).square()
         energy = energy.mean(2, keepdim=True) if self.link and energy.shape[2] > 1 else energy
-        hold = torch.tensor(self._power_hold, dtype=torch.float64, device=x.device)
-        power, after["power"] = one_pole(energy, hold, before.get("power"), return_zf=True)
+        coefficient = torch.tensor(self._power_smoothing, dtype=torch.float64, device=x.device)
+        power, new_state["power"] = one_pole(energy, coefficient, state.get("power"), return_zf=True)
         d = 10 / math.log(10) * ((power[:, 0] + _FLOOR).log() - (power[:, 1] + _HISS).log())
-        z, after["z"] = attack_release(
+        z, new_state["z"] = attack_release(
             ((d - threshold_db) / _RAMP_DB).clamp(0.0, 1.0),
-            hold_of(attack_ms, self.sample_rate),
-            hold_of(release_ms, self.sample_rate),
-            before.get("z"),
+            smoothing(attack_ms, self.sample_rate),
+            smoothing(release_ms, self.sample_rate),
+            state.get("z"),
             return_zf=True,
         )
         root = db_to_amp(-0.5 * range_db * z)
-        return x + (root - 1) * band + (root * root - 1) * high, after
+        return x + (root - 1) * band + (root * root - 1) * high, new_state
 
     def tail(
         self, *, freq_hz: Tensor, threshold_db: Tensor, range_db: Tensor, attack_ms: Tensor, release_ms: Tensor

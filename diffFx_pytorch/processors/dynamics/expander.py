@@ -2,40 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ...curve import Curve
+from ...dsp.ballistics import smoothing
 from ...dsp.levels import amp_to_db, db_to_amp
-from ...dsp.whole_delay import delayed
 from ...params import EffectParam
-from ...processor import Processor, State
 from ...recursion import attack_release
-from .peak_level import FLOOR_DB, PeakLevel, check_lookahead, hold_of
+from .key import FLOOR_DB, KeyedGain
 
 _SHARPEST_KNEE_DB = 1e-3
 _SMALLEST_SLOPE = 1e-6
 
 
-class Expander(Processor):
+class Expander(KeyedGain):
     """Downward expander: what lies under the threshold becomes quieter, by ratio - 1 dB for each dB.
 
     With L the level of the key (its peak over the last 10 ms, so that the gain does not follow the waveform), the
     undershoot u is 0 above the threshold T, T - L below it, with a parabola of width ``knee_db`` between. The gain is
     -min((R - 1) u, range) dB, smoothed with the time constant of the release while it falls (closing) and of the attack
     while it rises (opening): the times in which it covers 1 - 1/e (63 %) of a step in dB.
-
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        link: channels share the gain of the loudest; False expands each on its own.
-        lookahead_ms: the signal is delayed by so much (``latency_samples``), the key is not.
-
-    Raises:
-        ValueError: for a look-ahead that is negative or longer than a second.
 
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design: a tutorial and analysis",
@@ -52,29 +41,12 @@ class Expander(Processor):
         "range_db": EffectParam(1.0, 96.0, 60.0, unit="dB", doc="The most that is taken away."),
     }
     neutral = {"ratio": 1.0}
-    traits = {"time_invariant", "causal", "odd"}
-    takes_sidechain = True
     variants = ({}, {"link": False, "lookahead_ms": 2.0})
 
-    def __init__(
+    def gain(
         self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        link: bool = True,
-        lookahead_ms: float = 0.0,
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        check_lookahead("Expander", lookahead_ms)
-        self.link = self.crosses_channels = bool(link)
-        self.latency_samples = round(lookahead_ms * sample_rate / 1000)
-        self._peak = PeakLevel(sample_rate, self.link)
-
-    def process(
-        self,
-        x: Tensor,
-        state: State,
-        sidechain: Tensor | None = None,
+        peak: Tensor,
+        state: dict[str, Any],
         *,
         threshold_db: Tensor,
         ratio: Tensor,
@@ -82,23 +54,17 @@ class Expander(Processor):
         attack_ms: Tensor,
         release_ms: Tensor,
         range_db: Tensor,
-    ) -> tuple[Tensor, State]:
-        """Level, curve, ballistics, gain; the state holds the peaks, the undershoot and the look-ahead."""
-        if x.shape[-1] == 0:
-            return x, state
-        before: dict[str, Any] = {} if state is None else state
-        after: dict[str, Any] = {}
-        peak, after["peak"] = self._peak(x if sidechain is None else sidechain, before.get("peak"))
+    ) -> tuple[Tensor, dict[str, Any]]:
+        """Curve and ballistics; the state holds the undershoot."""
         curve = threshold_db, ratio, knee_db, range_db
-        under = undershoot(amp_to_db(peak, FLOOR_DB), *curve)
-        start = before.get("under")
+        start = state.get("undershoot")
         if start is None:  # after silence it is shut
             silence = torch.full_like(peak[..., :1], FLOOR_DB)
             start = undershoot(silence, *(knob[..., :1] for knob in curve)).squeeze(-1)
-        opening, closing = hold_of(attack_ms, self.sample_rate), hold_of(release_ms, self.sample_rate)
-        under, after["under"] = attack_release(under, closing, opening, start, return_zf=True)
-        late, after["late"] = delayed(x, self.latency_samples, before.get("late"))
-        return late * db_to_amp((1 - ratio) * under), after
+        opening, closing = (smoothing(ms, self.sample_rate) for ms in (attack_ms, release_ms))
+        wanted = undershoot(amp_to_db(peak, FLOOR_DB), *curve)
+        smooth, end = attack_release(wanted, closing, opening, start, return_zf=True)
+        return db_to_amp((1 - ratio) * smooth), {"undershoot": end}
 
     def curve(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,17 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
+from ...dsp.ballistics import smoothing
 from ...dsp.fir import fir
 from ...dsp.gain_computer import overshoot
 from ...dsp.levels import db_to_amp
 from ...dsp.true_peak import REACH, true_peak
 from ...dsp.whole_delay import delayed
+from ...options import Flag, Number
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import attack_release, running_max
+from ..choices import LINK
 
 _PLATEAU = 8
 """Samples around a true peak over which the gain rests, so that what lies between them is lowered like them."""
@@ -42,16 +44,6 @@ class Limiter(Processor):
     the reduction rests for a few samples on either side of it, and a second pass takes what the moving gain of the
     first has let through.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        lookahead_ms: D as a time; the shorter, the more the limiting of bass distorts.
-        true_peak: limit the peaks between the samples too.
-        link: channels share the gain that the loudest of them asks for; False limits each on its own.
-
-    Raises:
-        ValueError: for a look-ahead that is negative or longer than a second.
-
     References:
         P. Hamalainen, "Smoothing of the control signal without clipped output in digital peak limiters", DAFx 2002.
         ITU-R BS.1770-5, annex 2; EBU Tech 3341, "Loudness metering: EBU mode", table 1, tests 15 to 23.
@@ -62,30 +54,26 @@ class Limiter(Processor):
         "ceiling_db": EffectParam(-24.0, 0.0, -1.0, unit="dB", doc="Level that no peak of the output exceeds."),
         "release_ms": EffectParam(5.0, 2000.0, 100.0, "log", "ms", doc="Time to 63 % of a shrinking reduction."),
     }
+    options = {
+        "lookahead_ms": Number(
+            0, 1000, 5.0, "ms", doc="D as a time; the shorter, the more the limiting of bass distorts."
+        ),
+        "true_peak": Flag(False, doc="Whether the peaks between the samples are limited too."),
+        "link": LINK,
+    }
     neutral = {"gain_db": 0.0, "ceiling_db": 0.0}
     traits = {"time_invariant", "causal", "odd"}
     variants = ({}, {"true_peak": True, "lookahead_ms": 1.5}, {"link": False, "lookahead_ms": 0.0})
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        lookahead_ms: float = 5.0,
-        true_peak: bool = False,
-        link: bool = True,
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        if not 0 <= lookahead_ms <= 1000:
-            raise ValueError(f"Limiter: lookahead_ms must lie in 0 .. 1000, got {lookahead_ms!r}")
-        self.true_peak = bool(true_peak)
-        self.link = self.crosses_channels = bool(link)
-        samples = round(lookahead_ms * sample_rate / 1000)
+    def prepare(self) -> None:
+        """The window, and how late it makes the signal."""
+        self.crosses_channels = self.link
+        samples = round(self.lookahead_ms * self.sample_rate / 1000)
         window = np.hanning(samples + 3)[1:-1]
         self._window = tuple((window / window.sum()).tolist())
-        self._plateau = _PLATEAU if true_peak else 0
-        self._late = samples + self._plateau
-        self.latency_samples = 2 * (REACH + self._late) if true_peak else self._late
+        self._plateau = _PLATEAU if self.true_peak else 0
+        self._ahead = samples + self._plateau
+        self.latency_samples = 2 * (REACH + self._ahead) if self.true_peak else self._ahead
 
     def process(
         self, x: Tensor, state: State, *, gain_db: Tensor, ceiling_db: Tensor, release_ms: Tensor
@@ -93,40 +81,38 @@ class Limiter(Processor):
         """Level, look-ahead, release, window, gain; the state holds the look-ahead of each of these."""
         if x.shape[-1] == 0:
             return x, state
-        before: dict[str, Any] = {} if state is None else state
-        after: dict[str, Any] = {}
-        # 1 - c of a long release has no digits left in float32.
-        hold = (-1000 / (self.sample_rate * release_ms.double())).exp()
+        state, new_state = state or {}, {}
+        release = smoothing(release_ms, self.sample_rate)
         y, ceiling_db = x * db_to_amp(gain_db), ceiling_db.expand(-1, -1, x.shape[-1])
         for name in ("first", "second") if self.true_peak else ("first",):
-            y, ceiling_db, after[name] = self._limited(y, ceiling_db, hold, before.get(name, {}))
+            y, ceiling_db, new_state[name] = self._limited(y, ceiling_db, release, state.get(name, {}))
         # Rounded downwards: not even the last bit of the ceiling is passed.
         eps = torch.finfo(x.dtype).eps
         ceiling = (db_to_amp(ceiling_db.double()) * (1 - 2 * eps)).to(x.dtype)
         # What is cut off is rounding; the gradient is that of the equation.
-        return y + (y.clamp(-ceiling, ceiling) - y).detach(), after
+        return y + (y.clamp(-ceiling, ceiling) - y).detach(), new_state
 
     def _limited(
-        self, u: Tensor, ceiling_db: Tensor, hold: Tensor, before: Mapping[str, Any]
+        self, u: Tensor, ceiling_db: Tensor, release: Tensor, state: dict[str, Any]
     ) -> tuple[Tensor, Tensor, dict[str, Any]]:
         """One pass; the ceiling is delayed like the sound."""
-        after: dict[str, Any] = {}
-        key, late = u, 0
+        new_state: dict[str, Any] = {}
+        key, delay = u, 0
         if self.true_peak:
-            key, after["peak"] = true_peak(u, before.get("peak"))
-            late = REACH
-        at_key, after["ceiling"] = delayed(ceiling_db, late, before.get("ceiling"))
+            key, new_state["peak"] = true_peak(u, state.get("peak"))
+            delay = REACH
+        at_key, new_state["ceiling"] = delayed(ceiling_db, delay, state.get("ceiling"))
         r = overshoot(key, at_key, torch.zeros_like(at_key[..., :1]), link=self.link)
-        window = self._late + self._plateau + 1
-        m, after["ahead"] = running_max(r, window, before.get("ahead"), return_zf=True)
-        s, after["release"] = attack_release(m, 0.0, hold, before.get("release"), return_zf=True)
+        window = self._ahead + self._plateau + 1
+        m, new_state["ahead"] = running_max(r, window, state.get("ahead"), return_zf=True)
+        s, new_state["release"] = attack_release(m, 0.0, release, state.get("release"), return_zf=True)
         taps = len(self._window)
-        past = before.get("window")
+        past = state.get("window")
         s = torch.cat((s.new_zeros(*s.shape[:-1], taps - 1) if past is None else past, s), -1)
-        after["window"] = s[..., s.shape[-1] - taps + 1 :]
-        sound, after["sound"] = delayed(u, late + self._late, before.get("sound"))
-        ceiling_db, after["late"] = delayed(at_key, self._late, before.get("late"))
-        return sound * (-fir(s, self._window)).exp(), ceiling_db, after
+        new_state["window"] = s[..., s.shape[-1] - taps + 1 :]
+        sound, new_state["sound"] = delayed(u, delay + self._ahead, state.get("sound"))
+        ceiling_db, new_state["at_key"] = delayed(at_key, self._ahead, state.get("at_key"))
+        return sound * (-fir(s, self._window)).exp(), ceiling_db, new_state
 
     def curve(self, *, gain_db: Tensor, ceiling_db: Tensor, release_ms: Tensor) -> Curve:
         """Output peak over input peak."""

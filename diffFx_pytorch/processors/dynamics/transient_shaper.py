@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +12,8 @@ from ...dsp.levels import amp_to_db, db_to_amp
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import attack_release
-from .peak_level import FLOOR_DB, PeakLevel
+from ..choices import LINK
+from .key import FLOOR_DB, PeakLevel
 
 _ENVELOPES_MS = {"fast": (0.0, 5.0), "slow": (20.0, 30.0), "long": (0.0, 600.0)}
 """Time constants of rising and of falling. An attack lasts until the slow envelope has come near, some 20 ms."""
@@ -35,11 +34,6 @@ class TransientShaper(Processor):
     is moved by ``attack_db`` and its tail by ``sustain_db``, no more and no less, and the gain follows the input times
     any factor.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        link: channels share the gain of the loudest; False shapes each on its own.
-
     References:
         M. Gier, P. White, "SPL Transient Designer, DPH-1 owner's manual", Sound Performance Lab 1999 (the principle:
         differential envelopes).
@@ -50,44 +44,37 @@ class TransientShaper(Processor):
         "attack_db": EffectParam(-24.0, 24.0, 0.0, unit="dB", doc="Gain where a sound sets in."),
         "sustain_db": EffectParam(-24.0, 24.0, 0.0, unit="dB", doc="Gain where a sound dies away."),
     }
+    options = {"link": LINK}
     neutral = {"attack_db": 0.0, "sustain_db": 0.0}
     traits = {"time_invariant", "causal", "odd"}
     variants = ({}, {"link": False})
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        link: bool = True,
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        self.link = self.crosses_channels = bool(link)
-        self._peak = PeakLevel(sample_rate, self.link)
+    def prepare(self) -> None:
+        """The peaks."""
+        self.crosses_channels = self.link
+        self._peak = PeakLevel(self.sample_rate, self.link)
 
     def process(self, x: Tensor, state: State, *, attack_db: Tensor, sustain_db: Tensor) -> tuple[Tensor, State]:
         """Peaks, envelopes, gain; the state holds the peaks and the envelopes."""
         if x.shape[-1] == 0:
             return x, state
-        before: dict[str, Any] = {} if state is None else state
-        peak, peaks = self._peak(x, before.get("peak"))
-        after: dict[str, Any] = {"peak": peaks}
-        level = {}
+        state, new_state, level = state or {}, {}, {}
+        peak, new_state["peak"] = self._peak(x, state.get("peak"))
         for name, times_ms in _ENVELOPES_MS.items():
             rise, fall = (math.exp(-1000 / (self.sample_rate * ms)) if ms else 0.0 for ms in times_ms)
-            envelope, after[name] = attack_release(peak, rise, fall, before.get(name), return_zf=True)
+            envelope, new_state[name] = attack_release(peak, rise, fall, state.get(name), return_zf=True)
             level[name] = amp_to_db(envelope, FLOOR_DB)
         gain_db = attack_db * _share(level["fast"] - level["slow"]) + sustain_db * _share(level["long"] - level["fast"])
-        return x * db_to_amp(gain_db), after
+        return x * db_to_amp(gain_db), new_state
 
     def curve(self, *, attack_db: Tensor, sustain_db: Tensor) -> Curve:
         """Gain over the course of a drum hit that dies away by 60 dB in 300 ms."""
-        late = round(0.02 * self.sample_rate)
+        onset = round(0.02 * self.sample_rate)
         n = torch.arange(round(0.4 * self.sample_rate), dtype=torch.float64)
-        hit = torch.cat((torch.full((late,), 1e-6, dtype=torch.float64), 10 ** (-10 * n / self.sample_rate)))
+        hit = torch.cat((torch.full((onset,), 1e-6, dtype=torch.float64), 10 ** (-10 * n / self.sample_rate)))
         knobs = {"attack_db": attack_db[:1, :, :1].double(), "sustain_db": sustain_db[:1, :, :1].double()}
         y, _ = self.process(hit[None, None], None, **knobs)
-        time_ms = (torch.arange(len(hit)) - late) * (1000 / self.sample_rate)
+        time_ms = (torch.arange(len(hit)) - onset) * (1000 / self.sample_rate)
         return Curve(time_ms, amp_to_db(y[0, 0] / hit), "time after the hit (ms)", "gain (dB)", title="TransientShaper")
 
 

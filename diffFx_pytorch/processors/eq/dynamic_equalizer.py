@@ -10,16 +10,19 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
+from ...dsp.ballistics import smoothing
 from ...dsp.biquad import band_pass
 from ...dsp.levels import NEPER_PER_DB, amp_to_db
+from ...options import Given, Integer
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import attack_release, filter_sections, one_pole
+from ..choices import LINK, RMS
 
 Direction = Literal["above", "below"]
 
 _FLOOR_DB = -200.0
-_TINY = 1e-9
+_SMALLEST = 1e-9
 
 
 class DynamicEqualizer(Processor):
@@ -41,18 +44,6 @@ class DynamicEqualizer(Processor):
     ``attack_ms`` and ``release_ms`` are the times in which the gain, in dB, covers 1 - 1/e (63 %) of a step of the
     level; the averaging of the mean square comes on top. A sine of amplitude 1 at the centre has a level of -3.01 dB.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        num_bands: peaks, 1 or more.
-        direction: "above" or "below": on which side of the threshold bands act; one for all, or one each.
-        link: channels share the gain that the loudest of them asks for; False lets each have its own.
-        rms_ms: time constant of the mean square.
-
-    Raises:
-        ValueError: for a number of bands below 1, an unknown direction, as many directions as there are not bands, an
-            averaging time that is not positive.
-
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design: a tutorial and analysis",
         JAES 60(6), 2012 (gain computer and ballistics).
@@ -60,39 +51,40 @@ class DynamicEqualizer(Processor):
         V. Zavalishin, "The Art of VA Filter Design", rev. 2.1.0, 2018, chapter 4.
     """
 
+    options = {
+        "num_bands": Integer(1, 32, 3, doc="Peaks."),
+        "direction": Given(
+            "above",
+            Direction | Sequence[Direction],
+            "'above' or 'below', or as many of them as bands",
+            doc="On which side of the threshold bands act: one for all, or one each.",
+            check=lambda given: {*_directions(given, 1)} <= {"above", "below"},
+        ),
+        "link": LINK,
+        "rms_ms": RMS,
+    }
     traits = {"time_invariant", "causal", "odd"}
     takes_sidechain = True
     variants = ({"num_bands": 2, "direction": ("above", "below")}, {"num_bands": 1, "link": False})
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        num_bands: int = 3,
-        direction: Direction | Sequence[Direction] = "above",
-        link: bool = True,
-        rms_ms: float = 5.0,
-    ) -> None:
-        if isinstance(num_bands, bool) or not isinstance(num_bands, int) or num_bands < 1:
-            raise ValueError(f"DynamicEqualizer: num_bands must be a whole number, 1 or more, got {num_bands!r}")
-        directions = (direction,) * num_bands if isinstance(direction, str) else tuple(direction)
-        if len(directions) != num_bands or not set(directions) <= {"above", "below"}:
+    def table(self) -> dict[str, EffectParam]:
+        """The knobs of every band."""
+        self.directions = _directions(self.direction, self.num_bands)
+        if len(self.directions) != self.num_bands:
             raise ValueError(
-                f"DynamicEqualizer: direction must be 'above' or 'below', or {num_bands} of them, got {direction!r}"
+                f"direction must be 'above' or 'below', or {self.num_bands} of them, got {self.direction!r}"
             )
-        if not 0 < rms_ms < math.inf:
-            raise ValueError(f"DynamicEqualizer: rms_ms must be positive, got {rms_ms!r}")
         table: dict[str, EffectParam] = {}
-        for i, side in enumerate(directions):
+        for i, side in enumerate(self.directions):
             # Middles of equal parts of 100 Hz .. 10 kHz, on a logarithmic axis.
-            table |= _band(f"band_{i + 1}", round(100.0 * 100.0 ** ((i + 0.5) / num_bands)), side)
-        super().__init__(sample_rate, param_range, params=table)
-        self.neutral = {name: 0.0 for name in table if name.endswith("_range_db")}
-        self.num_bands = num_bands
-        self.link = self.crosses_channels = bool(link)
-        self._directions = directions
-        self._rms_hold = math.exp(-1000 / (sample_rate * rms_ms))
+            table |= _band(f"band_{i + 1}", round(100.0 * 100.0 ** ((i + 0.5) / self.num_bands)), side)
+        return table
+
+    def prepare(self) -> None:
+        """The mean square."""
+        self.neutral = {name: 0.0 for name in self.params if name.endswith("_range_db")}
+        self.crosses_channels = self.link
+        self._rms_smoothing = math.exp(-1000 / (self.sample_rate * self.rms_ms))
 
     def process(
         self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
@@ -100,19 +92,18 @@ class DynamicEqualizer(Processor):
         """Levels and gains of all bands at once, then the peaks; the state holds the filters, powers and gains."""
         if x.shape[-1] == 0:
             return x, state
-        before: dict[str, Any] = {} if state is None else state
-        after: dict[str, Any] = {}
+        state = state or {}
         bands = self._by_band(knobs)
         filters = self._band_pass(bands)
-        gain_db, after = self._gains(x if sidechain is None else sidechain, filters, bands, before)
+        gain_db, new_state = self._gains(x if sidechain is None else sidechain, filters, bands, state)
         gain = (NEPER_PER_DB * gain_db).exp() - 1
         rings = []
         y = x
         for k in range(self.num_bands):
-            band, ring = filter_sections(y, filters[:, :, k], before["peaks"][k] if before else None)
+            band, ring = filter_sections(y, filters[:, :, k], state["peaks"][k] if state else None)
             y = y + gain[:, :, k] * band
             rings.append(ring)
-        return y, {**after, "peaks": tuple(rings)}
+        return y, {**new_state, "peaks": tuple(rings)}
 
     def tail(self, **knobs: Tensor) -> Tensor:
         """The band-passes ring one after another: each decays as exp(-pi f t / q), or with its slower real pole."""
@@ -145,38 +136,38 @@ class DynamicEqualizer(Processor):
         return band_pass(bands["freq_hz"], bands["q"], self.sample_rate, "bilinear").unsqueeze(-2)
 
     def _gains(
-        self, key: Tensor, filters: Tensor, bands: Mapping[str, Tensor], before: Mapping[str, Any]
+        self, key: Tensor, filters: Tensor, bands: Mapping[str, Tensor], state: Mapping[str, Any]
     ) -> tuple[Tensor, dict[str, Any]]:
         """The gain of each band in dB, (B, 1 or C, K, T), and the states of what measures it."""
-        after: dict[str, Any] = {}
-        band, after["key"] = filter_sections(key.unsqueeze(2), filters, before.get("key"))
-        hold = torch.tensor(self._rms_hold, dtype=torch.float64, device=key.device)
-        power, after["power"] = one_pole(band.square(), hold, before.get("power"), return_zf=True)
+        new_state = {}
+        band, new_state["key"] = filter_sections(key.unsqueeze(2), filters, state.get("key"))
+        coefficient = torch.tensor(self._rms_smoothing, dtype=torch.float64, device=key.device)
+        power, new_state["power"] = one_pole(band.square(), coefficient, state.get("power"), return_zf=True)
         if self.link and power.shape[1] > 1:
             power = power.amax(1, keepdim=True)
         level = (10 / math.log(10)) * power.clamp_min(10 ** (_FLOOR_DB / 10)).log()
-        before_sound = torch.full_like(level[..., :1], _FLOOR_DB)
+        silence = torch.full_like(level[..., :1], _FLOOR_DB)
         # Smoothing commutes with a factor. What is smoothed is the gain over range and slope, which still tells attack
         # from release where one of them is 0, so that gradients know which.
-        smooth, after["gain"] = attack_release(
+        smooth, new_state["gain"] = attack_release(
             self._part(level, bands),
-            self._hold(bands["attack_ms"]),
-            self._hold(bands["release_ms"]),
-            before["gain"] if before else self._part(before_sound, bands)[..., 0],
+            smoothing(bands["attack_ms"], self.sample_rate),
+            smoothing(bands["release_ms"], self.sample_rate),
+            state["gain"] if state else self._part(silence, bands)[..., 0],
             return_zf=True,
         )
         slope, reach = 1 - 1 / bands["ratio"], bands["range_db"]
-        return reach * slope * smooth, after
+        return reach * slope * smooth, new_state
 
     def _part(self, level: Tensor, bands: Mapping[str, Tensor]) -> Tensor:
         """The gain asked for over range and slope: min(over, |range| / slope) / |range|; (B, 1 or C, K, T)."""
-        side = level.new_tensor([1.0 if d == "above" else -1.0 for d in self._directions])[:, None]
-        over = (side * (level - bands["threshold_db"])).clamp_min(0.0)
-        return over / torch.maximum((1 - 1 / bands["ratio"]) * over, bands["range_db"].abs()).clamp_min(_TINY)
+        side = level.new_tensor([1.0 if d == "above" else -1.0 for d in self.directions])[:, None]
+        beyond = (side * (level - bands["threshold_db"])).clamp_min(0.0)
+        return beyond / torch.maximum((1 - 1 / bands["ratio"]) * beyond, bands["range_db"].abs()).clamp_min(_SMALLEST)
 
-    def _hold(self, time_ms: Tensor) -> Tensor:
-        # 1 - c of a long release has no digits left in float32.
-        return (-1000 / (self.sample_rate * time_ms.double())).exp()
+
+def _directions(given: Direction | Sequence[Direction], count: int) -> tuple[Direction, ...]:
+    return (given,) * count if isinstance(given, str) else tuple(given)
 
 
 def _band(name: str, centre: float, side: Direction) -> dict[str, EffectParam]:

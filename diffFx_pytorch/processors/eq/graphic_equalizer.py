@@ -6,18 +6,17 @@ import functools
 import itertools
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from ...curve import Curve
-from ...dsp.biquad import Design, peak, ring_seconds, sos_response
+from ...dsp.biquad import Design, peak, sos_response
 from ...dsp.levels import NEPER_PER_DB, amp_to_db
+from ...options import Given
 from ...params import HIGHEST_FREQUENCY, EffectParam
-from ...processor import Processor, State
-from ...recursion import filter_sections
+from .filters import DESIGN, SectionFilter
 
 OCTAVE = (31.5, 63.0, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 16000.0)
 """ISO 266 preferred frequencies an octave apart, in Hz."""
@@ -39,7 +38,7 @@ _NODES = 33
 _ROUNDS = 4
 
 
-class GraphicEqualizer(Processor):
+class GraphicEqualizer(SectionFilter):
     """Peaks in series, one a band, whose gains are solved for so that the curve goes through the sliders.
 
     A peak of gain g dB is as wide as gives it 0.38 g at the nearer of its neighbours' centres: u being f / f0 - f0 / f
@@ -52,76 +51,48 @@ class GraphicEqualizer(Processor):
     the effect is built, and taken off by the same inverse, four times. The response at each centre then equals its
     slider within 0.1 dB, whatever the other sliders do.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        bands: "octave" (10 bands, 31.5 Hz .. 16 kHz), "third_octave" (31 bands, 20 Hz .. 20 kHz), or centre frequencies
-            in Hz, rising. Of the named sets what lies over 0.49 of the sample rate is left out, with a warning; a
-            centre of one's own there is an error.
-        design: "matched" follows the analogue magnitude up to Nyquist; "bilinear" is the RBJ cookbook.
-
-    Raises:
-        ValueError: for unknown bands or design, centres that are not positive and rising or that lie over 0.49 of the
-            sample rate.
-
     References:
         V. Valimaki, J. Liski, "Accurate cascade graphic equalizer", IEEE SPL 24(2), 2017.
         J. Liski, V. Valimaki, "The quest for the best graphic equalizer", DAFx 2017.
         M. Vicanek, "Matched second order digital filters", 2016.
     """
 
-    traits = {"linear", "time_invariant", "causal", "odd"}
+    options = {
+        "bands": Given(
+            "octave",
+            Literal["octave", "third_octave"] | Sequence[float],
+            "'octave', 'third_octave' or centre frequencies in Hz, positive and rising",
+            doc="10 bands, 31.5 Hz .. 16 kHz, or 31 bands, 20 Hz .. 20 kHz, or one's own centres. What lies over 0.49 "
+            "of the sample rate is left out of a named set, with a warning; one of one's own there is an error.",
+            check=lambda bands: bool(_wanted(bands)),
+        ),
+        "design": DESIGN,
+    }
     variants = ({}, {"bands": [250.0, 700.0, 2000.0], "design": "bilinear"})
 
-    design: Design
     centres_hz: tuple[float, ...]
     """Centre of each band, in Hz."""
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        bands: Literal["octave", "third_octave"] | Sequence[float] = "octave",
-        design: Design = "matched",
-    ) -> None:
-        if design not in ("matched", "bilinear"):
-            raise ValueError(f"GraphicEqualizer: unknown design {design!r}; designs are matched, bilinear")
-        if not sample_rate > 0:
-            raise ValueError(f"GraphicEqualizer: sample_rate must be positive, got {sample_rate!r}")
-        centres = _centres(bands, sample_rate)
-        table = {
+    def table(self) -> dict[str, EffectParam]:
+        """A slider for each centre that the sample rate allows."""
+        self.centres_hz = _centres(self.bands, self.sample_rate)
+        return {
             f"band_{i + 1}_gain_db": EffectParam(-_SLIDER_DB, _SLIDER_DB, 0.0, unit="dB", doc=f"Gain at {centre:g} Hz.")
-            for i, centre in enumerate(centres)
+            for i, centre in enumerate(self.centres_hz)
         }
-        super().__init__(sample_rate, param_range, params=table)
-        self.neutral = dict.fromkeys(table, 0.0)
-        self.centres_hz, self.design = centres, design
-        largest = max(_SLIDER_DB, *(max(abs(p.min_val), abs(p.max_val)) for p in self.params.values()))
-        reach, solve, powers = _interaction(centres, largest, sample_rate, design)
-        self._furthest = _FURTHEST * largest
-        self._freqs: Tensor
-        self._reach: Tensor
-        self._solve: Tensor
-        self._powers: Tensor
-        self.register_buffer("_freqs", torch.tensor(centres, dtype=torch.float64), persistent=False)
-        self.register_buffer("_reach", reach, persistent=False)
-        self.register_buffer("_solve", solve, persistent=False)
-        self.register_buffer("_powers", powers, persistent=False)
 
-    def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
-        """Filter with all sections in one pass; the state is theirs."""
-        return filter_sections(x, self.sections(**knobs), state)
+    def prepare(self) -> None:
+        """What the bands do to each other."""
+        self.neutral = dict.fromkeys(self.params, 0.0)
+        largest = max(_SLIDER_DB, *(max(abs(p.min_val), abs(p.max_val)) for p in self.params.values()))
+        reach, solve, powers = _interaction(self.centres_hz, largest, self.sample_rate, self.design)
+        self._furthest = _FURTHEST * largest
+        constants = {"_freqs": torch.tensor(self.centres_hz, dtype=torch.float64), "_reach": reach, "_solve": solve}
+        for name, value in {**constants, "_powers": powers}.items():
+            self.register_buffer(name, value, persistent=False)
 
     def sections(self, **knobs: Tensor) -> Tensor:
-        """The filters as sections [b0 b1 b2 a0 a1 a2], float64.
-
-        Args:
-            knobs: as for ``process``, each (B, 1, 1) or (B, 1, T).
-
-        Returns:
-            (B, 1, 1, K, 6), or (B, 1, T, K, 6) where a knob moves.
-        """
+        """The filters as sections [b0 b1 b2 a0 a1 a2], float64; knobs and shape as for ``SectionFilter``."""
         given = list(knobs.values())
         if any(knob.shape != given[0].shape for knob in given):
             given = torch.broadcast_tensors(*given)
@@ -134,17 +105,6 @@ class GraphicEqualizer(Processor):
         for _ in range(_ROUNDS):
             gains = gains + (sliders - self._at_centres(gains)) @ self._solve
         return gains
-
-    def tail(self, **knobs: Tensor) -> Tensor:
-        """The sections ring one after another."""
-        return ring_seconds(self.sections(**knobs), self.sample_rate).sum(-1)
-
-    def curve(self, **knobs: Tensor) -> Curve:
-        """Magnitude response."""
-        highest = min(20000.0, self.sample_rate / 2)
-        freqs = torch.logspace(math.log10(20.0), math.log10(highest), 500, dtype=torch.float64)
-        response = sos_response(self.sections(**knobs)[0, 0, 0], freqs, self.sample_rate)
-        return Curve(freqs, amp_to_db(response.abs()), "frequency (Hz)", "gain (dB)", True, "GraphicEqualizer")
 
     def _at_centres(self, gains: Tensor) -> Tensor:
         """What the peaks do together at each centre, in dB: without a constant, so that 0 stays 0 exactly."""
@@ -163,7 +123,7 @@ def _peaks(gains: Tensor, freqs: Tensor, reach: Tensor, sample_rate: float, desi
     return peak(freqs, 1 / (reach * width.sqrt()), gains, sample_rate, design)
 
 
-# Kept, so that two equalisers of a kind are the same to the last bit, which an inversion done twice need not be.
+# Cached, so that two equalisers of a kind are the same to the last bit, which an inversion done twice need not be.
 @functools.lru_cache(maxsize=64)
 def _interaction(
     centres: tuple[float, ...], largest: float, sample_rate: float, design: Design
@@ -187,42 +147,41 @@ def _interaction(
     return reach, solve, fitted.reshape(-1, len(centres))
 
 
-def _centres(bands: str | Sequence[float], sample_rate: float) -> tuple[float, ...]:
-    named = {"octave": OCTAVE, "third_octave": THIRD_OCTAVE}
-    if isinstance(bands, str):
-        if bands not in named:
-            raise ValueError(
-                f"GraphicEqualizer: unknown bands {bands!r}; give 'octave', 'third_octave' or centre frequencies in Hz"
-            )
-        wanted = named[bands]
-    else:
+def _wanted(bands: str | Sequence[float]) -> tuple[float, ...]:
+    """The centres that were asked for, positive and rising."""
+    wanted = {"octave": OCTAVE, "third_octave": THIRD_OCTAVE}.get(bands) if isinstance(bands, str) else None
+    if wanted is None:
         wanted = tuple(float(centre) for centre in bands)
     rising = all(low < high for low, high in itertools.pairwise(wanted))
     if not wanted or not rising or not wanted[0] > 0 or not math.isfinite(wanted[-1]):
-        raise ValueError(
-            f"GraphicEqualizer: bands must be centre frequencies in Hz, positive and rising, got {bands!r}"
-        )
+        raise ValueError("not centres")
+    return wanted
+
+
+def _centres(bands: str | Sequence[float], sample_rate: float) -> tuple[float, ...]:
+    """Those of the centres that the sample rate allows."""
+    wanted = _wanted(bands)
     highest = HIGHEST_FREQUENCY * sample_rate
-    kept = tuple(centre for centre in wanted if centre <= highest)
-    if len(kept) < len(wanted) and not isinstance(bands, str):
+    allowed = tuple(centre for centre in wanted if centre <= highest)
+    if len(allowed) < len(wanted) and not isinstance(bands, str):
         # The named sets are a norm, of which a sample rate holds a part; a list is what somebody asked for.
         raise ValueError(
-            f"GraphicEqualizer: a centre of {wanted[-1]:g} Hz lies over {highest:g} Hz, the highest at a sample rate "
+            f"a centre of {wanted[-1]:g} Hz lies over {highest:g} Hz, the highest at a sample rate "
             f"of {sample_rate:g} Hz; leave it out or raise the sample rate"
         )
-    if not kept:
+    if not allowed:
         raise ValueError(
-            f"GraphicEqualizer: no band is left under {highest:g} Hz, the highest centre at a sample rate of "
+            f"no band is left under {highest:g} Hz, the highest centre at a sample rate of "
             f"{sample_rate:g} Hz; the lowest given is {wanted[0]:g} Hz"
         )
-    if len(kept) < len(wanted):
-        left_out = ", ".join(f"{centre:g}" for centre in wanted[len(kept) :])
+    if len(allowed) < len(wanted):
+        left_out = ", ".join(f"{centre:g}" for centre in wanted[len(allowed) :])
         warnings.warn(
             f"GraphicEqualizer: bands at {left_out} Hz are left out: at a sample rate of {sample_rate:g} Hz centres "
             f"end at {highest:g} Hz",
-            stacklevel=3,
+            stacklevel=5,
         )
-    return kept
+    return allowed
 
 
 def _reach(axis: Tensor) -> Tensor:

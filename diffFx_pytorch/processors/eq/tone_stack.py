@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from ...control import unknown_name
-from ...curve import Curve
-from ...dsp.biquad import ring_seconds, sos_response
-from ...dsp.levels import amp_to_db
+from ...options import Choice, Number
 from ...params import EffectParam
-from ...processor import Processor, State
-from ...recursion import filter_sections, svf_to_sos
+from ...recursion import svf_to_sos
+from .filters import SectionFilter
 
 _NEWTON_STEPS = 8
 _TAPER = 81.0
@@ -67,7 +62,7 @@ CIRCUITS = {
 """Circuits by name."""
 
 
-class ToneStack(Processor):
+class ToneStack(SectionFilter):
     """The passive network of three pots between the stages of an amplifier, solved exactly.
 
     Between a source without resistance and an open output its transfer function is
@@ -79,17 +74,6 @@ class ToneStack(Processor):
     that stay stable while pots are turned. The network only ever takes away, 10 dB and more, and nothing makes up for
     that unless ``makeup_db`` is given. The bass pot keeps 1e-5 of its track at its end.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        preset: whose components: one of ``CIRCUITS``, which names its sources.
-        makeup_db: gain after the network.
-        bass_taper: "linear" takes the position of the bass pot as the part of its track; "audio" takes
-            (81^position - 1) / 80, a tenth of the track at half a turn, as many amplifiers have it.
-
-    Raises:
-        ValueError: for an unknown preset or taper, or a gain that is not finite.
-
     References:
         D. T. Yeh, J. O. Smith, "Discretization of the '59 Fender Bassman tone stack", DAFx 2006, equations 1 and 2.
     """
@@ -99,32 +83,23 @@ class ToneStack(Processor):
         "mid": EffectParam(0.0, 1.0, 0.5, doc="Mid pot; 0 digs the deepest hole."),
         "treble": EffectParam(0.0, 1.0, 0.5, doc="Treble pot; 1 is full."),
     }
+    options = {
+        "preset": Choice(*CIRCUITS, doc="Whose components; ``CIRCUITS`` names their sources."),
+        "makeup_db": Number(-120, 120, 0.0, "dB", doc="Gain after the network."),
+        "bass_taper": Choice(
+            "linear",
+            "audio",
+            doc='"linear" takes the position of the bass pot as the part of its track; "audio" takes '
+            "(81^position - 1) / 80, a tenth of the track at half a turn, as many amplifiers have it.",
+        ),
+    }
     exempt = {"neutral": "the network takes something away wherever its pots stand"}
-    traits = {"linear", "time_invariant", "causal", "odd"}
     variants = ({}, {"preset": "mesa_boogie_mark", "bass_taper": "audio", "makeup_db": 12.0})
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        preset: str = "fender_bassman",
-        makeup_db: float = 0.0,
-        bass_taper: Literal["linear", "audio"] = "linear",
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        if preset not in CIRCUITS:
-            raise ValueError(f"ToneStack: {unknown_name(preset, CIRCUITS, 'preset')}")
-        if bass_taper not in ("linear", "audio"):
-            raise ValueError(f"ToneStack: bass_taper must be 'linear' or 'audio', got {bass_taper!r}")
-        if not math.isfinite(makeup_db):
-            raise ValueError(f"ToneStack: makeup_db must be a finite number of dB, got {makeup_db!r}")
-        self.preset, self.circuit, self.bass_taper = preset, CIRCUITS[preset], bass_taper
-        self._makeup = 10.0 ** (makeup_db / 20)
-
-    def process(self, x: Tensor, state: State, *, bass: Tensor, mid: Tensor, treble: Tensor) -> tuple[Tensor, State]:
-        """Filter with both sections in one pass; the state is theirs."""
-        return filter_sections(x, self.sections(bass=bass, mid=mid, treble=treble), state)
+    def prepare(self) -> None:
+        """The components, and the gain."""
+        self.circuit = CIRCUITS[self.preset]
+        self._makeup = 10.0 ** (self.makeup_db / 20)
 
     def sections(self, *, bass: Tensor, mid: Tensor, treble: Tensor) -> Tensor:
         """The network as two sections [b0 b1 b2 a0 a1 a2], float64.
@@ -156,17 +131,6 @@ class ToneStack(Processor):
         k = self._makeup / slow
         second = [w, total * w, k * b3 / product, k * b2 * w, k * b1]
         return svf_to_sos(torch.stack([torch.stack(first, -1), torch.stack(second, -1)], -2))
-
-    def tail(self, *, bass: Tensor, mid: Tensor, treble: Tensor) -> Tensor:
-        """The sections ring one after another."""
-        return ring_seconds(self.sections(bass=bass, mid=mid, treble=treble), self.sample_rate).sum(-1)
-
-    def curve(self, *, bass: Tensor, mid: Tensor, treble: Tensor) -> Curve:
-        """Magnitude response."""
-        freqs = torch.logspace(math.log10(20.0), math.log10(min(20000.0, self.sample_rate / 2)), 500)
-        sections = self.sections(bass=bass, mid=mid, treble=treble)[0, 0, 0]
-        level = amp_to_db(sos_response(sections, freqs, self.sample_rate).abs(), -120.0)
-        return Curve(freqs, level, "frequency (Hz)", "gain (dB)", True, f"ToneStack, {self.preset}")
 
 
 def _network(circuit: Circuit, low: Tensor, m: Tensor, t: Tensor, rate: float) -> tuple[Tensor, ...]:

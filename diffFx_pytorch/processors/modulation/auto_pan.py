@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.oscillator import SHAPES, Shape, oscillator
-from ...dsp.panning import PAN_LAWS, PanLaw, check_law, pan_gains, place
+from ...dsp.oscillator import oscillator
+from ...dsp.panning import pan_gains, place
 from ...params import EffectParam
 from ...processor import Processor, State
+from ..choices import LAW, SHAPE
 
 
 class AutoPan(Processor):
@@ -19,44 +18,21 @@ class AutoPan(Processor):
 
     Mono in, stereo out; the sides of a stereo input are balanced, with the centre neutral (see ``StereoPanning``).
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        shape: of the oscillator: "sine", "triangle" or "square" (with rounded corners).
-        law: "constant_power", "linear" or "-4.5 dB".
-
-    Raises:
-        ValueError: for an unknown shape or law.
-
     References:
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, chapter 5.
     """
 
     params = {
-        "rate_hz": EffectParam(0.05, 20.0, 1.0, "log", "Hz", doc="Turns of the image a second."),
+        "rate_hz": EffectParam(0.05, 20.0, 1.0, "log", "Hz", doc="Turns of the image per second."),
         "depth": EffectParam(0.0, 1.0, 1.0, doc="0 stays in the centre, 1 goes from end to end."),
         "phase_deg": EffectParam(0.0, 360.0, 0.0, unit="deg", doc="Where it starts; 0 is the centre going right."),
     }
+    options = {"shape": SHAPE, "law": LAW}
     neutral = {"depth": 0.0}
     traits = {"linear", "causal", "odd"}
     channels = (1, 2)
     channels_out = 2
-    variants = tuple({"shape": shape, "law": law} for shape, law in zip(SHAPES, PAN_LAWS, strict=True))
-
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        shape: Shape = "sine",
-        law: PanLaw = "constant_power",
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        if shape not in SHAPES:
-            raise ValueError(f"AutoPan: unknown shape {shape!r}; shapes are {', '.join(SHAPES)}")
-        check_law("AutoPan", law)
-        self.shape: Shape = shape
-        self.law: PanLaw = law
+    variants = tuple({"shape": shape, "law": law} for shape, law in zip(SHAPE.values, LAW.values, strict=True))
 
     def process(
         self, x: Tensor, state: State, *, rate_hz: Tensor, depth: Tensor, phase_deg: Tensor

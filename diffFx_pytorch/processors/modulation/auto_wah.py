@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
+from ...dsp.ballistics import smoothing
 from ...dsp.levels import db_to_amp
 from ...params import HIGHEST_FREQUENCY, EffectParam
 from ...processor import Processor, State
@@ -20,10 +21,6 @@ class AutoWah(Processor):
     The envelope e is the rectified signal times the sensitivity, smoothed with an attack and a release; e / (1 + e)
     holds the sweep inside its octaves however loud the signal. BP is the band-pass of a state variable filter, with a
     gain of 1 at its centre, whose states stay bounded however fast it moves. Every channel follows its own level.
-
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
 
     References:
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.4.1 (wah-wah).
@@ -59,9 +56,8 @@ class AutoWah(Processor):
         if x.shape[-1] == 0:
             return x, state
         envelope, filtered = (None, None) if state is None else state
-        level, envelope = attack_release(
-            x.abs(), self._hold(attack_ms), self._hold(release_ms), envelope, return_zf=True
-        )
+        attack, release = (smoothing(ms, self.sample_rate) for ms in (attack_ms, release_ms))
+        level, envelope = attack_release(x.abs(), attack, release, envelope, return_zf=True)
         freq = self._frequency(level * db_to_amp(sensitivity_db), freq_hz, octaves)
         g = torch.tan(freq.clamp_max(HIGHEST_FREQUENCY * self.sample_rate) * (math.pi / self.sample_rate))
         r = (1 / q).expand_as(g)
@@ -81,9 +77,6 @@ class AutoWah(Processor):
         sensitivity, lowest, most = first
         freq = self._frequency(db_to_amp(level_db + sensitivity), lowest, most)
         return Curve(level_db, freq, "level (dB)", "frequency (Hz)", title="AutoWah")
-
-    def _hold(self, time_ms: Tensor) -> Tensor:
-        return torch.exp(-1000 / (self.sample_rate * time_ms.double()))
 
     @staticmethod
     def _frequency(envelope: Tensor, freq_hz: Tensor, octaves: Tensor) -> Tensor:

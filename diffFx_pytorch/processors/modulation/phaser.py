@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.levels import amp_to_db
-from ...dsp.oscillator import Shape, oscillator
+from ...dsp.oscillator import oscillator
+from ...options import Integer
 from ...params import HIGHEST_FREQUENCY, EffectParam
 from ...processor import Processor, State
 from ...recursion.ops.allpass_loop import allpass_loop
-from .sweep import check_shape
+from ..choices import SHAPE
 
 _OCTAVES = 2.0
 
@@ -27,14 +27,8 @@ class Phaser(Processor):
     of 1 whatever the feedback g, which sharpens the peaks between. The factor 1 - g^2 holds their gain at 1 + |g|. The
     all-passes are normalised ladders, which keep their energy however fast they move.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        num_stages: N, even, 2 or more.
-        shape: of the oscillator: "sine", "triangle" or "square" (with rounded corners).
-
     Raises:
-        ValueError: for a number of stages that is odd or below 2, an unknown shape, or feedback that reaches 1.
+        ValueError: for a range of feedback that reaches 1.
 
     References:
         J. O. Smith, "An allpass approach to digital phasing and flanging", ICMC 1984.
@@ -48,27 +42,16 @@ class Phaser(Processor):
         "feedback": EffectParam(-0.95, 0.95, 0.4, doc="Sharpness of the peaks; the sign moves them."),
         "mix": EffectParam(0.0, 1.0, 1.0, doc="Share of the effect; the notches are deepest at 1."),
     }
+    options = {"num_stages": Integer(2, 64, 6, doc="N.", step=2), "shape": SHAPE}
     neutral = {"mix": 0.0}
     traits = {"linear", "causal", "odd"}
     variants = ({}, {"num_stages": 4, "shape": "square"})
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        num_stages: int = 6,
-        shape: Shape = "sine",
-    ) -> None:
-        if isinstance(num_stages, bool) or not isinstance(num_stages, int) or num_stages < 2 or num_stages % 2:
-            raise ValueError(f"Phaser: num_stages must be an even number from 2 up, got {num_stages!r}")
-        super().__init__(sample_rate, param_range)
-        check_shape("Phaser", shape)
+    def prepare(self) -> None:
+        """Refuse a loop that does not die away."""
         feedback = self.params["feedback"]
         if not -1 < feedback.min_val < feedback.max_val < 1:
-            raise ValueError(f"Phaser: feedback must stay inside -1 .. 1, got {feedback.range_text()}")
-        self.num_stages = num_stages
-        self.shape: Shape = shape
+            raise ValueError(f"feedback must stay inside -1 .. 1, got {feedback.range_text()}")
 
     def process(
         self,
@@ -102,10 +85,10 @@ class Phaser(Processor):
             for k in (self._coefficient(torch.zeros(1, 1, 1), center_hz, 0 * depth), feedback, mix)
         )
         freq = torch.logspace(math.log10(20), math.log10(HIGHEST_FREQUENCY * self.sample_rate), 1000)
-        late = torch.polar(torch.ones_like(freq), -2 * math.pi * freq / self.sample_rate)
-        turned = ((late - b) / (1 - b * late)) ** self.num_stages
+        one_late = torch.polar(torch.ones_like(freq), -2 * math.pi * freq / self.sample_rate)
+        turned = ((one_late - b) / (1 - b * one_late)) ** self.num_stages
         level = amp_to_db(
-            (1 - m + 0.5 * m * (1 - g * g) * (1 + turned) / (1 - g * late * turned)).abs(), floor_db=-80.0
+            (1 - m + 0.5 * m * (1 - g * g) * (1 + turned) / (1 - g * one_late * turned)).abs(), floor_db=-80.0
         )
         return Curve(freq, level, "frequency (Hz)", "level (dB)", x_log=True, title="Phaser")
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
-from ...dsp.oscillator import SHAPES, Shape, oscillator
+from ...dsp.oscillator import oscillator
 from ...params import EffectParam
 from ...processor import Processor, State
+from ..choices import SHAPE
 
 _CORNERS = {"gradients:freq_hz": "a corner of the triangle on a sample has two slopes; right beside it"}
 
@@ -20,14 +19,6 @@ class RingModulator(Processor):
     A sine moves every partial at f to freq + f and freq - f, and leaves nothing at f. Sums above half the sample rate
     fold back, as do the harmonics of the other shapes.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        shape: of the oscillator: "sine", "triangle" or "square" (with rounded corners).
-
-    Raises:
-        ValueError: for an unknown shape.
-
     References:
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 3.3.1.
     """
@@ -36,23 +27,15 @@ class RingModulator(Processor):
         "freq_hz": EffectParam(10.0, 5000.0, 200.0, "log", "Hz", doc="Frequency of the oscillator."),
         "mix": EffectParam(0.0, 1.0, 1.0, doc="0 is the dry signal, 1 the product."),
     }
+    options = {"shape": SHAPE}
     neutral = {"mix": 0.0}
     traits = {"linear", "causal", "odd"}
-    variants = tuple({"shape": shape} for shape in SHAPES)
+    variants = tuple({"shape": shape} for shape in SHAPE.values)
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        shape: Shape = "sine",
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        if shape not in SHAPES:
-            raise ValueError(f"RingModulator: unknown shape {shape!r}; shapes are {', '.join(SHAPES)}")
-        self.shape: Shape = shape
-        if shape == "triangle":
-            self.exempt = _CORNERS  # what holds of this construction
+    def prepare(self) -> None:
+        """What holds of this construction alone."""
+        if self.shape == "triangle":
+            self.exempt = _CORNERS
 
     def process(self, x: Tensor, state: State, *, freq_hz: Tensor, mix: Tensor) -> tuple[Tensor, State]:
         """Multiply by the oscillator; the state is its phase."""

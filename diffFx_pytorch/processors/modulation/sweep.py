@@ -3,72 +3,90 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.levels import amp_to_db
-from ...dsp.oscillator import SHAPES, Shape, oscillator
+from ...dsp.levels import amp_to_db, decay_seconds
+from ...dsp.oscillator import Shape, oscillator
 from ...params import EffectParam
-from ...processor import Processor
-from ..delay.time import check_interpolation
+from ...processor import Processor, State
+from ...recursion import delay_line, delay_state_length, feedback_delay
+from ..choices import INTERPOLATION, SHAPE
+
+SIDES = EffectParam(0.0, 180.0, 90.0, unit="deg", doc="Angle of the right oscillator before the left one.")
 
 
-class SweptEffect(Processor):
-    """Base of the effects that sweep a delay: oscillator, interpolation and the length of the line.
+class SweptEffect(Processor, abstract=True):
+    """Base of the effects that mix a sound with voices whose delay an oscillator sweeps.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        shape: of the oscillator.
-        interpolation: between samples.
-
-    Raises:
-        ValueError: for an unknown shape or interpolation, or a range of delays that is too short.
+    The table of a subclass says what it has: ``feedback`` puts the line into a loop, ``phase_deg`` gives each side an
+    oscillator of its own, ``num_voices`` is how many voices read the line, evenly over a turn. The range of
+    ``delay_ms`` must begin at one sample or above.
     """
 
-    def __init__(
+    options = {"shape": SHAPE, "interpolation": INTERPOLATION}
+    neutral = {"mix": 0.0}
+    traits = {"linear", "causal", "odd"}
+    num_voices = 1
+
+    def prepare(self) -> None:
+        """The length of the line: the longest delay of a sweep is twice its centre.
+
+        Raises:
+            ValueError: for a range of delays that begins below one sample.
+        """
+        row, one_sample = self.params["delay_ms"], 1000 / self.sample_rate
+        if row.min_val < one_sample:
+            raise ValueError(
+                f"delay_ms begins at {row.min_val:g}; a delay must be one sample or longer: from {one_sample:g} up at "
+                "this sample rate"
+            )
+        self._longest = math.ceil(2 * row.max_val / one_sample) + 1
+
+    def process(
         self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
+        x: Tensor,
+        state: State,
         *,
-        shape: Shape = "sine",
-        interpolation: str = "lagrange",
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        name = type(self).__name__
-        check_shape(name, shape)
-        check_interpolation(name, interpolation, recursive=False)
-        self.shape: Shape = shape
-        self.interpolation = interpolation
-        self._longest = longest_sweep(name, self.params, sample_rate)
+        rate_hz: Tensor,
+        depth: Tensor,
+        delay_ms: Tensor,
+        feedback: Tensor | None = None,
+        phase_deg: Tensor | None = None,
+        mix: Tensor,
+    ) -> tuple[Tensor, State]:
+        """Mix the voices with the input; the state is the phase of the oscillator and the line that all voices read."""
+        start, line = (None, None) if state is None else state
+        if phase_deg is not None:
+            x = x.expand(-1, 2, -1)
+        voices = []
+        for i in range(self.num_voices):
+            ahead = i / self.num_voices if phase_deg is None else _both_sides(phase_deg)
+            wave, new_start = oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, ahead=ahead)
+            delay = swept_delay(delay_ms, depth, wave, self.sample_rate)
+            voice, new_line = self._read(x, delay, feedback, line)
+            voices.append(voice)
+        voice = voices[0] if self.num_voices == 1 else sum(voices[1:], voices[0]) / self.num_voices
+        return torch.lerp(x, voice, mix), (new_start, new_line)
 
+    def _read(self, x: Tensor, delay: Tensor, feedback: Tensor | None, line: Tensor | None) -> tuple[Tensor, Tensor]:
+        """What comes out of the line (B, C, T), and the line after it."""
+        how = {"interpolation": self.interpolation, "return_zf": True}
+        if feedback is None:
+            return delay_line(x, delay, max_delay=self._longest, zi=line, **how)
+        if line is None:
+            length = delay_state_length(self._longest, self.interpolation)
+            line = x.new_zeros((*x.shape[:-1], length), dtype=torch.float64)
+        return feedback_delay(x, delay, feedback, zi=line, **how)
 
-def check_shape(owner: str, shape: str) -> None:
-    """Refuse what is no shape of an oscillator, in the name of ``owner``.
-
-    Raises:
-        ValueError: with the legal ones.
-    """
-    if shape not in SHAPES:
-        raise ValueError(f"{owner}: unknown shape {shape!r}; shapes are {', '.join(SHAPES)}")
-
-
-def longest_sweep(owner: str, table: Mapping[str, EffectParam], sample_rate: float) -> int:
-    """Samples that hold the longest delay a sweep around ``delay_ms`` can reach, twice its centre.
-
-    Raises:
-        ValueError: for a range that begins below one sample, in the name of ``owner``.
-    """
-    row, one_sample = table["delay_ms"], 1000 / sample_rate
-    if row.min_val < one_sample:
-        raise ValueError(
-            f"{owner}: delay_ms begins at {row.min_val:g}; a delay must be one sample or longer: from {one_sample:g} "
-            "up at this sample rate"
-        )
-    return math.ceil(2 * row.max_val / one_sample) + 1
+    def tail(self, *, delay_ms: Tensor, depth: Tensor, feedback: Tensor | None = None, **others: Tensor) -> Tensor:
+        """The longest delay of the sweep, then the loop dies away."""
+        seconds = delay_ms * (1 + depth) / 1000 + 16 / self.sample_rate
+        if feedback is None:
+            return seconds
+        return seconds.amax() + decay_seconds(feedback, seconds.amax()).amax()
 
 
 def swept_delay(centre_ms: Tensor, depth: Tensor, wave: Tensor, sample_rate: float) -> Tensor:
@@ -87,7 +105,7 @@ def swept_delay(centre_ms: Tensor, depth: Tensor, wave: Tensor, sample_rate: flo
     return torch.addcmul(1 + span, span * depth, wave).clamp_min(1.0)
 
 
-def both_sides(phase_deg: Tensor) -> Tensor:
+def _both_sides(phase_deg: Tensor) -> Tensor:
     """How far the oscillators of left and right are ahead (B, 2, 1 or T) in turns, the right one by ``phase_deg``."""
     turns = phase_deg.double() / 360
     return torch.cat([torch.zeros_like(turns), turns], 1)
@@ -107,6 +125,6 @@ def comb_curve(title: str, delay_ms: Tensor, mix: Tensor, feedback: Tensor | Non
     seconds, m = float(delay_ms.flatten()[0]) / 1000, float(mix.flatten()[0])
     g = 0.0 if feedback is None else float(feedback.flatten()[0])
     freq = torch.linspace(0, 6 / seconds, 1500, dtype=torch.float64)
-    late = torch.polar(torch.ones_like(freq), -2 * math.pi * freq * seconds)
-    level = amp_to_db((1 - m + m * late / (1 - g * late)).abs(), floor_db=-80.0)
+    delayed = torch.polar(torch.ones_like(freq), -2 * math.pi * freq * seconds)
+    level = amp_to_db((1 - m + m * delayed / (1 - g * delayed)).abs(), floor_db=-80.0)
     return Curve(freq, level, "frequency (Hz)", "level (dB)", title=title)

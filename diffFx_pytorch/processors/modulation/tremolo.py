@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.oscillator import SHAPES, Shape, oscillator
+from ...dsp.oscillator import oscillator
 from ...params import EffectParam
 from ...processor import Processor, State
+from ..choices import SHAPE
 
 
 class Tremolo(Processor):
     """Level moved by a low-frequency oscillator: y[n] = (1 - d (1 - o(phi[n] + phi_0)) / 2) x[n].
 
     The oscillator o runs between -1 and 1, so the gain between 1 - d and 1: tremolo takes level away, never adds.
-
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        shape: of the oscillator: "sine", "triangle" or "square" (with rounded corners).
 
     References:
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 3.3.4.
@@ -34,21 +28,10 @@ class Tremolo(Processor):
             0.0, 360.0, 90.0, unit="deg", doc="Where the oscillator starts; at 90 it is fully open."
         ),
     }
+    options = {"shape": SHAPE}
     neutral = {"depth": 0.0}
     traits = {"linear", "causal", "odd"}
     variants = ({}, {"shape": "triangle"}, {"shape": "square"})
-
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        shape: Shape = "sine",
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        if shape not in SHAPES:
-            raise ValueError(f"Tremolo: unknown shape {shape!r}; shapes are {', '.join(SHAPES)}")
-        self.shape: Shape = shape
 
     def process(
         self, x: Tensor, state: State, *, rate_hz: Tensor, depth: Tensor, phase_deg: Tensor

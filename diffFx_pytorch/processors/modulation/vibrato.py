@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.interpolation import POINTS
-from ...dsp.oscillator import Shape, oscillator
+from ...dsp.oscillator import oscillator
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import delay_line
-from ..delay.time import check_interpolation
-from .sweep import check_shape
+from ..choices import INTERPOLATION, SHAPE
 
 _REACH_MS = 2.5
 
@@ -27,16 +25,6 @@ class Vibrato(Processor):
     semitone each way. It begins at the sound itself. L, which is declared as latency, is half the points of the
     interpolator: with fewer in the past the treble would come and go with the sweep.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        shape: of the oscillator: "sine", "triangle" or "square" (with rounded corners).
-        interpolation: between samples: "lagrange" (10 points, flat within 0.1 dB to 10 kHz at 44.1 kHz), "linear",
-            "cubic" or "sinc".
-
-    Raises:
-        ValueError: for an unknown shape or interpolation.
-
     References:
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.6.1.
     """
@@ -45,25 +33,15 @@ class Vibrato(Processor):
         "rate_hz": EffectParam(0.1, 14.0, 5.5, "log", "Hz", doc="Speed of the oscillator."),
         "depth": EffectParam(0.0, 1.0, 0.25, doc="0 leaves the pitch alone, 1 moves the delay over 5 ms."),
     }
+    options = {"shape": SHAPE, "interpolation": INTERPOLATION}
     neutral = {"depth": 0.0}
     traits = {"linear", "causal", "odd"}
     variants = ({}, {"interpolation": "cubic"})
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        shape: Shape = "sine",
-        interpolation: str = "lagrange",
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        check_shape("Vibrato", shape)
-        check_interpolation("Vibrato", interpolation, recursive=False)
-        self.shape: Shape = shape
-        self.interpolation = interpolation
-        self.latency_samples = POINTS[interpolation] // 2 - 1
-        self._reach = _REACH_MS * sample_rate / 1000
+    def prepare(self) -> None:
+        """The length of the line."""
+        self.latency_samples = POINTS[self.interpolation] // 2 - 1
+        self._reach = _REACH_MS * self.sample_rate / 1000
         self._longest = math.ceil(2 * self._reach * self.params["depth"].max_val) + self.latency_samples + 1
 
     def process(self, x: Tensor, state: State, *, rate_hz: Tensor, depth: Tensor) -> tuple[Tensor, State]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from ...curve import Curve
 from ...dsp.image_source import SPEED_OF_SOUND, distances, farthest, image_sources
 from ...dsp.interpolation import POINTS, interpolation_table
 from ...dsp.partitioned_convolution import convolve_block, needed_taps
+from ...options import Integer
 from ...params import EffectParam
 from ...processor import Processor, State
 
@@ -43,14 +44,6 @@ class EarlyReflections(Processor):
     front, ``source_side`` to the left or right. In a chain before a reverb it is the room's beginning:
     ``Chain(early=EarlyReflections(), late=FDNReverb())``.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        order: most reflections, 1 to 5: 6, 24, 62, 128, 230 echoes.
-
-    Raises:
-        ValueError: for an order out of range.
-
     References:
         J. B. Allen, D. A. Berkley, "Image method for efficiently simulating small-room acoustics", JASA 65(4), 1979.
     """
@@ -64,12 +57,8 @@ class EarlyReflections(Processor):
         "absorption": EffectParam(0.02, 0.95, 0.25, doc="Share of the energy that a wall takes."),
         "mix": EffectParam(0.0, 1.0, 0.3, doc="Share of the reflections in the output."),
     }
-    params = {
-        name: EffectParam(
-            row.min_val, row.max_val, row.default, row.curve, row.unit, row.doc, automatable=name == "mix"
-        )
-        for name, row in params.items()
-    }
+    params = {name: replace(row, automatable=name == "mix") for name, row in params.items()}
+    options = {"order": Integer(1, 5, 3, doc="Most reflections: 6, 24, 62, 128 or 230 echoes.")}
     neutral = {"mix": 0.0}
     traits = {"linear", "time_invariant", "causal", "odd"}
     channels = (1, 2)
@@ -77,20 +66,11 @@ class EarlyReflections(Processor):
     crosses_channels = True
     variants = ({}, {"order": 1})
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        order: int = 3,
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        if isinstance(order, bool) or not isinstance(order, int) or not 1 <= order <= 5:
-            raise ValueError(f"EarlyReflections: order must be a whole number, 1 .. 5, got {order!r}")
-        self.order = order
+    def prepare(self) -> None:
+        """The longest response."""
         largest = [self.params[name].max_val for name in ("length_m", "width_m", "height_m")]
-        way = farthest((largest[0], largest[1], largest[2]), order) + _SPACING + _LATER
-        self._taps = math.ceil(way * sample_rate / SPEED_OF_SOUND) + POINTS[_INTERPOLATION]
+        way = farthest((largest[0], largest[1], largest[2]), self.order) + _SPACING + _LATER
+        self._taps = math.ceil(way * self.sample_rate / SPEED_OF_SOUND) + POINTS[_INTERPOLATION]
         # Powers of the fraction to weights of the samples, oldest first.
         self.register_buffer("_table", torch.tensor(interpolation_table(_INTERPOLATION)[-1]).double(), persistent=False)
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-Feedback = Literal["hadamard", "householder", "random orthogonal"]
-FEEDBACKS: tuple[Feedback, ...] = ("hadamard", "householder", "random orthogonal")
+FEEDBACKS = ("hadamard", "householder", "random orthogonal")
 
 SHORTEST_MS, LONGEST_MS = 21.0, 67.0
 """First and last line at size 1; the others lie between in equal ratios."""
@@ -43,7 +41,7 @@ def nearest_primes(longest: int) -> Tensor:
     return torch.from_numpy(np.where(primes[above] - n < n - primes[below], primes[above], primes[below]))
 
 
-def feedback_matrix(kind: Feedback, num_lines: int, seed: int) -> Tensor:
+def feedback_matrix(kind: str, num_lines: int, seed: int) -> Tensor:
     """An orthogonal matrix (N, N): the loop without absorption loses nothing.
 
     "hadamard": Sylvester's, every line to all with equal weight. "householder": I - 2/N, cheap to think of, and nearly

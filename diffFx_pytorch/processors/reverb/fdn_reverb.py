@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -16,15 +15,16 @@ from ...dsp.interpolation import POINTS, interpolation_table, split_delay
 from ...dsp.oscillator import phase_ramp
 from ...lti.grid import Circle, Grid, Points
 from ...lti.ops.closed_loop import closed_loop
+from ...options import Choice, Flag
 from ...params import HIGHEST_FREQUENCY, EffectParam
 from ...processor import Processor, State
 from ...recursion import feedback_network, filter_sections
+from ..choices import SEED
 from .fdn_network import (
     DIFFUSERS,
     DIFFUSERS_MS,
     FEEDBACKS,
     LONGEST_MS,
-    Feedback,
     diffuser_response,
     feedback_matrix,
     line_seconds,
@@ -95,18 +95,8 @@ class FDNReverb(Processor):
     180 dB (float64) down, faster to train on a GPU or on many settings at once, for whole signals and knobs that stand
     still only. ``frequency_response`` and ``impulse_response`` do so whatever ``compute`` is.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        num_lines: N: 4, 8 or 16. More lines are denser in time and frequency, and cost more.
-        matrix: "hadamard", "householder" or "random orthogonal".
-        decay: "three_band" or "octave".
-        modulation: whether the lines move slowly, against ringing; adds ``mod_rate_hz`` and ``mod_depth_ms``.
-        compute: "time" or "frequency".
-        seed: of the random matrix.
-
     Raises:
-        ValueError: for what is not listed here, or modulation in frequency.
+        ValueError: for modulation with ``compute="frequency"``.
 
     References:
         J.-M. Jot, A. Chaigne, "Digital delay networks for designing artificial reverberators", AES 90th Convention,
@@ -115,6 +105,14 @@ class FDNReverb(Processor):
         M. R. Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962.
     """
 
+    options = {
+        "num_lines": Choice(4, 8, 16, default=8, doc="N. More lines are denser in time and frequency, and cost more."),
+        "matrix": Choice(*FEEDBACKS, doc="M."),
+        "decay": Choice("three_band", "octave", doc="Where T60 is set: see above."),
+        "modulation": Flag(False, doc="Lines that move slowly, against ringing: adds mod_rate_hz and mod_depth_ms."),
+        "compute": Choice("time", "frequency", doc="See above; not with modulation."),
+        "seed": SEED,
+    }
     neutral = {"mix": 0.0}
     channels = (1, 2)
     channels_out = 2
@@ -127,51 +125,35 @@ class FDNReverb(Processor):
         {"compute": "frequency"},
     )
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        num_lines: int = 8,
-        matrix: Feedback = "hadamard",
-        decay: Literal["three_band", "octave"] = "three_band",
-        modulation: bool = False,
-        compute: Literal["time", "frequency"] = "time",
-        seed: int = 0,
-    ) -> None:
-        for name, value, legal in (
-            ("num_lines", num_lines, (4, 8, 16)),
-            ("matrix", matrix, FEEDBACKS),
-            ("decay", decay, ("three_band", "octave")),
-            ("modulation", modulation, (False, True)),
-            ("compute", compute, ("time", "frequency")),
-        ):
-            if value not in legal:
-                raise ValueError(f"FDNReverb: {name} must be one of {', '.join(map(repr, legal))}, got {value!r}")
-        if modulation and compute == "frequency":
-            raise ValueError("FDNReverb: lines that move have no frequency response; use compute='time'")
-        self.octaves = tuple(f for f in OCTAVES if f <= HIGHEST_FREQUENCY * sample_rate) if decay == "octave" else ()
-        table = _table(self.octaves, modulation, compute == "frequency")
-        super().__init__(sample_rate, param_range, params=table)
-        self.streamable = compute == "time"
-        self.traits = frozenset({"linear", "causal", "odd"} | (set() if modulation else {"time_invariant"}))
-        self.num_lines, self.compute, self.modulation = num_lines, compute, modulation
-        depth = self.params["mod_depth_ms"].max_val if modulation else 0.0
-        widest = math.ceil(LONGEST_MS / 1000 * self.params["size"].max_val * sample_rate)
+    def table(self) -> dict[str, EffectParam]:
+        """Decays of the bands, the rest, and the speed and depth of a modulation."""
+        if self.modulation and self.compute == "frequency":
+            raise ValueError("lines that move have no frequency response; use compute='time'")
+        highest = HIGHEST_FREQUENCY * self.sample_rate
+        self.octaves = tuple(f for f in OCTAVES if f <= highest) if self.decay == "octave" else ()
+        return _table(self.octaves, self.modulation, self.compute == "frequency")
+
+    def prepare(self) -> None:
+        """The network."""
+        self.streamable = self.compute == "time"
+        self.traits = frozenset({"linear", "causal", "odd"} | (set() if self.modulation else {"time_invariant"}))
+        rate, num_lines = self.sample_rate, self.num_lines
+        depth = self.params["mod_depth_ms"].max_val if self.modulation else 0.0
+        widest = math.ceil(LONGEST_MS / 1000 * self.params["size"].max_val * rate)
         primes = nearest_primes(widest)
-        self._longest = int(primes.max()) + math.ceil(depth / 1000 * sample_rate) + 1
-        self._latest = longest_predelay(self.params["predelay_ms"], sample_rate)
+        self._longest = int(primes.max()) + math.ceil(depth / 1000 * rate) + 1
+        self._latest = longest_predelay(self.params["predelay_ms"], rate)
         into, out = side_gains(num_lines)
         diffusers = torch.tensor(DIFFUSERS_MS, dtype=torch.float64).flatten() / 1000
         constants = {
             "_primes": primes,
             "_line_seconds": line_seconds(num_lines),
-            "_diffusers": primes[(diffusers * sample_rate).round().long()].double(),
-            "_feedback": feedback_matrix(matrix, num_lines, seed),
+            "_diffusers": primes[(diffusers * rate).round().long()].double(),
+            "_feedback": feedback_matrix(self.matrix, num_lines, self.seed),
             "_into": into,
             "_out": out,
             "_interpolation": torch.tensor(interpolation_table(INTERPOLATION)),
-            "_phases": _spread_phases(num_lines),
+            "_phases": _phases_over_a_turn(num_lines),
         }
         for name, value in constants.items():
             self.register_buffer(name, value, persistent=False)
@@ -190,33 +172,32 @@ class FDNReverb(Processor):
         sides = x.expand(-1, 2, -1)
         if self.compute == "frequency":
             return self._sampled(sides, knobs), None
-        before = state or {}
-        after = {}
-        early, after["predelay"] = predelayed(
-            sides, knobs["predelay_ms"], self._latest, self.sample_rate, before.get("predelay")
+        state, new_state = state or {}, {}
+        early, new_state["predelay"] = predelayed(
+            sides, knobs["predelay_ms"], self._latest, self.sample_rate, state.get("predelay")
         )
-        moving = None
+        modulation = None
         if self.modulation:
-            moving, after["phase"] = self._moving(x.shape[-1], before.get("phase"), **knobs)
+            modulation, new_state["phase"] = self._modulation(x.shape[-1], state.get("phase"), **knobs)
         lengths = self.lengths(knobs["size"])
         sections = self.absorption(lengths, knobs)
-        moves = sections.shape[-3] != 1
-        wet, after["network"] = feedback_network(
+        varying = sections.shape[-3] != 1
+        wet, new_state["network"] = feedback_network(
             early,
             torch.cat([self._diffusers.expand(x.shape[0], -1), lengths], -1),
             *with_diffusers(knobs["diffusion"][:, 0, 0] * _ALLPASS_GAIN, self._feedback, self._into, self._out),
-            _with_wires(sections) if moves else _with_wires(sections).squeeze(-3),
+            _with_wires(sections) if varying else _with_wires(sections).squeeze(-3),
             longest=self._longest,
-            moving=moves,
-            modulation=moving,
-            zi=before.get("network"),
+            moving=varying,
+            modulation=modulation,
+            zi=state.get("network"),
             return_zf=True,
         )
-        wet, after["tone"] = filter_sections(wet, self._tilt(knobs["tone"]), before.get("tone"))
+        wet, new_state["tone"] = filter_sections(wet, self._tilt(knobs["tone"]), state.get("tone"))
         near, far = self._sides(lengths, knobs)
         mix = knobs["mix"]
         wet = (mix * near).to(x.dtype) * wet + (mix * far).to(x.dtype) * wet.flip(1)
-        return (1 - mix) * sides + wet, after
+        return (1 - mix) * sides + wet, new_state
 
     def lengths(self, size: Tensor) -> Tensor:
         """Lengths of the lines in samples, primes, with the gradient of what is not rounded: (B, N) from (B, 1, 1)."""
@@ -280,10 +261,10 @@ class FDNReverb(Processor):
             decay = ThreeBands(*(knobs[name][0, 0, :1] for name in _THREE_BANDS)).decay(freqs, self.sample_rate)
         return Curve(freqs, decay, "frequency (Hz)", "T60 (s)", True, "FDNReverb")
 
-    def _moving(
+    def _modulation(
         self, samples: int, start: Tensor | None, *, mod_rate_hz: Tensor, mod_depth_ms: Tensor, **_: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """What is added to every line, in samples (B, 6 + N, T): sines whose phases are spread over a turn."""
+        """What is added to every line, in samples (B, 6 + N, T): sines whose phases divide a turn."""
         phase, end = phase_ramp(mod_rate_hz, self.sample_rate, samples, start)
         depth = mod_depth_ms.double() * (self.sample_rate / 1000)
         turn = 2 * math.pi * phase
@@ -351,8 +332,8 @@ class FDNReverb(Processor):
         return grid.signal((self._response(grid, knobs) * spectrum.unsqueeze(-3)).sum(-2), x.shape[-1])
 
 
-def _spread_phases(num_lines: int) -> Tensor:
-    """Cosine and sine (6 + N, 2) of phases spread over a turn, zeros for the diffusers."""
+def _phases_over_a_turn(num_lines: int) -> Tensor:
+    """Cosine and sine (6 + N, 2) of phases that divide a turn, zeros for the diffusers."""
     angle = 2 * math.pi / num_lines * torch.arange(num_lines, dtype=torch.float64)
     return torch.nn.functional.pad(torch.stack([angle.cos(), angle.sin()], -1), (0, 0, DIFFUSERS, 0))
 

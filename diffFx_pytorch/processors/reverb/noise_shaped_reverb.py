@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -12,18 +11,19 @@ from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.levels import db_to_amp
+from ...options import Integer
 from ...params import EffectParam
-from ...processor import Processor, State
 from ...recursion import delay_line
+from ..choices import SEED
 from .predelay import MIX
-from .response import EARLIEST, WIDTH, blend, heard_seconds, reverberate
+from .response import EARLIEST, SECONDS, WIDTH, ResponseReverb
 
 _LOWEST_HZ, _HIGHEST_HZ = 31.5, 16000.0
 _TRANSITION = 0.25
 """Width of the transition between two bands, as a share of the distance of their centres."""
 
 
-class NoiseShapedReverb(Processor):
+class NoiseShapedReverb(ResponseReverb):
     r"""A reverb that is noise, shaped in bands: y = (1 - m) x + m W(h * x).
 
     .. math:: h_n = \frac{1}{\sqrt E} \sum_b g_b\, 10^{-3 n / (f_s T_b)}\, v_{b, n - d}, \qquad
@@ -35,83 +35,39 @@ class NoiseShapedReverb(Processor):
     gains matter relative to each other. Centres are spread evenly over 31.5 Hz .. 16 kHz (0.37 of lower sample rates):
     ten bands are octaves. Mono or stereo in, stereo out.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        num_bands: how many bands, from 1 up.
-        ir_seconds: length of the response, 0.2 .. 20, and the longest decay.
-        seed: of the noise.
-
-    Raises:
-        ValueError: for a number of bands, a length or a seed that is none.
-
     References:
         C. J. Steinmetz, V. K. Ithapu, P. Calamia, "Filtered noise shaping for time domain room impulse response
         estimation from reverberant speech", WASPAA 2021, eq. 3 and 4.
         J. A. Moorer, "About this reverberation business", Computer Music Journal 3(2), 1979.
     """
 
-    neutral = {"mix": 0.0}
-    traits = {"linear", "time_invariant", "causal", "odd"}
-    channels = (1, 2)
-    channels_out = 2
-    crosses_channels = True
+    options = {
+        "num_bands": Integer(1, 64, 12, doc="Bands of the noise."),
+        "ir_seconds": SECONDS,
+        "seed": SEED,
+    }
     variants = ({}, {"num_bands": 3, "ir_seconds": 0.5, "seed": 7})
-    _noise: Tensor
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        num_bands: int = 12,
-        ir_seconds: float = 2.0,
-        seed: int = 0,
-    ) -> None:
-        for name, value, least in (("num_bands", num_bands, 1), ("seed", seed, 0)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"NoiseShapedReverb: {name} must be a whole number from {least} up, got {value!r}")
-        if not 0.2 <= ir_seconds <= 20:
-            raise ValueError(f"NoiseShapedReverb: ir_seconds must lie in 0.2 .. 20, got {ir_seconds!r}")
-        if not sample_rate > 0:
-            raise ValueError(f"NoiseShapedReverb: sample_rate must be positive, got {sample_rate!r}")
-        centres = band_centres(num_bands, sample_rate)
+    def table(self) -> dict[str, EffectParam]:
+        """Level and decay of every band, then what all reverbs of a response have."""
         table: dict[str, EffectParam] = {}
-        for b, f in enumerate(centres, 1):
+        for b, f in enumerate(band_centres(self.num_bands, self.sample_rate), 1):
             table[f"band_{b}_gain_db"] = EffectParam(
                 -36.0, 12.0, 0.0, unit="dB", doc=f"Level of the band at {f:.3g} Hz.", automatable=False
             )
-            decay = max(0.1, 0.6 * ir_seconds / (1 + f / 8000))
+            decay = max(0.1, 0.6 * self.ir_seconds / (1 + f / 8000))
+            doc = f"Time in which the band at {f:.3g} Hz decays by 60 dB."
             table[f"band_{b}_decay_s"] = EffectParam(
-                0.1,
-                float(ir_seconds),
-                decay,
-                "log",
-                "s",
-                doc=f"Time in which the band at {f:.3g} Hz decays by 60 dB.",
-                automatable=False,
+                0.1, self.ir_seconds, decay, "log", "s", doc=doc, automatable=False
             )
-        table |= {"predelay_ms": EARLIEST, "width": WIDTH, "mix": MIX}
-        super().__init__(sample_rate, param_range, params=table)
-        self.num_bands, self.ir_seconds = num_bands, float(ir_seconds)
-        self.register_buffer("_noise", band_noise(centres, sample_rate, self.ir_seconds, seed), persistent=False)
-        latest = math.ceil(self.params["predelay_ms"].max_val * sample_rate / 1000)
-        self._taps = self._noise.shape[-1] + (latest + 6 if latest else 0)
+        return table | {"predelay_ms": EARLIEST, "width": WIDTH, "mix": MIX}
 
-    def process(
-        self, x: Tensor, state: State, *, predelay_ms: Tensor, width: Tensor, mix: Tensor, **bands: Tensor
-    ) -> tuple[Tensor, State]:
-        """Convolve with the shaped noise; the state is the sound still to come."""
-
-        def respond(samples: int) -> Tensor:
-            return self._respond(samples, x.dtype, predelay_ms, bands)
-
-        wet, state = reverberate(x, state, respond, self._taps, (predelay_ms, *bands.values()))
-        return blend(x, wet, width, mix), state
-
-    def tail(self, *, predelay_ms: Tensor, width: Tensor, mix: Tensor, **bands: Tensor) -> Tensor:
-        """Until the response has all but gone."""
-        return heard_seconds(self._respond(self._taps, torch.float64, predelay_ms, bands), self.sample_rate)
+    def prepare(self) -> None:
+        """Draw the noise."""
+        centres = band_centres(self.num_bands, self.sample_rate)
+        noise = band_noise(centres, self.sample_rate, self.ir_seconds, self.seed)
+        self.register_buffer("_noise", noise, persistent=False)
+        self.set_length(noise.shape[-1])
 
     def curve(self, *, predelay_ms: Tensor, width: Tensor, mix: Tensor, **bands: Tensor) -> Curve:
         """Decay times of the bands."""
@@ -119,8 +75,8 @@ class NoiseShapedReverb(Processor):
         centres = torch.tensor(band_centres(self.num_bands, self.sample_rate), dtype=decays.dtype)
         return Curve(centres, decays, "frequency (Hz)", "decay by 60 dB (s)", True, "NoiseShapedReverb", stems=True)
 
-    def _respond(self, samples: int, dtype: torch.dtype, predelay_ms: Tensor, bands: Mapping[str, Tensor]) -> Tensor:
-        """The first samples of the response that the knobs ask for, (B, 2, samples)."""
+    def respond(self, samples: int, dtype: torch.dtype, *, predelay_ms: Tensor, **bands: Tensor) -> Tensor:
+        """The bands of the noise, each with its level and decay, and the predelay."""
         noise = self._noise[..., :samples].to(dtype)
         length, n = self._noise.shape[-1], torch.arange(noise.shape[-1], dtype=dtype, device=noise.device)
         h, energy = torch.zeros((), dtype=dtype, device=noise.device), torch.zeros((), dtype=torch.float64)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from ...curve import Curve
 from ...dsp.oscillator import oscillate, phase_ramp
+from ...options import Number
 from ...params import EffectParam
-from ...processor import Processor, State
-from ...recursion import DelayGraph, delay_graph
+from ...processor import State
+from ...recursion import DelayGraph
 from ...recursion.graph import MINUS, PLUS
 from ..delay.tone import lowpass_pole
-from .predelay import MIX, PREDELAY, longest_predelay, predelayed
-from .response import decay_curve
+from .delay_graph_reverb import DelayGraphReverb, side_gains
+from .predelay import MIX, PREDELAY
 
 PAPER_RATE = 29761
 """Sample rate in Hz at which the paper counts its samples."""
@@ -43,7 +42,7 @@ _HELD_S = 0.08
 _WET = 0.6
 
 
-class PlateReverb(Processor):
+class PlateReverb(DelayGraphReverb):
     r"""A tank of two halves that feed each other, with all-passes that an oscillator moves, tapped fourteen times.
 
     The mean of both sides goes, after the predelay and a one-pole low-pass (``bandwidth_hz``), through four all-pass
@@ -66,14 +65,6 @@ class PlateReverb(Processor):
     some of them longer); below, the time that the sound takes through diffusers and tank shows, and it is longer: by a
     half at 0.3 s and size 1.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        size: factor on all lengths, 0.5 to 2.
-
-    Raises:
-        ValueError: for a size out of range.
-
     References:
         J. Dattorro, "Effect design, part 1: reverberator and other filters", JAES 45(9), 1997, figure 1, tables 1, 2.
         R. G. Keys, "Cubic convolution interpolation for digital image processing", IEEE Trans. ASSP 29(6), 1981.
@@ -90,27 +81,18 @@ class PlateReverb(Processor):
         "width": EffectParam(0.0, 1.0, 1.0, doc="Of the reverberation: 0 is mono, 1 two sides."),
         "mix": MIX,
     }
-    neutral = {"mix": 0.0}
+    options = {"size": Number(0.5, 2, 1.0, doc="Factor on all lengths.")}
     traits = {"linear", "causal", "odd"}
-    channels = (1, 2)
-    channels_out = 2
-    crosses_channels = True
     variants = ({}, {"size": 0.6})
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        size: float = 1.0,
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        if isinstance(size, bool) or not isinstance(size, (int, float)) or not 0.5 <= size <= 2:
-            raise ValueError(f"PlateReverb: size must lie in 0.5 .. 2, got {size!r}")
-        self.size = size
-        self._scale = size * sample_rate / PAPER_RATE
-        self._latest = longest_predelay(self.params["predelay_ms"], sample_rate)
-        self._graph = _plate(self._scale)
+    def prepare(self) -> None:
+        """The graph, its lengths scaled."""
+        self._scale = self.size * self.sample_rate / PAPER_RATE
+        super().prepare()
+
+    def graph(self) -> DelayGraph:
+        """The plate, scaled."""
+        return _plate(self._scale)
 
     def process(
         self,
@@ -128,10 +110,7 @@ class PlateReverb(Processor):
         mix: Tensor,
     ) -> tuple[Tensor, State]:
         """Predelay, then all else in one graph; the state is phase, predelay and tank."""
-        start, line, graph_state = (None, None, None) if state is None else state
-        sides = x.expand(-1, 2, -1)
-        both = (0.5 * _WET) * (sides[:, :1] + sides[:, 1:])
-        early, line = predelayed(both, predelay_ms, self._latest, self.sample_rate, line)
+        start, state = (None, None) if state is None else state
         phase, start = phase_ramp(mod_rate_hz, self.sample_rate, x.shape[-1], start)
         excursion = mod_depth.double() * (EXCURSION * self._scale)
         delays = {
@@ -141,7 +120,6 @@ class PlateReverb(Processor):
         in_the_loop = torch.maximum(decay_s.double() - _HELD_S * self.size, 0.5 * decay_s.double())
         g = torch.pow(10.0, in_the_loop.reciprocal() * (-3 * _LOOP * self.size / 4))
         decay_diffusion = (g + 0.15).clamp(0.25, 0.5)
-        wider = 0.5 * (width.double() - 1)
         gains = {
             "bandwidth": _pole(bandwidth_hz, self.sample_rate),
             "damping": _pole(damping_hz, self.sample_rate),
@@ -149,8 +127,7 @@ class PlateReverb(Processor):
             "decay - 1": g - 1,
             "decay_diffusion": decay_diffusion,
             "-decay_diffusion": -decay_diffusion,
-            "wider": wider,
-            "narrower": -wider,
+            **side_gains(width),
             "mix": mix.double(),
             "moved": -_DECAY_DIFFUSION,
             "-moved": _DECAY_DIFFUSION,
@@ -158,22 +135,12 @@ class PlateReverb(Processor):
         for i, most in enumerate(_INPUT_DIFFUSION, 1):
             gains[f"diffusion_{i}"] = diffusion.double() * most
             gains[f"-diffusion_{i}"] = diffusion.double() * -most
-        flat = {name: v.squeeze(1) if isinstance(v, Tensor) else v for name, v in gains.items()}
-        y, graph_state = delay_graph(torch.cat([sides, early], 1), self._graph, flat, delays, state=graph_state)
-        return y, (start, line, graph_state)
+        y, state = self.reverberated(x, state, 0.5 * _WET, predelay_ms, gains, delays)
+        return y, (start, state)
 
     def tail(self, *, decay_s: Tensor, predelay_ms: Tensor, **others: Tensor) -> Tensor:
         """T60, after the predelay and the way through half the tank."""
         return 1.1 * decay_s.amax() + predelay_ms.amax() / 1000 + 0.5 * _LOOP * self.size
-
-    def curve(self, **knobs: Tensor) -> Curve:
-        """The decay of the energy, to -90 dB or ten seconds."""
-        still = {name: knob[:1, :, :1].detach() for name, knob in knobs.items()}
-        still["mix"] = torch.ones_like(still["mix"])
-        seconds = min(10.0, float(self.tail(**still)))
-        impulse = torch.zeros(1, 2, math.ceil(seconds * self.sample_rate), dtype=still["mix"].dtype)
-        impulse[..., 0] = 1.0
-        return decay_curve(self.process(impulse, None, **still)[0][0], self.sample_rate, "PlateReverb")
 
 
 def _length(samples: int, scale: float) -> int:

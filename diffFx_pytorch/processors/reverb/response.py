@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -11,10 +12,12 @@ from torch import Tensor
 from ...curve import Curve
 from ...dsp.partitioned_convolution import convolve_block, needed_taps
 from ...dsp.room_analysis import energy_decay_curve
+from ...dsp.whole_delay import delayed
+from ...options import Number
 from ...params import EffectParam
-from ...processor import State
+from ...processor import Processor, State
 from ...recursion import one_pole
-from ..delay.tone import highpass_pole, lowpass_pole
+from ..delay.tone import TONE, highpass_pole, lowpass_pole
 from ..tiles import all_equal, is_known
 from .predelay import PREDELAY
 
@@ -23,51 +26,83 @@ EARLIEST = replace(PREDELAY, automatable=False)
 """The predelay of a response that is made of its knobs."""
 
 
-def reverberate(
-    x: Tensor,
-    state: State,
-    respond: Callable[[int], Tensor],
-    taps: int,
-    knobs: tuple[Tensor, ...],
-    *,
-    version: int = 0,
-    latency: int = 0,
-    matrix: bool = False,
-) -> tuple[Tensor, State]:
-    """Convolve a block with a response that is made anew only when a knob has moved.
+DARKNESS = {
+    "lowpass_hz": replace(TONE["lowpass_hz"], doc="Darkens the reverberation; open at the end.", automatable=False),
+    "highpass_hz": replace(TONE["highpass_hz"], doc="Thins the reverberation; open at the end.", automatable=False),
+}
+"""Knobs of ``darkened``."""
+SECONDS = Number(0.2, 20, 2.0, "s", doc="Length of the response, and the longest decay.")
 
-    Args:
-        x: (B, C, T).
-        state: what the block before returned; None is silence.
-        respond: makes the first so many samples of the response, (B, C, L) or with ``matrix`` (B, O, I, L). Made for
-            what the sound so far can meet: a short signal does not pay for a long response.
-        taps: length of the whole response.
-        knobs: that the response is made of, (B, 1, 1) each.
-        version: a number that changes when anything else does.
-        latency: as for ``convolve_block``.
-        matrix: as for ``convolve_block``.
 
-    Returns:
-        ``(wet, state)``.
+class ResponseReverb(Processor, abstract=True):
+    """Base of the reverbs that convolve with a response made of their knobs; a subclass gives ``respond``.
+
+    The response is made anew only when a knob has changed.
     """
-    play, kept, made_for = (None, None, x[..., :0]) if state is None else state
-    setting = torch.cat([k.detach().double() for k in knobs], -1)
-    setting = torch.cat((setting, torch.full_like(setting[..., :1], float(version))), -1)
-    needed = needed_taps(play, x.shape[-1], taps)
-    if (
-        kept is not None
-        and kept.shape[-1] >= needed
-        and all(map(is_known, knobs))
-        and is_known(kept)
-        and torch.equal(made_for, setting)
-    ):
-        h = kept
-    else:
-        h = respond(needed)
-    # The same tensor, not a view of it, tells the convolution that its spectra still hold.
-    heard = h if h.shape[-1] == needed else h[..., :needed]
-    wet, play = convolve_block(x, heard, play, taps=taps, latency=latency, matrix=matrix)
-    return wet, (play, h, setting)
+
+    neutral = {"mix": 0.0}
+    traits = {"linear", "time_invariant", "causal", "odd"}
+    channels = (1, 2)
+    channels_out = 2
+    crosses_channels = True
+    is_matrix = False
+    """Whether the response is one of every input to every output, (B, O, I, L)."""
+
+    def respond(self, samples: int, dtype: torch.dtype, **shaping: Tensor) -> Tensor:
+        """The first samples of the response (B, C, samples) for the knobs but width and mix."""
+        raise NotImplementedError(f"{type(self).__name__} defines no respond()")
+
+    def version(self) -> int:
+        """A number that changes when anything else does that the response is made of."""
+        return 0
+
+    def set_length(self, samples: int) -> None:
+        """Say how long the response is without its predelay."""
+        latest = math.ceil(self.params["predelay_ms"].max_val * self.sample_rate / 1000)
+        self._taps = samples + (latest + 6 if latest else 0)
+
+    def process(
+        self, x: Tensor, state: State, *, width: Tensor, mix: Tensor, **shaping: Tensor
+    ) -> tuple[Tensor, State]:
+        """Convolve with what the knobs make of the response; the state is the sound still to come."""
+        wet_state, line = (None, None) if state is None else state
+        wet, wet_state = self._convolved(x.expand(-1, 2, -1) if self.is_matrix else x, wet_state, shaping)
+        dry, line = delayed(x, self.latency_samples, line)
+        return blend(dry, wet, width, mix), (wet_state, line)
+
+    def tail(self, *, width: Tensor, mix: Tensor, **shaping: Tensor) -> Tensor:
+        """Until the response has all but gone."""
+        return heard_seconds(self.respond(self._taps, torch.float64, **shaping), self.sample_rate)
+
+    def curve(self, *, width: Tensor, mix: Tensor, **shaping: Tensor) -> Curve:
+        """Decay of the energy of the response."""
+        h = self.respond(self._taps, torch.float64, **shaping)
+        return decay_curve(h[0], self.sample_rate, type(self).__name__)
+
+    def _convolved(self, x: Tensor, state: State, shaping: Mapping[str, Tensor]) -> tuple[Tensor, State]:
+        convolution, last, made_for = (None, None, x[..., :0]) if state is None else state
+        knobs = list(shaping.values())
+        setting = torch.cat([k.detach().double() for k in knobs], -1)
+        setting = torch.cat((setting, torch.full_like(setting[..., :1], float(self.version()))), -1)
+        # Made for what the sound so far can meet: a short signal does not pay for a long response.
+        needed = needed_taps(convolution, x.shape[-1], self._taps)
+        if (
+            last is not None
+            and last.shape[-1] >= needed
+            and all(map(is_known, knobs))
+            and is_known(last)
+            and torch.equal(made_for, setting)
+        ):
+            h = last
+        else:
+            h = self.respond(needed, x.dtype, **shaping)
+            h = h.unflatten(1, (2, 2)).transpose(1, 2) if self.is_matrix else h
+        # The same tensor, not a view of it, tells the convolution that its spectra still hold.
+        heard = h if h.shape[-1] == needed else h[..., :needed]
+        wet, convolution = convolve_block(
+            x, heard, convolution, taps=self._taps, latency=self.latency_samples, matrix=self.is_matrix
+        )
+        return wet, (convolution, h, setting)
 
 
 def blend(x: Tensor, wet: Tensor, width: Tensor, mix: Tensor) -> Tensor:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
-from ...curve import Curve
 from ...dsp.levels import decay_seconds
 from ...params import EffectParam
-from ...processor import Processor, State
-from ...recursion import DelayGraph, delay_graph
+from ...processor import State
+from ...recursion import DelayGraph
 from ...recursion.graph import MINUS
-from .predelay import MIX, PREDELAY, longest_predelay, predelayed
-from .response import decay_curve
+from .delay_graph_reverb import DelayGraphReverb, side_gains
+from .predelay import MIX, PREDELAY
 
 COMBS = (1116, 1188, 1277, 1356, 1422, 1491, 1557, 1617)
 ALL_PASSES = (556, 441, 341, 225)
@@ -26,7 +22,7 @@ _INPUT, _ALL_PASS = 0.015, 0.5
 _LEAST_FEEDBACK, _MORE_FEEDBACK, _MOST_DAMPING = 0.7, 0.28, 0.4
 
 
-class SchroederReverb(Processor):
+class SchroederReverb(DelayGraphReverb):
     r"""Eight combs in parallel, then four all-passes in series, a side: Freeverb.
 
     .. math:: w_i = u + g f_i, \quad f_i[n] = d f_i[n - 1] + (1 - d) w_i[n - D_i], \quad
@@ -39,10 +35,6 @@ class SchroederReverb(Processor):
     Without predelay it computes what ``pedalboard.Reverb(room_size, damping, wet_level=mix / 3,
     dry_level=(1 - mix) / 2, width)`` does to a stereo signal. The lengths are those of 44.1 kHz, scaled to the sample
     rate and rounded down as JUCE does; the damping is not scaled, so at a higher rate it begins higher.
-
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
 
     References:
         M. R. Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962.
@@ -57,16 +49,11 @@ class SchroederReverb(Processor):
         "width": EffectParam(0.0, 1.0, 1.0, doc="Of the reverberation: 0 is mono, 1 two sides."),
         "mix": MIX,
     }
-    neutral = {"mix": 0.0}
     traits = {"linear", "time_invariant", "causal", "odd"}
-    channels = (1, 2)
-    channels_out = 2
-    crosses_channels = True
 
-    def __init__(self, sample_rate: float = 44100, param_range: Mapping[str, EffectParam] | None = None) -> None:
-        super().__init__(sample_rate, param_range)
-        self._latest = longest_predelay(self.params["predelay_ms"], sample_rate)
-        self._graph = _freeverb(sample_rate)
+    def graph(self) -> DelayGraph:
+        """Combs and all-passes of the sample rate."""
+        return _freeverb(self.sample_rate)
 
     def process(
         self,
@@ -80,22 +67,14 @@ class SchroederReverb(Processor):
         mix: Tensor,
     ) -> tuple[Tensor, State]:
         """Predelay, combs, all-passes, sides, mix; the state is all lines and the filters of the combs."""
-        line, graph_state = (None, None) if state is None else state
-        sides = x.expand(-1, 2, -1)
-        both = (sides[:, :1] + sides[:, 1:]) * _INPUT
-        early, line = predelayed(both, predelay_ms, self._latest, self.sample_rate, line)
-        wider = 0.5 * (width.double() - 1)
         gains = {
             "all_pass": _ALL_PASS,
             "feedback": _LEAST_FEEDBACK + _MORE_FEEDBACK * room_size.double(),
             "damping": _MOST_DAMPING * damping.double(),
-            "wider": wider,
-            "narrower": -wider,
+            **side_gains(width),
             "mix": mix.double(),
         }
-        flat = {name: g.squeeze(1) if isinstance(g, Tensor) else g for name, g in gains.items()}
-        y, graph_state = delay_graph(torch.cat([sides, early], 1), self._graph, flat, state=graph_state)
-        return y, (line, graph_state)
+        return self.reverberated(x, state, _INPUT, predelay_ms, gains)
 
     def tail(self, *, room_size: Tensor, predelay_ms: Tensor, **others: Tensor) -> Tensor:
         """The longest comb, after the predelay and with the longest all-pass behind it."""
@@ -103,15 +82,6 @@ class SchroederReverb(Processor):
         feedback = (_LEAST_FEEDBACK + _MORE_FEEDBACK * room_size.double()).amax()
         ringing = decay_seconds(torch.tensor(_ALL_PASS), diffuser)
         return decay_seconds(feedback, comb) + ringing + 2 * comb + predelay_ms.amax() / 1000
-
-    def curve(self, **knobs: Tensor) -> Curve:
-        """The decay of the energy, to -90 dB or ten seconds."""
-        still = {name: knob[:1, :, :1].detach() for name, knob in knobs.items()}
-        still["mix"] = torch.ones_like(still["mix"])
-        seconds = min(10.0, float(self.tail(**still)))
-        impulse = torch.zeros(1, 2, math.ceil(seconds * self.sample_rate), dtype=still["mix"].dtype)
-        impulse[..., 0] = 1.0
-        return decay_curve(self.process(impulse, None, **still)[0][0], self.sample_rate, "SchroederReverb")
 
 
 def _freeverb(sample_rate: float) -> DelayGraph:
@@ -134,9 +104,9 @@ def _freeverb(sample_rate: float) -> DelayGraph:
         assert v is not None
         for length in all_passes:
             line = graph.line()
-            held = graph.read(line, length)
-            graph.write(line, graph.mix(v, held, "all_pass"))
-            v = graph.mix(held, v, MINUS)
+            echo = graph.read(line, length)
+            graph.write(line, graph.mix(v, echo, "all_pass"))
+            v = graph.mix(echo, v, MINUS)
         wet.append(v)
     graph.mix_sides((0, 1), wet)
     return graph

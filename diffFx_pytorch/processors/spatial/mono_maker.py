@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -36,9 +35,6 @@ class MonoMaker(Processor):
     channels = (2,)
     crosses_channels = True
     exempt = {"neutral": "the crossover turns the phase at every setting; in magnitude the mono sum is flat"}
-
-    def __init__(self, sample_rate: float = 44100, param_range: Mapping[str, EffectParam] | None = None) -> None:
-        super().__init__(sample_rate, param_range)
 
     def process(self, x: Tensor, state: State, *, freq_hz: Tensor) -> tuple[Tensor, State]:
         """All-pass the mid, high-pass the sides; the state is the filters'."""

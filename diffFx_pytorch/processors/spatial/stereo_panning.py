@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.levels import amp_to_db
-from ...dsp.panning import PAN_LAWS, PanLaw, check_law, pan_gains, place
+from ...dsp.panning import pan_gains, place
 from ...params import EffectParam
 from ...processor import Processor, State
+from ..choices import LAW
 
 
 class StereoPanning(Processor):
@@ -26,32 +25,15 @@ class StereoPanning(Processor):
     the centre is neutral and the near side rises by 3.01 (6.02, 4.5) dB towards its end. With constant power, sides of
     equal power keep their sum.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        law: "constant_power", "linear" or "-4.5 dB".
-
-    Raises:
-        ValueError: for an unknown law.
     """
 
     params = {"pan": EffectParam(-1.0, 1.0, 0.0, doc="-1 is left, 0 the centre, 1 right.")}
+    options = {"law": LAW}
     neutral = {"pan": 0.0}
     traits = {"linear", "time_invariant", "causal", "odd", "memoryless"}
     channels = (1, 2)
     channels_out = 2
-    variants = tuple({"law": law} for law in PAN_LAWS)
-
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        law: PanLaw = "constant_power",
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        check_law("StereoPanning", law)
-        self.law: PanLaw = law
+    variants = tuple({"law": law} for law in LAW.values)
 
     def process(self, x: Tensor, state: State, *, pan: Tensor) -> tuple[Tensor, State]:
         """Each side at its gain."""

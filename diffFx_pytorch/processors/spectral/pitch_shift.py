@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ...curve import Curve
+from ...options import Choice, Flag, Number
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...spectrogram.phase_vocoder import BLOCK, METHODS, Continuation, centred_spectra, safe_angle
@@ -41,18 +40,6 @@ class PitchShift(Processor):
     that of a phase: it grows with time, and over more than some hundredths of a semitone it says little. To fit a
     pitch, compare spectra or fundamental frequencies, or search.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        method: "locked": bins turn with the peak they belong to, and in step at an attack (identity phase locking).
-            "gradient": phases are integrated along the loudest path in time or frequency.
-        window_ms: N as a time; it becomes the nearest power of two. Longer keeps low notes apart, shorter attacks
-            together.
-        link: channels turn together, so that the stereo image stays; False shifts each on its own.
-
-    Raises:
-        ValueError: for an unknown method, or a window outside 2 .. 500 ms.
-
     References:
         Laroche and Dolson, "Improved phase vocoder time-scale modification of audio", IEEE TSAP 7(3), 1999. Prusa and
         Holighaus, "Phase vocoder done right", EUSIPCO 2017. Rabiner, Schafer and Rader, "The chirp z-transform
@@ -63,33 +50,34 @@ class PitchShift(Processor):
         "semitones": EffectParam(-12.0, 12.0, 0.0, doc="How far the pitch goes up; 12 are an octave."),
         "cents": EffectParam(-100.0, 100.0, 0.0, doc="Fine tuning, added; 100 are a semitone."),
     }
+    options = {
+        "method": Choice(
+            *METHODS,
+            doc='"locked": bins turn with the peak they belong to, and in step at an attack (identity phase locking). '
+            '"gradient": phases are integrated along the loudest path in time or frequency.',
+        ),
+        "window_ms": Number(
+            2,
+            500,
+            46.0,
+            "ms",
+            doc="N as a time; it becomes the nearest power of two. Longer separates low notes, shorter keeps attacks.",
+        ),
+        "link": Flag(True, doc="Channels turn together, so that the image stays; False shifts each on its own."),
+    }
     neutral = {"semitones": 0.0, "cents": 0.0}
     traits = {"odd"}
     streamable = False
     # Short windows, so that the contract's short signals hold several.
     variants = ({"window_ms": 8.0}, {"window_ms": 8.0, "method": "gradient", "link": False})
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        method: Literal["locked", "gradient"] = "locked",
-        window_ms: float = 46.0,
-        link: bool = True,
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        if method not in METHODS:
-            raise ValueError(f"PitchShift: method must be one of {', '.join(METHODS)}, got {method!r}")
-        if not 2 <= window_ms <= 500:
-            raise ValueError(f"PitchShift: window_ms must lie in 2 .. 500, got {window_ms!r}")
-        self.method = method
-        self.link = self.crosses_channels = bool(link)
-        self.window = 2 ** round(math.log2(max(2 * _OVERLAP, window_ms * sample_rate / 1000)))
+    def prepare(self) -> None:
+        """The lengths of frames."""
+        self.crosses_channels = self.link
+        self.window = 2 ** round(math.log2(max(2 * _OVERLAP, self.window_ms * self.sample_rate / 1000)))
         self.hop = self.window // _OVERLAP
-        lowest = (self.params[name].min_val for name in ("semitones", "cents"))
-        down = max(-next(lowest) - next(lowest) / 100, _DOWN)
-        self.reach = self.hop * math.ceil(self.window / 2 * 2 ** (down / 12) / self.hop)
+        lowest = self.params["semitones"].min_val + self.params["cents"].min_val / 100
+        self.reach = self.hop * math.ceil(self.window / 2 * 2 ** (max(-lowest, _DOWN) / 12) / self.hop)
         """Samples that a frame played at the lowest pitch takes on either side of its centre."""
 
     def process(self, x: Tensor, state: State, *, semitones: Tensor, cents: Tensor) -> tuple[Tensor, State]:
@@ -116,9 +104,9 @@ class PitchShift(Processor):
             frames = padded[..., first * H :].unfold(-1, N, H)[..., :BLOCK, :]
             r = ratio if ratio.shape[-1] == 1 else ratio[:, first : first + BLOCK]
             X = centred_spectra(frames, window)
-            before = torch.cat((last, X[..., :-1, :]), -2)
+            previous = torch.cat((last, X[..., :-1, :]), -2)
             mean_ratio = (r + torch.cat((last_ratio, r[:, :-1]), -1)) / 2
-            turns = self._turns(X, before, r.unsqueeze(-1), mean_ratio.unsqueeze(-1), theta)
+            turns = self._turns(X, previous, r.unsqueeze(-1), mean_ratio.unsqueeze(-1), theta)
             played = self._play(X * torch.polar(torch.ones_like(turns), turns).unsqueeze(1), r.unsqueeze(-1))
             fade = self._fade(r.unsqueeze(-1)).to(x.dtype)
             added = overlap_add((played * fade.unsqueeze(1)).flatten(0, 1), H)
@@ -129,18 +117,18 @@ class PitchShift(Processor):
         heard = slice(reach, reach + T)
         return (y[..., heard] / weight[:, None, heard]).reshape(B, C, T), state
 
-    def _turns(self, X: Tensor, before: Tensor, r: Tensor, mean_ratio: Tensor, last: Tensor) -> Tensor:
-        """Theta of a block of frames, (B, M, F), from X and the spectra a hop before, (B, C, M, F)."""
+    def _turns(self, X: Tensor, previous: Tensor, r: Tensor, mean_ratio: Tensor, last: Tensor) -> Tensor:
+        """Theta of a block of frames, (B, M, F), from X and the spectra a hop earlier, (B, C, M, F)."""
         N, H = self.window, self.hop
         k = torch.arange(X.shape[-1], device=X.device)
         # What a bin's centre advances by, in exact eighths of a turn, and how much more the sound in it does.
         eighths = torch.arange(_OVERLAP, device=X.device).to(last.dtype) * (-2 * math.pi / _OVERLAP)
         centre = torch.polar(torch.ones_like(eighths), eighths)[k % _OVERLAP]
-        more = safe_angle((X * before.conj()).sum(1) * centre)
+        more = safe_angle((X * previous.conj()).sum(1) * centre)
         advance = (mean_ratio - 1) * (k.double() * (2 * math.pi * H / N) + more)
         advance = advance - 2 * math.pi * (advance / (2 * math.pi)).round()
         step = Continuation(N, H, self.method)
-        return step.turns(X, before, advance.to(last.dtype), r.to(last.dtype), last)
+        return step.turns(X, previous, advance.to(last.dtype), r.to(last.dtype), last)
 
     def _play(self, Y: Tensor, r: Tensor) -> Tensor:
         """Spectra (B, C, M, F) as sound, r (B, M or 1, 1) times as fast around the centre: (B, C, M, 2 reach).
@@ -162,9 +150,9 @@ class PitchShift(Processor):
         share = torch.where((k == 0) | (k == N // 2), 1.0, 2.0) / N
         # Two bins too many are left, so that at r = 1 nothing moves; they fold back to the bins beside them.
         share = (share * (N / (2 * r) - k + 2).clamp(0, 1)).to(Y.real.dtype).unsqueeze(1)
-        spread = torch.fft.fft(Y * share * chirp(k, 1.0), n=size) * torch.fft.fft(chirp(distance, -1.0))
+        played = torch.fft.fft(Y * share * chirp(k, 1.0), n=size) * torch.fft.fft(chirp(distance, -1.0))
         at = torch.arange(-reach, reach, device=Y.device) % size
-        return (torch.fft.ifft(spread)[..., at] * chirp(place, 1.0)).real
+        return (torch.fft.ifft(played)[..., at] * chirp(place, 1.0)).real
 
     def _fade(self, r: Tensor) -> Tensor:
         """The window played r times as fast, (B, M or 1, 2 reach)."""

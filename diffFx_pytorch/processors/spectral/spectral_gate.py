@@ -11,11 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...curve import Curve
+from ...dsp.ballistics import smoothing
 from ...dsp.levels import db_to_amp
 from ...dsp.whole_delay import delayed
+from ...options import Given, Number
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import attack_release, one_pole
+from ..choices import LINK
 
 _OVERLAP = 4
 _KNEE_DB = 1.5
@@ -45,22 +48,6 @@ class SpectralGate(Processor):
     So what is taken away is computed and subtracted, and with nothing to take away the sound passes bit by bit. It is
     late by N - 1 samples (``latency_samples``).
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        noise: where n comes from. "follow": the level in the band, rising slowly (2 s) and falling fast (50 ms), so
-            that it rests on the floor between words and notes; at the start it needs some seconds. "quantile": the
-            level that the band stays below for a share ``quantile`` of the time, known only when the whole signal is.
-            Or a recording of the noise alone at this sample rate: samples (..., T), a tensor or a list of numbers; its
-            mean power in each band.
-        quantile: 0 .. 1, for noise="quantile".
-        window_ms: N as a time; it becomes the nearest power of two.
-        link: channels share the gains that their mean power asks for; False gates each on its own.
-
-    Raises:
-        ValueError: for an unknown noise, an empty recording or one with NaN, a quantile outside 0 .. 1, a
-            window outside 2 .. 500 ms.
-
     References:
         S. F. Boll, "Suppression of acoustic noise in speech using spectral subtraction", IEEE TASSP 27(2), 1979.
         R. Martin, "Noise power spectral density estimation based on optimal smoothing and minimum statistics", IEEE
@@ -81,42 +68,44 @@ class SpectralGate(Processor):
             doc="How far a band's level spreads: more is steadier, less is finer.",
         ),
     }
+    options = {
+        "noise": Given(
+            "follow",
+            Literal["follow", "quantile"] | Tensor | Sequence[float],
+            "'follow', 'quantile' or a recording of noise: finite samples (..., T)",
+            doc='Where n comes from. "follow": the level in the band, rising slowly (2 s) and falling fast (50 ms), so '
+            "that it rests on the floor between words and notes; at the start it needs some seconds. "
+            '"quantile": the level that the band stays below for a share ``quantile`` of the time, known only when the '
+            "whole signal is. Or a recording of the noise alone at this sample rate; its mean power in each band.",
+            check=lambda noise: noise in ("follow", "quantile") if isinstance(noise, str) else _is_recording(noise),
+        ),
+        "quantile": Number(0, 1, 0.25, doc='For noise="quantile".'),
+        "window_ms": Number(2, 500, 32.0, "ms", doc="N as a time; it becomes the nearest power of two."),
+        "link": LINK,
+    }
     neutral = {"reduction_db": 0.0}
     traits = {"causal", "odd"}
     # Short windows, so that the contract's short signals come out of them.
     variants = ({"window_ms": 8.0}, {"window_ms": 4.0, "noise": "quantile", "link": False})
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        noise: Literal["follow", "quantile"] | Tensor | Sequence[float] = "follow",
-        quantile: float = 0.25,
-        window_ms: float = 32.0,
-        link: bool = True,
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        if not 2 <= window_ms <= 500:
-            raise ValueError(f"SpectralGate: window_ms must lie in 2 .. 500, got {window_ms!r}")
-        if not 0 <= quantile <= 1:
-            raise ValueError(f"SpectralGate: quantile must lie in 0 .. 1, got {quantile!r}")
-        if isinstance(noise, str) and noise not in ("follow", "quantile"):
-            raise ValueError(f"SpectralGate: noise must be 'follow', 'quantile' or a recording of noise, got {noise!r}")
-        self.window = 2 ** round(math.log2(max(_OVERLAP * 2, window_ms * sample_rate / 1000)))
+    _root: Tensor
+    _profile: Tensor | None
+
+    def prepare(self) -> None:
+        """The frames, and the profile of a recording of the noise."""
+        self.window = 2 ** round(math.log2(max(_OVERLAP * 2, self.window_ms * self.sample_rate / 1000)))
         self.hop = self.window // _OVERLAP
         self.latency_samples = self.window - 1
-        self.link = self.crosses_channels = bool(link)
-        self.quantile = float(quantile)
-        self.noise = noise if isinstance(noise, str) else "recording"
+        self.crosses_channels = self.link
         root = torch.hann_window(self.window, periodic=True, dtype=torch.float64).sqrt()
         self.register_buffer("_root", root, persistent=False)
-        self._root: Tensor
+        recording = None if isinstance(self.noise, str) else self.noise
+        if recording is not None:
+            self.noise = "recording"
         if self.noise == "quantile":
             self.streamable = False
             self.traits = {"odd"}
-        self.register_buffer("_profile", None if isinstance(noise, str) else self._profile_of(noise))
-        self._profile: Tensor | None
+        self.register_buffer("_profile", None if recording is None else self._profile_of(recording))
 
     def process(
         self,
@@ -133,30 +122,30 @@ class SpectralGate(Processor):
         T, N, H = x.shape[-1], self.window, self.hop
         if x.numel() == 0:
             return x, state
-        before: dict[str, Any] = {} if state is None else state
+        state = state or {}
         silence = x.new_zeros(*x.shape[:-1], N - 1)
-        line = torch.cat((before.get("line", silence[..., : N - H]), x), -1)
-        late, dry = delayed(x, N - 1, before.get("dry"))
+        line = torch.cat((state.get("line", silence[..., : N - H]), x), -1)
+        delayed_x, dry = delayed(x, N - 1, state.get("dry"))
         # The line holds all of the last frame but its first hop, and what came since.
         since = line.shape[-1] - T - (N - H)
         frames = (since + T) // H
         # What has been taken away from samples up to the end of the last frame, the first heard being that N - 1 ago.
-        taken = before.get("taken", silence)
+        taken = state.get("taken", silence)
         taken = F.pad(taken, (0, N - 1 - since + frames * H - taken.shape[-1]))
-        after = {"line": line[..., frames * H :], "dry": dry}
+        new_state = {"line": line[..., frames * H :], "dry": dry}
         if frames:
             at = [self._at_frames(k, H - 1 - since) for k in (threshold_db, reduction_db, attack_ms, release_ms)]
             spread = self._at_frames(smoothing_hz, H - 1 - since)
             root = self._root.to(x.dtype)
             X = torch.fft.rfft(line.unfold(-1, N, H) * root)
-            shut, after["noise"], after["shut"] = self._gates(X, spread, *at, before=before)
+            shut, new_state["noise"], new_state["shut"] = self._gates(X, spread, *at, state=state)
             share = 1 - db_to_amp(-at[1].to(x.dtype) * shut)
             pieces = torch.fft.irfft(X * share.mT, n=N) * (root / 2)
             taken = taken + F.pad(_overlap_add(pieces, H), (H - 1 - since, 0))
         else:
-            after.update({k: before[k] for k in ("noise", "shut") if k in before})
-        after["taken"] = taken[..., T:]
-        return late - taken[..., :T], after
+            new_state.update({k: state[k] for k in ("noise", "shut") if k in state})
+        new_state["taken"] = taken[..., T:]
+        return delayed_x - taken[..., :T], new_state
 
     def _gates(
         self,
@@ -166,34 +155,32 @@ class SpectralGate(Processor):
         reduction_db: Tensor,
         attack_ms: Tensor,
         release_ms: Tensor,
-        before: Mapping[str, Any],
+        state: Mapping[str, Any],
     ) -> tuple[Tensor, Tensor | None, Tensor]:
         """How shut each band is, (B, C or 1, F, frames), and the states of noise and smoother."""
         # One pole up the bands and one down: a kernel with two exponential sides. Beyond the ends all is as at them.
         c = (-(self.sample_rate / self.window) / spread.double()).exp().squeeze(2)
         level = _level(_spread(self._power(X), c)).mT
         if self._profile is None:
-            noise, noise_after = self._noise_level(level, before.get("noise"))
+            noise, noise_state = self._noise_level(level, state.get("noise"))
         else:
             profile = self._profile.to(X.real.dtype).expand(*c.shape, -1)
-            noise, noise_after = _level(_spread(profile, c)).mT, None
+            noise, noise_state = _level(_spread(profile, c)).mT, None
         z = torch.sigmoid((threshold_db + noise - level) / _KNEE_DB)
-        frame_rate = self.sample_rate / self.hop
-        attack, release = ((-1000 / (frame_rate * ms.double())).exp() for ms in (attack_ms, release_ms))
-        zi = before.get("shut")
-        zi = torch.ones_like(level[..., 0]) if zi is None else zi
-        shut, shut_after = attack_release(z, release, attack, zi, return_zf=True)
-        return shut, noise_after, shut_after
+        attack, release = (smoothing(ms, self.sample_rate / self.hop) for ms in (attack_ms, release_ms))
+        start = state.get("shut", torch.ones_like(level[..., 0]))
+        shut, shut_state = attack_release(z, release, attack, start, return_zf=True)
+        return shut, noise_state, shut_state
 
-    def _noise_level(self, level: Tensor, before: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def _noise_level(self, level: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
         if self.noise == "quantile":
             return _quantile(level, self.quantile), None
         rise, fall = (math.exp(-self.hop / (self.sample_rate * tau)) for tau in (_RISE_S, _FALL_S))
-        if before is None:
+        if state is None:
             # Of the first frame only the last hop is not silence.
             seen = self._root[-self.hop :].square().sum() / self._root.square().sum()
-            before = level[..., 0] - _DB * seen.log().to(level.dtype)
-        return attack_release(level, rise, fall, before, return_zf=True)  # pyright: ignore[reportReturnType]
+            state = level[..., 0] - _DB * seen.log().to(level.dtype)
+        return attack_release(level, rise, fall, state, return_zf=True)  # pyright: ignore[reportReturnType]
 
     def _power(self, X: Tensor) -> Tensor:
         """Of spectra (B, C, frames, F): 1 for a sine of full scale; the mean over channels where linked."""
@@ -202,12 +189,6 @@ class SpectralGate(Processor):
 
     def _profile_of(self, noise: Tensor | Sequence[float]) -> Tensor:
         samples = torch.as_tensor(noise, dtype=torch.float64).detach()
-        if samples.dim() == 0 or samples.numel() == 0:
-            raise ValueError(
-                f"SpectralGate: the recording of noise must be (..., T) samples, got shape {tuple(samples.shape)}"
-            )
-        if not samples.isfinite().all():
-            raise ValueError("SpectralGate: the recording of noise holds NaN or infinity")
         missing = max(0, self.window - samples.shape[-1])
         # Silence beside less than a frame of noise would make it look quieter.
         samples = F.pad(samples, (0, missing)) * math.sqrt(self.window / (self.window - missing))
@@ -236,6 +217,11 @@ class SpectralGate(Processor):
         shut = torch.sigmoid((threshold_db[0, 0, 0] - level) / _KNEE_DB)
         out = level - reduction_db[0, 0, 0] * shut
         return Curve(level, out, "input over noise (dB)", "output over noise (dB)", title="SpectralGate")
+
+
+def _is_recording(noise: Tensor | Sequence[float]) -> bool:
+    samples = torch.as_tensor(noise, dtype=torch.float64)
+    return samples.dim() > 0 and samples.numel() > 0 and bool(samples.isfinite().all())
 
 
 def _spread(power: Tensor, c: Tensor) -> Tensor:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from ...options import Flag, Integer
 from ...params import EffectParam
 from ...processor import Processor, State
+from ..choices import SEED
 
 _SAMPLES = 1 << 18
 _STRIDE = 162013
@@ -32,16 +32,6 @@ class Dither(Processor):
     Rounding has no useful derivative; y has here that of its mean over the dither, which at amount 1 is exactly x:
     dy/dx = 1, dy/damount = q d.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        bits: 2 .. 24, of the numbers that are written.
-        quantize: False adds the noise and leaves the rounding to what follows.
-        seed: of the noise.
-
-    Raises:
-        ValueError: for bits outside 2 .. 24, or a negative seed.
-
     References:
         S. P. Lipshitz, R. A. Wannamaker, J. Vanderkooy, "Quantization and dither: a theoretical survey", J. Audio Eng.
         Soc. 40(5), 1992.
@@ -49,6 +39,11 @@ class Dither(Processor):
 
     params = {
         "amount": EffectParam(0.0, 1.0, 1.0, doc="1 is dither of two steps' width; 0 is none: rounding that distorts.")
+    }
+    options = {
+        "bits": Integer(2, 24, 16, doc="Of the numbers that are written."),
+        "quantize": Flag(True, doc="False adds the noise and leaves the rounding to what follows."),
+        "seed": SEED,
     }
     traits = {"causal"}
     # Enough noise for the contract to see, and not so much that it drowns the signal.
@@ -60,28 +55,14 @@ class Dither(Processor):
         "sound_gradients": "rounding has none; the gradient is that of the mean over the dither",
     }
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        bits: int = 16,
-        quantize: bool = True,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(sample_rate, param_range)
-        if isinstance(bits, bool) or not isinstance(bits, int) or not 2 <= bits <= 24:
-            raise ValueError(f"Dither: bits must be a whole number in 2 .. 24, got {bits!r}")
-        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-            raise ValueError(f"Dither: seed must be a whole number from 0 on, got {seed!r}")
-        self.bits, self.quantize, self.seed = bits, bool(quantize), seed
-        if not quantize:
+    def prepare(self) -> None:
+        """Draw the noise."""
+        if not self.quantize:
             self.neutral = {"amount": 0.0}
             self.exempt = _UNQUIET  # what holds of this construction
         # Numbers of 24 bits, whose difference float32 holds exactly: one noise for every dtype.
-        first, second = np.random.default_rng(seed).random((2, _SAMPLES), dtype=np.float32)
+        first, second = np.random.default_rng(self.seed).random((2, _SAMPLES), dtype=np.float32)
         self.register_buffer("_noise", torch.from_numpy(first - second), persistent=False)
-        self._noise: Tensor
 
     def process(self, x: Tensor, state: State, *, amount: Tensor) -> tuple[Tensor, State]:
         """Add the noise and round; the state is the position in the noise."""

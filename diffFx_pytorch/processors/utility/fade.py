@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from ...control import can_look_at
 from ...curve import Curve
+from ...options import Choice, Number
 from ...params import EffectParam
 from ...processor import Processor, State
 
-Shape = Literal["linear", "equal_power", "exponential", "s_curve"]
-SHAPES: tuple[Shape, ...] = ("linear", "equal_power", "exponential", "s_curve")
+SHAPES = ("linear", "equal_power", "exponential", "s_curve")
 
 _OCTAVES = 10
 _LONGEST_S = 30.0
@@ -38,42 +36,32 @@ class Fade(Processor):
     longer than that is an error. With ``length_s`` it streams: the signal is that long (silent from there on), and no
     fade can be longer, for the ranges of the knobs end there.
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        shape: "linear", "equal_power", "exponential" or "s_curve".
-        length_s: of the whole signal in seconds; None takes the length of what it is called with.
-
     Raises:
-        ValueError: for an unknown shape or a length that is not positive; on a call, for a fade longer than the signal.
+        ValueError: on a call, for a fade longer than the signal.
     """
 
+    options = {
+        "shape": Choice(*SHAPES, default="s_curve", doc="Of the ramp."),
+        "length_s": Number(
+            0.001, 1e6, None, "s", doc="Of the whole signal; None takes that of what it is called with."
+        ),
+    }
     traits = {"linear", "causal", "odd"}
     # Without length_s the short signals of the contract are, rightly, refused.
     variants = tuple({"shape": shape, "length_s": 0.15} for shape in SHAPES)
     neutral = {"fade_in_s": 0.0, "fade_out_s": 0.0}
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        shape: Shape = "s_curve",
-        length_s: float | None = None,
-    ) -> None:
-        if shape not in SHAPES:
-            raise ValueError(f"Fade: unknown shape {shape!r}; shapes are {', '.join(SHAPES)}")
-        if length_s is not None and not 0 < length_s < math.inf:
-            raise ValueError(f"Fade: length_s must be a positive number of seconds, got {length_s!r}")
-        longest = _LONGEST_S if length_s is None else min(_LONGEST_S, length_s)
-        table = {
+    def table(self) -> dict[str, EffectParam]:
+        """Both fades, no longer than the signal where that is known."""
+        longest = _LONGEST_S if self.length_s is None else min(_LONGEST_S, self.length_s)
+        return {
             name: EffectParam(0.0, longest, 0.0, unit="s", doc=doc, automatable=False)
             for name, doc in (("fade_in_s", "Length of the fade in."), ("fade_out_s", "Length of the fade out."))
         }
-        super().__init__(sample_rate, param_range, params=table)
-        self.shape: Shape = shape
-        self.length_s = length_s
-        self.streamable = length_s is not None
+
+    def prepare(self) -> None:
+        """Without a length it needs the whole signal at once."""
+        self.streamable = self.length_s is not None
 
     def process(self, x: Tensor, state: State, *, fade_in_s: Tensor, fade_out_s: Tensor) -> tuple[Tensor, State]:
         """Multiply by both ramps; the state is the position in the signal."""
@@ -117,7 +105,7 @@ class Fade(Processor):
             )
 
 
-def _ramp(n: Tensor, length: Tensor, shape: Shape, dtype: torch.dtype) -> Tensor:
+def _ramp(n: Tensor, length: Tensor, shape: str, dtype: torch.dtype) -> Tensor:
     """Gain at sample n of a ramp of so many samples; below one, 1 - length at sample 0, so that 0 is no ramp at all.
 
     How far the ramp is takes float64, or a long signal loses its samples; the shape is well in ``dtype``.
@@ -126,7 +114,7 @@ def _ramp(n: Tensor, length: Tensor, shape: Shape, dtype: torch.dtype) -> Tensor
     return torch.where(length < 1, u, _shaped(u, shape))
 
 
-def _shaped(u: Tensor, shape: Shape) -> Tensor:
+def _shaped(u: Tensor, shape: str) -> Tensor:
     if shape == "linear":
         return u
     if shape == "equal_power":

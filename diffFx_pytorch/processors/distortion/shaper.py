@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -13,13 +12,12 @@ from ...curve import Curve
 from ...dsp.levels import db_to_amp
 from ...dsp.shaping import Shape, shape_antialiased
 from ...dsp.whole_delay import delayed
+from ...options import Choice
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion.ops.one_pole import one_pole
-from ..oversampling import Oversampler, Phase
+from ..oversampling import FACTORS, Oversampler, Phase
 from ..tiles import all_equal, in_tiles, is_known
-
-Antialias = Literal["adaa"] | None
 
 DRIVE = EffectParam(-12.0, 36.0, 12.0, unit="dB", doc="Gain into the shaper; at 0 quiet signals keep their level.")
 BIAS = EffectParam(-1.0, 1.0, 0.0, doc="Moves the working point, which adds even harmonics; 0 is symmetric.")
@@ -48,19 +46,17 @@ class ShaperStage:
             the oversampled rate) more; None for none.
 
     Raises:
-        ValueError: for an unknown option.
+        ValueError: for an unknown factor or phase.
     """
 
     def __init__(
-        self, sample_rate: float, oversampling: int = 1, phase: Phase = "linear", antialias: Antialias = None
+        self, sample_rate: float, oversampling: int = 1, phase: Phase = "linear", antialias: str | None = None
     ) -> None:
-        if antialias not in (None, "adaa"):
-            raise ValueError(f"antialias must be 'adaa' or None, got {antialias!r}")
         self.sample_rate = sample_rate
-        self.antialias: Antialias = antialias
+        self.antialias = antialias
         self.oversampler = Oversampler(oversampling, phase)
         self.latency = self.oversampler.latency
-        self._dc_hold = math.exp(-2 * math.pi * _DC_HZ / sample_rate)
+        self._dc_smoothing = math.exp(-2 * math.pi * _DC_HZ / sample_rate)
 
     def at_rate(self, knob: Tensor) -> Tensor:
         """A knob at the oversampled rate, for a shape that depends on it."""
@@ -70,52 +66,52 @@ class ShaperStage:
         self, x: Tensor, state: State, shape: Shape, drive_db: Tensor, bias: Tensor, mix: Tensor, output_db: Tensor
     ) -> tuple[Tensor, State]:
         """One block, as ``Processor.process``; the state is a dict, empty where there is nothing to remember."""
-        before = state or {}
+        state = state or {}
         gain, level = db_to_amp(drive_db), db_to_amp(output_db)
-        is_plain = self.oversampler.factor == 1 and self.antialias is None and self._is_symmetric(shape, bias, before)
-        if is_plain and all(is_known(v) for v in (x, gain, mix, level)):
+        is_direct = self.oversampler.factor == 1 and self.antialias is None and self._is_symmetric(shape, bias, state)
+        if is_direct and all(is_known(v) for v in (x, gain, mix, level)):
             return in_tiles(lambda x, g: shape.f(g * x), x, mix, level, gain), {}
-        wet, after = self.wet(x, before, shape, gain, bias)
-        y, after["dry"] = self.mixed(x, wet, before.get("dry"), mix, level)
-        return y, after
+        wet, new_state = self.wet(x, state, shape, gain, bias)
+        y, new_state["dry"] = self.mixed(x, wet, state.get("dry"), mix, level)
+        return y, new_state
 
     def wet(
-        self, x: Tensor, before: dict[str, Any], shape: Shape, gain: Tensor, bias: Tensor
+        self, x: Tensor, state: dict[str, Any], shape: Shape, gain: Tensor, bias: Tensor
     ) -> tuple[Tensor, dict[str, Any]]:
         """What is shaped, without its DC and late by ``latency``, and the state.
 
         Args:
             x: (B, C, T).
-            before: the state the block before left; empty is silence.
+            state: what the block before returned; empty is silence.
             shape: the shaper, its knobs ``at_rate``.
             gain: into the shaper, an amplitude.
             bias: added to what goes into the shaper.
         """
         if x.shape[-1] == 0:
-            return x, dict(before)
+            return x, dict(state)
         factor, f = self.oversampler.factor, shape.f
-        even, up = self.oversampler.up(x * gain, before.get("up"))
-        if self._is_symmetric(shape, bias, before):
-            u, rest, plain, added = even, 0.0, None, None
+        even, up = self.oversampler.up(x * gain, state.get("up"))
+        if self._is_symmetric(shape, bias, state):
+            u, rest, shaped, added = even, 0.0, None, None
             last = torch.zeros_like(even[..., :1])
         else:
             bias = self.at_rate(bias)
             u, rest = even + bias, f(bias)
-            plain = f(u) - rest
+            shaped = f(u) - rest
             # The mean over one sample has zeros where the decimated signal would fold onto DC.
-            added = (plain - shape.odd_part(even)).reshape(*x.shape, factor).mean(-1)
+            added = (shaped - shape.odd_part(even)).reshape(*x.shape, factor).mean(-1)
             last = bias[..., :1].expand_as(u[..., :1])  # silence stands at the working point
         if self.antialias == "adaa":
-            shaped = shape_antialiased(shape, u, before.get("last", last)) - rest
-        else:
-            shaped = f(u) if plain is None else plain
-        wet, down = self.oversampler.down(shaped, before.get("down"))
-        after = {"up": up, "down": down, "last": u[..., -1:]}
+            shaped = shape_antialiased(shape, u, state.get("last", last)) - rest
+        elif shaped is None:
+            shaped = f(u)
+        wet, down = self.oversampler.down(shaped, state.get("down"))
+        new_state = {"up": up, "down": down, "last": u[..., -1:]}
         if added is not None:
-            hold = torch.tensor(self._dc_hold, dtype=torch.float64, device=x.device)
-            dc, after["dc"] = one_pole(added, hold, before.get("dc"), return_zf=True)
+            coefficient = torch.tensor(self._dc_smoothing, dtype=torch.float64, device=x.device)
+            dc, new_state["dc"] = one_pole(added, coefficient, state.get("dc"), return_zf=True)
             wet = wet - dc
-        return wet, after
+        return wet, new_state
 
     def mixed(
         self, x: Tensor, wet: Tensor, line: Tensor | None, mix: Tensor, level: Tensor
@@ -129,47 +125,37 @@ class ShaperStage:
         decay = math.log(1000.0) / (2 * math.pi * _DC_HZ)
         return torch.where(is_symmetric, 0.0, decay) + 2 * self.latency / self.sample_rate
 
-    def _is_symmetric(self, shape: Shape, bias: Tensor, before: dict[str, Any]) -> bool:
+    def _is_symmetric(self, shape: Shape, bias: Tensor, state: dict[str, Any]) -> bool:
         """Whether no DC is made and none made before still fades."""
-        return shape.odd and "dc" not in before and all_equal(bias, 0.0)
+        return shape.odd and "dc" not in state and all_equal(bias, 0.0)
 
 
-class Shaper(Processor):
-    """What the shapers share: the stage, its construction, its curve. A final class adds the table and the shape.
+class Shaper(Processor, abstract=True):
+    """Base of the shapers: the stage, its options, its curve. A final class adds the shape, and knobs of its own."""
 
-    Args:
-        sample_rate: in Hz.
-        param_range: rows of the table to replace.
-        params: the table, where it depends on construction.
-        oversampling: 1, 2, 4 or 8 times the sample rate around the shaper, against aliasing.
-        phase: of the oversampling filters: "linear" (64, 72, 75 samples of latency) or "minimum" (3 or 4).
-        antialias: "adaa": first-order antiderivative antialiasing, with or without oversampling. It delays the wet
-            signal by half a sample of the oversampled rate and takes off the highest frequencies.
-
-    Raises:
-        ValueError: for an unknown option.
-    """
-
+    params = SHAPER_KNOBS
+    options = {
+        "oversampling": Choice(*FACTORS, doc="Times the sample rate around the shaper, against aliasing."),
+        "phase": Choice(
+            "linear",
+            "minimum",
+            doc='Of the oversampling filters: "linear" has 64, 72, 75 samples of latency, "minimum" 3 or 4.',
+        ),
+        "antialias": Choice(
+            None,
+            "adaa",
+            doc='"adaa" is first-order antiderivative antialiasing, with or without oversampling. It delays the wet '
+            "signal by half a sample of the oversampled rate and takes off the highest frequencies.",
+        ),
+    }
     shape: ClassVar[Shape | None] = None
     """The shape, where no knob changes it; else there is a ``shape_at``."""
     neutral = {"mix": 0.0, "output_db": 0.0}
     traits = {"time_invariant", "causal"}
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        param_range: Mapping[str, EffectParam] | None = None,
-        *,
-        params: Mapping[str, EffectParam] | None = None,
-        oversampling: int = 1,
-        phase: Phase = "linear",
-        antialias: Antialias = None,
-    ) -> None:
-        super().__init__(sample_rate, param_range, params=params)
-        try:
-            self.stage = ShaperStage(sample_rate, oversampling, phase, antialias)
-        except ValueError as error:
-            raise ValueError(f"{type(self).__name__}: {error}") from None
+    def prepare(self) -> None:
+        """The stage."""
+        self.stage = ShaperStage(self.sample_rate, self.oversampling, self.phase, self.antialias)
         self.latency_samples = self.stage.latency
 
     def shape_at(self, **knobs: Tensor) -> Shape:
@@ -178,7 +164,7 @@ class Shaper(Processor):
             raise NotImplementedError(f"{type(self).__name__} defines neither shape nor shape_at()")
         return self.shape
 
-    def shaped(
+    def process(
         self,
         x: Tensor,
         state: State,
@@ -189,7 +175,7 @@ class Shaper(Processor):
         bias: Tensor | None = None,
         **own: Tensor,
     ) -> tuple[Tensor, State]:
-        """``process`` of an effect that is the stage and nothing else."""
+        """The stage with this shape."""
         shape = self.shape_at(**{name: self.stage.at_rate(knob) for name, knob in own.items()})
         bias = torch.zeros_like(mix[..., :1]) if bias is None else bias
         return self.stage(x, state, shape, drive_db, bias, mix, output_db)

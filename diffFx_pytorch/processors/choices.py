@@ -1,0 +1,20 @@
+"""Options that effects of several families have."""
+
+from __future__ import annotations
+
+from ..dsp.interpolation import INTERPOLATIONS
+from ..dsp.oscillator import SHAPES
+from ..dsp.panning import PAN_LAWS
+from ..options import Choice, Flag, Integer, Number
+
+LINK = Flag(True, doc="Channels share the gain that the loudest of them asks for; False gives each its own.")
+RMS = Number(0.01, 10000, 5.0, "ms", doc="Time constant of the mean square.")
+SHAPE = Choice(*SHAPES, doc="Of the oscillator; the square has rounded corners.")
+LAW = Choice(*PAN_LAWS, doc="How loud the sides are for a position; see ``StereoPanning``.")
+INTERPOLATION = Choice(
+    *(name for name in INTERPOLATIONS if name != "allpass"),
+    default="lagrange",
+    doc='How the line is read between samples; "lagrange" takes 10 points, flat within 0.1 dB to 10 kHz at 44.1 kHz.',
+)
+RECURSIVE_INTERPOLATION = Choice(*INTERPOLATIONS, default="lagrange", doc=INTERPOLATION.doc)
+SEED = Integer(0, 2**63 - 1, 0, doc="Of what is drawn at random when the effect is built.")

@@ -1,0 +1,107 @@
+"""What delays share: a time in milliseconds or, at a tempo, in note lengths, and how samples are read between."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ...curve import Curve
+from ...dsp.levels import decay_seconds
+from ...options import Number, Option
+from ...params import EffectParam
+from ...processor import Processor, State
+from ...recursion import delay_line, delay_state_length
+from ..choices import RECURSIVE_INTERPOLATION
+
+NOTE = EffectParam(
+    1 / 16, 4.0, 0.75, "log", "beats", doc="Note length from the sound to its first echo; 1 is a quarter note."
+)
+TEMPO = Number(10, 1000, None, "bpm", doc="Quarter notes per minute; given, times are note lengths, ``.._beats``.")
+RING_SAMPLES = 16
+"""What an interpolation rings for, at most."""
+
+
+class TimedDelay(Processor, abstract=True):
+    """Base of the delays: their time, as a knob that a tempo turns from ``.._ms`` into ``.._beats``, and their line."""
+
+    options: ClassVar[Mapping[str, Option]] = {"tempo_bpm": TEMPO, "interpolation": RECURSIVE_INTERPOLATION}
+    neutral = {"mix": 0.0}
+    traits = {"linear", "time_invariant", "causal", "odd"}
+    time_ms: ClassVar[EffectParam]
+    note: ClassVar[EffectParam] = NOTE
+    rest: ClassVar[Mapping[str, EffectParam]]
+    """The knobs after the time."""
+
+    @property
+    def unit(self) -> str:
+        """The end of the names of times, "ms" or "beats"."""
+        return "ms" if self.tempo_bpm is None else "beats"
+
+    @property
+    def seconds(self) -> float:
+        """How long one unit is."""
+        return 1e-3 if self.tempo_bpm is None else 60.0 / self.tempo_bpm
+
+    def table(self) -> dict[str, EffectParam]:
+        """The time, and the rest."""
+        return {f"delay_{self.unit}": self.time_ms if self.unit == "ms" else self.note, **self.rest}
+
+    def prepare(self) -> None:
+        """The length of the line.
+
+        Raises:
+            ValueError: for a range of delays that begins below one sample.
+        """
+        one_sample = 1 / (self.seconds * self.sample_rate)
+        times = {name: row for name, row in self.params.items() if name.endswith(f"delay_{self.unit}")}
+        for name, row in times.items():
+            if row.min_val < one_sample:
+                raise ValueError(
+                    f"{name} begins at {row.min_val:g}; a delay must be one sample or longer: from {one_sample:g} up "
+                    "at this sample rate"
+                )
+        # One more for the rounding of the product.
+        self._longest = max(math.ceil(row.max_val / one_sample) + 1 for row in times.values())
+
+    def time(self, knobs: Mapping[str, Tensor]) -> Tensor:
+        """The time, in its unit."""
+        return knobs[f"delay_{self.unit}"]
+
+    def samples(self, time: Tensor) -> Tensor:
+        """A time as a delay in samples, float64."""
+        return time.double() * (self.seconds * self.sample_rate)
+
+    def echo(self, x: Tensor, time: Tensor, line: State) -> tuple[Tensor, State]:
+        """x, later by a time, and the line after it."""
+        return delay_line(
+            x,
+            self.samples(time),
+            interpolation=self.interpolation,
+            max_delay=self._longest,
+            zi=line,
+            return_zf=True,
+        )
+
+    def silent_line(self, x: Tensor, channels: int) -> Tensor:
+        """The line of a loop before time zero."""
+        length = delay_state_length(self._longest, self.interpolation)
+        return x.new_zeros((x.shape[0], channels, length), dtype=torch.float64)
+
+    def loop_tail(self, feedback: Tensor, time: Tensor) -> Tensor:
+        """Seconds: one delay until the last echo of the input begins, then the loop dies away."""
+        seconds = time * self.seconds
+        return (seconds + decay_seconds(feedback, seconds)).flatten().amax()
+
+    def stems(self, times: list[float], levels: list[float], label: str = "amplitude") -> Curve:
+        """Levels of the sound and its echoes over time."""
+        name = type(self).__name__
+        return Curve(torch.tensor(times), torch.tensor(levels), "time (s)", label, title=name, stems=True)
+
+
+def count_echoes(feedback: float) -> int:
+    """How many echoes are worth drawing: down to -60 dB, at most 40."""
+    return min(40, 2 + int(60 / max(-20 * math.log10(max(feedback, 1e-3)), 0.1)))

@@ -1,0 +1,106 @@
+"""Dynamics in each band of Linkwitz-Riley crossovers.
+
+References:
+    S. H. Linkwitz, "Active crossover networks for noncoincident drivers", JAES 24(1), 1976.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ...params import EffectParam
+from ...processor import State
+from ...routing.multi_band import EffectInBands, in_bands_options
+from .compressor import Compressor
+from .expander import Expander
+from .limiter import Limiter
+from .noise_gate import NoiseGate
+from .transient_shaper import TransientShaper
+
+
+class MultiBandCompressor(EffectInBands):
+    """A compressor in each band of Linkwitz-Riley crossovers: ``MultiBand`` around ``Compressor``.
+
+    y = sum_k comp_k(H_k x); every band has the knobs of ``Compressor``, ``band_1.threshold_db`` and so on, from the
+    lowest. Where no band reduces its gain the sum is flat, for any crossovers in any order. A sidechain is split alike.
+    """
+
+    effect = Compressor
+    options = in_bands_options(Compressor, without=("key_highpass_hz",))
+    variants = ({"num_bands": 2},)
+
+
+class MultiBandExpander(EffectInBands):
+    """An expander in each band of Linkwitz-Riley crossovers: ``MultiBand`` around ``Expander``.
+
+    y = sum_k exp_k(H_k x); every band has the knobs of ``Expander``, ``band_1.threshold_db`` and so on, from the
+    lowest. Where no band reduces its gain the sum is flat, for any crossovers in any order. A sidechain is split alike.
+    """
+
+    effect = Expander
+    options = in_bands_options(Expander)
+    variants = ({"num_bands": 2},)
+
+
+class MultiBandNoiseGate(EffectInBands):
+    """A noise gate in each band of Linkwitz-Riley crossovers: ``MultiBand`` around ``NoiseGate``.
+
+    y = sum_k gate_k(H_k x); every band has the knobs of ``NoiseGate``, ``band_1.threshold_db`` and so on, from the
+    lowest. Where every band is open the sum is flat, for any crossovers in any order. A sidechain is split alike.
+    """
+
+    effect = NoiseGate
+    options = in_bands_options(NoiseGate)
+    variants = ({"num_bands": 2},)
+
+
+class MultiBandTransientShaper(EffectInBands):
+    """A transient shaper in each band of Linkwitz-Riley crossovers: ``MultiBand`` around ``TransientShaper``.
+
+    y = sum_k shaper_k(H_k x); every band has the knobs of ``TransientShaper``, ``band_1.attack_db`` and so on, from the
+    lowest. Where no band moves anything the sum is flat, for any crossovers in any order.
+    """
+
+    effect = TransientShaper
+    options = in_bands_options(TransientShaper)
+    variants = ({"num_bands": 2},)
+
+
+class MultiBandLimiter(EffectInBands):
+    """A limiter in each band of Linkwitz-Riley crossovers, and one on their sum: ``MultiBand`` around ``Limiter``.
+
+    y = lim(sum_k lim_k(H_k x)). Bands that each keep under their ceiling can still add up to more than any of them, so
+    the sum is limited once more: no sample of the output is larger than ``ceiling_db``. The look-ahead is that of the
+    bands, and again that of the output; ``true_peak`` is the last limiter's.
+    """
+
+    effect = Limiter
+    options = in_bands_options(Limiter)
+    variants = ({"num_bands": 2, "lookahead_ms": 2.0},)
+
+    def table(self) -> dict[str, EffectParam]:
+        """The knobs of the bands, the crossovers and the limiter behind their sum."""
+        shared = {"lookahead_ms": self.lookahead_ms, "link": self.link}
+        own = {name: Limiter.params[name] for name in ("ceiling_db", "release_ms")}
+        return self.in_each(Limiter(self.sample_rate, **shared), own)
+
+    def prepare(self) -> None:
+        """The limiter behind the sum."""
+        self.output = Limiter(
+            self.sample_rate, lookahead_ms=self.lookahead_ms, link=self.link, true_peak=self.true_peak
+        )
+        self.latency_samples += self.output.latency_samples
+        self.neutral = {**self.neutral, "ceiling_db": 0.0}
+
+    def process(
+        self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
+    ) -> tuple[Tensor, State]:
+        """Split, limit, sum, limit."""
+        bands, last = (None, None) if state is None else state
+        y, bands = super().process(x, bands, None, **knobs)
+        ceiling_db, release_ms = knobs["ceiling_db"], knobs["release_ms"]
+        y, last = self.output.process(
+            y, last, gain_db=torch.zeros_like(ceiling_db), ceiling_db=ceiling_db, release_ms=release_ms
+        )
+        return y, (bands, last)

@@ -1,0 +1,77 @@
+"""What the reverbs share that are one delay graph behind a predelay."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ...curve import Curve
+from ...processor import Processor, State
+from ...recursion import DelayGraph, delay_graph
+from .predelay import longest_predelay, predelayed
+from .response import decay_curve
+
+
+class DelayGraphReverb(Processor, abstract=True):
+    """Base of the reverbs of which all but the predelay is one graph; its inputs are left, right and the predelayed."""
+
+    neutral = {"mix": 0.0}
+    channels = (1, 2)
+    channels_out = 2
+    crosses_channels = True
+
+    def graph(self) -> DelayGraph:
+        """The graph for the options and the sample rate."""
+        raise NotImplementedError(f"{type(self).__name__} defines no graph()")
+
+    def prepare(self) -> None:
+        """The graph, and the length of the predelay."""
+        self._latest = longest_predelay(self.params["predelay_ms"], self.sample_rate)
+        self._graph = self.graph()
+
+    def reverberated(
+        self,
+        x: Tensor,
+        state: State,
+        level: float,
+        predelay_ms: Tensor,
+        gains: Mapping[str, Tensor | float],
+        delays: Mapping[str, Tensor] | None = None,
+    ) -> tuple[Tensor, State]:
+        """Predelay the sum of the sides at a level, then run the graph; the state is that of both.
+
+        Args:
+            x: (B, 1 or 2, T).
+            state: what the block before returned; None is silence.
+            level: of what goes into the graph.
+            predelay_ms: as a knob.
+            gains: of the graph by name, numbers or (B, 1, 1 or T).
+            delays: of its moved all-passes by name, (B, T).
+        """
+        line, graph_state = (None, None) if state is None else state
+        sides = x.expand(-1, 2, -1)
+        both = level * (sides[:, :1] + sides[:, 1:])
+        early, line = predelayed(both, predelay_ms, self._latest, self.sample_rate, line)
+        flat = {name: v.squeeze(1) if isinstance(v, Tensor) else v for name, v in gains.items()}
+        moved = {} if delays is None else {"delays": delays}
+        y, graph_state = delay_graph(torch.cat([sides, early], 1), self._graph, flat, **moved, state=graph_state)
+        return y, (line, graph_state)
+
+    def curve(self, **knobs: Tensor) -> Curve:
+        """The decay of the energy, to -90 dB or ten seconds."""
+        constant = {name: knob[:1, :, :1].detach() for name, knob in knobs.items()}
+        constant["mix"] = torch.ones_like(constant["mix"])
+        seconds = min(10.0, float(self.tail(**constant)))
+        impulse = torch.zeros(1, 2, math.ceil(seconds * self.sample_rate), dtype=constant["mix"].dtype)
+        impulse[..., 0] = 1.0
+        response = self.process(impulse, None, **constant)[0][0]
+        return decay_curve(response, self.sample_rate, type(self).__name__)
+
+
+def side_gains(width: Tensor) -> dict[str, Tensor]:
+    """What a side gets of the other, for a width: with ``graph.mix_sides``."""
+    wider = 0.5 * (width.double() - 1)
+    return {"wider": wider, "narrower": -wider}
