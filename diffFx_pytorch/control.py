@@ -235,10 +235,10 @@ def check_rate(sample_rate: Any) -> float:
     Raises:
         ValueError: saying what was given.
     """
-    if isinstance(sample_rate, (int, float, np.number)) and not isinstance(sample_rate, bool):
-        if 0 < sample_rate < float("inf"):
-            return sample_rate  # type: ignore[return-value]  # a numpy number does as well
-    raise ValueError(f"sample_rate must be positive, a number in Hz, got {sample_rate!r}")
+    number = isinstance(sample_rate, (int, float, np.number)) and not isinstance(sample_rate, bool)
+    if not number or not 0 < sample_rate < float("inf"):
+        raise ValueError(f"sample_rate must be positive, a number in Hz, got {sample_rate!r}")
+    return sample_rate
 
 
 def check_audio(x: Any, name: str, channels: tuple[int, ...] | None) -> None:

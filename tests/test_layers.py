@@ -11,7 +11,7 @@ LAYERS = (
     {"kernels"},
     {"dsp"},
     {"recursion", "lti", "spectrogram"},
-    {"params", "control", "curve", "processor"},
+    {"params", "options", "control", "curve", "stream", "processor"},
     {"processors", "routing", "registry"},
     {"render", "fit", "presets", "report"},
     {"cli"},

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,7 +28,7 @@ def list_effects() -> None:
         table.add_column(heading, no_wrap=heading != "What it does", justify="right" if heading == "Knobs" else "left")
     for family, members in sorted(families.items()):
         for i, (name, cls) in enumerate(members):
-            summary = inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].replace("\n", " ")
+            summary = cls.about.split("\n\n")[0].replace("\n", " ")
             table.add_row("" if i else family, name, str(len(cls().params)), summary)
     print_lines(console, table)
 
@@ -43,7 +42,8 @@ def describe(
     from rich.table import Table
 
     from .. import registry
-    from ..presets import dump_chain, option_defaults
+    from ..options import default_text
+    from ..presets import dump_chain
     from ..routing import Chain
 
     try:
@@ -52,29 +52,21 @@ def describe(
         refuse(error)
     fx = cls()
     print_lines(console, f"{cls.__name__}  ({registry.family(cls)})\n")
-    print_lines(console, inspect.cleandoc(cls.__doc__ or "").split("\n\nKnobs:")[0].strip() + "\n")
+    print_lines(console, cls.about + "\n")
     knobs = Table("Knob", "From", "To", "Default", "Unit", "Curve", "What it does", box=None, pad_edge=False)
     for name, param in fx.params.items():
         ends = (f"{v:g}" for v in (param.min_val, param.max_val, param.default))
         doc = param.doc if param.automatable else f"{param.doc} Does not move within a signal."
         knobs.add_row(name, *ends, param.unit, param.curve, doc)
     print_lines(console, knobs)
-    options = option_defaults(cls)
-    if options:
-        hints = get_type_hints(cls.__init__)
-        table = Table("Option", "Default", "Type", box=None, pad_edge=False)
-        for name, option in options.items():
-            table.add_row(name, repr(option.default), _type_text(hints.get(name, option.annotation)))
-        print_lines(console, "", table)
+    if cls.options:
+        options = Table("Option", "Default", "May be", "What it does", box=None, pad_edge=False)
+        for name, option in cls.options.items():
+            options.add_row(name, default_text(option), option.legal(), option.doc)
+        print_lines(console, "", options)
     claims = [", ".join(sorted(fx.traits))] if fx.traits else []
     claims += [f"latency {fx.latency_samples} samples"] if fx.latency_samples else []
     claims += ["takes a sidechain"] if fx.takes_sidechain else []
     claims += [] if fx.streamable else ["needs the whole signal"]
     print_lines(console, "", "; ".join(claims) or "no claims", "", "In a chain file:", "")
     typer.echo(dump_chain(Chain(fx)), nl=False)
-
-
-def _type_text(annotation: Any) -> str:
-    if get_origin(annotation) is Literal:
-        return " | ".join(map(str, get_args(annotation)))
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")

@@ -1,5 +1,5 @@
 """Chains as text: chain files and presets."""
 
-from .chain_file import ChainFile, ChainFileError, dump_chain, load_chain, option_defaults, save_chain
+from .chain_file import ChainFile, ChainFileError, dump_chain, load_chain, save_chain
 
-__all__ = ["ChainFile", "ChainFileError", "dump_chain", "load_chain", "option_defaults", "save_chain"]
+__all__ = ["ChainFile", "ChainFileError", "dump_chain", "load_chain", "save_chain"]

@@ -14,7 +14,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ import yaml
 from torch import Tensor
 
 from ..control import Knobs, KnobValue, as_dict, check_range
+from ..options import Integer, Number, Option
 from ..params import HIGHEST_FREQUENCY, EffectParam
 from ..processor import Processor
 from ..registry import effect, effects
@@ -34,7 +34,7 @@ from ..render.atomic import replacing
 from ..routing import Chain
 from .nodes import ChainFileError, Reader
 
-__all__ = ["VERSION", "ChainFile", "ChainFileError", "dump_chain", "load_chain", "option_defaults", "save_chain"]
+__all__ = ["VERSION", "ChainFile", "ChainFileError", "dump_chain", "load_chain", "save_chain"]
 
 VERSION = 1
 _WIDEST_RATE = 192000.0
@@ -141,15 +141,6 @@ def dump_chain(chain: Chain, dsp_params: Knobs | None = None) -> str:
     return text
 
 
-def option_defaults(cls: type[Processor]) -> dict[str, inspect.Parameter]:
-    """The constructor's options of an effect that a chain file may set: all but ``sample_rate`` and ``param_range``."""
-    return {
-        name: option
-        for name, option in inspect.signature(cls.__init__).parameters.items()
-        if name not in ("self", "sample_rate", "param_range", "params") and option.kind is not option.VAR_KEYWORD
-    }
-
-
 def _steps(reader: Reader, root: yaml.Node) -> list[yaml.Node]:
     top = reader.mapping(root, ("version", "chain"), "a chain file", required=("version", "chain"))
     if "version" in top:
@@ -189,19 +180,36 @@ def _read_step(
 
 def _construct(reader: Reader, step: Mapping[str, yaml.Node], cls: type[Processor], rate: float) -> Processor | None:
     options: dict[str, Any] = {}
-    nodes: dict[str, yaml.Node] = {}
     if "options" in step:
-        before = len(reader.problems)
-        nodes = reader.mapping(step["options"], option_defaults(cls), f"options of {cls.__name__}", noun="option")
-        options = {name: reader.plain(value) for name, value in nodes.items()}
-        if len(reader.problems) > before:
+        known = len(reader.problems)
+        nodes = reader.mapping(step["options"], cls.options, f"options of {cls.__name__}", noun="option")
+        for name, node in nodes.items():
+            value = _option_value(reader, node, cls.options[name], name)
+            try:
+                options[name] = cls.options[name].read(name, value, rate)
+            except ValueError as error:
+                reader.problem(node, f"{cls.__name__}: {error}")
+        if len(reader.problems) > known:
             return None
     try:
         return cls(sample_rate=rate, **options)
     except (ValueError, TypeError) as error:
-        blamed = [nodes[name] for name in nodes if name in str(error)]
-        reader.problem(blamed[0] if blamed else step.get("options", step["effect"]), str(error))
+        reader.problem(step.get("options", step["effect"]), str(error))
         return None
+
+
+def _option_value(reader: Reader, node: yaml.Node, option: Option, name: str) -> Any:
+    """What a node says; where a number is due it is read as knobs are: 1e3 is one and 1:30 is none."""
+    value = reader.plain(node)
+    if value is None or not isinstance(node, yaml.ScalarNode) or not isinstance(option, (Number, Integer)):
+        return value
+    try:
+        number = float(node.value) if node.style is None else None
+    except ValueError:
+        number = None
+    if number is None:
+        return node.value
+    return int(number) if isinstance(option, Integer) and number.is_integer() else number
 
 
 def _name(reader: Reader, step: Mapping[str, yaml.Node], fx: Processor, built: Mapping[str, Processor]) -> str:

@@ -62,6 +62,12 @@ def test_every_effect_in_every_construction_comes_back(tmp_path):
             assert [params[knob] for knob in again.param_names] == flat[0].tolist(), name
 
 
+def test_numbers_of_options_are_read_as_those_of_knobs():
+    text = step("{effect: Compressor, options: {lookahead_ms: 1e1, key_highpass_hz: null, link: no}}")
+    comp = load_chain(text).build(8000)[0]["compressor"]
+    assert (comp.lookahead_ms, comp.latency_samples, comp.key_highpass_hz, comp.link) == (10.0, 80, None, False)
+
+
 def test_settings_come_back_exactly_in_their_own_precision(tmp_path):
     chain = Chain(Gain(), Tremolo())
     for dtype in (torch.float32, torch.float64):
@@ -149,7 +155,20 @@ chain:
         (step("{effect: Gain, params: {gain_db: {a: 1}}}"), "gain_db must be a number in -60 .. 24 dB, got a mapping"),
         (step("{effect: Gain, params: {gain_db: []}}"), "gain_db moves through no points"),
         (step("{effect: Gain, params: {gain_db: [1, [2]]}}"), "3:42: gain_db must be a number"),
-        (step("{effect: Tremolo, options: {shape: saw}}"), "3:40: Tremolo: unknown shape 'saw'; shapes are sine"),
+        (
+            step("{effect: Tremolo, options: {shape: saw}}"),
+            "3:40: Tremolo: shape must be 'sine', 'triangle' or 'square', got 'saw'",
+        ),
+        (step("{effect: Tremolo, options: {shape: squar}}"), "got 'squar'; did you mean 'square'?"),
+        (
+            step("{effect: Compressor, options: {lookahead_ms: 1e9}}"),
+            "lookahead_ms must be a number in 0 .. 1000 ms, got",
+        ),
+        (step("{effect: Compressor, options: {lookahead_ms: 1:30}}"), "0 .. 1000 ms, got '1:30'"),
+        (step('{effect: Compressor, options: {lookahead_ms: "5"}}'), "0 .. 1000 ms, got '5'"),
+        (step('{effect: Compressor, options: {link: "no"}}'), ": Compressor: link must be True or False, got 'no'"),
+        (step("{effect: MultiTapDelay, options: {num_taps: 1e6}}"), "must be a whole number in 1 .. 64, got 1000000"),
+        (step("{effect: MultiTapDelay, options: {num_taps: 2.5}}"), "must be a whole number in 1 .. 64, got 2.5"),
         (step("{effect: Tremolo, options: {sample_rate: 3}}"), "unknown option 'sample_rate'"),
         (step("{effect: Gain, name: a}\n  - {effect: Gain, name: a}"), "4:26: two effects are named 'a'"),
         (step("{effect: Gain, name: forward}"), "'forward' has a meaning of its own"),
