@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 
 from diffFx_pytorch import Processor, registry
+from diffFx_pytorch.options import default_text
 
 FOLDER = Path(__file__).parent / "effects"
 PACKAGE = Path(__file__).parents[1] / "diffFx_pytorch"
@@ -18,20 +18,13 @@ PACKAGE = Path(__file__).parents[1] / "diffFx_pytorch"
 def page(cls: type[Processor]) -> str:
     """The page of an effect, as Markdown."""
     fx = cls()
-    text = inspect.getdoc(cls) or ""
-    before, _, _ = text.partition("\nKnobs:\n")
-    lines = [
-        f"# {cls.__name__}",
-        "",
-        f"Family: {registry.family(cls)}.",
-        "",
-        "```text",
-        before.rstrip(),
-        "```",
-        "",
-        "## Knobs",
-        "",
-    ]
+    lines = [f"# {cls.__name__}", "", f"Family: {registry.family(cls)}.", "", "```text", cls.about, "```", ""]
+    if cls.options:
+        lines += ["## Options", "", "| option | may be | default | |", "|---|---|---|---|"]
+        for name, option in cls.options.items():
+            lines.append(f"| `{name}` | {option.legal()} | {default_text(option)} | {option.doc} |")
+        lines.append("")
+    lines += ["## Knobs", ""]
     lines += ["| knob | range | default | curve | |", "|---|---|---|---|---|"]
     for name, param in fx.params.items():
         default = f"{param.default:g} {param.unit}".rstrip()
@@ -59,7 +52,7 @@ def index() -> str:
     for family in sorted(families):
         lines += [f"## {family}", ""]
         for cls in sorted(families[family], key=lambda c: c.__name__):
-            summary = (inspect.getdoc(cls) or "").partition("\n")[0]
+            summary = cls.about.partition("\n")[0]
             lines.append(f"- [{cls.__name__}]({cls.__name__}.md): {summary}")
         lines.append("")
     return "\n".join(lines)

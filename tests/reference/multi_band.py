@@ -51,3 +51,17 @@ def twin_of(name):
         return [[sum(several) for several in zip(*parts, strict=True)] for parts in zip(*bands, strict=True)]
 
     return twin
+
+
+twin_multibandcompressor = twin_of("compressor")
+twin_multibandexpander = twin_of("expander")
+twin_multibandnoisegate = twin_of("noise_gate")
+twin_multibandtransientshaper = twin_of("transient_shaper")
+
+
+def twin_multibandlimiter(
+    x, sample_rate, ceiling_db, release_ms, true_peak=False, lookahead_ms=5.0, link=True, **bands
+):
+    options = {"lookahead_ms": lookahead_ms, "link": link}
+    y = twin_of("limiter")(x, sample_rate, **bands, **options)
+    return load("limiter")(y, sample_rate, 0.0, ceiling_db, release_ms, true_peak=true_peak, **options)

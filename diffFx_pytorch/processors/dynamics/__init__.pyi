@@ -2,11 +2,11 @@ from diffFx_pytorch.processors.dynamics.compressor import Compressor
 from diffFx_pytorch.processors.dynamics.de_esser import DeEsser
 from diffFx_pytorch.processors.dynamics.expander import Expander
 from diffFx_pytorch.processors.dynamics.limiter import Limiter
-from diffFx_pytorch.processors.dynamics.multi_band_compressor import MultiBandCompressor
-from diffFx_pytorch.processors.dynamics.multi_band_expander import MultiBandExpander
-from diffFx_pytorch.processors.dynamics.multi_band_limiter import MultiBandLimiter
-from diffFx_pytorch.processors.dynamics.multi_band_noise_gate import MultiBandNoiseGate
-from diffFx_pytorch.processors.dynamics.multi_band_transient_shaper import MultiBandTransientShaper
+from diffFx_pytorch.processors.dynamics.multi_band import MultiBandCompressor
+from diffFx_pytorch.processors.dynamics.multi_band import MultiBandExpander
+from diffFx_pytorch.processors.dynamics.multi_band import MultiBandLimiter
+from diffFx_pytorch.processors.dynamics.multi_band import MultiBandNoiseGate
+from diffFx_pytorch.processors.dynamics.multi_band import MultiBandTransientShaper
 from diffFx_pytorch.processors.dynamics.noise_gate import NoiseGate
 from diffFx_pytorch.processors.dynamics.transient_shaper import TransientShaper
 

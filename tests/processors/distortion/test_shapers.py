@@ -207,12 +207,6 @@ def test_overdrive_keeps_the_bass_clear(sine, spectrum):
     assert distortion(80) < 0.5 * distortion(1500)
 
 
-@pytest.mark.parametrize("cls", SHAPERS)
-def test_construction_is_checked(cls):
-    with pytest.raises(ValueError, match=f"^{cls.__name__}: oversampling must be one of 1, 2, 4, 8, got 3"):
-        cls(RATE, oversampling=3)
-
-
 @pytest.mark.parametrize("count", [0, 17, 2.5, True])
 def test_number_of_points_is_checked(count):
     with pytest.raises(ValueError, match=r"^Waveshaper: num_points must be a whole number in 1 \.\. 16"):

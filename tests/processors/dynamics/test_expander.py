@@ -90,8 +90,3 @@ def test_linked_channels_share_a_gain_and_others_do_not():
     )
     assert settled_db(linked[:, 1], x[:, 1]) == pytest.approx(0.0, abs=0.01)
     assert settled_db(apart[:, 1], x[:, 1]) == pytest.approx(-30.0, abs=0.01)
-
-
-def test_construction_is_checked():
-    with pytest.raises(ValueError, match=r"^Expander: lookahead_ms must lie in"):
-        Expander(RATE, lookahead_ms=-1.0)

@@ -125,9 +125,3 @@ def test_a_ceiling_that_moves_is_that_of_its_sample():
     late = fx.latency_samples
     line = torch.nn.functional.interpolate(points[None], 8000, mode="linear", align_corners=True)[0, 0]
     assert (20 * torch.log10(y[0, 0, late:].abs()) <= line[:-late] + 1e-4).all()
-
-
-@pytest.mark.parametrize("bad", [-1.0, 2000.0, float("nan")])
-def test_construction_is_checked(bad):
-    with pytest.raises(ValueError, match=r"^Limiter: lookahead_ms must lie in"):
-        Limiter(RATE, lookahead_ms=bad)

@@ -106,8 +106,3 @@ def test_hold_and_hysteresis_have_exact_gradients():
         numeric = (loss(**{name: knobs[name] + 1e-6}) - loss(**{name: knobs[name] - 1e-6})) / 2e-6
         assert gradient.item() == pytest.approx(numeric.item(), rel=1e-5)
         assert gradient.item() != 0
-
-
-def test_construction_is_checked():
-    with pytest.raises(ValueError, match=r"^NoiseGate: lookahead_ms must lie in"):
-        NoiseGate(RATE, lookahead_ms=2000.0)

@@ -113,19 +113,6 @@ def test_a_stream_may_turn_from_still_to_moving_and_back():
     assert torch.allclose(torch.cat(parts, -1), fx(x, dsp_params=still), rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize(
-    ("options", "pattern"),
-    [
-        ({"num_peaks": -1}, "num_peaks"),
-        ({"num_peaks": 1.5}, "num_peaks"),
-        ({"design": "magic"}, "designs are matched, bilinear"),
-    ],
-)
-def test_construction_is_checked(options, pattern):
-    with pytest.raises(ValueError, match=f"ParametricEqualizer: .*{pattern}"):
-        ParametricEqualizer(RATE, **options)
-
-
 def test_no_peaks_is_two_shelves():
     assert len(ParametricEqualizer(RATE, num_peaks=0).params) == 6
 

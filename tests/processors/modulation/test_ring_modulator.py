@@ -47,8 +47,3 @@ def test_gradient_to_the_frequency(shape):
     with torch.no_grad():
         numeric = (loss(hertz + 1e-6) - loss(hertz - 1e-6)) / 2e-6
     assert gradient == pytest.approx(float(numeric), rel=1e-4)
-
-
-def test_unknown_shape_is_refused():
-    with pytest.raises(ValueError, match="RingModulator: unknown shape 'saw'"):
-        RingModulator(shape="saw")

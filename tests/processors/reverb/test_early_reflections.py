@@ -70,9 +70,3 @@ def test_the_room_can_be_found_again():
         optimiser.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.01 * losses[0]
-
-
-def test_order_out_of_range_is_refused():
-    for bad in (0, 6, 2.0, True):
-        with pytest.raises(ValueError, match="EarlyReflections: order"):
-            EarlyReflections(RATE, order=bad)

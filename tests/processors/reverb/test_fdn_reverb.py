@@ -258,16 +258,6 @@ def test_streaming_keeps_as_much_at_every_length():
     assert len(counts) == 1
 
 
-@pytest.mark.parametrize(
-    ("construction", "message"),
-    [
-        ({"num_lines": 6}, "num_lines must be one of 4, 8, 16"),
-        ({"matrix": "circulant"}, "matrix must be one of"),
-        ({"decay": "bark"}, "decay must be one of"),
-        ({"compute": "laplace"}, "compute must be one of"),
-        ({"compute": "frequency", "modulation": True}, "have no frequency response"),
-    ],
-)
-def test_wrong_constructions_are_refused(construction, message):
-    with pytest.raises(ValueError, match=f"FDNReverb: .*{message}"):
-        FDNReverb(RATE, **construction)
+def test_lines_that_move_are_refused_in_frequency():
+    with pytest.raises(ValueError, match=r"^FDNReverb: lines that move have no frequency response"):
+        FDNReverb(RATE, compute="frequency", modulation=True)

@@ -1,7 +1,5 @@
 """Reverb of velvet noise: few pulses, the decay asked for, and high frequencies that go first."""
 
-import math
-
 import numpy as np
 import pytest
 import scipy.signal
@@ -98,10 +96,6 @@ def test_the_sides_are_decorrelated():
     assert abs(float(torch.corrcoef(h)[0, 1])) < 0.05
 
 
-@pytest.mark.parametrize(
-    ("options", "pattern"),
-    [({"density": 20000.0}, r"100 \.\. 11025"), ({"seed": -1}, "seed"), ({"ir_seconds": math.inf}, r"0\.2 \.\. 20")],
-)
-def test_what_is_wrong_is_refused(options, pattern):
-    with pytest.raises(ValueError, match=f"^VelvetReverb: .*{pattern}"):
-        VelvetReverb(RATE, **options)
+def test_more_pulses_than_a_quarter_of_the_rate_are_refused():
+    with pytest.raises(ValueError, match=r"^VelvetReverb: density must lie in 100 \.\. 11025"):
+        VelvetReverb(RATE, density=20000.0)

@@ -108,10 +108,6 @@ def test_blocks_of_frames_do_not_show(monkeypatch):
         torch.testing.assert_close(shift(x, method, moving), expected, rtol=0, atol=1e-10)
 
 
-def test_construction_is_checked():
-    with pytest.raises(ValueError, match="PitchShift: method must be one of"):
-        PitchShift(method="fast")
-    with pytest.raises(ValueError, match="PitchShift: window_ms"):
-        PitchShift(window_ms=1.0)
+def test_it_does_not_stream():
     with pytest.raises(ValueError, match="needs the whole signal"):
         PitchShift().stream()

@@ -73,11 +73,3 @@ def test_gradient_is_that_of_the_mean():
     noise = _error(torch.zeros_like(x), quantize=False)
     assert torch.equal(to_x, torch.ones_like(x))
     assert to_amount == pytest.approx(float(noise.sum()))
-
-
-def test_wrong_construction_is_refused():
-    for bits in (1, 25, 16.0, True):
-        with pytest.raises(ValueError, match=r"Dither: bits must be a whole number in 2 \.\. 24"):
-            Dither(bits=bits)
-    with pytest.raises(ValueError, match="Dither: seed"):
-        Dither(seed=-1)

@@ -74,11 +74,3 @@ def test_an_hour_in_float32_keeps_its_sample():
     assert y[0, 0, 499] == 1
     assert y[0, 0, 500] == pytest.approx(499 / 500, abs=1e-6)
     assert y[0, 0, -1] == 0
-
-
-def test_wrong_construction_is_refused():
-    with pytest.raises(ValueError, match="Fade: unknown shape 'log'; shapes are linear"):
-        Fade(shape="log")
-    for bad in (0, -1.0, float("inf")):
-        with pytest.raises(ValueError, match="Fade: length_s must be a positive"):
-            Fade(length_s=bad)
