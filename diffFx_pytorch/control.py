@@ -238,7 +238,7 @@ def check_rate(sample_rate: Any) -> float:
     number = isinstance(sample_rate, (int, float, np.number)) and not isinstance(sample_rate, bool)
     if not number or not 0 < sample_rate < float("inf"):
         raise ValueError(f"sample_rate must be positive, a number in Hz, got {sample_rate!r}")
-    return sample_rate
+    return sample_rate  # type: ignore[return-value]  # a numpy number does as well
 
 
 def check_audio(x: Any, name: str, channels: tuple[int, ...] | None) -> None:
