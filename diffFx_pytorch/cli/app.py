@@ -1,4 +1,4 @@
-"""The application that commands register with, and how commands speak: consoles, errors, exit codes."""
+"""The application that commands register with, and the output of commands: consoles, progress, errors, exit codes."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def print_lines(console: Console, *lines: Any) -> None:
 
 
 def report_written(target: object, warnings: Iterable[str], quiet: bool, note: str = "") -> None:
-    """Say that a file was written, and what the listener should know of it."""
+    """Print that a file was written, and warnings for the listener."""
     out, error = consoles()
     for warning in warnings:
         print_lines(error, f"warning {target}: {warning}")

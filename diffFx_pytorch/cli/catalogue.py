@@ -1,4 +1,4 @@
-"""The commands that show what there is: `list` and `describe`."""
+"""The commands that show the effects: `list` and `describe`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def list_effects() -> None:
 def describe(
     effect: Annotated[str, typer.Argument(metavar="EFFECT", help="Name, as `difffx list` shows it.")],
 ) -> None:
-    """Describe an effect: what it does, its knobs and options, and how it stands in a chain file."""
+    """Describe an effect: what it does, its knobs and options, and a step of a chain file to copy."""
     console, _ = consoles()
     from rich.table import Table
 

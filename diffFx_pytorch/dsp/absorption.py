@@ -86,7 +86,7 @@ def _squared(b0: Tensor, b1: Tensor, a0: Tensor, a1: Tensor, log_gain: Tensor) -
 
 
 def octave_absorption(delay: Tensor, decay_s: Tensor, centres_hz: Sequence[float], sample_rate: float) -> Tensor:
-    """Second-order low shelves between neighbouring bands, their gains solved for so that T is right at every centre.
+    """Second-order low shelves between neighbouring bands, with gains solved for so that T is exact at every centre.
 
     Between the centres no frequency decays in more than 1.25 times the T of the slowest band: where gains far apart
     would overshoot, the gain of the line is lowered. So the loop is stable at any setting.

@@ -118,7 +118,7 @@ def _convolved(x: Tensor, h: Tensor, start: int, samples: int, matrix: bool) -> 
 
 
 class _Convolution(torch.autograd.Function):
-    """Gradients by the spectra of the forward pass; autograd's own through rfft transforms complex numbers."""
+    """Gradients by the spectra of the forward pass; autograd's own of rfft uses complex transforms."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, h: Tensor, start: int, samples: int, matrix: bool) -> Tensor:

@@ -1,4 +1,4 @@
-"""Half-band filters for changing the sample rate by two: their design, and the linear-phase ones as they run.
+"""Half-band filters for changing the sample rate by two: their design, and processing by the linear-phase ones.
 
 A half-band filter leaves the lower half of the band alone and removes the upper; every other coefficient of its impulse
 response is zero, so at the lower rate it falls into two short branches, one of which is a plain delay (linear phase)
@@ -70,7 +70,7 @@ def interleave(even: Tensor, odd: Tensor) -> Tensor:
 
 
 def linear_up(x: Tensor, taps: tuple[float, ...], state: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Twice the sample rate: y[2 n] = x[n - m], y[2 n + 1] = 2 sum_j h[2 j + 1] x[n - j].
+    """Double the sample rate: y[2 n] = x[n - m], y[2 n + 1] = 2 sum_j h[2 j + 1] x[n - j].
 
     Args:
         x: (..., T).
@@ -89,7 +89,7 @@ def linear_up(x: Tensor, taps: tuple[float, ...], state: Tensor | None) -> tuple
 
 
 def linear_down(x: Tensor, taps: tuple[float, ...], state: tuple | None) -> tuple[Tensor, tuple]:
-    """Half the sample rate: y[n] = x[2 (n - m)] / 2 + sum_j h[2 j + 1] x[2 (n - j) - 1]; arguments as ``linear_up``.
+    """Halve the sample rate: y[n] = x[2 (n - m)] / 2 + sum_j h[2 j + 1] x[2 (n - j) - 1]; arguments as ``linear_up``.
 
     Returns:
         ``(y, state)`` with y (..., T) of x (..., 2 T), delayed by m of its samples.

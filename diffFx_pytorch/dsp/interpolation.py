@@ -113,5 +113,5 @@ def split_delay(delay: Tensor, interpolation: str, youngest: int) -> tuple[Tenso
 
 
 def history_length(max_delay: int, interpolation: str) -> int:
-    """Past samples a read of up to ``max_delay`` samples touches."""
+    """Number of past samples that a read of up to ``max_delay`` samples needs."""
     return max_delay + math.ceil(POINTS[interpolation] / 2)

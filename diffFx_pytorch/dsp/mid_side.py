@@ -1,4 +1,4 @@
-"""Stereo as its sum and its difference."""
+"""Mid and side of a stereo signal."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def convolve_block(
     latency: int = 0,
     matrix: bool = False,
 ) -> tuple[Tensor, ConvolutionState]:
-    r"""The next block of :math:`y_n = \sum_k h_k x_{n-k}`; blocks of any sizes equal the whole.
+    r"""Compute the next block of :math:`y_n = \sum_k h_k x_{n-k}`; blocks of any sizes equal the whole.
 
     Long blocks are convolved as they come, short ones by partitions. A response that changes from one block to the next
     is heard in the new block; what short blocks have already put into the partitions goes on as it was.
@@ -194,7 +194,7 @@ def _headmost(recent: Tensor, h: Tensor, head: Tensor | None, first: int, latenc
 
 
 def _advanced(pending: Tensor, given: Tensor, taken: Tensor, spectra: Tensor, matrix: bool) -> tuple[Tensor, Tensor]:
-    """What a partition gives once it has taken blocks of P samples.
+    """The output of a partition after new blocks of P samples.
 
     Args:
         pending: sums of products that wait (..., S - 1, P + 1), the next block's first.

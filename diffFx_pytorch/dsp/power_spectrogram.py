@@ -1,4 +1,4 @@
-"""The power spectrogram that losses, controllers and plots look at."""
+"""The power spectrogram of losses, controllers and plots."""
 
 from __future__ import annotations
 

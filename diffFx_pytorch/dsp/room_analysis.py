@@ -13,7 +13,7 @@ TINY = 1e-30
 
 
 def energy_decay_curve(h: Tensor, noise_share: float = 0.0) -> Tensor:
-    r"""Level of the energy still to come, by Schroeder's backward integration.
+    r"""Level of the remaining energy, by Schroeder's backward integration.
 
     .. math:: L_n = 10 \log_{10} \frac{\sum_{m \ge n} h_m^2}{\sum_m h_m^2}
 
@@ -84,7 +84,7 @@ def reverberation_time(
     fit_db: tuple[float, float] = (-5.0, -35.0),
     noise_share: float = 0.0,
 ) -> Tensor:
-    """Seconds in which the sound would decay by 60 dB: the slope of the energy decay curve, extrapolated.
+    """Reverberation time in seconds: the slope of the energy decay curve, extrapolated to 60 dB.
 
     The slope is the least-squares line through the curve between the two levels of ``fit_db``: (-5, -35) is T30,
     (-5, -25) is T20. A response should be long enough to fall 10 dB further, for its end bends the curve.
@@ -242,7 +242,7 @@ def _level(energy: Tensor, whole: Tensor) -> Tensor:
 
 
 def _falling(level: Tensor) -> Tensor:
-    """Where the curve has not yet passed below and come back (which only taking noise away can make it do)."""
+    """Where the curve is at its minimum so far: it rises only where noise was subtracted."""
     return level <= level.cummin(-1).values + 1e-9
 
 

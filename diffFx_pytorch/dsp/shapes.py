@@ -150,7 +150,7 @@ def from_slopes(below: list[Tensor], above: list[Tensor], spacing: float) -> Sha
     """
 
     def pieces(u: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-        """On the side of u, how far it goes into each piece and past the last, and the slopes at their ends."""
+        """On the side of u: the length of u in each piece and beyond the last, and the slopes at their ends."""
         is_above = u >= 0
         size = torch.where(is_above, u, -u)  # its gradient at 0 is that of the side above, and not that of |u|, 0
         slopes = [torch.ones_like(u), *(torch.where(is_above, a, b) for a, b in zip(above, below, strict=True))]

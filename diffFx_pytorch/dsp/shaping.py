@@ -32,7 +32,7 @@ class Shape:
     odd: bool = True
 
     def odd_part(self, u: Tensor) -> Tensor:
-        """(f(u) - f(-u)) / 2: what makes odd harmonics alone, and no DC of a symmetric sound."""
+        """(f(u) - f(-u)) / 2: the part that makes odd harmonics only, and no DC of a symmetric sound."""
         return self.f(u) if self.odd else 0.5 * (self.f(u) - self.f(-u))
 
 

@@ -1,4 +1,4 @@
-"""Fitting: losses, knobs as parameters to learn, a loop that finds settings, a reference controller."""
+"""Fitting: losses, learnable knobs, a loop that finds settings, a training loop, a reference controller."""
 
 from .controller import LogBands, SpectralController
 from .echo import echo_ms

@@ -9,7 +9,7 @@ from torch import Tensor
 def echo_ms(
     dry: Tensor, wet: Tensor, sample_rate: float, shortest_ms: float = 10.0, longest_ms: float = 2000.0
 ) -> float:
-    """Time from a sound to its loudest echo, from the response that leads from ``dry`` to ``wet``.
+    """Time from a sound to its loudest echo, from an estimate of the response between ``dry`` and ``wet``.
 
     h = IFFT(Y X* / (|X|^2 + epsilon)), its largest magnitude between the two times. The division removes the rhythm and
     the pitch of the sound itself, which a correlation does not; ``epsilon`` is a thousandth of

@@ -131,7 +131,7 @@ def start_positions(
     init: Literal["default", "random"] | Mapping[str, KnobValue] | Tensor,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Positions (batch, P) to begin from; ``init`` as for ``LearnableParams``."""
+    """Initial positions (batch, P); ``init`` as for ``LearnableParams``."""
     name = type(fx).__name__
     if isinstance(init, Tensor):
         if init.dim() != 2 or init.shape[0] not in (1, batch) or init.shape[1] != len(fx.params):

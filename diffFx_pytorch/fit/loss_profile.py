@@ -67,7 +67,7 @@ def loss_landscape(
     *,
     index: dict[str, tuple[int, ...]] | None = None,
 ) -> LossLandscape:
-    """Losses while one parameter, or two, take other values and all else stays.
+    """Compute losses over a grid of values of one parameter or two, all else constant.
 
     Args:
         model: called with x, or with nothing where that is None; left as it was.

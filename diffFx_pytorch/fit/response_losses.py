@@ -119,7 +119,7 @@ class EnergyDecayCurve(nn.Module):
 
 
 class EnergyDecayRelief(nn.Module):
-    r"""Error of the energy decay relief: the energy still to come, of each mel band of a spectrogram, in dB.
+    r"""Error of the energy decay relief: the remaining energy of each mel band of a spectrogram, in dB.
 
     .. math:: L = \frac{\sum_{f,t} |R_{f,t} - \hat R_{f,t}|}{\sum_{f,t} |R_{f,t}|}
 
@@ -259,7 +259,7 @@ def _magnitude(x: Tensor) -> Tensor:
 
 
 def _decay_error(output: Tensor, target: Tensor, normalise: bool, floor_db: float, power: Literal[1, 2]) -> Tensor:
-    """Normalised error of the energy still to come along the last axis, in dB down to a floor."""
+    """Normalised error of the remaining energy along the last axis, in dB down to a floor."""
     left = [x.flip(-1).cumsum(-1).flip(-1) for x in (output, target)]
     starts = [x[..., :1] for x in left]
     reference = starts if normalise else [starts[1], starts[1]]

@@ -70,7 +70,7 @@ class Stage:
 
 
 def scanned(task: Task, positions: Tensor, stage: Stage) -> Tensor:
-    """The settings (B, P), each varied over the stage's grids, the best of them: (B or ``stage.starts``, P).
+    """The best of the settings (B, P), each varied over the stage's grids: (B or ``stage.starts``, P).
 
     Raises:
         ValueError: for a knob the effect does not have.

@@ -19,7 +19,7 @@ _BLOCK = 2**22
 
 
 class Task:
-    """The signals, aligned, and how to run any number of settings over an excerpt of them.
+    """The aligned signals; runs any number of settings over an excerpt of them.
 
     Args:
         fx: the effect.

@@ -174,7 +174,7 @@ def train(
 
 
 def as_criteria(criteria: Criterion | Sequence[Criterion] | Callable[..., Tensor]) -> list[Criterion]:
-    """The terms of a loss as a list, whichever way they were given.
+    """The terms of a loss as a list, from any form that ``train`` takes.
 
     Raises:
         ValueError: for none, or two of one name.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
-    """A path to write to, which takes the place of ``target`` when the block ends well and vanishes when it does not.
+    """A path to write to; it replaces ``target`` when the block ends without an error, and is removed otherwise.
 
     It lies in the folder of ``target``, so that taking its place is one step of the file system; its name is hidden and
     ends in ``.part``.

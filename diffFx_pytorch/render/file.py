@@ -57,8 +57,8 @@ def render_file(
 ) -> Rendered:
     """Run a sound file through a chain, block by block, into another file.
 
-    Memory does not grow with the file, unless the chain cannot stream. The chain's latency is taken out, so that the
-    output lies on the input sample by sample; its tail follows. The target appears whole or not at all.
+    Memory does not grow with the file, unless the chain cannot stream. The chain's latency is compensated, so that
+    the output is aligned with the input sample by sample; its tail follows. The target appears whole or not at all.
 
     Args:
         chain: built for the rate of the file, or for ``sample_rate``.
@@ -123,7 +123,7 @@ def processed(
     tail_frames: int = 0,
     block_frames: int = 65536,
 ) -> Iterator[Tensor]:
-    """Blocks through a chain, with its latency taken out and its tail appended.
+    """Run blocks through a chain; compensate its latency and append its tail.
 
     Args:
         chain: any processor.

@@ -1,1 +1,1 @@
-"""What is seen and heard: pages, plots, notebooks, and a demo clip."""
+"""Pages, plots, notebook players and sliders, and a demo clip."""

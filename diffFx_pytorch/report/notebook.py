@@ -54,7 +54,7 @@ def knob_sliders(
     only: Iterable[str] | None = None,
     plot: bool = True,
 ) -> Any:
-    """Sliders for the knobs of an effect, made from its table; under them what they do to a sound.
+    """Sliders for the knobs of an effect, made from its table; under them the processed sound.
 
     A slider follows the knob's curve and shows its unit and, pointed at, what it does. Letting go of one renders the
     sound again.

@@ -1,4 +1,4 @@
-"""A page to hear and see what a chain does: one HTML file with everything in it."""
+"""A page to hear and see the effect of a chain, as one HTML file."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _card(name: str, fx: Processor, values: Mapping[str, KnobValue]) -> str:
 
 
 def _curve(fx: Processor, values: Mapping[str, KnobValue]) -> str:
-    """The curve of an effect; where knobs move, that of their last points behind that of their first."""
+    """The curve of an effect; for automated knobs, that of their last points behind that of their first."""
     ends = [{knob: _point(value, at) for knob, value in values.items()} for at in (-1, 0)]
     lines = []
     try:

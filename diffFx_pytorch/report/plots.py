@@ -1,4 +1,4 @@
-"""Looking at sound: waveforms, spectra, spectrograms, before and after. Needs matplotlib."""
+"""Plots of sound: waveforms, spectra, spectrograms, before and after. Needs matplotlib."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def before_after(
     *,
     y: Tensor | None = None,
 ) -> Any:
-    """A page on what an effect does to a sound: its curve, waveforms, spectra and spectrograms, before and after.
+    """A figure of an effect and a sound: its curve, waveforms, spectra and spectrograms, before and after.
 
     Args:
         fx: the effect; one without a curve gets a page without one.

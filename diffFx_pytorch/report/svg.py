@@ -40,7 +40,7 @@ def plot(
     y_range: tuple[float, float] | None = None,
     height: int = HEIGHT,
 ) -> str:
-    """Lines over a grid with numbered axes.
+    """Draw lines over a grid with numbered axes.
 
     Args:
         lines: drawn in order, the last on top.

@@ -1,4 +1,4 @@
-"""The loop of alternating projections, and how a retrieval is watched and reported."""
+"""The loop of alternating projections, and the report on a retrieval."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONVERGED_DB = 0.01
 
 @dataclass(frozen=True)
 class Inversion:
-    """How a retrieval went, per item of the batch.
+    """Report on a retrieval, per item of the batch.
 
     Args:
         history: (..., n_iter + 1), spectral convergence in dB, from the initial estimate to the result; of the
@@ -42,7 +42,7 @@ class Inversion:
 
 @dataclass(frozen=True)
 class Run:
-    """What every method of retrieval is told: how long to go on, and who watches.
+    """Settings that all methods of retrieval share: when to end, and whom to report to.
 
     Args:
         caller: the public function, named in errors.
@@ -70,7 +70,7 @@ class Run:
     def report(
         self, iteration: int, levels: Callable[[], Tensor], signal: Callable[[], Tensor], prefix: str = ""
     ) -> bool:
-        """Tell the error stream and the callback of an iteration, where they want to know.
+        """Report an iteration to the error stream and the callback, where there is one.
 
         Args:
             iteration: its number, from 1.
@@ -111,7 +111,7 @@ def decibels(ratio: Tensor, dtype: torch.dtype = torch.float64) -> Tensor:
 
 
 class Descent:
-    """Runs a schedule of rules over a batch of B targets, which know nothing of each other.
+    """Runs a schedule of rules over a batch of B independent targets.
 
     A change of rule starts the next one from the estimate of the last.
 
@@ -204,14 +204,14 @@ def descend(
 
     Args:
         starts: each makes the descent of an item, or of all items together.
-        run: how long, and who watches; with a callback all items are in memory at once.
+        run: when to end, and whom to report to; with a callback all items are in memory at once.
         finish: from signals (B, T) to what is returned and what a callback sees.
         return_info: make an ``Inversion``, at the price of a projection per item.
 
     Returns:
         The finished signals, and the ``Inversion``.
     """
-    # One after the other where nobody watches: each stays in the caches, and its memory serves the next.
+    # One after the other where there is no callback: each stays in the caches, and its memory serves the next.
     groups = [starts] if run.callback else [[start] for start in starts]
     signals, history, iterations, converged = [], [], [], []
 

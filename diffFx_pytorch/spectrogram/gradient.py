@@ -1,4 +1,4 @@
-"""The gradient of a spectrum's phase, read from its magnitude: what PGHI integrates."""
+"""The gradient of a spectrum's phase, from its magnitude, for PGHI to integrate."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def bin_slope(level: Tensor, stft: STFT, gamma: float) -> Tensor:
 
 @lru_cache(maxsize=64)
 def centring(stft: STFT) -> Tensor:
-    """e^(2 pi j k c / N), complex128 (F,): makes a spectrum's phase count from c, the centre of a frame's window.
+    """e^(2 pi j k c / N), complex128 (F,): moves the origin of a spectrum's phase to c, the centre of a frame's window.
 
     The transform counts from a frame's first sample.
     """

@@ -1,4 +1,4 @@
-"""The phase that a retrieval starts from."""
+"""Initial phases of a retrieval."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STARTS: dict[str, Callable[[Tensor, STFT, torch.Generator | None], Tensor]] = {
 
 
 def broadcasts(given: Tensor, magnitude: Tensor) -> bool:
-    """Whether a tensor has the magnitude's shape, or ones or nothing in place of its sizes."""
+    """Whether a tensor broadcasts to the magnitude's shape."""
     sizes = zip(reversed(given.shape), reversed(magnitude.shape), strict=False)
     return given.dim() <= magnitude.dim() and all(a in (1, b) for a, b in sizes)
 
@@ -40,7 +40,7 @@ def broadcasts(given: Tensor, magnitude: Tensor) -> bool:
 def initial_spectrum(
     init: str | Tensor, magnitude: Tensor, stft: STFT, generator: torch.Generator | None = None
 ) -> Tensor:
-    """A complex spectrum (..., F, frames) whose phases are those to start from.
+    """A complex spectrum (..., F, frames) with the initial phases.
 
     Args:
         init: one of ``STARTS``, or complex: its phases.
@@ -64,6 +64,6 @@ def initial_spectrum(
 
 
 def power_of_two(peak: Tensor) -> Tensor:
-    """The next above a positive number; 1 for 0. A division by it is exact: a scaled target scales the result alone."""
+    """The next power of two above a positive number; 1 for 0. Division by it is exact, so scaling commutes with it."""
     mantissa, _ = torch.frexp(peak)
     return torch.where(peak > 0, peak / torch.where(peak > 0, mantissa, 1.0), 1.0)

@@ -34,7 +34,7 @@ def invert_spectrogram(
     differentiable: bool = False,
     checkpoints: bool = False,
 ) -> Tensor | tuple[Tensor, Inversion]:
-    """Find a signal whose magnitude spectrogram is as near as can be to the one given.
+    """Find a signal whose magnitude spectrogram is nearest to the one given.
 
     Args:
         magnitude: A >= 0, (..., F, frames), float32 or float64.

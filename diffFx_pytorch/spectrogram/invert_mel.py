@@ -22,7 +22,7 @@ _LEAST = 1e-12
 
 
 class MelCycle(TensorCycle):
-    """P_C as ever, and in the place of P_A a way to the spectra that have the mel spectrogram M.
+    """P_C of ``TensorCycle``, and in place of P_A a map to the spectra that have the mel spectrogram M.
 
     With v = |c|^power, the bins of a band are first scaled together, as ``nnls`` does, three times,
 
@@ -48,7 +48,7 @@ class MelCycle(TensorCycle):
         self.share = torch.where(sums > 0, self.filters / torch.where(sums > 0, sums, 1.0), 0.0)
 
     def onto(self, c: Tensor) -> Tensor:
-        """c, moved to where its mel spectrogram is the target's."""
+        """Move c to a spectrum with the target's mel spectrogram."""
         power = self.scale.power
         v = c.abs() if power == 1 else c.abs().pow(power)
         for _ in range(_SPREADING):
@@ -80,7 +80,7 @@ def invert_mel(
     *,
     tolerance_db: float = 0.0,
 ) -> Tensor | tuple[Tensor, Inversion]:
-    """Find a signal whose mel spectrogram is as near as can be to the one given.
+    """Find a signal whose mel spectrogram is nearest to the one given.
 
     A magnitude that has this mel spectrogram (``MelScale.inverse``), a phase for it (``init``), then iterations that
     know no magnitude, only the mel spectrogram: those of ``invert_spectrogram`` with the set of spectra that have it

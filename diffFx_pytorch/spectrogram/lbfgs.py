@@ -26,7 +26,7 @@ _FARTHEST = 10.0
 
 @dataclass
 class Minimum:
-    """Where a batch of minimisations ended.
+    """The result of a batch of minimisations.
 
     Args:
         x: (B, N).
@@ -63,7 +63,7 @@ def minimize(
         f(x + t d) <= f(x) + c_1 t g^T d,    |g(x + t d)^T d| <= c_2 |g^T d|,
 
     so the loss never rises. Where a search finds no such step in ``max_evaluations``, the best point of it is taken if
-    it descends; else the item forgets its past, tries the gradient once, and ends.
+    it descends; else the item discards its history, tries the gradient once, and ends.
 
     Args:
         evaluate: losses and gradients of some of the items; items must not depend on each other.
@@ -126,7 +126,7 @@ def _norm(a: Tensor) -> Tensor:
 
 
 class _Past:
-    """The last steps s and gradient differences y of every item; what an item has none of has weight 0."""
+    """The last steps s and gradient differences y of every item; missing ones have the weight 0."""
 
     def __init__(self, memory: int, like: Tensor) -> None:
         B, N = like.shape
@@ -175,7 +175,7 @@ def _column(a: Tensor, like: Tensor) -> Tensor:
 
 @dataclass
 class _Found:
-    """The point a line search ended at: step, loss, slope along d, gradient, evaluations."""
+    """The result of a line search: step, loss, slope along d, gradient, number of evaluations."""
 
     t: Tensor
     loss: Tensor
@@ -194,7 +194,7 @@ def _line_search(evaluate: Evaluate, x: Tensor, d: Tensor, f0: Tensor, g0: Tenso
     low = _Found(torch.zeros_like(f0), f0.clone(), slope0.clone(), g0.clone(), torch.zeros_like(items))
     high_t, high_f, high_slope = (torch.full_like(f0, math.inf) for _ in range(3))
     t = torch.ones_like(f0)
-    # A direction that rounding turned uphill is searched by nobody: the item stays where it is.
+    # A direction that rounding turned uphill is not searched: the item stays unchanged.
     seeking = torch.nonzero(slope0 < 0)[:, 0]
     for _ in range(most):
         if not len(seeking):

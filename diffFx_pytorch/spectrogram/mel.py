@@ -1,4 +1,4 @@
-"""The mel scale: a bank of triangular filters over the bins of a spectrum, and the magnitude it was applied to."""
+"""The mel scale: a bank of triangular filters over the bins of a spectrum, and its inverse."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def _integrate(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
 
 
 def _integrate_on_cpu(*tensors: Tensor) -> Tensor:
-    """What a device without a heap does: the kernel runs on the CPU."""
+    """The same on any device, by the kernel of the CPU."""
     phase = _heap_integration(*(t.cpu() for t in tensors)) if tensors[0].numel() else tensors[0].double()
     return phase.to(tensors[0].device)
 

@@ -47,7 +47,7 @@ class Continuation:
     method: str = "locked"
 
     def turns(self, X: Tensor, earlier: Tensor, advance: Tensor, stretch: Tensor | float, state: Tensor) -> Tensor:
-        """The turns of a block of frames.
+        """Compute the turns of a block of frames.
 
         Args:
             X: spectra with phases from the frames' centres, (B, C, M, F).
@@ -172,7 +172,7 @@ def time_stretch(
 
 
 def _stretched(x: Tensor, rate: float, length: int, continuation: Continuation) -> Tensor:
-    """(B, C, T) to (B, C, length)."""
+    """Stretch (B, C, T) to (B, C, length)."""
     N, H = continuation.n_fft, continuation.hop_length
     window = torch.hann_window(N, dtype=x.dtype, device=x.device)
     count = -(-length // H) + 1

@@ -49,14 +49,14 @@ class RealTimePGHI:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the stream: the next frame is the first."""
+        """Start a new stream: the next frame is the first."""
         self._loudest: Tensor | None = None
         self._magnitude: Tensor | None = None  # frames that wait for the next one
         self._levels: Tensor | None = None  # of up to two frames that have left, then of those that wait
         self._last: tuple[Tensor, Tensor, Tensor] | None = None  # level, time slope and phase of the last frame out
 
     def push(self, magnitude: Tensor) -> Tensor:
-        """The next frames.
+        """Give phases to the next frames.
 
         Args:
             magnitude: (..., F, frames), float32 or float64, not negative; any number of frames.
@@ -93,7 +93,7 @@ class RealTimePGHI:
         return self._leave(magnitude, levels, magnitude.shape[-1] - self.look_ahead)
 
     def flush(self) -> Tensor:
-        """The frames that waited for a next one, which does not come, (..., F, look_ahead); then ``reset``."""
+        """Return the last ``look_ahead`` frames, (..., F, look_ahead), and ``reset``."""
         if self._levels is None or self._magnitude is None:
             raise ValueError("RealTimePGHI: nothing was pushed, so there is nothing to flush.")
         spectrum = self._leave(self._magnitude, self._levels, self._magnitude.shape[-1])
@@ -140,7 +140,7 @@ class RealTimePGHI:
 
 
 def real_time_pghi(magnitude: Tensor, stft: STFT, *, look_ahead: int = 1, gamma: float | None = None) -> Tensor:
-    """What :class:`RealTimePGHI` makes of a whole spectrogram, at once.
+    """:class:`RealTimePGHI` over a whole spectrogram.
 
     Args:
         magnitude: (..., F, frames), float32 or float64, not negative.

@@ -29,7 +29,7 @@ def invert(
     tolerance_db: float = 0.0,
     memory: int = 10,
 ) -> Tensor | tuple[Tensor, Inversion]:
-    """Find a signal whose representation is as near as can be to the one given.
+    """Find a signal whose representation is nearest to the one given.
 
     Minimises || T(x) - A ||^2 / || A ||^2 over x by L-BFGS, each item of the batch with a line search of its own, from
     a start whose level makes || T(x) || = || A ||. The variable is x over the level of the start, so that nothing
@@ -119,7 +119,7 @@ def search(
         transform: T.
         start: (B, length), left as it is.
         finish: from signals (B, length) to what is returned and what a callback sees.
-        run: how long, and who watches.
+        run: when to end, and whom to report to.
         memory: steps that L-BFGS remembers.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Real-time iterative spectrogram inversion with look-ahead: a frame in, a hop of samples out."""
+"""Real-time iterative spectrogram inversion with look-ahead, frame by frame."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class RTISI:
         return self.look_ahead * self.stft.hop_length + self.stft.padding
 
     def reset(self) -> None:
-        """Forget the stream: the next frame is the first."""
+        """Start a new stream: the next frame is the first."""
         self._phases = RealTimePGHI(self.stft, 0)
         self._batch_shape: torch.Size | None = None
         self._newest: Tensor | None = None  # the present spectrum of the last frame that entered
@@ -99,7 +99,7 @@ class RTISI:
 
     @torch.no_grad()
     def push(self, magnitude: Tensor) -> Tensor:
-        """The next frames.
+        """Invert the next frames.
 
         Args:
             magnitude: (..., F, frames), float32 or float64, not negative; any number of frames.
@@ -130,7 +130,7 @@ class RTISI:
 
     @torch.no_grad()
     def flush(self) -> Tensor:
-        """The samples still to come after the last frame, (..., look_ahead H + N - H) or fewer; then ``reset``.
+        """Return the samples after the last frame, (..., look_ahead H + N - H) or fewer, and ``reset``.
 
         With no more frames than ``look_ahead`` everything is still to come, and every frame has waited for the last.
         """
@@ -149,7 +149,7 @@ class RTISI:
         return torch.cat(out, -1).view(*batch_shape, -1)
 
     def _enter(self, magnitude: Tensor) -> None:
-        """A new frame, (B, F), with the phase it starts with."""
+        """Add a frame (B, F) with its initial phase."""
         count = self._frames.shape[1]
         if self.start == "gradient":
             spectrum = self._phases.extend(magnitude.unsqueeze(-1), self._newest).squeeze(-1)
@@ -167,7 +167,7 @@ class RTISI:
         self._newest = spectrum
 
     def _overlap(self) -> Tensor:
-        """What is known of the buffer's samples, the frames that left included, (B, span)."""
+        """Overlap-add of the frames in the buffer and of those that left, (B, span)."""
         y = self._left.clone()
         if self._frames.shape[1]:
             added = overlap_add(self._frames, self.stft.hop_length)
@@ -242,7 +242,7 @@ def rtisi_la(
     momentum: float = 0.99,
     start: str = "gradient",
 ) -> Tensor:
-    """What :class:`RTISI` makes of a whole spectrogram.
+    """:class:`RTISI` over a whole spectrogram.
 
     Args:
         magnitude: (..., F, frames), float32 or float64, not negative.

@@ -1,4 +1,4 @@
-"""Update rules of alternating projections: what the next spectrum is, given the projection of this one.
+"""Update rules of alternating projections: the next spectrum, given the projection of this one.
 
 Let P_C project onto the spectra that signals have (``STFT.project``) and P_A give a spectrum the target's magnitudes.
 All methods are one loop, p = P_C y, y = rule(p), and differ in their rule only. A rule is its few numbers; ``advance``
@@ -36,7 +36,7 @@ def with_magnitude(c: Tensor, A: Tensor) -> Tensor:
 
 
 class Rule(ABC):
-    """What the loop needs of a method; it starts from (x, x), an estimate x (..., M, F)."""
+    """An update rule; the loop starts from (x, x), an estimate x (..., M, F)."""
 
     projections: ClassVar[int] = 1
     """P_C taken in one iteration."""
@@ -195,11 +195,11 @@ def schedule_of(caller: str, method: str | Rule | Sequence[Rule], n_iter: int) -
 
 
 def as_rows(spectrum: Tensor) -> np.ndarray:
-    """Real and imaginary parts in turn, (M, 2 F), sharing memory."""
+    """Interleaved real and imaginary parts, (M, 2 F), sharing memory."""
     return torch.view_as_real(spectrum).flatten(1).numpy()
 
 
 def _numbers(p: Tensor, *values: float) -> list[np.floating]:
-    """In the precision of p: a Python float would turn a float32 kernel into float64."""
+    """The values in the precision of p: a Python float would turn a float32 kernel into float64."""
     kind = np.float32 if p.dtype == torch.complex64 else np.float64
     return [kind(v) for v in values]

@@ -1,4 +1,4 @@
-"""Single pass spectrogram inversion: every peak of a frame is a sinusoid that carries its region with it."""
+"""Single pass spectrogram inversion: every peak of a frame is a sinusoid, and the bins around it share its phase."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def spsi(magnitude: Tensor, stft: STFT) -> Tensor:
 
 
 def peak_of_region(s: Tensor) -> tuple[Tensor, Tensor]:
-    """The peak that each bin belongs to, uphill from it, and how far off its bin a parabola puts that peak.
+    """The peak that each bin belongs to, and the offset of that peak from its bin by a parabola.
 
     Args:
         s: log magnitude, (..., F).

@@ -24,7 +24,7 @@ WINDOWS: dict[str, Callable[..., Tensor]] = {
 
 
 class Caching:
-    """What later calls share: tensors by name, device and dtype, in ``_cache``; neither copied nor pickled."""
+    """Tensors shared by later calls, by name, device and dtype; neither copied nor pickled."""
 
     _cache: dict[Any, Tensor]
 
@@ -32,7 +32,7 @@ class Caching:
         return {**self.__dict__, "_cache": {}}
 
     def _cached(self, name: str, like: Tensor, make: Callable[[], Tensor], *key: int) -> Tensor:
-        """What ``make`` gives, on the device and in the real dtype of ``like``; of one name at most nine are kept."""
+        """The result of ``make`` on the device and in the real dtype of ``like``; at most nine are stored per name."""
         where = (name, like.device, like.dtype.to_real(), *key)
         if where not in self._cache:
             same = [k for k in self._cache if k[0] == name]
@@ -132,7 +132,7 @@ class STFT(Caching):
 
     @property
     def bins(self) -> int:
-        """Frequencies of a spectrum, 0 to Nyquist: N // 2 + 1."""
+        """Number of frequencies of a spectrum, 0 to Nyquist: N // 2 + 1."""
         return self.n_fft // 2 + 1
 
     @property
@@ -141,7 +141,7 @@ class STFT(Caching):
         return self.n_fft // 2 if self.center else 0
 
     def frames(self, length: int) -> int:
-        """Frames of a signal of ``length`` samples.
+        """Number of frames of a signal of ``length`` samples.
 
         Raises:
             ValueError: without centring, for a signal shorter than a frame.
@@ -154,7 +154,7 @@ class STFT(Caching):
         return 1 + (padded - self.n_fft) // self.hop_length
 
     def length(self, frames: int) -> int:
-        """Samples of the shortest signal with so many frames; up to H - 1 more have as many."""
+        """Length of the shortest signal with this number of frames; up to H - 1 more samples have as many."""
         return max(1, (frames - 1) * self.hop_length + self.n_fft - 2 * self.padding)
 
     def window_for(self, like: Tensor) -> Tensor:

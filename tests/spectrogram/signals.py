@@ -24,3 +24,9 @@ def tones(*batch_shape, length=3000, dtype=torch.float64, fade=0.0):
     f = 0.02 + 0.3 * torch.rand(*batch_shape, 4, 1, dtype=torch.float64)
     x = (torch.sin(2 * torch.pi * f * n * (1 + n / length / 10)) * torch.exp(-fade * n / length)).sum(-2)
     return (x + 1e-3 * torch.randn(*batch_shape, length, dtype=torch.float64)).to(dtype)
+
+
+def random_phase(A, seed=0):
+    """A spectrum of the magnitude A and random phases."""
+    turns = torch.rand(A.shape, dtype=A.dtype, generator=torch.Generator().manual_seed(seed))
+    return torch.polar(A, 2 * torch.pi * turns)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diffFx_pytorch.spectrogram import METHODS, STFT, Momentum, invert_spectrogram, spectral_convergence
-from tests.spectrogram.signals import tones
+from tests.spectrogram.signals import random_phase, tones
 
 LENGTH = 3000
 N_ITER = 12
@@ -14,10 +14,6 @@ N_ITER = 12
 
 def seed(number=0):
     return torch.Generator().manual_seed(number)
-
-
-def random_phase(A, number=0):
-    return torch.polar(A, 2 * torch.pi * torch.rand(A.shape, generator=seed(number), dtype=A.dtype))
 
 
 EVERY = ["auto", *METHODS]
@@ -320,51 +316,6 @@ def test_known_phases_stay_and_help():
     # All known is the signal itself, whatever the start.
     y = invert_spectrogram(S.abs(), stft, n_iter=3, init="random", length=6000, known_phase=S.angle())
     torch.testing.assert_close(y, x)
-
-
-@pytest.mark.parametrize("method", ["auto", "griffin_lim", "difference_map", Momentum(0.5, 1.1, 0.8)])
-@pytest.mark.parametrize("checkpoints", [False, True])
-def test_gradients_through_the_iterations(method, checkpoints):
-    stft = STFT(16)
-    A = (stft.magnitude(tones(2, length=40)) + 0.5).requires_grad_()
-    start = random_phase(A.detach())
-
-    def run(A):
-        return invert_spectrogram(A, stft, method, 4, start, differentiable=True, checkpoints=checkpoints)
-
-    assert torch.autograd.gradcheck(run, A, fast_mode=True)
-    torch.testing.assert_close(run(A).detach(), invert_spectrogram(A.detach(), stft, method, 4, start))
-
-
-def test_checkpoints_change_nothing_but_memory():
-    stft = STFT(64)
-    A = stft.magnitude(tones(2, length=500)).requires_grad_()
-
-    def gradient(**kw):
-        y = invert_spectrogram(A, stft, "auto", 8, differentiable=True, **kw)
-        return torch.autograd.grad(y.square().sum(), A)[0]
-
-    torch.testing.assert_close(gradient(checkpoints=True), gradient(checkpoints=False))
-
-
-def test_gradients_are_finite_on_silence_and_zero_bins():
-    stft = STFT(64)
-    A = stft.magnitude(tones(2, length=500))
-    A[0] = 0
-    A[1, :5] = 0
-    A.requires_grad_()
-    for init in ("zero", "random", "pghi"):
-        y = invert_spectrogram(A, stft, "auto", 6, init, differentiable=True)
-        (gradient,) = torch.autograd.grad(y.sum(), A)
-        assert gradient.isfinite().all()
-
-
-def test_no_graph_by_default():
-    stft = STFT(64)
-    A = stft.magnitude(tones(length=500)).requires_grad_()
-    assert not invert_spectrogram(A, stft, n_iter=2).requires_grad
-    with torch.no_grad():
-        assert not invert_spectrogram(A, stft, n_iter=2, differentiable=True).requires_grad
 
 
 def test_unknown_keywords_raise():
