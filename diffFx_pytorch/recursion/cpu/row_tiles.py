@@ -6,6 +6,8 @@ instructions, which cost more than the recursions that run over the tile.
 
 from __future__ import annotations
 
+import numpy as np
+
 from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.kernels.vector import (
     SIDE,
@@ -43,7 +45,8 @@ def read_tile(source, places, count, tile, lanes, ahead):  # pragma: no cover
         values = source.reshape(-1)
         for t in range(whole, count):
             for lane in range(lanes):
-                tile[t * lanes + lane] = values[places[lane] + t]
+                # Unsigned: another array may lie before this one, and negative indices count from the end.
+                tile[t * lanes + lane] = values[np.uintp(places[lane] + t)]
 
 
 @njit(**INNER)
@@ -59,7 +62,7 @@ def write_tile(target, places, count, tile, lanes, ahead):  # pragma: no cover
         values = target.reshape(-1)
         for t in range(whole, count):
             for lane in range(lanes):
-                values[places[lane] + t] = tile[t * lanes + lane]
+                values[np.uintp(places[lane] + t)] = tile[t * lanes + lane]
 
 
 @njit(nogil=True, cache=True)
