@@ -38,6 +38,14 @@ def _seed():
     torch.manual_seed(0)
 
 
+@pytest.fixture
+def poisoned_memory():
+    """Fill torch.empty with NaN, so that memory nobody wrote shows."""
+    torch.use_deterministic_algorithms(True)
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
 @pytest.fixture(scope="session")
 def audio_folder():
     """Real recordings: $DIFFFX_AUDIO, or ../shared/audio beside the checkout."""

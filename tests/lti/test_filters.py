@@ -1,5 +1,7 @@
 """Responses of the recursive filters against scipy, at every design and in both precisions."""
 
+import functools
+
 import numpy as np
 import pytest
 import scipy.signal
@@ -20,21 +22,24 @@ def _values(dtype, *size):
     return freq, q, gain
 
 
+@functools.cache
 def _filters(dtype):
     freq, q, gain = _values(dtype, 2, 3, 2)
-    yield from (lti.Biquad(kind, freq, q, gain, sample_rate=RATE) for kind in KINDS)
-    yield lti.Biquad("peak", freq, q, gain, sample_rate=RATE, design="matched")
-    yield lti.SVF(freq, 1 / q, gain, 2.0, 1.0, sample_rate=RATE)
-    yield lti.PEQ(*_values(dtype, 2, 3, 5), sample_rate=RATE)
-    yield lti.GEQ(_values(dtype, 2, 3, 10)[2], sample_rate=RATE)
-    yield lti.GEQ(_values(dtype, 2, 3, 10)[2], sample_rate=RATE, accurate=True)
-    yield lti.SOS(lti.Biquad("peak", freq, q, gain, sample_rate=RATE).sections().to(dtype))
+    return (
+        *(lti.Biquad(kind, freq, q, gain, sample_rate=RATE) for kind in KINDS),
+        lti.Biquad("peak", freq, q, gain, sample_rate=RATE, design="matched"),
+        lti.SVF(freq, 1 / q, gain, 2.0, 1.0, sample_rate=RATE),
+        lti.PEQ(*_values(dtype, 2, 3, 5), sample_rate=RATE),
+        lti.GEQ(_values(dtype, 2, 3, 10)[2], sample_rate=RATE),
+        lti.GEQ(_values(dtype, 2, 3, 10)[2], sample_rate=RATE, accurate=True),
+        lti.SOS(lti.Biquad("peak", freq, q, gain, sample_rate=RATE).sections().to(dtype)),
+    )
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-4)])
 @pytest.mark.parametrize("index", range(14))
 def test_the_response_is_that_of_scipy(index, dtype, tolerance):
-    system = list(_filters(dtype))[index]
+    system = _filters(dtype)[index]
     sections = system.sections().detach()
     sections = sections / sections[..., 3:4]
     nfft = 4800  # a point every 10 Hz

@@ -11,12 +11,7 @@ TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
 NAMES = ("h", "grad matrix", "grad b", "grad c")
 
 
-@pytest.fixture(autouse=True)
-def _poisoned_memory():
-    """Fill torch.empty with NaN, so that memory nobody wrote shows."""
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
+pytestmark = pytest.mark.usefixtures("poisoned_memory")
 
 
 def system(N, inputs, outputs, dtype, batch=()):

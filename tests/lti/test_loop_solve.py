@@ -13,12 +13,7 @@ TOLERANCE = {torch.complex64: 5e-5, torch.complex128: 1e-11}
 NAMES = ("y", "grad left", "grad matrix", "grad right", "grad rhs")
 
 
-@pytest.fixture(autouse=True)
-def _poisoned_memory():
-    """Fill torch.empty with NaN, so that memory nobody wrote shows."""
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
+pytestmark = pytest.mark.usefixtures("poisoned_memory")
 
 
 def system(N, K, M, dtype, batch=(), complex_matrix=False, gain=0.8):

@@ -1,6 +1,7 @@
 """What holds for every module: probes, batches, gradients, copies, and a start where it was put."""
 
 import copy
+import functools
 import math
 import pickle
 
@@ -19,6 +20,7 @@ def _grow(value, batch):
     )
 
 
+@functools.cache
 def _modules():
     dtype = torch.float64
     g = torch.Generator().manual_seed(0)
@@ -70,7 +72,7 @@ NAMES = tuple(_modules())
 
 
 def _module(name):
-    return _modules()[name]
+    return copy.deepcopy(_modules()[name])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -231,12 +233,12 @@ def test_matrices_stay_orthogonal_while_trained(kind, n):
     generator = torch.Generator().manual_seed(0)
     matrix = lti.Matrix(n, kind, requires_grad=True, generator=generator)
     target = torch.randn(n, n, generator=generator)
-    optimizer = torch.optim.Adam(matrix.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(matrix.parameters(), lr=0.05)
     first = matrix.value("matrix").detach()
     if n == 1:
         assert float(first.abs().squeeze()) == pytest.approx(1.0)
         return
-    for _ in range(1000 if n == 6 else 30):
+    for _ in range(200 if n == 6 else 30):
         optimizer.zero_grad()
         (matrix.value("matrix") * target).sum().backward()
         optimizer.step()
@@ -253,7 +255,7 @@ def test_hadamard_starts_as_hadamard():
 
 def test_a_scattering_matrix_stays_paraunitary():
     matrix = lti.ScatteringMatrix(4, 3, requires_grad=True, dtype=torch.float64)
-    optimizer = torch.optim.Adam(matrix.parameters(), lr=0.01)
+    optimizer = torch.optim.Adam(matrix.parameters(), lr=0.05)
     for _ in range(100):
         optimizer.zero_grad()
         matrix.frequency_response(256).abs()[0, 1].sum().backward()

@@ -14,12 +14,7 @@ from diffFx_pytorch.lti.ops.sos_response import sos_response_eagerly
 TOLERANCE = {torch.complex64: 5e-7, torch.complex128: 2e-13}
 
 
-@pytest.fixture(autouse=True)
-def _poisoned_memory():
-    """Fill torch.empty with NaN, so that memory nobody wrote shows."""
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
+pytestmark = pytest.mark.usefixtures("poisoned_memory")
 
 
 def circle(nfft, alias_decay_db):

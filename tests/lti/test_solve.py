@@ -10,12 +10,7 @@ from tests.lti import reference
 TOLERANCE = {torch.complex64: 2e-5, torch.complex128: 1e-12}
 
 
-@pytest.fixture(autouse=True)
-def _poisoned_memory():
-    """Fill torch.empty with NaN, so that memory nobody wrote shows."""
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
+pytestmark = pytest.mark.usefixtures("poisoned_memory")
 
 
 def system(N, K, M, dtype, batch=(), spread=0.4):

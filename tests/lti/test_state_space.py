@@ -71,7 +71,7 @@ def test_the_pole_radius_is_that_of_the_outermost_pole(gain):
 
 
 def test_long_loops_warn_where_they_grow():
-    long = [887, 911, 941, 1699, 1951, 2053]
+    long = [887, 1699, 2053]  # more samples than a state space may have states
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert lti.check_stability(_fdn(long, 1.0, filters=False)) == pytest.approx(1.0, abs=1e-9)

@@ -12,12 +12,7 @@ REAL = (torch.float32, torch.float64)
 COMPLEX = (torch.complex64, torch.complex128)
 
 
-@pytest.fixture(autouse=True)
-def _poisoned_memory():
-    """Fill torch.empty with NaN, so that memory nobody wrote shows."""
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
+pytestmark = pytest.mark.usefixtures("poisoned_memory")
 
 
 def wide(v):

@@ -15,12 +15,7 @@ from diffFx_pytorch.recursion.reference.sections import sosfilt_loop
 DTYPES = (torch.float32, torch.float64)
 
 
-@pytest.fixture(autouse=True)
-def _poisoned_memory():
-    """Fill torch.empty with NaN, so that memory nobody wrote shows."""
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
+pytestmark = pytest.mark.usefixtures("poisoned_memory")
 
 
 def cascade_of(count, low=0.02, high=0.4):

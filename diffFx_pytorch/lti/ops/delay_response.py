@@ -32,24 +32,24 @@ def delay_response_eagerly(delay: Tensor, nfft: int, alias_decay_db: float, dtyp
     return torch.polar(decay.expand_as(angle), angle).to(dtype)
 
 
-def _forward(_: Any, inputs: Any, outputs: Any, nfft: int, alias_decay_db: float, dtype: torch.dtype) -> None:
+def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, nfft: int, decay_db: float, _: Any) -> None:
     from ..cpu import delay_response as cpu
 
     whole = inputs.delay.floor()
     # An infinite delay has no phase.
     fraction = torch.nan_to_num(inputs.delay - whole, nan=math.nan, posinf=math.nan, neginf=math.nan).double()
-    read = (as_rows(whole.long(), 0), as_rows(fraction, 0), nfft, log_gamma(nfft, alias_decay_db))
-    run_rows(cpu.delay_rows, whole.numel(), 1, *read, pairs(outputs.response, 1))
+    read = (as_rows(whole.long(), 0), as_rows(fraction, 0), nfft, log_gamma(nfft, decay_db))
+    run_rows(cpu.delay_rows, math.prod(batch_shape), 1, *read, pairs(outputs.response, 1))
 
 
 def _backward(
-    _: Any, grads: Any, inputs: Any, saved: Any, needs: Any, nfft: int, alias_decay_db: float, dtype: torch.dtype
+    batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any, nfft: int, decay_db: float, _: Any
 ) -> list[Tensor]:
     from ..cpu import delay_response as cpu
 
-    slope = torch.empty(*saved.response.shape[:-1], 1, dtype=torch.float64)
-    read = (pairs(grads.response, 1), pairs(saved.response, 1), nfft, log_gamma(nfft, alias_decay_db))
-    run_rows(cpu.delay_slope_rows, slope.numel(), 1, *read, as_rows(slope, 1))
+    slope = torch.empty(*batch_shape, 1, dtype=torch.float64)
+    read = (pairs(grads.response, 1), pairs(saved.response, 1), nfft, log_gamma(nfft, decay_db))
+    run_rows(cpu.delay_slope_rows, math.prod(batch_shape), 1, *read, as_rows(slope, 1))
     return [slope.squeeze(-1)]
 
 

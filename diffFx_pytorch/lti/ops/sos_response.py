@@ -41,33 +41,24 @@ def _points(nfft: int, alias_decay_db: float) -> np.ndarray:
     return pairs(torch.nn.functional.pad(w, (0, 8)), 1)[0]
 
 
-def _forward(
-    batch_shape: tuple[int, ...], inputs: Any, outputs: Any, nfft: int, alias_decay_db: float, dtype: torch.dtype
-) -> None:
+def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, *settings: Any) -> None:
     from ..cpu import sos_response as cpu
     from ..cpu.spectra import pieces
 
-    read = (as_rows(inputs.sos.flatten(-2), 1), _points(nfft, alias_decay_db))
-    count = math.prod(batch_shape) * pieces(nfft // 2 + 1)
+    read = (as_rows(inputs.sos.flatten(-2), 1), _points(*settings[:2]))
+    count = math.prod(batch_shape) * pieces(outputs.response.shape[-1])
     run_rows(cpu.sos_pieces, count, 1, *read, pairs(outputs.response, 1))
 
 
 def _backward(
-    batch_shape: tuple[int, ...],
-    grads: Any,
-    inputs: Any,
-    saved: Any,
-    needs: Any,
-    nfft: int,
-    alias_decay_db: float,
-    dtype: torch.dtype,
+    batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any, *settings: Any
 ) -> list[Tensor]:
     from ..cpu import sos_response as cpu
     from ..cpu.spectra import pieces
 
-    parts = pieces(nfft // 2 + 1)
+    parts = pieces(grads.response.shape[-1])
     slope = torch.empty(*batch_shape, parts, *inputs.sos.shape[-2:], dtype=torch.float64)
-    read = (pairs(grads.response, 1), as_rows(inputs.sos.flatten(-2), 1), _points(nfft, alias_decay_db))
+    read = (pairs(grads.response, 1), as_rows(inputs.sos.flatten(-2), 1), _points(*settings[:2]))
     run_rows(cpu.sos_slope_pieces, math.prod(batch_shape) * parts, 1, *read, as_rows(slope.flatten(-2), 2))
     return [slope.sum(-3)]
 
