@@ -10,17 +10,12 @@ import time
 import numpy as np
 import pytest
 import soundfile
-from typer.testing import CliRunner
 
 from diffFx_pytorch import __version__, registry
-from diffFx_pytorch.cli import app
+from tests.cli.command import difffx
 
 CHAIN = "version: 1\nchain:\n  - effect: Gain\n    params: {gain_db: -6}\n"
 HEAVY = {"torch", "numpy", "numba", "scipy", "soundfile", "soxr", "pyloudnorm", "yaml"}
-
-
-def difffx(*arguments):
-    return CliRunner().invoke(app, [str(a) for a in arguments], prog_name="difffx", catch_exceptions=False)
 
 
 @pytest.fixture

@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from typer.testing import CliRunner
 
-from diffFx_pytorch.cli import app
 from diffFx_pytorch.presets import load_chain
 from diffFx_pytorch.report.demo import demo_clip
+from tests.cli.command import difffx
 
 RATE = 16000
 
@@ -22,7 +21,7 @@ RATE = 16000
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "new" / "folder"
-    result = CliRunner().invoke(app, ["demo", "-o", str(folder), "--sample-rate", str(RATE), "--seconds", "2.5"])
+    result = difffx("demo", "-o", folder, "--sample-rate", RATE, "--seconds", 2.5)
     assert result.exit_code == 0, result.output
     assert str(folder / "index.html") in result.stdout
     return folder
@@ -83,7 +82,7 @@ def test_the_plots_are_well_formed_and_finite(demo):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    result = CliRunner().invoke(app, ["demo", "-o", str(tmp_path / "file"), "--seconds", "0.5"])
+    result = difffx("demo", "-o", tmp_path / "file", "--seconds", 0.5)
     assert result.exit_code == 1
     assert result.stderr.startswith("difffx: ")
 

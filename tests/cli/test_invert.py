@@ -8,17 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from typer.testing import CliRunner
 
-from diffFx_pytorch.cli import app
 from diffFx_pytorch.spectrogram import STFT, spectral_convergence
+from tests.cli.command import difffx
 
 RATE = 8000
 STFT256 = STFT(256, 64)
-
-
-def difffx(*arguments):
-    return CliRunner().invoke(app, [str(a) for a in arguments], prog_name="difffx", catch_exceptions=False)
 
 
 @pytest.fixture

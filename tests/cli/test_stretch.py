@@ -5,15 +5,10 @@ import math
 import numpy as np
 import pytest
 import soundfile
-from typer.testing import CliRunner
 
-from diffFx_pytorch.cli import app
+from tests.cli.command import difffx
 
 RATE = 16000
-
-
-def difffx(*arguments):
-    return CliRunner().invoke(app, [str(a) for a in arguments], prog_name="difffx", catch_exceptions=False)
 
 
 def _pitch(x):
