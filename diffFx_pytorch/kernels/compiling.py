@@ -17,12 +17,21 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
 
 from . import content, store
+from .inlined import InlinedCompiler
 
 
 def njit(*arguments: Any, **options: Any) -> Any:
-    """As ``numba.njit``, used with or without arguments; ``cache=True`` keeps what is compiled by its content."""
-    cache = options.pop("cache", False)
-    decorate = numba.njit(**options)
+    """As ``numba.njit``, used with or without arguments.
+
+    ``cache=True`` keeps what is compiled by its content. ``no_cpython_wrapper=True`` says that only kernels call the
+    function: it is compiled as part of them, and kept with them.
+    """
+    inner = options.get("no_cpython_wrapper", False)
+    cache = options.pop("cache", False) and not inner
+    if inner:
+        options["pipeline_class"] = InlinedCompiler
+    options["no_cfunc_wrapper"] = True  # nothing here is called from C
+    decorate: Any = numba.njit(**options)
 
     def compiled(function: Any) -> Any:
         kernel = decorate(function)
@@ -61,7 +70,7 @@ class ContentCache(NullCache):
 
     def _file_name(self, sig: Any, codegen: Any) -> str:
         machine = codegen.magic_tuple()  # triple, name and features of the processor
-        return f"{self._kernel.__name__}-{content.digest(self._kernel, sig, machine, _compiler())}"
+        return f"{self._kernel.__name__}-{content.digest(self._kernel, sig, machine, InlinedCompiler, _compiler())}"
 
 
 @functools.cache

@@ -1,0 +1,39 @@
+"""How Numba compiles what only kernels call: as LLVM code to be inlined, never as a program of its own.
+
+Numba makes every function a library, with all that it calls linked in: it optimises each at full cost and emits its
+machine code. In a nest of functions the innermost is so optimised and emitted once for every level above it, and only
+what Python calls is ever run. Here an inner function stays LLVM code, lightly simplified, until a kernel inlines it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import binding
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+
+_ENVIRONMENT = "_ZN08NumbaEnv"
+
+
+class InlinedCompiler(Compiler):
+    """Numba's compiler, for functions that Python never calls: ``njit(pipeline_class=InlinedCompiler)``."""
+
+    def define_pipelines(self) -> list[Any]:
+        """Numba's own; the code goes into a library that no one runs."""
+        self.state.library = _InlinedLibrary(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        return super().define_pipelines()
+
+
+class _InlinedLibrary(JITCodeLibrary):
+    def _optimize_final_module(self) -> None:
+        """Nothing: the function passes, which every piece goes through, leave little for anyone but the caller."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        # What a function needs of Python hangs on a global, which all that inline it share: the engine must know it.
+        names = [g.name for g in self._final_module.global_variables if g.name.startswith(_ENVIRONMENT)]
+        text = "\n".join(f'@"{name}" = common global i8* null' for name in names)
+        self._environments = binding.parse_assembly(text)
+        self._codegen._add_module(self._environments)
+        self._finalized = True
