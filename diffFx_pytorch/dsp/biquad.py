@@ -179,18 +179,8 @@ def low_shelf(freq_hz: Value, q: Value, gain_db: Value, sample_rate: float, desi
     The analogue prototype is A (s^2 + s sqrt(A)/Q + A) / (A s^2 + s sqrt(A)/Q + 1), A = 10^(gain_db / 40). The matched
     design has the analogue gain at DC and Nyquist; a cut is the exact inverse of the boost.
 
-    Args:
-        freq_hz: middle of the slope, 20 Hz .. 0.49 sample_rate.
-        q: quality, 0.1 .. 10; 0.7071 is the steepest without ripple.
-        gain_db: gain at DC, -24 .. 24 dB.
-        sample_rate: in Hz.
-        design: "matched" or "bilinear".
-
-    Returns:
-        Section (..., 6), float64.
-
-    Raises:
-        ValueError: unknown design.
+    Arguments as `peak`: ``freq_hz`` is the middle of the slope, ``gain_db`` the gain at DC; a ``q`` of 0.7071 is the
+    steepest without ripple.
     """
     w0, q, gain_db = _arguments(design, sample_rate, freq_hz, q, gain_db)
     if design == "bilinear":
@@ -216,7 +206,7 @@ def high_shelf(freq_hz: Value, q: Value, gain_db: Value, sample_rate: float, des
     """High shelf: ``gain_db`` far above ``freq_hz``, half of it (in dB) there, unity at DC; at 0 dB the identity.
 
     It is a low shelf of the opposite gain, raised by ``gain_db``; as analogue prototype as in the bilinear design.
-    Arguments as `low_shelf`, ``gain_db`` being the gain far above ``freq_hz``.
+    Arguments as `low_shelf`; ``gain_db`` is the gain far above ``freq_hz``.
     """
     gain_db = torch.as_tensor(gain_db, dtype=torch.float64)
     shelf = low_shelf(freq_hz, q, -gain_db, sample_rate, design)
