@@ -109,6 +109,15 @@ class Operator(Table):
         if self.rules.differentiable and kernel.backward is not None:
             self._op_backward.register_kernel(device)(lambda *args: self._backward_kernel(kernel, *args))
 
+    def gradient(self, *args: Any, needs: Sequence[bool]) -> tuple[Tensor, ...]:
+        """The gradients of the inputs, for rules of derivatives: those that ``needs`` names, the others empty.
+
+        Args:
+            args: the gradients of the outputs, the inputs, what the gradient reads of the outputs, the settings.
+            needs: which inputs' gradients to compute.
+        """
+        return as_tuple(self._call_backward(*args, list(needs)))
+
     # Derivatives.
 
     def _keep(self, args: Sequence[Any]) -> bool:
@@ -175,7 +184,7 @@ class Operator(Table):
         return as_results((*found, *[None] * len(self.checkpoints)))
 
     def _setup_second(self, ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-        ctx.given, ctx.settings, ctx.needs = self._ends[2], tuple(inputs[self._ends[2] : -1]), inputs[-1]
+        ctx.given, ctx.settings, ctx.needs = self._ends[2], tuple(inputs[self._ends[2] : -1]), self._needs(*inputs[-1])
         found = as_tuple(output) if self.rules.second else ()
         ctx.save_for_backward(*inputs[: ctx.given], *found)
         ctx.set_materialize_grads(False)
@@ -275,9 +284,10 @@ class Operator(Table):
             d_grads = [
                 torch.zeros_like(g) if d is None and g is not None else d for g, d in zip(grads, along, strict=False)
             ]
-            linear = as_tuple(self._call_backward(*d_grads, *inputs, *saved, *ctx.settings, ctx.needs))
+            linear = as_tuple(self._call_backward(*d_grads, *inputs, *saved, *ctx.settings, list(ctx.needs)))
             curved = self._product_rule(grads, inputs, along[m:n], ctx.settings)[m:]
-            result = [a if b is None else a + b.to(a.dtype) for a, b in zip(linear, curved, strict=True)]
+            pairs = zip(linear, curved, ctx.needs, strict=True)
+            result = [a + b.to(a.dtype) if need and b is not None else a for a, b, need in pairs]
         else:
             gradients, free, given = self._gradient_of(ctx, grads, inputs, saved)
             moved = [torch.zeros_like(t) if along[i] is None else along[i] for i, t in zip(free, given, strict=True)]

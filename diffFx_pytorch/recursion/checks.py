@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from diffFx_pytorch.kernels.rows import batch_shape_of
 
 _WIDER = {
     torch.float32: (torch.float32, torch.float64),
@@ -17,7 +20,7 @@ _WIDER = {
     torch.complex64: (torch.complex64, torch.complex128),
     torch.complex128: (torch.complex128,),
 }
-_REAL = (torch.float32, torch.float64)
+REAL = (torch.float32, torch.float64)
 
 
 def state_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -25,12 +28,11 @@ def state_dtype(dtype: torch.dtype) -> torch.dtype:
     return torch.complex128 if dtype.is_complex else torch.float64
 
 
-def check_signal(caller: str, name: str, x: Any, allow_complex: bool = False) -> None:
-    """A tensor (..., T) of floats.
+def check_signal(caller: str, x: Any, allow_complex: bool = False) -> None:
+    """Refuse what is no float tensor (..., T).
 
     Args:
         caller: the function, for the message.
-        name: the argument, for the message.
         x: what was given.
         allow_complex: whether complex64 and complex128 are legal.
 
@@ -39,38 +41,51 @@ def check_signal(caller: str, name: str, x: Any, allow_complex: bool = False) ->
         ValueError: if it has no time axis.
     """
     if not isinstance(x, Tensor):
-        cure = f"torch.as_tensor({name})"
-        raise TypeError(f"{caller}: {name} is a {type(x).__name__}; it must be a torch.Tensor: use {cure}.")
-    legal = tuple(_WIDER) if allow_complex else _REAL
+        raise TypeError(f"{caller}: x is a {type(x).__name__}; it must be a torch.Tensor: use torch.as_tensor(x).")
+    legal = tuple(_WIDER) if allow_complex else REAL
     if x.dtype not in legal:
         if x.dtype.is_complex:
-            cure = f"filter {name}.real and {name}.imag, or use allpole, which takes complex numbers"
+            cure = "filter x.real and x.imag, or use allpole, which takes complex numbers"
         elif x.dtype.is_floating_point:
-            cure = f"use {name}.float()"
+            cure = "use x.float()"
         else:
-            cure = f"scale it to floats first, for 16-bit audio {name}.float() / 32768"
-        raise TypeError(f"{caller}: {name} has dtype {x.dtype}; legal are {_names(legal)}: {cure}.")
+            cure = "scale it to floats first, for 16-bit audio x.float() / 32768"
+        raise TypeError(f"{caller}: x must be {_names(legal)}, got {x.dtype}: {cure}.")
     if x.dim() < 1:
-        raise ValueError(f"{caller}: {name} is a scalar; it must have shape (..., T): use {name}.reshape(1).")
+        raise ValueError(f"{caller}: x is a scalar; it must have shape (..., T), time last: use x.reshape(1).")
 
 
-def check_coefficients(caller: str, name: str, value: Any, x: Tensor, core: str) -> None:
-    """A tensor on x's device, of x's type or the wider one of its kind.
+def coefficients(
+    caller: str, name: str, value: Any, x: Tensor, core: str = "", time_varying: bool | None = None
+) -> Tensor:
+    """Coefficients with a time axis, (*batch, T or 1, *core): of length 1 where they are constant.
+
+    Constant coefficients have shape (*batch, *core), time-varying ones (*batch, T, *core), one axis more. With
+    ``x.dim()`` axes beside the core they are time-varying, with fewer they are constant.
 
     Args:
-        caller: the function, for the message.
-        name: the argument, for the message.
-        value: what was given.
-        x: the signal it goes with.
-        core: the trailing shape it must have, such as "(..., N)".
+        caller: the function, for messages.
+        name: the argument, for messages.
+        value: what was given: a tensor or, where there is no core, also a number.
+        x: the signal (..., T) it goes with.
+        core: the core axes by name, such as "K, 6"; a number is the length that the axis must have.
+        time_varying: None decides by the number of axes; True or False says it where that number does not.
+
+    Returns:
+        The coefficients, of x's dtype or the wider one of its kind, on x's device.
 
     Raises:
-        TypeError: if it is no tensor, or of a type that goes not with x's.
-        ValueError: if it lies on another device.
+        TypeError: no tensor, or of a dtype that does not go with x's.
+        ValueError: too few or too many axes, another length than x's, or another device.
     """
+    axes = [axis for axis in core.split(", ") if axis]
+    end = ", ".join(["", *axes])
+    shape = f"(...{end}), or time-varying (..., T{end})"
+    if not axes and isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
+        return torch.full((1,) * x.dim(), float(value), dtype=state_dtype(x.dtype), device=x.device)
     if not isinstance(value, Tensor):
         cure = f"torch.as_tensor({name}, dtype=x.dtype)"
-        raise TypeError(f"{caller}: {name} is a {type(value).__name__}; it must be a torch.Tensor {core}: use {cure}.")
+        raise TypeError(f"{caller}: {name} is a {type(value).__name__}; it must be a torch.Tensor {shape}: use {cure}.")
     legal = _WIDER[x.dtype]
     if value.dtype not in legal:
         if value.dtype.is_complex and not x.dtype.is_complex:
@@ -82,111 +97,83 @@ def check_coefficients(caller: str, name: str, value: Any, x: Tensor, core: str)
             f"of which the wider loses nothing: {cure}."
         )
     if value.device != x.device:
-        raise ValueError(f"{caller}: {name} is on {value.device}, x on {x.device}: use {name}.to(x.device).")
+        if value.dim():
+            raise ValueError(f"{caller}: {name} is on {value.device}, x on {x.device}: use {name}.to(x.device).")
+        value = value.to(x.device)
+    given, full = tuple(value.shape), x.dim() + len(axes)
+    if time_varying is None:
+        if value.dim() > full:
+            raise ValueError(
+                f"{caller}: {name} of shape {given} has more batch axes than x of shape {tuple(x.shape)}, so whether "
+                f"it is time-varying is ambiguous: pass time_varying=True or time_varying=False, or give x axes of "
+                f"length 1."
+            )
+        time_varying = value.dim() == full
+    least = len(axes) + bool(time_varying)
+    if value.dim() < least:
+        raise ValueError(f"{caller}: {name} has shape {given}; it needs at least {least} axes: {shape}.")
+    own = given[len(given) - len(axes) :]
+    if any(axis.isdigit() and int(axis) != n for axis, n in zip(axes, own, strict=True)):
+        raise ValueError(f"{caller}: {name} must be {shape}, got {given}.")
+    if not time_varying:
+        return value.unsqueeze(-1 - len(axes))
+    if value.shape[-1 - len(axes)] not in (1, x.shape[-1]):
+        raise ValueError(
+            f"{caller}: {name} of shape {given} is taken as time-varying over {value.shape[-1 - len(axes)]} samples, "
+            f"but x of shape {tuple(x.shape)} has {x.shape[-1]}: give one set of coefficients per sample, or pass "
+            f"time_varying=False if they are constant."
+        )
+    return value
 
 
-def check_state(caller: str, zi: Any, x: Tensor, order: int, core: str) -> None:
-    """A state (..., order) that goes with x: any precision, x's kind of numbers.
+def initial_state(caller: str, zi: Any, x: Tensor, core: Sequence[int], shape: str) -> Tensor:
+    """A state (*batch, *core) that goes with x, in float64 or complex128; zeros where ``zi`` is None.
 
     Args:
-        caller: the function, for the message.
-        zi: what was given; None is legal.
+        caller: the function, for messages.
+        zi: what was given, in any precision of x's kind of numbers.
         x: the signal.
-        order: length its last axis must have.
-        core: the shape it must have, for the message.
+        core: lengths of its last axes.
+        shape: the shape it must have, for messages.
 
     Raises:
-        TypeError: if it is no tensor or of a type that goes not with x's.
-        ValueError: if its last axis is of another length, or it lies on another device.
+        TypeError: no tensor, or of a dtype that does not go with x's.
+        ValueError: of another shape or on another device.
     """
     if zi is None:
-        return
+        return x.new_zeros(tuple(core), dtype=state_dtype(x.dtype))
     if not isinstance(zi, Tensor):
-        raise TypeError(f"{caller}: zi is a {type(zi).__name__}; it must be a torch.Tensor {core}, or None.")
-    legal = (torch.complex64, torch.complex128) if x.dtype.is_complex else _REAL
+        raise TypeError(f"{caller}: zi is a {type(zi).__name__}; it must be a torch.Tensor {shape}, or None.")
+    legal = (torch.complex64, torch.complex128) if x.dtype.is_complex else REAL
     if zi.dtype not in legal:
         raise TypeError(
             f"{caller}: zi has dtype {zi.dtype} where x has {x.dtype}; legal are {_names(legal)}: "
             f"use zi.to(torch.{_name(legal[-1])})."
         )
-    if zi.dim() < 1 or zi.shape[-1] != order:
-        raise ValueError(f"{caller}: zi has shape {tuple(zi.shape)}; it must be {core} with last length {order}.")
+    if zi.dim() < len(core) or tuple(zi.shape[zi.dim() - len(core) :]) != tuple(core):
+        raise ValueError(
+            f"{caller}: zi has shape {tuple(zi.shape)}; it must be {shape} with last length"
+            f"{'s' * (len(core) > 1)} {', '.join(map(str, core))}."
+        )
     if zi.device != x.device:
         raise ValueError(f"{caller}: zi is on {zi.device}, x on {x.device}: use zi.to(x.device).")
+    return zi.to(state_dtype(x.dtype))
 
 
-def common_shape(*shapes: Sequence[int]) -> torch.Size:
-    """``torch.broadcast_shapes``, which is slow, without it where all shapes are the same."""
-    first = shapes[0]
-    if all(shape == first for shape in shapes[1:]):
-        return torch.Size(first)
-    return torch.broadcast_shapes(*shapes)
-
-
-def broadcast_lead(caller: str, shapes: dict[str, Sequence[int]]) -> torch.Size:
-    """The common leading shape of several arguments.
-
-    Args:
-        caller: the function, for the message.
-        shapes: leading shape of each argument, by name.
-
-    Returns:
-        The broadcast shape.
+def broadcast_batch(caller: str, **arguments: tuple[Tensor, int]) -> tuple[int, ...]:
+    """The batch shape that all arguments broadcast to; each comes with its number of core axes, time included.
 
     Raises:
-        ValueError: if they do not broadcast.
+        ValueError: they do not broadcast; the message lists every batch shape.
     """
     try:
-        return common_shape(*shapes.values())
+        return batch_shape_of(*arguments.values())
     except RuntimeError:
-        given = ", ".join(f"{name} {tuple(shape)}" for name, shape in shapes.items())
+        given = ", ".join(f"{name} {tuple(t.shape[: t.dim() - core])}" for name, (t, core) in arguments.items())
         raise ValueError(
-            f"{caller}: the leading dimensions do not broadcast: {given}. Each must match from the right, be 1, or be "
+            f"{caller}: the batch dimensions do not broadcast: {given}. Each must match from the right, be 1, or be "
             f"missing: put an axis of length 1 where one lacks, as a.unsqueeze(-2) does."
         ) from None
-
-
-def decide_moving(caller: str, name: str, value: Tensor, x: Tensor, core_dims: int, moving: bool | None) -> bool:
-    """Whether coefficients move: they have one axis more than x with its own core axes counted, or ``moving`` says so.
-
-    Constant coefficients are (..., *core), moving ones (..., T, *core), x is (..., T). With as many leading axes as
-    x has, constant coefficients have ``x.dim() - 1 + core_dims`` axes and moving ones ``x.dim() + core_dims``; fewer
-    are constant.
-
-    Args:
-        caller: the function, for the message.
-        name: the argument, for the message.
-        value: the coefficients.
-        x: the signal (..., T).
-        core_dims: trailing axes of the coefficients of one moment.
-        moving: None decides by the number of axes; True or False overrides it.
-
-    Returns:
-        True if the coefficients move.
-
-    Raises:
-        ValueError: if they have too few or too many axes, or move over another length than x's.
-    """
-    full = x.dim() + core_dims
-    if moving is None:
-        if value.dim() > full:
-            raise ValueError(
-                f"{caller}: {name} of shape {tuple(value.shape)} has more leading axes than x of shape "
-                f"{tuple(x.shape)}, so whether it moves is ambiguous: pass moving=True or moving=False, or give x "
-                f"axes of length 1."
-            )
-        moving = value.dim() == full
-    if value.dim() < core_dims + int(moving):
-        raise ValueError(
-            f"{caller}: {name} has shape {tuple(value.shape)}; it needs at least {core_dims + int(moving)} axes."
-        )
-    if moving and value.shape[-1 - core_dims] != x.shape[-1]:
-        raise ValueError(
-            f"{caller}: {name} of shape {tuple(value.shape)} is taken as moving over {value.shape[-1 - core_dims]} "
-            f"samples, but x of shape {tuple(x.shape)} has {x.shape[-1]}: give one set of coefficients a sample, or "
-            f"pass moving=False if they are constant."
-        )
-    return moving
 
 
 def is_stable(a: Tensor, margin: float = 0.0) -> Tensor:
@@ -196,8 +183,8 @@ def is_stable(a: Tensor, margin: float = 0.0) -> Tensor:
     than 1 in magnitude. No roots are computed, and NaN or inf is not stable.
 
     Args:
-        a: (..., N) coefficients without the leading 1, real or complex. Moving coefficients are tested sample by
-            sample, which guards against a bad design, but does not prove the moving filter stable.
+        a: (..., N) coefficients without the leading 1, real or complex. Time-varying coefficients are tested
+            sample by sample, which guards against a bad design, but does not prove the filter stable.
         margin: distance the poles must keep from the unit circle.
 
     Returns:
@@ -246,4 +233,4 @@ def _name(dtype: torch.dtype) -> str:
 
 
 def _names(dtypes: Sequence[torch.dtype]) -> str:
-    return ", ".join(_name(d) for d in dtypes)
+    return " or ".join(_name(d) for d in dtypes)

@@ -60,30 +60,30 @@ def test_an_error_in_a_kernel_comes_through(where):
         run_rows(kernel, 2, 1)
 
 
-def work(moving=False):
+def work(time_varying=False):
     generator = torch.Generator().manual_seed(3)
     x = torch.randn(33, 700, generator=generator, requires_grad=True)
-    a = (0.3 * torch.randn(33, *([700] if moving else []), 2, generator=generator)).requires_grad_()
+    a = (0.3 * torch.randn(33, *([700] if time_varying else []), 2, generator=generator)).requires_grad_()
     y = allpole(x, a)
     return [v.detach() for v in (y, *torch.autograd.grad(y.square().sum(), (x, a)))]
 
 
-@pytest.mark.parametrize("moving", [False, True])
-def test_any_number_of_threads_gives_the_same_bits(moving):
-    four = work(moving)
+@pytest.mark.parametrize("time_varying", [False, True])
+def test_any_number_of_threads_gives_the_same_bits(time_varying):
+    four = work(time_varying)
     torch.set_num_threads(1)
-    for got, expected in zip(four, work(moving), strict=True):
+    for got, expected in zip(four, work(time_varying), strict=True):
         assert torch.equal(got, expected)
 
 
-@pytest.mark.parametrize("moving", [False, True])
-def test_shared_coefficients_gather_their_gradient_safely(moving):
+@pytest.mark.parametrize("time_varying", [False, True])
+def test_shared_coefficients_gather_their_gradient_safely(time_varying):
     x = torch.randn(64, 300)
-    a = (0.3 * torch.randn(2, 1, *([300] if moving else []), 2)).requires_grad_()
+    a = (0.3 * torch.randn(2, 1, *([300] if time_varying else []), 2)).requires_grad_()
     shaped = x.reshape(2, 32, 300)
 
     def gradient():
-        return torch.autograd.grad(allpole(shaped, a, moving=moving).square().sum(), a)[0]
+        return torch.autograd.grad(allpole(shaped, a, time_varying=time_varying).square().sum(), a)[0]
 
     first = gradient()
     for _ in range(20):

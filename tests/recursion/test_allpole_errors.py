@@ -27,8 +27,8 @@ A = torch.tensor([-0.5, 0.1])
         (lambda: allpole(X, A[:0]), ValueError, r"order of at least 1"),
         (lambda: allpole(X, A[0]), ValueError, r"a has shape \(\); it needs at least 1 axes"),
         (lambda: allpole(X, A.expand(3, 2)), ValueError, r"do not broadcast: x \(2,\), a \(3,\)"),
-        (lambda: allpole(X, A.expand(2, 9, 2)), ValueError, r"moving over 9 samples, but x .* has 10"),
-        (lambda: allpole(X, A.expand(1, 1, 1, 2)), ValueError, r"pass moving=True or moving=False"),
+        (lambda: allpole(X, A.expand(2, 9, 2)), ValueError, r"time-varying over 9 samples, but x .* has 10"),
+        (lambda: allpole(X, A.expand(1, 1, 1, 2)), ValueError, r"pass time_varying=True or time_varying=False"),
         (lambda: allpole(X, A, torch.zeros(3)), ValueError, r"zi has shape \(3,\); .*last length 2"),
         (lambda: allpole(X, A, torch.zeros(5, 2)), ValueError, r"do not broadcast: .*zi \(5,\)"),
         (lambda: allpole(X, A, np.zeros(2)), TypeError, r"zi is a ndarray"),
@@ -37,8 +37,8 @@ A = torch.tensor([-0.5, 0.1])
         (lambda: lfilter(X, np.ones(2), A), TypeError, r"lfilter: b is a ndarray"),
         (lambda: lfilter(X, A, A[:0]), ValueError, r"need at least one coefficient"),
         (lambda: lfilter(X, A, A, torch.zeros(2)), ValueError, r"lfilter: zi has shape \(2,\).*last length 1"),
-        (lambda: one_pole(X, 0.5), TypeError, r"one_pole: coef is a float"),
-        (lambda: one_pole(X, torch.rand(2, 9)), ValueError, r"moving over 9 samples"),
+        (lambda: one_pole(X, "0.5"), TypeError, r"one_pole: coef is a str"),
+        (lambda: one_pole(X, torch.rand(2, 9)), ValueError, r"time-varying over 9 samples"),
         (lambda: one_pole(X, torch.tensor(0.5), torch.zeros(3)), ValueError, r"do not broadcast"),
     ],
 )
@@ -49,11 +49,11 @@ def test_errors_say_what_to_do(run, error, message):
 
 def test_moving_overrides_the_rank():
     x, a = torch.randn(10), torch.randn(10, 2) * 0.1
-    constant = allpole(x, a, moving=False)  # ten filters over one signal
+    constant = allpole(x, a, time_varying=False)  # ten filters over one signal
     assert constant.shape == (10, 10)
     torch.testing.assert_close(constant[3], allpole(x, a[3]))
     assert allpole(x, a).shape == (10,)
-    assert one_pole(x, torch.rand(10), moving=False).shape == (10, 10)
+    assert one_pole(x, torch.rand(10), time_varying=False).shape == (10, 10)
 
 
 def test_wider_coefficients_and_states_are_legal():

@@ -79,18 +79,18 @@ def test_what_other_devices_compute_is_the_same(dtype):
     for zi in (float("-inf"), 0.7):
         start = torch.full((3, 2, 1), zi, dtype=dtype)
         for ours, plain in zip(
-            _backlash_source(x, width, start), _backlash_source._init_fn(x, width, start), strict=True
+            _backlash_source(x, width, start), _backlash_source._forward_eager(x, width, start), strict=True
         ):
             assert torch.equal(ours, plain)
-    assert torch.equal(_running_max_index(x, 9), _running_max_index._init_fn(x, 9))
+    assert torch.equal(_running_max_index(x, 9), _running_max_index._forward_eager(x, 9))
 
 
 def test_transforms_and_operators():
     x, width = walk((4, 3)), torch.rand(4, 1, 1, dtype=torch.float64)
     assert torch.equal(torch.func.vmap(lambda x, w: backlash(x, w))(x, width), backlash(x, width))
     assert torch.equal(torch.func.vmap(lambda x: running_max(x, 5))(x), running_max(x, 5))
-    torch.library.opcheck(_running_max_index, (x, 5))
-    torch.library.opcheck(_backlash_source, (x, width.expand(4, 3, 1), x[..., :1]))
+    torch.library.opcheck(_running_max_index._op, (x, 5))
+    torch.library.opcheck(_backlash_source._op, (x, width.expand(4, 3, 1), x[..., :1]))
     leaf = x.clone().requires_grad_()
     (expected,) = torch.autograd.grad(backlash(running_max(leaf, 5), 1.0).square().sum(), leaf)
     assert torch.equal(torch.func.grad(lambda x: backlash(running_max(x, 5), 1.0).square().sum())(x), expected)
@@ -106,5 +106,5 @@ def test_nothing_in_nothing_out(shape):
 def test_refusals():
     with pytest.raises(ValueError, match="running_max: window must be 1 or more, got 0"):
         running_max(torch.zeros(3), 0)
-    with pytest.raises(TypeError, match="backlash: x must be"):
+    with pytest.raises(TypeError, match="backlash: x is a list; it must be"):
         backlash([1.0], 1.0)

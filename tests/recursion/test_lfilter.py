@@ -87,25 +87,25 @@ def test_moving_is_scipy_called_sample_by_sample(which):
     np.testing.assert_allclose(zf, state, rtol=1e-10)
 
 
-@pytest.mark.parametrize("moving", [False, True])
-def test_blocks_with_state_are_one_pass(moving):
+@pytest.mark.parametrize("time_varying", [False, True])
+def test_blocks_with_state_are_one_pass(time_varying):
     b, a = (torch.from_numpy(v) for v in signal.iirpeak(60.0, 2.0, fs=44100))
     x = torch.randn(2, 3000)
-    if moving:
+    if time_varying:
         a, b = a.expand(2, 3000, 3), b * (1.0 + 0.1 * torch.rand(2, 3000, 1, dtype=torch.float64))
     whole, zf_whole = lfilter(x, b, a, return_zf=True)
     state, pieces = None, []
     for piece in torch.arange(3000).split([1, 1, 2, 996, 2000]):
-        cut = [v[:, piece] if moving else v for v in (b, a)]
+        cut = [v[:, piece] if time_varying else v for v in (b, a)]
         y, state = lfilter(x[:, piece], *cut, state, return_zf=True)
         pieces.append(y)
     assert 20 * torch.log10((torch.cat(pieces, -1) - whole).norm() / whole.norm() + 1e-30) < -120
     torch.testing.assert_close(state, zf_whole, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("moving", [False, True])
-def test_gradients_match_the_reference(moving):
-    shape = (2, 20) if moving else (2,)
+@pytest.mark.parametrize("time_varying", [False, True])
+def test_gradients_match_the_reference(time_varying):
+    shape = (2, 20) if time_varying else (2,)
     a = 0.2 * torch.randn(*shape, 3, dtype=torch.float64)
     a[..., 0] = 1.0
     inputs = [
@@ -116,7 +116,7 @@ def test_gradients_match_the_reference(moving):
     ]
     inputs = [v.requires_grad_() for v in inputs]
     y, zf = lfilter(*inputs, return_zf=True)
-    y_true, zf_true = reference.lfilter(*inputs, moving)
+    y_true, zf_true = reference.lfilter(*inputs, time_varying)
     upstream = torch.randn_like(y), torch.randn_like(zf)
     got = torch.autograd.grad((y, zf), inputs, upstream)
     expected = torch.autograd.grad((y_true, zf_true), inputs, upstream)
@@ -126,9 +126,9 @@ def test_gradients_match_the_reference(moving):
         torch.testing.assert_close(g, e, msg=lambda text, name=name: f"{name}: {text}")
 
 
-@pytest.mark.parametrize("moving", [False, True])
-def test_derivatives_and_transforms(moving):
-    shape = (2, 5) if moving else (2,)
+@pytest.mark.parametrize("time_varying", [False, True])
+def test_derivatives_and_transforms(time_varying):
+    shape = (2, 5) if time_varying else (2,)
     x, b = torch.randn(2, 5, dtype=torch.float64), torch.randn(*shape, 2, dtype=torch.float64)
     a = torch.cat([torch.full((*shape, 1), 1.3), 0.3 * torch.randn(*shape, 2)], -1).double()
     zi = torch.randn(2, 2, dtype=torch.float64)

@@ -7,18 +7,18 @@ from diffFx_pytorch.recursion.ops.one_pole import one_pole
 from diffFx_pytorch.recursion.reference import allpole as reference
 
 
-@pytest.mark.parametrize("moving", [False, True])
+@pytest.mark.parametrize("time_varying", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex128])
-def test_matches_the_loop(dtype, moving):
+def test_matches_the_loop(dtype, time_varying):
     wide = torch.complex128 if dtype.is_complex else torch.float64
     x = torch.randn(2, 3, 40, dtype=dtype)
-    coef = torch.rand(3, 40) if moving else torch.rand(3)
-    coef = (coef.expand(1, 3, 40) if moving else coef).to(dtype)
+    coef = torch.rand(3, 40) if time_varying else torch.rand(3)
+    coef = (coef.expand(1, 3, 40) if time_varying else coef).to(dtype)
     zi = torch.randn(2, 1, dtype=wide)
     inputs = [v.clone().requires_grad_() for v in (x, coef, zi)]
     given = [v.detach().to(wide).requires_grad_() for v in inputs]
     y, zf = one_pole(*inputs, return_zf=True)
-    y_true, zf_true = reference.one_pole(given[0], given[1], given[2].expand(2, 3), moving)
+    y_true, zf_true = reference.one_pole(given[0], given[1], given[2].expand(2, 3), time_varying)
     assert zf.shape == (2, 3)
     tolerance = {"rtol": 1e-4, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 1e-10, "atol": 1e-10}
     torch.testing.assert_close(y.to(wide), y_true, **tolerance)
@@ -29,11 +29,11 @@ def test_matches_the_loop(dtype, moving):
         torch.testing.assert_close(got.to(wide), want, **tolerance, msg=lambda text, name=name: f"{name}: {text}")
 
 
-@pytest.mark.parametrize("moving", [False, True])
-def test_coefficients_of_exactly_zero_and_one(moving):
+@pytest.mark.parametrize("time_varying", [False, True])
+def test_coefficients_of_exactly_zero_and_one(time_varying):
     x = torch.randn(50)
     for value, expected in ((0.0, x), (1.0, torch.full((50,), 0.25))):
-        coef = torch.full((50,) if moving else (), value, requires_grad=True)
+        coef = torch.full((50,) if time_varying else (), value, requires_grad=True)
         y = one_pole(x, coef, torch.tensor(0.25))
         torch.testing.assert_close(y, expected)
         assert torch.autograd.grad(y.sum(), coef)[0].isfinite().all()
@@ -55,13 +55,13 @@ def test_a_constant_signal_stays_and_silence_ends():
     assert tail[-1] == 0
 
 
-@pytest.mark.parametrize("moving", [False, True])
-def test_blocks_derivatives_and_transforms(moving):
+@pytest.mark.parametrize("time_varying", [False, True])
+def test_blocks_derivatives_and_transforms(time_varying):
     x = torch.randn(2, 60, dtype=torch.float64)
-    coef = torch.rand(2, 60, dtype=torch.float64) if moving else torch.rand(2, dtype=torch.float64)
+    coef = torch.rand(2, 60, dtype=torch.float64) if time_varying else torch.rand(2, dtype=torch.float64)
     whole = one_pole(x, coef)
-    first, state = one_pole(x[:, :23], coef[:, :23] if moving else coef, return_zf=True)
-    rest = one_pole(x[:, 23:], coef[:, 23:] if moving else coef, state)
+    first, state = one_pole(x[:, :23], coef[:, :23] if time_varying else coef, return_zf=True)
+    rest = one_pole(x[:, 23:], coef[:, 23:] if time_varying else coef, state)
     torch.testing.assert_close(torch.cat([first, rest], -1), whole)
     short = [v[..., :6].clone().requires_grad_() for v in (x, coef)]
     torch.autograd.gradcheck(one_pole, short, check_forward_ad=True)

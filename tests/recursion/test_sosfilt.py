@@ -48,13 +48,13 @@ def error(got, expected):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("moving", [False, True])
+@pytest.mark.parametrize("time_varying", [False, True])
 @pytest.mark.parametrize(
     ("rows", "T", "K"), [(1, 1, 1), (3, 127, 2), (5, 128, 3), (17, 261, 6), (1, 18000, 2), (5, 3000, 4), (8, 9, 1)]
 )
-def test_output_and_states_are_scipys(rows, T, K, moving, dtype):
+def test_output_and_states_are_scipys(rows, T, K, time_varying, dtype):
     x, sos, zi = torch.randn(rows, T, dtype=dtype), cascade_of(K), torch.randn(rows, K, 2, dtype=torch.float64)
-    y, zf = sosfilt(x, sos.expand(rows, T, K, 6) if moving else sos, zi, return_zf=True)
+    y, zf = sosfilt(x, sos.expand(rows, T, K, 6) if time_varying else sos, zi, return_zf=True)
     expected = scipy_filter(x, sos, zi)
     limit = -135 if dtype == torch.float32 else -240
     assert (y.dtype, zf.dtype) == (dtype, torch.float64)
@@ -62,11 +62,11 @@ def test_output_and_states_are_scipys(rows, T, K, moving, dtype):
     assert error_db(zf, expected[1]) < -220
 
 
-@pytest.mark.parametrize("moving", [False, True])
+@pytest.mark.parametrize("time_varying", [False, True])
 @pytest.mark.parametrize(("rows", "T", "K"), [(2, 1, 1), (2, 150, 3), (5, 129, 2)])
-def test_gradients_are_the_loops_by_name(rows, T, K, moving):
+def test_gradients_are_the_loops_by_name(rows, T, K, time_varying):
     sos = cascade_of(K).expand(rows, K, 6)
-    if moving:
+    if time_varying:
         sos = sos[:, None] * (1 + 0.02 * torch.randn(rows, T, K, 6))
     inputs = {
         "x": torch.randn(rows, T, dtype=torch.float64),
@@ -74,7 +74,7 @@ def test_gradients_are_the_loops_by_name(rows, T, K, moving):
         "zi": torch.randn(rows, K, 2, dtype=torch.float64),
     }
     ours, loops = ([v.clone().requires_grad_() for v in inputs.values()] for _ in range(2))
-    outputs, expected = sosfilt(*ours, return_zf=True), sosfilt_loop(*loops, moving)
+    outputs, expected = sosfilt(*ours, return_zf=True), sosfilt_loop(*loops, time_varying)
     along = [torch.randn_like(v) for v in outputs]
     grads = torch.autograd.grad(outputs, ours, along)
     truths = torch.autograd.grad(expected, loops, along)
@@ -96,15 +96,15 @@ def test_gains_of_sections_of_any_size_and_sign(gain):
     assert all(error(got, truth) < 1e-11 for got, truth in zip(grads, truths, strict=True))
 
 
-@pytest.mark.parametrize("moving", [False, True])
-def test_float32_gradients_are_close_to_those_of_float64(moving):
+@pytest.mark.parametrize("time_varying", [False, True])
+def test_float32_gradients_are_close_to_those_of_float64(time_varying):
     T, sos = 8000, biquad.peak(torch.tensor([40.0, 700.0, 9000.0]), 2.0, 6.0, 44100)
-    sos = sos.expand(T, 3, 6).contiguous() if moving else sos
+    sos = sos.expand(T, 3, 6).contiguous() if time_varying else sos
     x = torch.randn(2, T, dtype=torch.float64)
     grads = {}
     for dtype in DTYPES:
         inputs = [x.to(dtype).requires_grad_(), sos.clone().requires_grad_()]
-        y = sosfilt(*inputs, moving=moving)
+        y = sosfilt(*inputs, time_varying=time_varying)
         grads[dtype] = torch.autograd.grad(y.sin().sum(), inputs)
     for name, got, expected in zip(("x", "sos"), *grads.values(), strict=True):
         assert error(got, expected) < 1e-4, name
@@ -120,8 +120,8 @@ def test_float32_audio_within_120_db_of_scipy_over_the_whole_range(design, sampl
     designs += [biquad.high_shelf(f, q, -24.0, sample_rate, design), biquad.high_pass(f, q, sample_rate, design)]
     sos = torch.cat(designs)[:, None]
     x = torch.randn(12000)
-    constant = sosfilt(x, sos, moving=False)
-    moved = sosfilt(x[:3000], sos[:, None].expand(-1, 3000, 1, 6), moving=True)
+    constant = sosfilt(x, sos, time_varying=False)
+    moved = sosfilt(x[:3000], sos[:, None].expand(-1, 3000, 1, 6), time_varying=True)
     for row, section in enumerate(sos):
         expected = scipy_filter(x, section)
         assert error_db(constant[row], expected) < -120
@@ -146,15 +146,15 @@ def test_poles_near_the_unit_circle_however_the_signal_is_cut(radius, T):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("moving", [False, True])
-def test_blocks_that_pass_their_states_on_are_one_pass(dtype, moving):
+@pytest.mark.parametrize("time_varying", [False, True])
+def test_blocks_that_pass_their_states_on_are_one_pass(dtype, time_varying):
     T, K = 5000, 4
     x, sos = torch.randn(3, T, dtype=dtype), cascade_of(K, 0.001)
-    sos = sos.expand(3, T, K, 6) if moving else sos
+    sos = sos.expand(3, T, K, 6) if time_varying else sos
     whole, last = sosfilt(x, sos, return_zf=True)
     state, pieces, at = None, [], 0
     for size in (1, 63, 64, 65, 0, 1000, 3807):
-        part = sos[:, at : at + size] if moving else sos
+        part = sos[:, at : at + size] if time_varying else sos
         y, state = sosfilt(x[:, at : at + size], part, state, return_zf=True)
         pieces.append(y)
         at += size
@@ -169,8 +169,8 @@ def test_moving_coefficients_keep_the_states_as_scipy_called_in_blocks_does():
     for i, sos in enumerate(sets):
         y, state = scipy_filter(x[100 * i : 100 * (i + 1)], sos, state)
         expected.append(y)
-    moving = torch.cat([s.expand(100, 2, 6) for s in sets])
-    assert error(sosfilt(x, moving), torch.cat(expected)) < 1e-13
+    time_varying = torch.cat([s.expand(100, 2, 6) for s in sets])
+    assert error(sosfilt(x, time_varying), torch.cat(expected)) < 1e-13
 
 
 def test_a_step_from_its_steady_state_stays_constant():
@@ -180,13 +180,13 @@ def test_a_step_from_its_steady_state_stays_constant():
     assert torch.allclose(y, y[:1].expand(500), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("moving", [False, True])
-def test_silence_after_a_sound_ends_in_exact_zeros(moving):
+@pytest.mark.parametrize("time_varying", [False, True])
+def test_silence_after_a_sound_ends_in_exact_zeros(time_varying):
     sos = cascade_of(2)
     for dtype, T in ((torch.float32, 20000), (torch.float64, 60000)):
         x = torch.zeros(2, T, dtype=dtype)
         x[:, 0] = 1
-        y, zf = sosfilt(x, sos.expand(T, 2, 6) if moving else sos, return_zf=True, moving=moving)
+        y, zf = sosfilt(x, sos.expand(T, 2, 6) if time_varying else sos, return_zf=True, time_varying=time_varying)
         assert torch.equal(zf, torch.zeros_like(zf))
         assert torch.equal(y[:, -64:], torch.zeros(2, 64, dtype=dtype))
 
@@ -203,11 +203,11 @@ def test_shapes_broadcast_and_gradients_come_back_in_the_shapes_given():
     assert [g.shape for g in grads] == [x.shape, sos.shape, zi.shape]
     truth = torch.autograd.grad(sosfilt_loop(x, sos, zi.expand(2, 3, 2, 2), False)[0].square().sum(), (x, sos, zi))
     assert all(error(g, t) < 1e-12 for g, t in zip(grads, truth, strict=True))
-    moving = sos.unsqueeze(-3).expand(2, 1, 70, 2, 6)
-    assert torch.allclose(sosfilt(x, moving, zi), y, atol=1e-12)
-    (g,) = torch.autograd.grad(sosfilt(x, moving, zi).square().sum(), sos)
+    time_varying = sos.unsqueeze(-3).expand(2, 1, 70, 2, 6)
+    assert torch.allclose(sosfilt(x, time_varying, zi), y, atol=1e-12)
+    (g,) = torch.autograd.grad(sosfilt(x, time_varying, zi).square().sum(), sos)
     assert error(g, grads[1]) < 1e-11
-    assert sosfilt(x[0, 0], sos.detach(), moving=False).shape == (2, 1, 70)
+    assert sosfilt(x[0, 0], sos.detach(), time_varying=False).shape == (2, 1, 70)
 
 
 def test_strides_do_not_matter():
@@ -216,14 +216,14 @@ def test_strides_do_not_matter():
 
 
 @pytest.mark.parametrize("form", [sosfilt, svfilt])
-@pytest.mark.parametrize("moving", [False, True])
+@pytest.mark.parametrize("time_varying", [False, True])
 @pytest.mark.parametrize("shape", [(0, 100), (2, 0), (0,), (0, 0), (3, 0, 50)])
-def test_nothing_in_gives_nothing_out(shape, moving, form):
+def test_nothing_in_gives_nothing_out(shape, time_varying, form):
     x, zi = torch.randn(shape, requires_grad=True), torch.ones(3, 2, requires_grad=True)
     coef = torch.full((3, 6 if form is sosfilt else 5), 0.1, requires_grad=True)
     own = torch.full((*shape[:-1], shape[-1], *coef.shape), 0.1, requires_grad=True)
-    for given in (coef.expand(shape[-1], *coef.shape), own) if moving else (coef,):
-        y, zf = form(x, given, zi, return_zf=True, moving=moving)
+    for given in (coef.expand(shape[-1], *coef.shape), own) if time_varying else (coef,):
+        y, zf = form(x, given, zi, return_zf=True, time_varying=time_varying)
         assert y.shape == shape
         assert torch.equal(zf, torch.ones(*shape[:-1], 3, 2).double())
         grads = torch.autograd.grad(y.sum() + zf.sum(), (x, given, zi), create_graph=True)
@@ -255,25 +255,25 @@ def test_the_number_of_threads_changes_no_bit(threads):
     assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
 
 
-@pytest.mark.parametrize("moving", [False, True])
-def test_first_and_second_derivatives_match_finite_differences(moving):
+@pytest.mark.parametrize("time_varying", [False, True])
+def test_first_and_second_derivatives_match_finite_differences(time_varying):
     T = 4
     sos = cascade_of(2, 0.2)
-    sos = (sos.expand(T, 2, 6) * (1 + 0.1 * torch.rand(T, 2, 6)) if moving else sos).double().requires_grad_()
+    sos = (sos.expand(T, 2, 6) * (1 + 0.1 * torch.rand(T, 2, 6)) if time_varying else sos).double().requires_grad_()
     x = torch.randn(2, T, dtype=torch.float64, requires_grad=True)
     zi = torch.randn(2, 2, dtype=torch.float64, requires_grad=True)
 
     def f(x, sos, zi):
-        return sosfilt(x, sos, zi, return_zf=True, moving=moving)
+        return sosfilt(x, sos, zi, return_zf=True, time_varying=time_varying)
 
     assert torch.autograd.gradcheck(f, (x, sos, zi), check_forward_ad=True)
     assert torch.autograd.gradgradcheck(f, (x, sos, zi), fast_mode=True)
 
 
-@pytest.mark.parametrize("moving", [False, True])
-def test_function_transforms(moving):
+@pytest.mark.parametrize("time_varying", [False, True])
+def test_function_transforms(time_varying):
     sos = cascade_of(2, 0.1)
-    sos = sos.expand(40, 2, 6).contiguous() if moving else sos
+    sos = sos.expand(40, 2, 6).contiguous() if time_varying else sos
     x = torch.randn(3, 40, dtype=torch.float64)
 
     def loss(x, sos):
@@ -282,7 +282,9 @@ def test_function_transforms(moving):
     c = sos.clone().requires_grad_()
     (expected,) = torch.autograd.grad(loss(x[0], c), c)
     assert error(torch.func.grad(loss, 1)(x[0], sos), expected) < 1e-12
-    assert torch.allclose(torch.func.vmap(sosfilt, (0, None))(x, sos), sosfilt(x, sos, moving=moving), atol=1e-13)
+    assert torch.allclose(
+        torch.func.vmap(sosfilt, (0, None))(x, sos), sosfilt(x, sos, time_varying=time_varying), atol=1e-13
+    )
     per_item = torch.func.vmap(torch.func.grad(loss, 1), (0, None))(x, sos)
     assert error(per_item[0], expected) < 1e-12
     assert per_item.shape == (3, *sos.shape)
@@ -295,14 +297,14 @@ def test_function_transforms(moving):
     assert error(tangent, difference) < 1e-6
 
 
-@pytest.mark.parametrize("moving", [False, True])
-def test_compiles_without_a_break_and_exports(moving):
+@pytest.mark.parametrize("time_varying", [False, True])
+def test_compiles_without_a_break_and_exports(time_varying):
     sos = cascade_of(2)
-    sos = sos.expand(70, 2, 6).contiguous() if moving else sos
+    sos = sos.expand(70, 2, 6).contiguous() if time_varying else sos
     x = torch.randn(2, 70)
 
     def f(x, sos):
-        return sosfilt(x, sos, moving=moving)
+        return sosfilt(x, sos, time_varying=time_varying)
 
     compiled = torch.compile(f, fullgraph=True, backend="aot_eager")
     inputs = [x.clone().requires_grad_(), sos.clone().requires_grad_()]
@@ -319,10 +321,10 @@ def test_compiles_without_a_break_and_exports(moving):
     assert torch.equal(torch.export.export(Filter(), (x, sos)).module()(x, sos), f(x, sos))
 
 
-@pytest.mark.parametrize("name", ["sections", "sections_moving", "svf"])
+@pytest.mark.parametrize("name", ["sections", "sections_time_varying", "svf"])
 def test_operators_pass_opcheck(name):
     K, T = 2, 20
-    width, length = {"sections": (5, 1), "sections_moving": (6, T), "svf": (5, T)}[name]
+    width, length = {"sections": (5, 1), "sections_time_varying": (6, T), "svf": (5, T)}[name]
     coef = torch.full((1, length, K, width), 0.3, dtype=torch.float64)
     args = [torch.randn(2, T), coef, torch.randn(2, K, 2, dtype=torch.float64)]
     y, zf, kept = getattr(torch.ops.diffFx, name)(*args, True)
@@ -332,18 +334,20 @@ def test_operators_pass_opcheck(name):
     torch.library.opcheck(getattr(torch.ops.diffFx, name).default, (*args, False))
     torch.library.opcheck(
         getattr(torch.ops.diffFx, f"{name}_backward").default,
-        (torch.randn_like(y), torch.randn_like(zf), *args, kept, True),
+        (torch.randn_like(y), torch.randn_like(zf), *args, kept, [True] * 3),
     )
 
 
-@pytest.mark.parametrize("moving", [False, True])
+@pytest.mark.parametrize("time_varying", [False, True])
 @pytest.mark.parametrize("T", [1, 2, 7, 100])
-def test_the_plain_path_is_the_loop(T, moving):
+def test_the_plain_path_is_the_loop(T, time_varying):
     sos = cascade_of(2) / cascade_of(2)[:, 3:4]
-    sos = sos.expand(3, T, 2, 6) * (1 + 0.02 * torch.randn(3, T, 2, 6)) if moving else sos.expand(3, 2, 6)
+    sos = sos.expand(3, T, 2, 6) * (1 + 0.02 * torch.randn(3, T, 2, 6)) if time_varying else sos.expand(3, 2, 6)
     x, zi = torch.randn(3, T, dtype=torch.float64), torch.randn(3, 2, 2, dtype=torch.float64)
     coef = (torch.cat([sos[..., :3], sos[..., 4:]], -1) / sos[..., 3:4]).reshape(3, -1, 2, 5)
-    for got, expected in zip(cascade(x, *sections_matrices(coef), zi), sosfilt_loop(x, sos, zi, moving), strict=True):
+    for got, expected in zip(
+        cascade(x, *sections_matrices(coef), zi), sosfilt_loop(x, sos, zi, time_varying), strict=True
+    ):
         assert error(got, expected) < 1e-11
 
 

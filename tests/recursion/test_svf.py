@@ -1,4 +1,4 @@
-"""State variable sections: the biquads they stand for when constant, and never an explosion when moving."""
+"""State variable sections: the biquads they stand for when constant, and never an explosion when time-varying."""
 
 import numpy as np
 import pytest
@@ -42,11 +42,11 @@ def random_svf(*lead):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("moving", [False, True])
-def test_constant_coefficients_are_the_biquad(dtype, moving):
+@pytest.mark.parametrize("time_varying", [False, True])
+def test_constant_coefficients_are_the_biquad(dtype, time_varying):
     x, sos = torch.randn(3, 1000, dtype=dtype), some_sections()
     svf = sos_to_svf(sos)
-    y = svfilt(x, svf.expand(1000, 4, 5) if moving else svf, moving=moving)
+    y = svfilt(x, svf.expand(1000, 4, 5) if time_varying else svf, time_varying=time_varying)
     expected = torch.from_numpy(scipy.signal.sosfilt((sos / sos[:, 3:4]).numpy(), x.double().numpy()))
     assert y.dtype == dtype
     assert error_db(y, expected) < (-135 if dtype == torch.float32 else -230)
@@ -68,7 +68,7 @@ def test_float32_audio_within_120_db_of_scipy_over_the_whole_range(sample_rate):
     f, q = (v.reshape(-1) for v in torch.meshgrid(freqs, qs, indexing="ij"))
     sos = torch.cat([biquad.peak(f, q, 12.0, sample_rate), biquad.high_pass(f, q, sample_rate)])[:, None]
     x = torch.randn(6000)
-    y = svfilt(x, sos_to_svf(sos), moving=False)
+    y = svfilt(x, sos_to_svf(sos), time_varying=False)
     for row, section in zip(y, sos, strict=True):
         assert error_db(row, torch.from_numpy(scipy.signal.sosfilt(section.numpy(), x.double().numpy()))) < -120
 
@@ -113,16 +113,16 @@ def test_the_state_never_grows_without_input():
         state = after
 
 
-@pytest.mark.parametrize("moving", [False, True])
+@pytest.mark.parametrize("time_varying", [False, True])
 @pytest.mark.parametrize(("rows", "T", "K"), [(1, 1, 1), (1, 150, 3), (9, 129, 2)])
-def test_output_states_and_gradients_are_the_loops_by_name(rows, T, K, moving):
+def test_output_states_and_gradients_are_the_loops_by_name(rows, T, K, time_varying):
     inputs = {
         "x": torch.randn(rows, T, dtype=torch.float64),
-        "svf": random_svf(rows, T, K) if moving else random_svf(rows, K),
+        "svf": random_svf(rows, T, K) if time_varying else random_svf(rows, K),
         "zi": torch.randn(rows, K, 2, dtype=torch.float64),
     }
     ours, loops = ([v.clone().requires_grad_() for v in inputs.values()] for _ in range(2))
-    outputs, expected = svfilt(*ours, return_zf=True), svfilt_loop(*loops, moving)
+    outputs, expected = svfilt(*ours, return_zf=True), svfilt_loop(*loops, time_varying)
     for name, got, true in zip(("y", "zf"), outputs, expected, strict=True):
         assert error(got, true) < 1e-12, name
     along = [torch.randn_like(v) for v in outputs]
@@ -132,13 +132,13 @@ def test_output_states_and_gradients_are_the_loops_by_name(rows, T, K, moving):
         assert error(grad, truth) < 1e-11, name
 
 
-@pytest.mark.parametrize("moving", [False, True])
+@pytest.mark.parametrize("time_varying", [False, True])
 @pytest.mark.parametrize("T", [1, 7, 100])
-def test_the_plain_path_is_the_loop(T, moving):
+def test_the_plain_path_is_the_loop(T, time_varying):
     x, zi = torch.randn(3, T, dtype=torch.float64), torch.randn(3, 2, 2, dtype=torch.float64)
-    svf = random_svf(3, T, 2) if moving else random_svf(3, 2)
-    got = cascade(x, *svf_matrices(svf if moving else svf[:, None]), zi)
-    for g, e in zip(got, svfilt_loop(x, svf, zi, moving), strict=True):
+    svf = random_svf(3, T, 2) if time_varying else random_svf(3, 2)
+    got = cascade(x, *svf_matrices(svf if time_varying else svf[:, None]), zi)
+    for g, e in zip(got, svfilt_loop(x, svf, zi, time_varying), strict=True):
         assert error(g, e) < 1e-12
 
 
@@ -155,11 +155,11 @@ def test_channels_share_moving_coefficients_and_their_gradient_is_the_sum():
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_blocks_that_pass_their_states_on_are_one_pass(dtype):
     x, svf = torch.randn(3, 1000, dtype=dtype), random_svf(1000, 2)
-    whole, last = svfilt(x, svf, return_zf=True, moving=True)
+    whole, last = svfilt(x, svf, return_zf=True, time_varying=True)
     state, pieces = None, []
     for part in ((0, 1), (1, 65), (65, 65), (65, 1000)):
         cut = slice(*part)
-        y, state = svfilt(x[:, cut], svf[cut], state, return_zf=True, moving=True)
+        y, state = svfilt(x[:, cut], svf[cut], state, return_zf=True, time_varying=True)
         pieces.append(y)
     assert error_db(torch.cat(pieces, -1), whole) < -120
     assert error(state, last) < 1e-14
@@ -171,19 +171,19 @@ def test_float32_gradients_are_close_to_those_of_float64():
     grads = {}
     for dtype in DTYPES:
         inputs = [x.to(dtype).requires_grad_(), svf.clone().requires_grad_()]
-        grads[dtype] = torch.autograd.grad(svfilt(*inputs, moving=True).sin().sum(), inputs)
+        grads[dtype] = torch.autograd.grad(svfilt(*inputs, time_varying=True).sin().sum(), inputs)
     for name, got, expected in zip(("x", "svf"), *grads.values(), strict=True):
         assert error(got, expected) < 1e-4, name
 
 
-@pytest.mark.parametrize("moving", [False, True])
-def test_first_and_second_derivatives_match_finite_differences(moving):
-    svf = (random_svf(4, 2) if moving else random_svf(2)).requires_grad_()
+@pytest.mark.parametrize("time_varying", [False, True])
+def test_first_and_second_derivatives_match_finite_differences(time_varying):
+    svf = (random_svf(4, 2) if time_varying else random_svf(2)).requires_grad_()
     x = torch.randn(2, 4, dtype=torch.float64, requires_grad=True)
     zi = torch.randn(2, 2, dtype=torch.float64, requires_grad=True)
 
     def f(x, svf, zi):
-        return svfilt(x, svf, zi, return_zf=True, moving=moving)
+        return svfilt(x, svf, zi, return_zf=True, time_varying=time_varying)
 
     assert torch.autograd.gradcheck(f, (x, svf, zi), check_forward_ad=True)
     assert torch.autograd.gradgradcheck(f, (x, svf, zi), fast_mode=True)
@@ -199,8 +199,8 @@ def test_function_transforms_and_compile():
     (expected,) = torch.autograd.grad(loss(x[0], c), c)
     per_item = torch.func.vmap(torch.func.grad(loss, 1), (0, None))(x, svf)
     assert error(per_item[0], expected) < 1e-12
-    compiled = torch.compile(lambda x, svf: svfilt(x, svf, moving=True), fullgraph=True, backend="aot_eager")
-    assert torch.equal(compiled(x, svf), svfilt(x, svf, moving=True))
+    compiled = torch.compile(lambda x, svf: svfilt(x, svf, time_varying=True), fullgraph=True, backend="aot_eager")
+    assert torch.equal(compiled(x, svf), svfilt(x, svf, time_varying=True))
 
 
 def test_silence_after_a_sound_ends_in_exact_zeros():

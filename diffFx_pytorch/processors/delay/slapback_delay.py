@@ -56,7 +56,4 @@ class SlapbackDelay(TimedDelay):
 
     @staticmethod
     def _smooth(x: Tensor, pole: Tensor, start: Tensor | None) -> tuple[Tensor, Tensor]:
-        moving = pole.shape[-1] == x.shape[-1]
-        y = one_pole(x, pole if moving else pole.squeeze(-1), start, return_zf=True, moving=moving)
-        assert isinstance(y, tuple)
-        return y
+        return one_pole(x, pole, start, return_zf=True)

@@ -63,7 +63,7 @@ class AutoWah(Processor):
         r = (1 / q).expand_as(g)
         none = torch.zeros_like(g)
         sections = torch.stack([g, r, none, r, none], -1).unsqueeze(-2)
-        y, filtered = svfilt(x, sections, filtered, return_zf=True, moving=True)
+        y, filtered = svfilt(x, sections, filtered, return_zf=True)
         return torch.lerp(x, y, mix), (envelope, filtered)
 
     def tail(self, *, freq_hz: Tensor, q: Tensor, **others: Tensor) -> Tensor:

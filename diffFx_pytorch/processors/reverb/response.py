@@ -118,8 +118,8 @@ def darkened(h: Tensor, lowpass_hz: Tensor, highpass_hz: Tensor, sample_rate: fl
     """A response through the one-pole filters of ``delay.tone``: h (B, C, L), knobs (B, 1, 1)."""
     low, high = lowpass_pole(lowpass_hz, sample_rate), highpass_pole(highpass_hz, sample_rate)
     if low is not None:
-        h = one_pole(h, low.squeeze(-1), moving=False)  # type: ignore[assignment]  # no state is asked for
-    return h if high is None else h - one_pole(h, high.squeeze(-1), moving=False)  # type: ignore[operator]
+        h = one_pole(h, low)
+    return h if high is None else h - one_pole(h, high)
 
 
 def heard_seconds(h: Tensor, sample_rate: float, level_db: float = -66.0) -> Tensor:

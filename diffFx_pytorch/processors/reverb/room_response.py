@@ -36,8 +36,7 @@ def built_in(sample_rate: float, channels: int) -> Tensor:
     noise = torch.from_numpy(np.random.default_rng(_SEED).standard_normal((samples, channels)).T.copy())
     t = torch.arange(samples, dtype=torch.float64) / sample_rate
     coef = torch.exp(-2 * math.pi / sample_rate * (1500 + 10500 * torch.exp(-t / 0.25)))
-    dark = one_pole(noise, coef.expand(channels, -1), moving=True)
-    assert isinstance(dark, Tensor)
+    dark = one_pole(noise, coef, time_varying=True)
     return dark * (1 - torch.exp(-t / 0.008)) * torch.exp(-3 * math.log(10) / _T60 * t)
 
 

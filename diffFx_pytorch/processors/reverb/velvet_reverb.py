@@ -121,6 +121,5 @@ class VelvetReverb(ResponseReverb):
             # The pole c of (1 - c)^2 = q^2 (1 - 2 c cos + c^2), without the difference that loses digits.
             A, B = 1 - q * q, 1 - q * q * cos
             pole = A / (B + q * torch.sqrt((1 - cos) * (A + B)))
-            filtered = one_pole(rest, pole.squeeze(-1), moving=False)
-            rest = torch.cat((h[..., begin:start], filtered), -1)  # type: ignore[arg-type]  # no state is asked for
+            rest = torch.cat((h[..., begin:start], one_pole(rest, pole)), -1)
         return rest

@@ -41,14 +41,7 @@ class MonoMaker(Processor):
         high = linkwitz_riley(freq_hz.unsqueeze(-1), self.sample_rate)[..., 1, :, :]
         mix = high.new_tensor(_ALL_PASS_AND_WIRE).expand(*high.shape[:-1], 3)
         sections = torch.cat((torch.cat((high[..., :2], mix), -1), high), 1)
-        moving = freq_hz.shape[-1] != 1
-        parts, state = svfilt(
-            torch.cat(to_mid_side(x), 1),
-            sections if moving else sections.squeeze(2),
-            state,
-            return_zf=True,
-            moving=moving,
-        )
+        parts, state = svfilt(torch.cat(to_mid_side(x), 1), sections, state, return_zf=True)
         return from_mid_side(parts[:, :1], parts[:, 1:]), state
 
     def tail(self, *, freq_hz: Tensor) -> Tensor:

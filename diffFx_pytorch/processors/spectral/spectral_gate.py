@@ -180,7 +180,7 @@ class SpectralGate(Processor):
             # Of the first frame only the last hop is not silence.
             seen = self._root[-self.hop :].square().sum() / self._root.square().sum()
             state = level[..., 0] - _DB * seen.log().to(level.dtype)
-        return attack_release(level, rise, fall, state, return_zf=True)  # pyright: ignore[reportReturnType]
+        return attack_release(level, rise, fall, state, return_zf=True)
 
     def _power(self, X: Tensor) -> Tensor:
         """Of spectra (B, C, frames, F): 1 for a sine of full scale; the mean over channels where linked."""
@@ -227,7 +227,7 @@ def _is_recording(noise: Tensor | Sequence[float]) -> bool:
 def _spread(power: Tensor, c: Tensor) -> Tensor:
     """Powers (..., frames, F) over neighbouring bands; c (..., frames or 1)."""
     for _ in range(2):
-        power = one_pole(power, c, power[..., 0], moving=False).flip(-1)  # pyright: ignore
+        power = one_pole(power, c, power[..., 0]).flip(-1)
     return power
 
 

@@ -34,9 +34,7 @@ class DCBlocker(Processor):
     def process(self, x: Tensor, state: State, *, freq_hz: Tensor) -> tuple[Tensor, State]:
         """Filter; the state is the filter's."""
         sos = self._section(freq_hz)
-        moving = freq_hz.shape[-1] != 1
-        y, state = sosfilt(x, sos if moving else sos.squeeze(-3), state, return_zf=True, moving=moving)
-        return y, state
+        return sosfilt(x, sos, state, return_zf=True)
 
     def tail(self, *, freq_hz: Tensor) -> Tensor:
         """Seconds until the one pole has decayed by 60 dB."""

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from diffFx_pytorch.kernels.rows import broadcast_shape
+
 from ..checks import state_dtype
 from ..ops.lags import lag_products, lagged_sum, with_past
 
@@ -24,135 +26,115 @@ STEEP = 1e5  # decays that sum up to more than this lose too many digits to be m
 REFINEMENTS = 2
 
 
-def allpole(x: Tensor, a: Tensor, zi: Tensor | None, moving: bool, chunk: int | None = None) -> tuple[Tensor, Tensor]:
-    """The operator ``diffFx::allpole``.
+def allpole(x: Tensor, a: Tensor, zi: Tensor, chunk: int | None = None) -> tuple[Tensor, Tensor]:
+    """The equation of ``diffFx::allpole``.
 
     Args:
         x: (..., T).
-        a: (..., N), or (..., T, N) if ``moving``.
-        zi: (..., N) past outputs, most recent first, or None.
-        moving: whether a moves.
-        chunk: samples a chunk; None takes about sqrt(T).
+        a: (..., T or 1, N).
+        zi: (..., N) past outputs, most recent first.
+        chunk: samples per chunk; None takes about sqrt(T).
 
     Returns:
         y (..., T) in x's dtype and zf (..., N) in float64 or complex128.
     """
     wide, order, samples = state_dtype(x.dtype), a.shape[-1], x.shape[-1]
-    shapes = [x.shape[:-1], a.shape[: -2 if moving else -1]]
-    if zi is not None:
-        shapes.append(zi.shape[:-1])
-    lead = torch.broadcast_shapes(*shapes)
-    state = x.new_zeros((*lead, order), dtype=wide)
-    if zi is not None:
-        state = state + zi
+    batch_shape = broadcast_shape([x.shape[:-1], a.shape[:-2], zi.shape[:-1]])
+    state = zi.to(wide).expand(*batch_shape, order)
     if samples == 0:
-        return x.new_empty((*lead, 0)), state
+        return x.new_empty((*batch_shape, 0)), state
     length = chunk or max(order, math.isqrt(samples), 1)
     drive, a = x.to(wide), a.to(wide)
-    y, growth = _in_chunks(drive, a, state, moving, length)
+    y, growth = _in_chunks(drive, a, state, length)
     if length < samples and not growth < STEEP:
-        y, _ = _in_chunks(drive, a, state, moving, samples)
+        y, _ = _in_chunks(drive, a, state, samples)
     elif length < samples and growth > 1.0:
         for _ in range(REFINEMENTS):
-            lack = drive - y - lagged_sum(a, y, state, moving)
-            correction, _ = _in_chunks(lack, a, torch.zeros_like(state), moving, length)
+            lack = drive - y - lagged_sum(a, y, state)
+            correction, _ = _in_chunks(lack, a, torch.zeros_like(state), length)
             y = torch.where(correction.isfinite(), y + correction, y)
-    zf = with_past(y, state, order)[..., samples:].flip(-1)
-    return y.to(x.dtype).contiguous(), zf.contiguous()
+    return y.to(x.dtype), with_past(y, state)[..., samples:].flip(-1)
 
 
-def _in_chunks(x: Tensor, a: Tensor, state: Tensor, moving: bool, length: int) -> tuple[Tensor, float]:
+def _in_chunks(x: Tensor, a: Tensor, state: Tensor, length: int) -> tuple[Tensor, float]:
     """The output, and the largest sum of the decays of the past."""
     order, samples = a.shape[-1], x.shape[-1]
     chunks = -(-samples // length)
     lack = chunks * length - samples
-    # (..., chunk, time in the chunk); broadcasting over leading axes is left to the operations.
+    # (..., chunk, time in the chunk); broadcasting over batch axes is left to the operations.
     u = pad(x, (0, lack)).reshape(*x.shape[:-1], chunks, length)
-    if moving:
-        a = pad(a, (0, 0, 0, lack)).reshape(*a.shape[:-2], chunks, length, order)
-    forced = _from_silence(u, a, moving)
-    decays = _unit_decays(a, length, moving)
+    cut = (1, 1) if a.shape[-2] == 1 else (chunks, length)
+    a = pad(a, (0, 0, 0, cut[0] * cut[1] - a.shape[-2])).reshape(*a.shape[:-2], *cut, order)
+    forced = _from_silence(u, a)
+    decays = _unit_decays(a, length)
     states = []
     for c in range(chunks):
         states.append(state)
-        matrix = decays[..., c, :, :] if moving else decays
+        matrix = decays[..., min(c, decays.shape[-3] - 1), -order:, :]
         tail = forced[..., c, -order:].flip(-1)
-        state = tail + (matrix[..., -order:, :].flip(-2) @ state.unsqueeze(-1)).squeeze(-1)
-    before = torch.stack(states, dim=-2)
-    if moving:
-        free = (decays[..., order:, :] @ before.unsqueeze(-1)).squeeze(-1)
+        state = tail + (matrix.flip(-2) @ state.unsqueeze(-1)).squeeze(-1)
+    start = torch.stack(states, dim=-2)
+    if decays.shape[-3] == 1:
+        free = start @ decays[..., 0, order:, :].transpose(-1, -2)
     else:
-        free = before @ decays[..., order:, :].transpose(-1, -2)
+        free = (decays[..., order:, :] @ start.unsqueeze(-1)).squeeze(-1)
     y = forced[..., order:] + free
     growth = decays.abs().sum(-1).max().item() if decays.numel() else 0.0
     return y.reshape(*y.shape[:-2], chunks * length)[..., :samples], growth
 
 
-def _from_silence(u: Tensor, a: Tensor, moving: bool) -> Tensor:
+def _from_silence(u: Tensor, a: Tensor) -> Tensor:
     """(..., chunks, N + length): N zeros, then the response of every chunk to its own samples."""
     order, length = a.shape[-1], u.shape[-1]
-    coefs = a.flip(-1) if moving else a.flip(-1).unsqueeze(-2)
-    lead = torch.broadcast_shapes(u.shape[:-1], a.shape[:-2] if moving else (*a.shape[:-1], 1))
-    y = u.new_zeros((*lead, order + length))
+    c = a.flip(-1).expand(*a.shape[:-2], length, order)
+    y = u.new_zeros((*broadcast_shape([u.shape[:-1], a.shape[:-2]]), order + length))
     for k in range(length):
-        c = coefs[..., k, :] if moving else coefs
-        y[..., order + k] = u[..., k] - (c * y[..., k : k + order]).sum(-1)
+        y[..., order + k] = u[..., k] - (c[..., k, :] * y[..., k : k + order]).sum(-1)
     return y
 
 
-def _unit_decays(a: Tensor, length: int, moving: bool) -> Tensor:
-    """(..., N + length, N): column m is the past in which only y[-1 - m] is 1, and what follows it."""
+def _unit_decays(a: Tensor, length: int) -> Tensor:
+    """(..., chunks or 1, N + length, N): column m is the past in which only y[-1 - m] is 1, and what follows it."""
     order = a.shape[-1]
-    lead = a.shape[:-2] if moving else a.shape[:-1]
-    y = a.new_zeros((*lead, order + length, order))
+    c = a.flip(-1).unsqueeze(-1).expand(*a.shape[:-2], length, order, 1)
+    y = a.new_zeros((*a.shape[:-2], order + length, order))
     y[..., :order, :] = torch.eye(order, dtype=a.dtype, device=a.device).flip(0)
     for k in range(length):
-        c = (a[..., k, :] if moving else a).flip(-1).unsqueeze(-1)
-        y[..., order + k, :] = -(c * y[..., k : k + order, :]).sum(-2)
+        y[..., order + k, :] = -(c[..., k, :, :] * y[..., k : k + order, :]).sum(-2)
     return y
 
 
 def allpole_backward(
-    grad_y: Tensor, grad_zf: Tensor, y: Tensor | None, a: Tensor, zi: Tensor | None, moving: bool
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The operator ``diffFx::allpole_backward``: the same recursion over the reversed signal.
+    grad_y: Tensor, grad_zf: Tensor, y: Tensor | None, a: Tensor, zi: Tensor
+) -> tuple[Tensor, Tensor | None, Tensor]:
+    """The gradient of ``diffFx::allpole``: the same recursion over the reversed signal.
 
     Args:
         grad_y: (..., T) gradient of the output.
         grad_zf: (..., N) gradient of the last outputs.
         y: (..., T) the output, or None if a needs no gradient.
-        a: (..., N), or (..., T, N) if ``moving``.
-        zi: (..., N) past outputs, or None.
-        moving: whether a moves.
+        a: (..., T or 1, N).
+        zi: (..., N) past outputs.
 
     Returns:
-        Gradients of x and zi, of the common leading shape, and of a: of a's shape if it moves, (..., N) in the common
-        leading shape if it is constant, empty if not wanted.
+        Gradients of x, a (None if not needed) and zi, in the broadcast batch shape.
     """
     wide, order, samples = state_dtype(grad_y.dtype), a.shape[-1], grad_y.shape[-1]
-    coefs = a.to(wide).conj()
+    coefs, time_varying = a.to(wide).conj(), a.shape[-2] != 1
     end = grad_zf.to(wide)
-    drive = grad_y.to(wide)
-    late = min(order, samples)
-    drive = drive + pad(end[..., :late].flip(-1), (samples - late, 0))
-    if moving:
+    reached = min(order, samples)
+    drive = grad_y.to(wide) + pad(end[..., :reached].flip(-1), (samples - reached, 0))
+    backwards = coefs
+    if time_varying:
         # In reversed time the coefficient of lag i is the one that stood at the later sample.
         lags = [pad(coefs[..., i:, i - 1], (0, min(i, samples))) for i in range(1, order + 1)]
         backwards = torch.stack([lag[..., :samples] for lag in lags], dim=-1).flip(-2)
-    else:
-        backwards = coefs
-    g, _ = allpole(drive.flip(-1), backwards, None, moving)
-    g = g.flip(-1)
+    g = allpole(drive.flip(-1), backwards, torch.zeros_like(end))[0].flip(-1)
     grad_zi = torch.zeros((*g.shape[:-1], order), dtype=wide, device=g.device)
-    grad_zi[..., : order - late] += end[..., late:]
+    grad_zi[..., : order - reached] += end[..., reached:]
     for m in range(order):
         for t in range(min(order - m, samples)):
-            c = coefs[..., t, t + m] if moving else coefs[..., t + m]
-            grad_zi[..., m] -= c * g[..., t]
+            grad_zi[..., m] -= coefs[..., t if time_varying else 0, t + m] * g[..., t]
     if y is None:
-        grad_a = a.new_empty(0, dtype=a.dtype if moving else wide)
-    else:
-        grad_a = -lag_products(g, y.to(wide), None if zi is None else zi.to(wide), order, moving)
-        if moving:
-            grad_a = grad_a.sum_to_size(a.shape).to(a.dtype)
-    return g.to(grad_y.dtype).contiguous(), grad_a.contiguous(), grad_zi
+        return g, None, grad_zi
+    return g, -lag_products(g, y.to(wide), zi.to(wide), time_varying), grad_zi

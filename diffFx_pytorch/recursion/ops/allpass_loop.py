@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import run_rows
-from diffFx_pytorch.recursion.checks import check_state
+from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.cpu import allpass_loop as kernels
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK
 from diffFx_pytorch.recursion.fallback.allpass_loop import allpass_loop_rows
-from diffFx_pytorch.recursion.ops.cascade import TINY, define_cascade
-from diffFx_pytorch.recursion.ops.rows import broadcast_lead, check_signal, parameter_rows
+from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, define_cascade
 from diffFx_pytorch.recursion.ops.sections import rows_by_coefficient
 
 
-def _forward(x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor) -> None:
-    inputs = (x.numpy(), coef.numpy(), rows, zi.numpy(), TINY, BLOCK)
-    run_rows(kernels.forward, x.shape[0], 2, *inputs, y.numpy(), zf.numpy(), kept.numpy())
+def _forward(x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, checkpoints: Tensor) -> None:
+    inputs = (x.numpy(), coef.numpy(), rows, zi.numpy(), DENORMAL_THRESHOLD, BLOCK)
+    run_rows(kernels.forward, x.shape[0], 2, *inputs, y.numpy(), zf.numpy(), checkpoints.numpy())
 
 
 def _backward(
@@ -29,20 +28,52 @@ def _backward(
     x: Tensor,
     coef: Tensor,
     rows: np.ndarray,
-    kept: Tensor,
+    checkpoints: Tensor,
     gx: Tensor,
     gcoef: Tensor,
     gzi: Tensor,
 ) -> None:
     gcoef.zero_()  # the kernel adds, since several rows may share a coefficient
     order, bounds = rows_by_coefficient(rows, coef.shape[0])
-    inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, TINY, BLOCK, kept.numpy())
+    inputs = (
+        gy.numpy(),
+        gzf.numpy(),
+        x.numpy(),
+        coef.numpy(),
+        order,
+        bounds,
+        DENORMAL_THRESHOLD,
+        BLOCK,
+        checkpoints.numpy(),
+    )
     run_rows(kernels.backward, coef.shape[0], 1, *inputs, gx.numpy(), gcoef.numpy(), gzi.numpy())
 
 
-_call: Any = define_cascade("allpass_loop", allpass_loop_rows, _forward, _backward)
+_allpass_loop = define_cascade("allpass_loop", allpass_loop_rows, _forward, _backward)
 
 
+@overload
+def allpass_loop(
+    x: Tensor,
+    coef: Tensor | float,
+    feedback: Tensor | float,
+    stages: int,
+    *,
+    zi: Tensor | None = ...,
+    return_zf: Literal[False] = ...,
+    time_varying: bool | None = ...,
+) -> Tensor: ...
+@overload
+def allpass_loop(
+    x: Tensor,
+    coef: Tensor | float,
+    feedback: Tensor | float,
+    stages: int,
+    *,
+    zi: Tensor | None = ...,
+    return_zf: Literal[True],
+    time_varying: bool | None = ...,
+) -> tuple[Tensor, Tensor]: ...
 def allpass_loop(
     x: Tensor,
     coef: Tensor | float,
@@ -51,7 +82,8 @@ def allpass_loop(
     *,
     zi: Tensor | None = None,
     return_zf: bool = False,
-) -> Any:
+    time_varying: bool | None = None,
+) -> Tensor | tuple[Tensor, Tensor]:
     r"""First-order all-passes in series, their output fed back to their input one sample later; input plus output.
 
     .. math:: y &= u + v, \qquad u_n = x_n + g_n v_{n-1}, \qquad v = A_b^N u, \\
@@ -64,12 +96,14 @@ def allpass_loop(
 
     Args:
         x: signal (..., T), float32 or float64.
-        coef: ``b`` in (-1, 1), the same for all stages: a number, a tensor with fewer dimensions than ``x`` (constant
-            in time), or with as many, (..., T) moving or (..., 1); in the dtype of ``x`` or float64.
+        coef: ``b`` in (-1, 1), the same for all stages: a number or a tensor, (...) constant or (..., T) time-varying;
+            in the dtype of ``x`` or float64. Batch dimensions broadcast with those of ``x``.
         feedback: ``g``, likewise.
         stages: N, even, 2 or more.
         zi: state from a call before, (..., N / 2 + 1, 2); None is silence.
         return_zf: also return the state after the last sample.
+        time_varying: None takes a coefficient with as many axes as ``x`` as time-varying, with fewer as constant; True
+            or False says it for both.
 
     Returns:
         ``y = u + v`` of the broadcast shape (..., T) in the dtype of ``x``; with ``return_zf`` also ``zf`` in float64.
@@ -91,16 +125,12 @@ def allpass_loop(
         raise ValueError(
             f"{caller}: coef must lie in (-1, 1), got {coef}; it is (1 - t) / (1 + t), t = tan(pi f / fs)."
         )
-    b, g = parameter_rows(caller, "coef", coef, x), parameter_rows(caller, "feedback", feedback, x)
+    b = coefficients(caller, "coef", coef, x, "", time_varying)
+    g = coefficients(caller, "feedback", feedback, x, "", time_varying)
     count = stages // 2 + 1
-    check_state(caller, zi, x, 2, f"(..., {count}, 2)")
-    start = x.new_zeros((1,) * (x.ndim - 1) + (count, 2), dtype=torch.float64) if zi is None else zi.double()
-    if start.shape[-2:] != (count, 2):
-        raise ValueError(f"{caller}: zi must be (..., {count}, 2) for {stages} stages, got {tuple(start.shape)}.")
-    start = start[(None,) * (x.ndim + 1 - start.ndim)]
-    broadcast_lead(caller, {"x": x, "coef": b, "feedback": g, "zi": start.flatten(-2)})
+    start = initial_state(caller, zi, x, (count, 2), f"(..., {count}, 2) for {stages} stages")
+    broadcast_batch(caller, x=(x, 1), coef=(b, 1), feedback=(g, 1), zi=(start, 2))
     dtype = torch.promote_types(b.dtype, g.dtype)
     pair = torch.stack(torch.broadcast_tensors(b.to(dtype), g.to(dtype)), -1).unsqueeze(-2)
-    keep = torch._C._are_functorch_transforms_active() or (torch.is_grad_enabled() and pair.requires_grad)
-    y, zf, _ = _call(x, pair, start, keep)
+    y, zf = _allpass_loop(x, pair, start)
     return (y, zf) if return_zf else y

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.kernels import run_rows
+from diffFx_pytorch.kernels import Kernel, define, run_rows
+from diffFx_pytorch.kernels.rows import as_rows, whole_rows
+from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.cpu.backlash import backlash_rows
-from diffFx_pytorch.recursion.ops.rows import as_rows, check_signal, parameter_rows
-from diffFx_pytorch.recursion.ops.transforms import to_front
 
 
-@torch.library.custom_op("diffFx::backlash_source", mutates_args=())
-def _backlash_source(x: Tensor, width: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+def _equation(x: Tensor, width: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
     """For each output the sample it comes from (0 the state, t + 1 sample t), and whether the width is on top.
 
     Every step clamps what came before to [x, x + width]; two clamps in a row are one, so all of them are had in
@@ -24,9 +23,9 @@ def _backlash_source(x: Tensor, width: Tensor, zi: Tensor) -> tuple[Tensor, Tens
     low, high = x, x + width
     reach = 1
     while reach < x.shape[-1]:
-        here, before = slice(reach, None), slice(None, -reach)
+        here, earlier = slice(reach, None), slice(None, -reach)
         last = low[..., here], high[..., here]
-        merged = [torch.clamp(edge[..., before], *last) for edge in (low, high)]
+        merged = [torch.clamp(edge[..., earlier], *last) for edge in (low, high)]
         low, high = (torch.cat([e[..., :reach], m], -1) for e, m in zip((low, high), merged, strict=True))
         reach *= 2
     y = torch.clamp(zi, low, high)
@@ -39,28 +38,46 @@ def _backlash_source(x: Tensor, width: Tensor, zi: Tensor) -> tuple[Tensor, Tens
     return source, lifted
 
 
-@_backlash_source.register_kernel("cpu")
-def _(x: Tensor, width: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-    source, lifted = torch.empty(x.shape, dtype=torch.int64), torch.empty(x.shape, dtype=torch.bool)
-    if x.numel():
-        rows = math.prod(x.shape[:-1])
-        run_rows(backlash_rows, rows, 1, *(as_rows(t) for t in (x, width, zi, source, lifted)))
-    return source, lifted
+def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
+    arrays = [*(whole_rows(t, 1, batch_shape).numpy() for t in inputs), *map(as_rows, outputs)]
+    run_rows(backlash_rows, math.prod(batch_shape), 1, *arrays)
 
 
-@_backlash_source.register_fake
-def _(x: Tensor, width: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-    return x.new_empty(x.shape, dtype=torch.int64), x.new_empty(x.shape, dtype=torch.bool)
+_backlash_source = define(
+    "backlash_source",
+    inputs={"x": 1, "width": 1, "zi": 1},
+    outputs={"source": lambda x, *_: (x.shape[-1:], torch.int64), "lifted": lambda x, *_: (x.shape[-1:], torch.bool)},
+    equation=_equation,
+    kernel=Kernel(_forward),
+    differentiable=False,
+)
 
 
-@_backlash_source.register_vmap
-def _(info: Any, in_dims: tuple[int | None, ...], *args: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
-    moved = [t.expand(info.batch_size, *t.shape[1:]) for t in to_front(in_dims, args)]
-    return _backlash_source(*moved), (0, 0)
-
-
+@overload
 def backlash(
-    x: Tensor, width: Tensor | float, zi: Tensor | None = None, return_zf: bool = False
+    x: Tensor,
+    width: Tensor | float,
+    zi: Tensor | None = ...,
+    return_zf: Literal[False] = ...,
+    *,
+    time_varying: bool | None = ...,
+) -> Tensor: ...
+@overload
+def backlash(
+    x: Tensor,
+    width: Tensor | float,
+    zi: Tensor | None = ...,
+    *,
+    return_zf: Literal[True],
+    time_varying: bool | None = ...,
+) -> tuple[Tensor, Tensor]: ...
+def backlash(
+    x: Tensor,
+    width: Tensor | float,
+    zi: Tensor | None = None,
+    return_zf: bool = False,
+    *,
+    time_varying: bool | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
     r"""Follow a rising signal at once, a falling one only when it is ``width`` below.
 
@@ -72,9 +89,12 @@ def backlash(
 
     Args:
         x: (..., T), float32 or float64.
-        width: w >= 0: a number, or a tensor (..., 1) or (..., T) that broadcasts with x.
+        width: w >= 0: a number or a tensor, (...) constant or (..., T) time-varying. Batch dimensions broadcast with
+            those of x.
         zi: output before the first sample (...); None is the lowest there is: the first sample is followed.
         return_zf: also return the last output.
+        time_varying: None takes the width as time-varying where it has as many axes as x, as constant where it has
+            fewer; True or False overrides that.
 
     Returns:
         ``y``, of the shape x and width broadcast to; with ``return_zf`` also the last output (...).
@@ -87,13 +107,14 @@ def backlash(
         A. Visintin, Differential Models of Hysteresis, Springer 1994, chapter III (the play operator).
     """
     check_signal("backlash", x)
-    w = parameter_rows("backlash", "width", width, x).to(x.dtype)
-    lead = torch.broadcast_shapes(x.shape[:-1], w.shape[:-1])
-    x, w = x.expand(*lead, x.shape[-1]), w.expand(*lead, w.shape[-1])
-    start = x.new_full((*lead, 1), -math.inf) if zi is None else zi.to(x.dtype).unsqueeze(-1).expand(*lead, 1)
+    w = coefficients("backlash", "width", width, x, "", time_varying).to(x.dtype)
+    start = x.new_full((), -math.inf) if zi is None else initial_state("backlash", zi, x, (), "(...)").to(x.dtype)
+    start = start.unsqueeze(-1)
+    batch_shape = broadcast_batch("backlash", x=(x, 1), width=(w, 1), zi=(start, 1))
+    x, w, start = (t.expand(*batch_shape, t.shape[-1]) for t in (x, w, start))
     if not x.shape[-1]:
         return (x, start.squeeze(-1)) if return_zf else x
-    source, lifted = _backlash_source(x.detach(), w.detach(), start.detach())
+    source, lifted = _backlash_source(x, w, start)
     y = torch.cat([start, x], -1).gather(-1, source)
     at = (source - 1).clamp_min(0)
     y = y + torch.where(lifted, w.gather(-1, at) if w.shape[-1] > 1 else w, 0.0)

@@ -195,7 +195,7 @@ def feedback_network(
         J. Stautner, M. Puckette, "Designing multi-channel reverberators", Computer Music Journal 6(1), 1982.
     """
     caller = "feedback_network"
-    check_signal(caller, "x", x)
+    check_signal(caller, x)
     if x.dim() < 2:
         raise ValueError(f"{caller}: x must be (..., inputs, T), got shape {tuple(x.shape)}; use x[None].")
     N, inputs, T = delays.shape[-1], x.shape[-2], x.shape[-1]

@@ -1,4 +1,4 @@
-"""Sections in series, constant or moving, each in the form that suits it; blocks follow each other across forms."""
+"""Sections in series, constant or time-varying, each in the form that suits it; blocks may follow in another form."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ SectionState = dict[str, Tensor]
 
 
 def filter_sections(x: Tensor, sos: Tensor, state: SectionState | None = None) -> tuple[Tensor, SectionState]:
-    """Filter a block with sections that stand still (`sosfilt`, fast) or move (`svfilt`, which cannot blow up).
+    """Filter a block with constant sections (`sosfilt`, fast) or time-varying ones (`svfilt`, which cannot blow up).
 
-    A block of one sample does not tell whether its sections move; it goes on in the form the block before it had.
+    A block of one sample does not tell whether its sections vary; it goes on in the form that the block before it had.
 
     Args:
         x: signal (..., T), float32 or float64.
-        sos: sections [b0 b1 b2 a0 a1 a2], (..., 1, K, 6) constant or (..., T, K, 6) moving; leading dimensions
-            broadcast with those of ``x``. Give float64 ones to float32 audio.
+        sos: sections [b0 b1 b2 a0 a1 a2], (..., 1, K, 6) constant or (..., T, K, 6) time-varying; batch
+            dimensions broadcast with those of ``x``. Give float64 ones to float32 audio.
         state: what the block before returned; None is silence.
 
     Returns:
@@ -32,16 +32,16 @@ def filter_sections(x: Tensor, sos: Tensor, state: SectionState | None = None) -
     """
     if not x.shape[-1]:
         return x.expand(*torch.broadcast_shapes(x.shape[:-1], sos.shape[:-3]), 0), state or {}
-    before = state or {}
-    still = sos.shape[-3] == 1 and (x.shape[-1] > 1 or "direct" in before)
-    if still:
+    given = state or {}
+    constant = sos.shape[-3] == 1 and (x.shape[-1] > 1 or "direct" in given)
+    if constant:
         fixed = sos.squeeze(-3)
-        zi = _svf_to_direct(before["svf"], fixed) if "svf" in before else before.get("direct")
-        y, zf = sosfilt(x, fixed, zi, return_zf=True, moving=False)
+        zi = _svf_to_direct(given["svf"], fixed) if "svf" in given else given.get("direct")
+        y, zf = sosfilt(x, fixed, zi, return_zf=True, time_varying=False)
         return y, {"direct": zf}
     svf = sos_to_svf(sos).expand(*sos.shape[:-3], x.shape[-1], -1, -1)
-    zi = _direct_to_svf(before["direct"], sos[..., 0, :, :]) if "direct" in before else before.get("svf")
-    y, zf = svfilt(x, svf, zi, return_zf=True, moving=True)
+    zi = _direct_to_svf(given["direct"], sos[..., 0, :, :]) if "direct" in given else given.get("svf")
+    y, zf = svfilt(x, svf, zi, return_zf=True, time_varying=True)
     return y, {"svf": zf}
 
 

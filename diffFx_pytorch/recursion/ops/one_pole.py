@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Literal, overload
 
 from torch import Tensor
 
-from ..checks import broadcast_lead, check_coefficients, check_signal, check_state, decide_moving
-from .allpole import recur
+from ..checks import broadcast_batch, check_signal, coefficients, initial_state
+from .allpole import all_pole
 
 
+@overload
 def one_pole(
-    x: Tensor, coef: Tensor, zi: Tensor | None = None, return_zf: bool = False, *, moving: bool | None = None
+    x: Tensor,
+    coef: Tensor | float,
+    zi: Tensor | None = ...,
+    return_zf: Literal[False] = ...,
+    *,
+    time_varying: bool | None = ...,
+) -> Tensor: ...
+@overload
+def one_pole(
+    x: Tensor,
+    coef: Tensor | float,
+    zi: Tensor | None = ...,
+    *,
+    return_zf: Literal[True],
+    time_varying: bool | None = ...,
+) -> tuple[Tensor, Tensor]: ...
+def one_pole(
+    x: Tensor,
+    coef: Tensor | float,
+    zi: Tensor | None = None,
+    return_zf: bool = False,
+    *,
+    time_varying: bool | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
     r"""One-pole low-pass of unit gain at 0 Hz.
 
@@ -22,12 +45,12 @@ def one_pole(
 
     Args:
         x: (..., T) float32 or float64 (or complex).
-        coef: (...) constant or (..., T) moving coefficient, in [0, 1] to be stable (not checked), x's dtype or the
-            wider one of its kind. Leading dimensions broadcast with those of x.
+        coef: a number, (...) constant or (..., T) time-varying coefficient, in [0, 1] to be stable (not checked), x's
+            dtype or the wider one of its kind. Batch dimensions broadcast with those of x.
         zi: (...) last output before the signal, y[-1]; None is 0.
         return_zf: also return the last output, to go on from.
-        moving: None takes coef as moving where it has as many axes as x, and as constant where it has fewer; True or
-            False overrides that.
+        time_varying: None takes coef as time-varying where it has as many axes as x, and as constant where it has
+            fewer; True or False overrides that.
 
     Returns:
         y (..., T) in x's dtype and, if asked for, zf (...) in float64 (complex128).
@@ -40,15 +63,9 @@ def one_pole(
         >>> one_pole(torch.ones(4), torch.tensor(0.5))
         tensor([0.5000, 0.7500, 0.8750, 0.9375])
     """
-    check_signal("one_pole", "x", x, allow_complex=True)
-    check_coefficients("one_pole", "coef", coef, x, "(...) or (..., T)")
-    moving = decide_moving("one_pole", "coef", coef, x, 0, moving)
-    shapes: dict[str, Sequence[int]] = {"x": x.shape[:-1], "coef": coef.shape[:-1] if moving else coef.shape}
-    if zi is not None:
-        check_state("one_pole", zi.unsqueeze(-1) if isinstance(zi, Tensor) else zi, x, 1, "(...)")
-        shapes["zi"] = zi.shape
-    broadcast_lead("one_pole", shapes)
-    weight = coef if moving else coef.unsqueeze(-1)
-    drive = ((1.0 - weight) * x).to(x.dtype)
-    y, zf = recur(drive, -coef.unsqueeze(-1), None if zi is None else zi.unsqueeze(-1), moving)
+    check_signal("one_pole", x, allow_complex=True)
+    c = coefficients("one_pole", "coef", coef, x, "", time_varying)
+    start = initial_state("one_pole", zi, x, (), "(...)").unsqueeze(-1)
+    broadcast_batch("one_pole", x=(x, 1), coef=(c, 1), zi=(start, 1))
+    y, zf = all_pole(((1.0 - c) * x).to(x.dtype), -c.unsqueeze(-1), start)
     return (y, zf.squeeze(-1)) if return_zf else y

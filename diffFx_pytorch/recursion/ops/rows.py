@@ -15,22 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.recursion.checks import check_signal as check_signal
+
 AUDIO_DTYPES = (torch.float32, torch.float64)
-
-
-def check_signal(caller: str, x: Any) -> None:
-    """Refuse what is no float tensor with a time axis.
-
-    Raises:
-        TypeError: ``x`` is no tensor, or neither float32 nor float64.
-        ValueError: ``x`` has no dimension.
-    """
-    if not isinstance(x, Tensor):
-        raise TypeError(f"{caller}: x must be a torch.Tensor, got {type(x).__name__}; use torch.as_tensor(x).")
-    if x.dtype not in AUDIO_DTYPES:
-        raise TypeError(f"{caller}: x must be float32 or float64, got {x.dtype}; convert it with x.to(torch.float32).")
-    if x.ndim == 0:
-        raise ValueError(f"{caller}: x must be (..., T), got a 0-d tensor; the last dimension is time.")
 
 
 def parameter_rows(caller: str, name: str, value: Any, x: Tensor) -> Tensor:

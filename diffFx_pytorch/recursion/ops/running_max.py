@@ -3,43 +3,45 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.kernels import run_rows
+from diffFx_pytorch.kernels import Kernel, define, run_rows
+from diffFx_pytorch.kernels.rows import as_rows
+from diffFx_pytorch.recursion.checks import check_signal
 from diffFx_pytorch.recursion.cpu.running_max import running_max_rows
-from diffFx_pytorch.recursion.ops.rows import as_rows, check_signal
 
 
-@torch.library.custom_op("diffFx::running_max_index", mutates_args=())
-def _running_max_index(x: Tensor, window: int) -> Tensor:
+def _equation(x: Tensor, window: int) -> Tensor:
     """Where the largest of ``x[t : t + window]`` stands: (..., T + window - 1) to int64 (..., T)."""
     # argmax takes the first of equal ones, the kernel the last.
     frames = x.unfold(-1, window, 1).flip(-1)
     return window - 1 - frames.argmax(-1) + torch.arange(frames.shape[-2], device=x.device)
 
 
-@_running_max_index.register_kernel("cpu")
-def _(x: Tensor, window: int) -> Tensor:
-    rows, samples = math.prod(x.shape[:-1]), x.shape[-1] - window + 1
-    index = torch.empty(*x.shape[:-1], samples, dtype=torch.int64)
-    if index.numel():
-        run_rows(running_max_rows, rows, 1, as_rows(x), window, as_rows(index))
-    return index
+def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, window: int) -> None:
+    run_rows(running_max_rows, math.prod(batch_shape), 1, as_rows(inputs.x), window, as_rows(outputs.index))
 
 
-@_running_max_index.register_fake
-def _(x: Tensor, window: int) -> Tensor:
-    return x.new_empty(*x.shape[:-1], x.shape[-1] - window + 1, dtype=torch.int64)
+_running_max_index = define(
+    "running_max_index",
+    inputs={"x": 1},
+    outputs={"index": lambda x, window: ((x.shape[-1] - window + 1,), torch.int64)},
+    equation=_equation,
+    kernel=Kernel(_forward),
+    settings={"window": int},
+    differentiable=False,
+)
 
 
-@_running_max_index.register_vmap
-def _(info: Any, in_dims: tuple[int | None, ...], x: Tensor, window: int) -> tuple[Tensor, int]:
-    return _running_max_index(x.movedim(in_dims[0] or 0, 0), window), 0
-
-
+@overload
+def running_max(x: Tensor, window: int, zi: Tensor | None = ..., return_zf: Literal[False] = ...) -> Tensor: ...
+@overload
+def running_max(
+    x: Tensor, window: int, zi: Tensor | None = ..., *, return_zf: Literal[True]
+) -> tuple[Tensor, Tensor]: ...
 def running_max(
     x: Tensor, window: int, zi: Tensor | None = None, return_zf: bool = False
 ) -> Tensor | tuple[Tensor, Tensor]:
@@ -68,5 +70,5 @@ def running_max(
         return (x, x[..., :0]) if return_zf else x
     past = x.new_zeros(*x.shape[:-1], window - 1) if zi is None else zi.to(x.dtype)
     padded = torch.cat((past, x), -1)
-    y = padded.gather(-1, _running_max_index(padded.detach(), window)) if x.shape[-1] else x
+    y = padded.gather(-1, _running_max_index(padded, window)) if x.shape[-1] else x
     return (y, padded[..., x.shape[-1] :]) if return_zf else y

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -14,8 +14,7 @@ from diffFx_pytorch.recursion.cpu import sections, sections_moving, sections_sta
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK, LANES
 from diffFx_pytorch.recursion.cpu.sections_plan import plan
 from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
-from diffFx_pytorch.recursion.ops.cascade import TINY, define_cascade
-from diffFx_pytorch.recursion.ops.section_arguments import cascade_arguments
+from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, cascade_arguments, define_cascade
 
 
 def rows_by_coefficient(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +39,7 @@ def _run_cut(kernel: Any, x: Tensor, c: np.ndarray, call: Any) -> None:
             length,
             warmup,
             transition,
-            TINY,
+            DENORMAL_THRESHOLD,
             *outputs,
             broken,
         )
@@ -73,17 +72,26 @@ def _rest(signal: Tensor) -> Tensor:
 
 
 def _forward_in_stages(
-    x: Tensor, c: np.ndarray, rows: np.ndarray, zi: np.ndarray, unit: bool, y: Tensor, zf: np.ndarray, kept: np.ndarray
+    x: Tensor,
+    c: np.ndarray,
+    rows: np.ndarray,
+    zi: np.ndarray,
+    unit: bool,
+    y: Tensor,
+    zf: np.ndarray,
+    checkpoints: np.ndarray,
 ) -> None:
     groups = -(-x.shape[0] // sections_staged.HALF)
-    run_rows(sections_staged.forward, groups, 1, x.numpy(), c, rows, zi, unit, TINY, y.numpy(), zf, kept)
+    run_rows(
+        sections_staged.forward, groups, 1, x.numpy(), c, rows, zi, unit, DENORMAL_THRESHOLD, y.numpy(), zf, checkpoints
+    )
     tail = _rest(x)
     if not tail.shape[1]:
         return
-    whole, out, own = zf.copy(), torch.empty_like(tail), np.empty((len(zf), min(1, kept.shape[1]), zf.shape[1]))
+    whole, out, own = zf.copy(), torch.empty_like(tail), np.empty((len(zf), min(1, checkpoints.shape[1]), zf.shape[1]))
     _run_whole(sections.forward, tail, c, (tail.numpy(), c, rows, whole, unit), (out.numpy(), zf, own))
     y[:, x.shape[1] - tail.shape[1] :] = out
-    kept[:, -1:] = own
+    checkpoints[:, -1:] = own
 
 
 def _backward_in_pairs(
@@ -93,7 +101,7 @@ def _backward_in_pairs(
     c: np.ndarray,
     rows: np.ndarray,
     unit: bool,
-    kept: np.ndarray,
+    checkpoints: np.ndarray,
     gx: Tensor,
     gzi: np.ndarray,
 ) -> np.ndarray:
@@ -103,19 +111,23 @@ def _backward_in_pairs(
     if tail.shape[1]:
         out, own, from_tail = torch.empty_like(tail), np.empty_like(gzf), np.empty_like(by_row)
         inputs = (_rest(gy).numpy(), gzf, tail.numpy(), c, rows, unit)
-        _run_whole(sections.backward, tail, c, inputs, (kept[:, -1:].copy(), out.numpy(), _joined(from_tail), own))
+        _run_whole(
+            sections.backward, tail, c, inputs, (checkpoints[:, -1:].copy(), out.numpy(), _joined(from_tail), own)
+        )
         gx[:, x.shape[1] - tail.shape[1] :] = out
         gzf = own
     groups = -(-x.shape[0] // sections_staged.HALF)
     inputs = (gy.numpy(), gzf, x.numpy(), c, rows, unit)
-    run_rows(sections_staged.backward, groups, 1, *inputs, TINY, kept, gx.numpy(), _joined(by_row), gzi)
+    run_rows(
+        sections_staged.backward, groups, 1, *inputs, DENORMAL_THRESHOLD, checkpoints, gx.numpy(), _joined(by_row), gzi
+    )
     return by_row if from_tail is None else by_row + from_tail
 
 
 def _run_whole(kernel: Any, x: Tensor, c: np.ndarray, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
     segments, length, warmup, transition = plan(x.shape[0], x.shape[1], c, exact=True, whole=True)
     broken = np.empty(x.shape[0], np.bool_)
-    cut = (segments, length, warmup, transition, TINY)
+    cut = (segments, length, warmup, transition, DENORMAL_THRESHOLD)
     run_rows(kernel, -(-x.shape[0] // LANES), 1, *inputs, *cut, *outputs, broken)
 
 
@@ -143,12 +155,12 @@ def _joined(states: np.ndarray) -> np.ndarray:
 
 
 def _constant_forward(
-    x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, kept: Tensor
+    x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, checkpoints: Tensor
 ) -> None:
     c, gains = _gathered_gains(coef[:, 0].numpy())
     scale = gains[rows, :, None]
     inputs = (x.numpy(), c, rows, _joined(zi.numpy() * scale), bool((c[:, 1:, 0] == 1).all()))
-    outputs = (y.numpy(), _joined(zf.numpy()), _joined(kept.numpy()))
+    outputs = (y.numpy(), _joined(zf.numpy()), _joined(checkpoints.numpy()))
     if _in_stages(x, c):
         _forward_in_stages(x, c, rows, inputs[3], inputs[4], y, outputs[1], outputs[2])
     else:
@@ -162,7 +174,7 @@ def _constant_backward(
     x: Tensor,
     coef: Tensor,
     rows: np.ndarray,
-    kept: Tensor,
+    checkpoints: Tensor,
     gx: Tensor,
     gcoef: Tensor,
     gzi: Tensor,
@@ -176,11 +188,13 @@ def _constant_backward(
         nonlocal by_lane
         by_lane = np.empty((x.shape[0] * segments if gcoef.shape[0] else 0, *c.shape[1:]))
         inputs = (gy.numpy(), _joined(gzf.numpy() / scale), x.numpy(), c, rows, unit)
-        return inputs, (_joined(kept.numpy()), gx.numpy(), _joined(by_lane), _joined(gzi.numpy()))
+        return inputs, (_joined(checkpoints.numpy()), gx.numpy(), _joined(by_lane), _joined(gzi.numpy()))
 
     if gcoef.shape[0] and _in_pairs(x, c):
         states = _joined(gzf.numpy() / scale)
-        by_lane = _backward_in_pairs(gy, states, x, c, rows, unit, _joined(kept.numpy()), gx, _joined(gzi.numpy()))
+        by_lane = _backward_in_pairs(
+            gy, states, x, c, rows, unit, _joined(checkpoints.numpy()), gx, _joined(gzi.numpy())
+        )
     else:
         _run_cut(sections.backward, x, c, call)
     gzi *= torch.from_numpy(scale)
@@ -192,7 +206,7 @@ def _constant_backward(
         gcoef[:, 0].index_add_(0, torch.from_numpy(rows), torch.from_numpy(by_row))
 
 
-def run_moving(
+def run_time_varying(
     one_by_one: Any,
     few: int,
     x: Tensor,
@@ -201,36 +215,45 @@ def run_moving(
     zi: Tensor,
     y: Tensor,
     zf: Tensor,
-    kept: Tensor,
+    checkpoints: Tensor,
 ) -> None:
     """Filter rows side by side, or ``few`` rows and less one after the other."""
-    arguments = (x.numpy(), coef.numpy(), rows, zi.numpy(), TINY, y.numpy(), zf.numpy(), kept.numpy())
+    arguments = (
+        x.numpy(),
+        coef.numpy(),
+        rows,
+        zi.numpy(),
+        DENORMAL_THRESHOLD,
+        y.numpy(),
+        zf.numpy(),
+        checkpoints.numpy(),
+    )
     if x.shape[0] <= few:
         run_rows(one_by_one, x.shape[0], 1, *arguments)
     else:
         run_rows(time_varying_lanes.forward, -(-x.shape[0] // time_varying_lanes.ROWS), 1, *arguments)
 
 
-_moving_forward = functools.partial(run_moving, sections_moving.forward, 3)
+_time_varying_forward = functools.partial(run_time_varying, sections_moving.forward, 3)
 
 
-def _moving_backward(
+def _time_varying_backward(
     gy: Tensor,
     gzf: Tensor,
     x: Tensor,
     coef: Tensor,
     rows: np.ndarray,
-    kept: Tensor,
+    checkpoints: Tensor,
     gx: Tensor,
     gcoef: Tensor,
     gzi: Tensor,
 ) -> None:
     order, bounds = rows_by_coefficient(rows, coef.shape[0])
-    inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, TINY, kept.numpy())
+    inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, DENORMAL_THRESHOLD, checkpoints.numpy())
     run_rows(sections_moving.backward, coef.shape[0], 1, *inputs, gx.numpy(), gcoef.numpy(), gzi.numpy())
 
 
-def _constant_plain(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+def _constant_equation(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
     return cascade(x, *sections_matrices(coef), zi)
 
 
@@ -238,40 +261,55 @@ def _over_a0(sos: Tensor) -> Tensor:
     return torch.cat([sos[..., :3], sos[..., 4:]], -1) / sos[..., 3:4]
 
 
-def _moving_plain(x: Tensor, sos: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+def _time_varying_equation(x: Tensor, sos: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
     return cascade(x, *sections_matrices(_over_a0(sos)), zi)
 
 
-_constant: Any = define_cascade("sections", _constant_plain, _constant_forward, _constant_backward)
-_moving: Any = define_cascade("sections_moving", _moving_plain, _moving_forward, _moving_backward)
+_constant = define_cascade("sections", _constant_equation, _constant_forward, _constant_backward)
+_time_varying = define_cascade(
+    "sections_time_varying", _time_varying_equation, _time_varying_forward, _time_varying_backward
+)
 
 
+@overload
 def sosfilt(
-    x: Tensor, sos: Tensor, zi: Tensor | None = None, return_zf: bool = False, moving: bool | None = None
+    x: Tensor,
+    sos: Tensor,
+    zi: Tensor | None = ...,
+    return_zf: Literal[False] = ...,
+    *,
+    time_varying: bool | None = ...,
+) -> Tensor: ...
+@overload
+def sosfilt(
+    x: Tensor, sos: Tensor, zi: Tensor | None = ..., *, return_zf: Literal[True], time_varying: bool | None = ...
+) -> tuple[Tensor, Tensor]: ...
+def sosfilt(
+    x: Tensor, sos: Tensor, zi: Tensor | None = None, return_zf: bool = False, *, time_varying: bool | None = None
 ) -> Tensor | tuple[Tensor, Tensor]:
-    r"""Filter with second-order sections in series, constant or moving from sample to sample.
+    r"""Filter with second-order sections in series, constant or changing from sample to sample.
 
     .. math:: y_t = b_{0,t} x_t + s_{1,t-1}, \quad s_{1,t} = b_{1,t} x_t - a_{1,t} y_t + s_{2,t-1}, \quad
         s_{2,t} = b_{2,t} x_t - a_{2,t} y_t
 
     for each section, every coefficient divided by :math:`a_{0,t}`: scipy's transposed direct form 2, whose states are
-    kept when coefficients move. Arithmetic and states are float64 whatever the dtype of ``x``. The coefficients matter
-    more: quantised to float32 they misplace the poles of a 20 Hz filter, so give float64 ones to float32 audio.
+    kept when coefficients change. Arithmetic and states are float64 whatever the dtype of ``x``. The coefficients
+    matter more: quantised to float32 they misplace the poles of a 20 Hz filter, so give float64 ones to float32 audio.
 
-    Unstable coefficients are computed as given. Coefficients that move fast can make this form blow up though each
+    Unstable coefficients are computed as given. Coefficients that change fast can make this form blow up though each
     frozen filter is stable; `svfilt` cannot.
 
     Args:
         x: signal (..., T), float32 or float64.
-        sos: sections [b0 b1 b2 a0 a1 a2], (..., K, 6) constant or (..., T, K, 6) moving, in the dtype of ``x`` or
-            float64. Leading dimensions broadcast with those of ``x``. It is taken as moving when it has two dimensions
-            more than ``x``.
+        sos: sections [b0 b1 b2 a0 a1 a2], (..., K, 6) constant or (..., T, K, 6) time-varying, in the dtype of
+            ``x`` or float64. Batch dimensions broadcast with those of ``x``.
         zi: states before the first sample (..., K, 2), scipy's s1, s2; zero if None. scipy puts the sections first.
         return_zf: also return the states after the last sample.
-        moving: says whether ``sos`` is moving, where its number of dimensions does not.
+        time_varying: None takes ``sos`` as time-varying where it has two axes more than ``x``, as constant where it has
+            fewer; True or False overrides that.
 
     Returns:
-        The output, of the shape ``x`` and the leading dimensions of ``sos`` broadcast to, in the dtype of ``x``; with
+        The output, of the shape ``x`` and the batch dimensions of ``sos`` broadcast to, in the dtype of ``x``; with
         ``return_zf`` also the states (..., K, 2) in float64, so that passing them on as ``zi`` loses nothing.
 
     Raises:
@@ -281,9 +319,9 @@ def sosfilt(
     References:
         scipy.signal.sosfilt, sosfilt_zi (layout of sections and states).
     """
-    x, sos, start, keep, is_moving = cascade_arguments("sosfilt", "sos", x, sos, 6, zi, moving)
-    if is_moving:
-        y, zf, _ = _moving(x, sos, start, keep)
+    coef, start = cascade_arguments("sosfilt", "sos", x, sos, 6, zi, time_varying)
+    if coef.shape[-3] == 1:
+        y, zf = _constant(x, _over_a0(coef.double()), start)
     else:
-        y, zf, _ = _constant(x, _over_a0(sos.double()), start, keep)
+        y, zf = _time_varying(x, coef, start)
     return (y, zf) if return_zf else y

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Literal, overload
 
 import numpy as np
 import torch
@@ -12,11 +12,10 @@ from torch import Tensor
 from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.cpu import svf as kernels
 from diffFx_pytorch.recursion.fallback.sections import cascade, svf_matrices
-from diffFx_pytorch.recursion.ops.cascade import TINY, define_cascade
-from diffFx_pytorch.recursion.ops.section_arguments import cascade_arguments
-from diffFx_pytorch.recursion.ops.sections import rows_by_coefficient, run_moving
+from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, cascade_arguments, define_cascade
+from diffFx_pytorch.recursion.ops.sections import rows_by_coefficient, run_time_varying
 
-_forward = functools.partial(run_moving, kernels.forward, 1)
+_forward = functools.partial(run_time_varying, kernels.forward, 1)
 
 
 def _backward(
@@ -25,25 +24,38 @@ def _backward(
     x: Tensor,
     coef: Tensor,
     rows: np.ndarray,
-    kept: Tensor,
+    checkpoints: Tensor,
     gx: Tensor,
     gcoef: Tensor,
     gzi: Tensor,
 ) -> None:
     order, bounds = rows_by_coefficient(rows, coef.shape[0])
-    inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, TINY, kept.numpy())
+    inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, DENORMAL_THRESHOLD, checkpoints.numpy())
     run_rows(kernels.backward, coef.shape[0], 1, *inputs, gx.numpy(), gcoef.numpy(), gzi.numpy())
 
 
-def _plain(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+def _equation(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
     return cascade(x, *svf_matrices(coef), zi)
 
 
-_call: Any = define_cascade("svf", _plain, _forward, _backward)
+_svf = define_cascade("svf", _equation, _forward, _backward)
 
 
+@overload
 def svfilt(
-    x: Tensor, svf: Tensor, zi: Tensor | None = None, return_zf: bool = False, moving: bool | None = None
+    x: Tensor,
+    svf: Tensor,
+    zi: Tensor | None = ...,
+    return_zf: Literal[False] = ...,
+    *,
+    time_varying: bool | None = ...,
+) -> Tensor: ...
+@overload
+def svfilt(
+    x: Tensor, svf: Tensor, zi: Tensor | None = ..., *, return_zf: Literal[True], time_varying: bool | None = ...
+) -> tuple[Tensor, Tensor]: ...
+def svfilt(
+    x: Tensor, svf: Tensor, zi: Tensor | None = None, return_zf: bool = False, *, time_varying: bool | None = None
 ) -> Tensor | tuple[Tensor, Tensor]:
     r"""Filter with state variable sections in series; coefficients may jump at every sample and it never blows up.
 
@@ -60,16 +72,16 @@ def svfilt(
 
     Args:
         x: signal (..., T), float32 or float64.
-        svf: sections [g r h b l], (..., K, 5) constant or (..., T, K, 5) moving, in the dtype of ``x`` or float64;
-            ``g = tan(pi freq_hz / sample_rate)`` and ``r = 1 / Q``, both >= 0. Leading dimensions broadcast with those
-            of ``x`` (a dimension of 1 for the channels costs nothing). It is taken as moving when it has two dimensions
-            more than ``x``.
+        svf: sections [g r h b l], (..., K, 5) constant or (..., T, K, 5) time-varying, in the dtype of ``x`` or
+            float64; ``g = tan(pi freq_hz / sample_rate)`` and ``r = 1 / Q``, both >= 0. Batch dimensions broadcast with
+            those of ``x`` (a dimension of 1 for the channels costs nothing).
         zi: states s1, s2 before the first sample (..., K, 2); zero if None.
         return_zf: also return the states after the last sample.
-        moving: says whether ``svf`` is moving, where its number of dimensions does not.
+        time_varying: None takes ``svf`` as time-varying where it has two axes more than ``x``, as constant where it has
+            fewer; True or False overrides that.
 
     Returns:
-        The output, of the shape ``x`` and the leading dimensions of ``svf`` broadcast to, in the dtype of ``x``; with
+        The output, of the shape ``x`` and the batch dimensions of ``svf`` broadcast to, in the dtype of ``x``; with
         ``return_zf`` also the states (..., K, 2) in float64.
 
     Raises:
@@ -80,8 +92,8 @@ def svfilt(
         A. Wishnick, "Time-varying filters for musical applications", DAFx 2014, section 4.
         V. Zavalishin, "The Art of VA Filter Design", rev. 2.1.0, 2018, chapter 4.
     """
-    x, svf, start, keep, _ = cascade_arguments("svfilt", "svf", x, svf, 5, zi, moving)
-    y, zf, _ = _call(x, svf, start, keep)
+    coef, start = cascade_arguments("svfilt", "svf", x, svf, 5, zi, time_varying)
+    y, zf = _svf(x, coef, start)
     return (y, zf) if return_zf else y
 
 

@@ -6,23 +6,23 @@ import torch
 from torch import Tensor
 
 
-def _at(coef: Tensor, t: int, moving: bool) -> tuple[Tensor, ...]:
-    return (coef[..., t, :, :] if moving else coef).unbind(-1)
+def _at(coef: Tensor, t: int, time_varying: bool) -> tuple[Tensor, ...]:
+    return (coef[..., t, :, :] if time_varying else coef).unbind(-1)
 
 
-def sosfilt_loop(x: Tensor, sos: Tensor, zi: Tensor, moving: bool) -> tuple[Tensor, Tensor]:
+def sosfilt_loop(x: Tensor, sos: Tensor, zi: Tensor, time_varying: bool) -> tuple[Tensor, Tensor]:
     """Output (..., T) and last states (..., K, 2) of sections in transposed direct form 2.
 
     Args:
         x: (..., T).
         sos: (..., K, 6), or (..., T, K, 6) when moving.
         zi: (..., K, 2).
-        moving: whether ``sos`` has a time axis.
+        time_varying: whether ``sos`` has a time axis.
     """
     s1, s2 = (list(s.unbind(-1)) for s in zi.unbind(-1))
     out = []
     for t in range(x.shape[-1]):
-        b0, b1, b2, a0, a1, a2 = _at(sos, t, moving)
+        b0, b1, b2, a0, a1, a2 = _at(sos, t, time_varying)
         u = x[..., t]
         for k in range(len(s1)):
             y = b0[..., k] / a0[..., k] * u + s1[k]
@@ -33,12 +33,12 @@ def sosfilt_loop(x: Tensor, sos: Tensor, zi: Tensor, moving: bool) -> tuple[Tens
     return torch.stack(out, -1), torch.stack([torch.stack(s1, -1), torch.stack(s2, -1)], -1)
 
 
-def svfilt_loop(x: Tensor, svf: Tensor, zi: Tensor, moving: bool) -> tuple[Tensor, Tensor]:
+def svfilt_loop(x: Tensor, svf: Tensor, zi: Tensor, time_varying: bool) -> tuple[Tensor, Tensor]:
     """Output (..., T) and last states (..., K, 2) of state variable sections [g r h b l], arguments as above."""
     s1, s2 = (list(s.unbind(-1)) for s in zi.unbind(-1))
     out = []
     for t in range(x.shape[-1]):
-        g, r, h, b, low = _at(svf, t, moving)
+        g, r, h, b, low = _at(svf, t, time_varying)
         u = x[..., t]
         for k in range(len(s1)):
             v1 = (s1[k] + g[..., k] * (u - s2[k])) / (1 + g[..., k] * (g[..., k] + r[..., k]))
