@@ -95,7 +95,7 @@ class Operator(Table):
         if not self.rules.differentiable:
             args = tuple(a.detach() if isinstance(a, Tensor) else a for a in args)
         elif self.checkpoints:
-            args = (*args, self._keep(args))
+            args = (*args, needs_grad(*[args[i] for i in self._readers]))
         found = as_tuple(self._call(*args))
         return as_results(found[: len(self.shapes)])
 
@@ -119,11 +119,6 @@ class Operator(Table):
         return as_tuple(self._call_backward(*args, list(needs)))
 
     # Derivatives.
-
-    def _keep(self, args: Sequence[Any]) -> bool:
-        inputs = dict(zip(self.names, args, strict=False))
-        wanted = {i for name in self.checkpoints for i in self.saves.get(name) or self.names}
-        return needs_grad(*(inputs[i] for i in wanted))
 
     def _setup(self, ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         given, ctx.settings = self._split(inputs)

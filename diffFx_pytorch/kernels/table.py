@@ -89,6 +89,9 @@ class Table:
         self._needs: Any = namedtuple(f"{name}_needs", self.names)
         # Where the parts of the arguments of the gradient end.
         self._ends = (m, m + n, m + n + len(self.saved))
+        # Whose gradients read a checkpoint.
+        readers = {i for c in self.checkpoints for i in self.saves.get(c) or self.names}
+        self._readers = [i for i, name in enumerate(self.names) if name in readers]
 
     def _split(self, args: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
         """Inputs and settings of the operator's arguments."""
@@ -112,13 +115,14 @@ class Table:
         inputs, settings = self._split(args)
         batch, like = self._batch_shape(inputs), next(t for t in inputs if t is not None)
         shapes = self._core_shapes(inputs, settings)
-        kernel = self.kernels.get(like.device.type)
-        for name in self.checkpoints:
-            core, dtype = ((0,), torch.float64)
-            if kernel and kernel.checkpoints:
-                core, dtype = kernel.checkpoints[name](*inputs, *settings)
-            shapes.append((core if args[-1] else (0, *core[1:]), dtype))
-        return batch, self._outputs(*(like.new_empty((*batch, *core), dtype=dtype) for core, dtype in shapes))
+        if self.checkpoints:
+            kernel = self.kernels.get(like.device.type)
+            for name in self.checkpoints:
+                core, dtype = ((0,), torch.float64)
+                if kernel and kernel.checkpoints:
+                    core, dtype = kernel.checkpoints[name](*inputs, *settings)
+                shapes.append((core if args[-1] else (0, *core[1:]), dtype))
+        return batch, self._outputs(*[like.new_empty((*batch, *core), dtype=dtype) for core, dtype in shapes])
 
     def _equation(self, inputs: Sequence[Any], settings: Sequence[Any]) -> tuple[Tensor, ...]:
         """The outputs by the equation, in their shapes and dtypes; differentiable."""
@@ -126,9 +130,6 @@ class Table:
         found = as_tuple(self.rules.equation(*inputs, *settings))
         shapes = self._core_shapes(inputs, settings)
         return tuple(y.to(dtype).expand(*batch, *core) for y, (core, dtype) in zip(found, shapes, strict=True))
-
-    def _is_empty(self, inputs: Any, settings: Sequence[Any]) -> bool:
-        return 0 in (*self._batch_shape(inputs), *self._core_shapes(inputs, settings)[0][0])
 
     def _forward_eager(self, *args: Any) -> Any:
         outputs = self._empty_outputs(*args)[1]
@@ -139,10 +140,10 @@ class Table:
         return as_results(outputs)
 
     def _forward_kernel(self, kernel: Kernel, *args: Any) -> Any:
-        inputs, settings = self._split(args)
-        if self._is_empty(inputs, settings):
-            return self._forward_eager(*args)
         batch_shape, outputs = self._empty_outputs(*args)
+        if not outputs[0].numel():
+            return self._forward_eager(*args)
+        inputs, settings = self._split(args)
         kernel.forward(batch_shape, inputs, outputs, *settings)
         return as_results(outputs)
 
@@ -173,7 +174,7 @@ class Table:
 
     def _backward_kernel(self, kernel: Kernel, *args: Any) -> Any:
         grads, inputs, saved, settings, needs = self._split_backward(args)
-        if self._is_empty(inputs, settings):
+        if 0 in (*self._batch_shape(inputs), *next(iter(self.shapes.values()))(*inputs, *settings)[0]):
             return self._backward_eager(*args)
         if kernel.checkpoints and any(self._lacks(n, kernel, args) for n in self.checkpoints):
             again = self._outputs(*as_tuple(self._op(*inputs, *settings, True)))

@@ -78,14 +78,14 @@ def coefficients(
         TypeError: no tensor, or of a dtype that does not go with x's.
         ValueError: too few or too many axes, another length than x's, or another device.
     """
-    axes = [axis for axis in core.split(", ") if axis]
-    end = ", ".join(["", *axes])
-    shape = f"(...{end}), or time-varying (..., T{end})"
+    axes = core.split(", ") if core else []
     if not axes and isinstance(value, (int, float, np.number)) and not isinstance(value, bool):
-        return torch.full((1,) * x.dim(), float(value), dtype=state_dtype(x.dtype), device=x.device)
+        return torch.full((1,), float(value), dtype=state_dtype(x.dtype), device=x.device)
     if not isinstance(value, Tensor):
-        cure = f"torch.as_tensor({name}, dtype=x.dtype)"
-        raise TypeError(f"{caller}: {name} is a {type(value).__name__}; it must be a torch.Tensor {shape}: use {cure}.")
+        raise TypeError(
+            f"{caller}: {name} is a {type(value).__name__}; it must be a torch.Tensor {_shapes(axes)}: use "
+            f"torch.as_tensor({name}, dtype=x.dtype)."
+        )
     legal = _WIDER[x.dtype]
     if value.dtype not in legal:
         if value.dtype.is_complex and not x.dtype.is_complex:
@@ -111,10 +111,9 @@ def coefficients(
         time_varying = value.dim() == full
     least = len(axes) + bool(time_varying)
     if value.dim() < least:
-        raise ValueError(f"{caller}: {name} has shape {given}; it needs at least {least} axes: {shape}.")
-    own = given[len(given) - len(axes) :]
-    if any(axis.isdigit() and int(axis) != n for axis, n in zip(axes, own, strict=True)):
-        raise ValueError(f"{caller}: {name} must be {shape}, got {given}.")
+        raise ValueError(f"{caller}: {name} has shape {given}; it needs at least {least} axes: {_shapes(axes)}.")
+    if axes and any(axis.isdigit() and int(axis) != n for axis, n in zip(axes, given[-len(axes) :], strict=True)):
+        raise ValueError(f"{caller}: {name} must be {_shapes(axes)}, got {given}.")
     if not time_varying:
         return value.unsqueeze(-1 - len(axes))
     if value.shape[-1 - len(axes)] not in (1, x.shape[-1]):
@@ -226,6 +225,11 @@ def assert_stable(a: Tensor, margin: float = 0.0) -> None:
             f"beyond, or are not finite; the first is a[{', '.join(map(str, first)) or '...'}] = {a[first].tolist()}. "
             f"Design them from poles inside the unit circle, or scale a[i] by r**i, r < 1."
         )
+
+
+def _shapes(axes: Sequence[str]) -> str:
+    core = ", ".join(["", *axes])
+    return f"(...{core}), or time-varying (..., T{core})"
 
 
 def _name(dtype: torch.dtype) -> str:

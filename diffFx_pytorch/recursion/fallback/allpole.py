@@ -39,7 +39,7 @@ def allpole(x: Tensor, a: Tensor, zi: Tensor, chunk: int | None = None) -> tuple
         y (..., T) in x's dtype and zf (..., N) in float64 or complex128.
     """
     wide, order, samples = state_dtype(x.dtype), a.shape[-1], x.shape[-1]
-    batch_shape = broadcast_shape([x.shape[:-1], a.shape[:-2], zi.shape[:-1]])
+    batch_shape = broadcast_shape(x.shape[:-1], a.shape[:-2], zi.shape[:-1])
     state = zi.to(wide).expand(*batch_shape, order)
     if samples == 0:
         return x.new_empty((*batch_shape, 0)), state
@@ -87,7 +87,7 @@ def _from_silence(u: Tensor, a: Tensor) -> Tensor:
     """(..., chunks, N + length): N zeros, then the response of every chunk to its own samples."""
     order, length = a.shape[-1], u.shape[-1]
     c = a.flip(-1).expand(*a.shape[:-2], length, order)
-    y = u.new_zeros((*broadcast_shape([u.shape[:-1], a.shape[:-2]]), order + length))
+    y = u.new_zeros((*broadcast_shape(u.shape[:-1], a.shape[:-2]), order + length))
     for k in range(length):
         y[..., order + k] = u[..., k] - (c[..., k, :] * y[..., k : k + order]).sum(-1)
     return y

@@ -37,7 +37,7 @@ def attack_release_levels(x: Tensor, attack: Tensor, release: Tensor, zi: Tensor
 
     Cost: T / 1024 segments in turn, each some ten rounds of ten vector steps; at worst 1024 rounds.
     """
-    batch_shape = broadcast_shape([x.shape[:-1], attack.shape[:-1], release.shape[:-1], zi.shape[:-1]])
+    batch_shape = broadcast_shape(x.shape[:-1], attack.shape[:-1], release.shape[:-1], zi.shape[:-1])
     T = x.shape[-1]
     x, attack, release = (t.double().expand(*batch_shape, T) for t in (x, attack, release))
     state = zi.double().expand(*batch_shape, 1)

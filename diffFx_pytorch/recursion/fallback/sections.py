@@ -43,7 +43,7 @@ def linear_states(M: Tensor, v: Tensor, s: Tensor) -> Tensor:
     pieces = -(-T // steps)
     pad = pieces * steps - T
     v = torch.nn.functional.pad(v, (0, 0, 0, pad)).reshape(R, pieces, steps, n)
-    if M.shape[1] == T and T > 1:
+    if M.shape[1] != 1:
         M = torch.nn.functional.pad(M, (0, 0, 0, 0, 0, pad)).reshape(R, pieces, steps, n, n)
     else:
         M = M[:, :, None].expand(R, 1, steps, n, n)
@@ -79,9 +79,6 @@ def cascade(x: Tensor, M: Tensor, N: Tensor, C: Tensor, D: Tensor, zi: Tensor) -
     """
     last = []
     for k in range(zi.shape[1]):
-        if x.shape[1] == 0:
-            last.append(zi[:, k])
-            continue
         states = linear_states(M[:, :, k], N[:, :, k] * x[..., None], zi[:, k])
         x = (C[:, :, k] * states[:, :-1]).sum(-1) + D[:, :, k] * x
         last.append(states[:, -1])

@@ -35,7 +35,7 @@ def define_cascade(
     """
 
     def over_batch(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-        batch = broadcast_shape([x.shape[:-1], coef.shape[:-3], zi.shape[:-2]])
+        batch = broadcast_shape(x.shape[:-1], coef.shape[:-3], zi.shape[:-2])
         rows = [
             t.double().expand(*batch, *t.shape[t.dim() - core :]).reshape(math.prod(batch), *t.shape[t.dim() - core :])
             for t, core in ((x, 1), (coef, 3), (zi, 2))

@@ -320,7 +320,7 @@ def sosfilt(
         scipy.signal.sosfilt, sosfilt_zi (layout of sections and states).
     """
     coef, start = cascade_arguments("sosfilt", "sos", x, sos, 6, zi, time_varying)
-    if coef.shape[-3] == 1:
+    if coef.shape[-3] == 1 and x.shape[-1] != 1:  # one sample is not worth the plan of a long signal
         y, zf = _constant(x, _over_a0(coef.double()), start)
     else:
         y, zf = _time_varying(x, coef, start)
