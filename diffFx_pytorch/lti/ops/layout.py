@@ -23,7 +23,7 @@ def points_of(*tensors: Tensor | None) -> int:
     Raises:
         RuntimeError: they do not.
     """
-    return broadcast_shape([t.shape[-1:] for t in tensors if t is not None])[0]
+    return broadcast_shape(*(t.shape[-1:] for t in tensors if t is not None))[0]
 
 
 def check_shapes(caller: str, shapes: dict[str, tuple[Tensor | None, int]]) -> None:

@@ -17,7 +17,7 @@ from .layout import COMPLEX, check_shapes, indexed_pairs, pairs, points_of
 
 def solve_eagerly(matrix: Tensor, rhs: Tensor) -> Tensor:
     """The x with ``matrix x = rhs`` at each point, NaN where there is none, by torch's own batched solver."""
-    batch = broadcast_shape([matrix.shape[:-3], rhs.shape[:-3]])
+    batch = broadcast_shape(matrix.shape[:-3], rhs.shape[:-3])
     A, b = (t.expand(*batch, *t.shape[-3:-1], points_of(matrix, rhs)).movedim(-1, -3) for t in (matrix, rhs))
     x, info = torch.linalg.solve_ex(A, b)
     return torch.where((info == 0)[..., None, None], x, math.nan).movedim(-3, -1)
