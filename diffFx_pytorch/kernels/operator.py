@@ -346,9 +346,9 @@ def define(
             shapes that broadcast. It serves every device without a kernel.
         kernel: of the CPU.
         settings: further arguments that are no tensors: name and Python type.
-        saves: the inputs and outputs that the gradient reads, each with the inputs whose gradients read it (none
-            named: all). An input left out reaches the kernel as a tensor of its shape without values. By default all
-            inputs.
+        saves: the inputs, outputs and checkpoints that the gradient reads, each with the inputs whose gradients read it
+            (none named: all). Where none of those is needed, or a name is left out, an input reaches the kernel as a
+            tensor of its shape without values, an output or checkpoint as None. By default all inputs.
         differentiable: whether there are gradients at all.
         adjoint: a gradient in eager operations where that of the equation is not good enough; as `Kernel.backward`.
         tangent: ``(inputs, outputs, along, *settings)`` to the tangents of the outputs, differentiable; outputs are

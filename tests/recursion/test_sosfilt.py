@@ -370,6 +370,23 @@ def test_unstable_and_broken_coefficients_are_computed_as_given():
     assert torch.equal(torch.isfinite(sosfilt(x, resonator(0.9, 0.3)))[0], torch.arange(20000) < 100)
 
 
+@pytest.mark.parametrize("time_varying", [False, True])
+@pytest.mark.parametrize("asked", [("x",), ("sos",), ("zi",), ("x", "zi")])
+def test_a_gradient_asked_for_alone_is_that_of_all(time_varying, asked):
+    given = {"x": torch.randn(3, 400), "sos": cascade_of(2).float(), "zi": torch.randn(3, 2, 2, dtype=torch.float64)}
+    if time_varying:
+        given["sos"] = given["sos"].expand(400, 2, 6).clone()
+
+    def gradients(names):
+        leaves = {n: t.clone().requires_grad_(n in names) for n, t in given.items()}
+        y, zf = sosfilt(**leaves, return_zf=True, time_varying=time_varying)
+        return dict(zip(names, torch.autograd.grad(y.sum() + zf.sum(), [leaves[n] for n in names]), strict=True))
+
+    whole = gradients(tuple(given))
+    for name, grad in gradients(asked).items():
+        torch.testing.assert_close(grad, whole[name])
+
+
 BAD = {
     "numpy signal": (lambda x, s: sosfilt(x.numpy(), s), TypeError, "torch.as_tensor"),
     "numpy sections": (lambda x, s: sosfilt(x, s.numpy()), TypeError, "torch.as_tensor"),
