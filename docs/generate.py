@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from diffFx_pytorch import Processor, registry
-from diffFx_pytorch.options import default_text
+from diffFx_pytorch.options import Choice, Flag, Integer, Number, Option, default_text
 
 FOLDER = Path(__file__).parent / "effects"
 PACKAGE = Path(__file__).parents[1] / "diffFx_pytorch"
@@ -64,18 +66,65 @@ def built_in() -> list[type[Processor]]:
 
 
 def stubs() -> dict[Path, str]:
-    """The ``__init__.pyi`` of each package of effects: which effects it holds, and in which module."""
-    homes: dict[str, list[tuple[str, str]]] = {"diffFx_pytorch.processors": [("EffectParam", "diffFx_pytorch.params")]}
-    for cls in built_in():
-        for package in ("diffFx_pytorch.processors", cls.__module__.rpartition(".")[0]):
-            homes.setdefault(package, []).append((cls.__name__, cls.__module__))
-    texts = {}
-    for package, members in homes.items():
-        lines = [f"from {module} import {name}" for name, module in sorted(members, key=lambda m: m[::-1])]
-        names = [f'    "{name}",' for name, _ in sorted(members)]
-        path = PACKAGE.joinpath(*package.split(".")[1:]) / "__init__.pyi"
-        texts[path] = "\n".join([*lines, "", "__all__ = [", *names, "]", ""])
+    """The ``__init__.pyi`` of each package of effects: the effects it holds, and the options of their constructors."""
+    families: dict[str, list[type[Processor]]] = {}
+    for cls in sorted(built_in(), key=lambda c: (c.__module__, c.__name__)):
+        families.setdefault(cls.__module__.rpartition(".")[0], []).append(cls)
+    root = "diffFx_pytorch.processors"
+    texts = {_stub_path(package): _family_stub(members) for package, members in families.items()}
+    homes = [(package, cls.__name__) for package, members in families.items() for cls in members]
+    homes.append(("diffFx_pytorch.params", "EffectParam"))
+    imports = [f"from {package} import {name}" for package, name in sorted(homes)]
+    texts[_stub_path(root)] = "\n".join([*imports, *_all(name for _, name in homes)])
     return texts
+
+
+def _stub_path(package: str) -> Path:
+    return PACKAGE.joinpath(*package.split(".")[1:]) / "__init__.pyi"
+
+
+def _all(names: Iterable[str]) -> list[str]:
+    return ["", "__all__ = [", *(f'    "{name}",' for name in sorted(names)), "]", ""]
+
+
+def _family_stub(members: list[type[Processor]]) -> str:
+    built = [cls for cls in members if cls.options]
+    kinds = {option_type(option).partition("[")[0] for cls in built for option in cls.options.values()}
+    typing = sorted({"Any", "Literal"} & kinds)
+    lines = ["from collections.abc import Mapping"] * bool(built)
+    lines += [f"from typing import {', '.join(typing)}"] * bool(typing)
+    lines += ["", "from diffFx_pytorch.params import EffectParam"] * bool(built)
+    for cls in members:
+        lines.append(f"from {cls.__module__} import {cls.__name__}" + f" as _{cls.__name__}" * bool(cls.options))
+    for cls in built:
+        lines += [
+            "",
+            f"class {cls.__name__}(_{cls.__name__}):",
+            "    def __init__(",
+            "        self,",
+            "        sample_rate: float = 44100,",
+            "        param_range: Mapping[str, EffectParam] | None = None,",
+            "        *,",
+        ]
+        for name, option in cls.options.items():
+            default = f" = {option.default!r},".replace("'", '"')
+            line = f"        {name}: {option_type(option)}{default}"
+            if len(line) > 120:
+                values = (f"            {json.dumps(value)}," for value in option.values)
+                line = "\n".join([f"        {name}: Literal[", *values, f"        ]{default}"])
+            lines.append(line)
+        lines.append("    ) -> None: ...")
+    return "\n".join([*lines, *_all(cls.__name__ for cls in members)])
+
+
+def option_type(option: Option) -> str:
+    """The type of an option as an annotation."""
+    if isinstance(option, Choice):
+        values = ", ".join(json.dumps(value).replace("null", "None") for value in option.values)
+        return f"Literal[{values}]"
+    if isinstance(option, Number):
+        return "float | None" if option.optional else "float"
+    return {Integer: "int", Flag: "bool"}.get(type(option), "Any")
 
 
 def telling(fx: Processor) -> dict[str, float]:

@@ -108,15 +108,7 @@ class Compressor(Processor):
         return compress(dry, over, ratio, makeup_db, mix), new_state
 
     def curve(
-        self,
-        *,
-        threshold_db: Tensor,
-        ratio: Tensor,
-        knee_db: Tensor,
-        attack_ms: Tensor,
-        release_ms: Tensor,
-        makeup_db: Tensor,
-        mix: Tensor,
+        self, *, threshold_db: Tensor, ratio: Tensor, knee_db: Tensor, makeup_db: Tensor, mix: Tensor, **others: Tensor
     ) -> Curve:
         """Output level over input level, settled."""
         level = torch.linspace(-80.0, 6.0, 345, dtype=ratio.dtype)

@@ -98,15 +98,11 @@ class DeEsser(Processor):
         root = db_to_amp(-0.5 * range_db * z)
         return x + (root - 1) * band + (root * root - 1) * high, new_state
 
-    def tail(
-        self, *, freq_hz: Tensor, threshold_db: Tensor, range_db: Tensor, attack_ms: Tensor, release_ms: Tensor
-    ) -> Tensor:
+    def tail(self, *, freq_hz: Tensor, **others: Tensor) -> Tensor:
         """Seconds until the filter has rung out by 60 dB."""
         return math.log(1000.0) * _Q_INVERSE / (2 * math.pi * freq_hz.amin(-1, keepdim=True))
 
-    def curve(
-        self, *, freq_hz: Tensor, threshold_db: Tensor, range_db: Tensor, attack_ms: Tensor, release_ms: Tensor
-    ) -> Curve:
+    def curve(self, *, freq_hz: Tensor, range_db: Tensor, **others: Tensor) -> Curve:
         """Gain over frequency while there is sibilance."""
         frequency = torch.logspace(
             2, math.log10(min(20000.0, HIGHEST_FREQUENCY * self.sample_rate)), 300, dtype=torch.float64

@@ -67,14 +67,7 @@ class Expander(KeyedGain):
         return db_to_amp((1 - ratio) * smooth), {"undershoot": end}
 
     def curve(
-        self,
-        *,
-        threshold_db: Tensor,
-        ratio: Tensor,
-        knee_db: Tensor,
-        attack_ms: Tensor,
-        release_ms: Tensor,
-        range_db: Tensor,
+        self, *, threshold_db: Tensor, ratio: Tensor, knee_db: Tensor, range_db: Tensor, **others: Tensor
     ) -> Curve:
         """Output level over input level, settled."""
         level = torch.linspace(-110.0, 0.0, 441, dtype=ratio.dtype)

@@ -76,16 +76,7 @@ class NoiseGate(KeyedGain):
         shut, new_state["shut"] = attack_release(z * (1 - held), closing, opening, start, return_zf=True)
         return db_to_amp(-range_db * shut), new_state
 
-    def curve(
-        self,
-        *,
-        threshold_db: Tensor,
-        hysteresis_db: Tensor,
-        attack_ms: Tensor,
-        hold_ms: Tensor,
-        release_ms: Tensor,
-        range_db: Tensor,
-    ) -> Curve:
+    def curve(self, *, threshold_db: Tensor, hysteresis_db: Tensor, range_db: Tensor, **others: Tensor) -> Curve:
         """Output level over input level: up through the threshold, and down again."""
         up = torch.linspace(-100.0, 0.0, 401, dtype=range_db.dtype)
         level = torch.cat((up, up.flip(0)))

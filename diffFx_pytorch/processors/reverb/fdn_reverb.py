@@ -181,14 +181,14 @@ class FDNReverb(Processor):
             modulation, new_state["phase"] = self._modulation(x.shape[-1], state.get("phase"), **knobs)
         lengths = self.lengths(knobs["size"])
         sections = self.absorption(lengths, knobs)
-        varying = sections.shape[-3] != 1
+        time_varying = sections.shape[-3] != 1
         wet, new_state["network"] = feedback_network(
             early,
             torch.cat([self._diffusers.expand(x.shape[0], -1), lengths], -1),
             *with_diffusers(knobs["diffusion"][:, 0, 0] * _ALLPASS_GAIN, self._feedback, self._into, self._out),
-            _with_wires(sections) if varying else _with_wires(sections).squeeze(-3),
+            _with_wires(sections) if time_varying else _with_wires(sections).squeeze(-3),
             longest=self._longest,
-            moving=varying,
+            moving=time_varying,
             modulation=modulation,
             zi=state.get("network"),
             return_zf=True,

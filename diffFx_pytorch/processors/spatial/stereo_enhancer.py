@@ -44,17 +44,17 @@ class StereoEnhancer(Processor):
     def process(self, x: Tensor, state: State, *, delay_ms: Tensor, mix: Tensor) -> tuple[Tensor, State]:
         """Delay one side; the state is its delay line."""
         x = x.expand(-1, 2, -1)
-        early, late = (x[:, :1], x[:, 1:]) if self.side == "right" else (x[:, 1:], x[:, :1])
+        first, second = (x[:, :1], x[:, 1:]) if self.side == "right" else (x[:, 1:], x[:, :1])
         delayed, state = delay_line(
-            late,
+            second,
             delay_ms.double() * (self.sample_rate / 1000),
             interpolation=self.interpolation,
             max_delay=self._longest,
             zi=state,
             return_zf=True,
         )
-        late = (1 - mix) * late + mix * delayed
-        return torch.cat((early, late) if self.side == "right" else (late, early), 1), state
+        second = (1 - mix) * second + mix * delayed
+        return torch.cat((first, second) if self.side == "right" else (second, first), 1), state
 
     def tail(self, *, delay_ms: Tensor, mix: Tensor) -> Tensor:
         """The delay."""

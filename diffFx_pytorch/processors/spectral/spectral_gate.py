@@ -203,15 +203,7 @@ class SpectralGate(Processor):
         """A frame: it reaches past the end of the sound that is in it."""
         return self.window / self.sample_rate
 
-    def curve(
-        self,
-        *,
-        threshold_db: Tensor,
-        reduction_db: Tensor,
-        attack_ms: Tensor,
-        release_ms: Tensor,
-        smoothing_hz: Tensor,
-    ) -> Curve:
+    def curve(self, *, threshold_db: Tensor, reduction_db: Tensor, **others: Tensor) -> Curve:
         """Output over input level of a steady band, relative to the noise."""
         level = torch.linspace(-20.0, 60.0, 321, dtype=reduction_db.dtype)
         shut = torch.sigmoid((threshold_db[0, 0, 0] - level) / _KNEE_DB)
