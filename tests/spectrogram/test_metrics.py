@@ -15,8 +15,8 @@ from diffFx_pytorch.spectrogram import (
 PAIRED = (spectral_convergence, magnitude_snr, log_spectral_distance)
 
 
-def pair(*lead):
-    A = torch.rand(*lead, 33, 9, dtype=torch.float64) + 0.1
+def pair(*batch_shape):
+    A = torch.rand(*batch_shape, 33, 9, dtype=torch.float64) + 0.1
     return A + 0.1 * torch.rand_like(A), A
 
 

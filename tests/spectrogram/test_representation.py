@@ -77,13 +77,13 @@ def test_a_batch_is_a_loop():
     assert torch.allclose(together, alone, atol=1e-8)
 
 
-@pytest.mark.parametrize("lead", [(), (1,), (2, 3)])
-def test_any_leading_dimensions(lead):
-    x = _tones(math.prod(lead)).reshape(*lead, LENGTH)
+@pytest.mark.parametrize("batch_shape", [(), (1,), (2, 3)])
+def test_any_batch_shape(batch_shape):
+    x = _tones(math.prod(batch_shape)).reshape(*batch_shape, LENGTH)
     y, info = invert(STFT256.magnitude(x), STFT256.magnitude, LENGTH, 3, return_info=True)
     assert y.shape == x.shape
-    assert info.history.shape == (*lead, 4)
-    assert info.iterations.shape == info.converged.shape == lead
+    assert info.history.shape == (*batch_shape, 4)
+    assert info.iterations.shape == info.converged.shape == batch_shape
 
 
 def test_an_empty_batch():
@@ -116,7 +116,7 @@ def test_silence_stays_silent_beside_sound():
     assert info.history[1, -1] < -10
 
 
-def test_an_item_that_has_settled_stops_alone():
+def test_an_item_that_has_converged_stops_alone():
     x = _tones()
     start = x.clone()
     start[1] = 0.1 * torch.randn(LENGTH, generator=_seed(), dtype=x.dtype)
