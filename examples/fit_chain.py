@@ -1,6 +1,6 @@
-"""From a dry and a wet recording to the settings between them, by gradient descent.
+"""Find the settings of a chain from a dry and a wet recording, by gradient descent.
 
-    python examples/fit_chain.py                    # on sound it makes itself, with settings it knows
+    python examples/fit_chain.py                    # on synthesised sound, with known settings
     python examples/fit_chain.py dry.wav wet.wav
 
 The chain is gain, equaliser, compressor, echo, saturation and tremolo: 35 knobs, found from the sound alone. Two of
@@ -73,7 +73,7 @@ def make_chain(rate: float) -> Chain:
 
 
 def starting_point(fx: Chain, dry: Tensor, wet: Tensor) -> dict[str, float]:
-    """Gentle effects, and the echo where it is heard."""
+    """Initial settings: gentle effects, and the echo at its estimated time."""
     return {
         "delay.delay_ms": echo_ms(dry, wet, fx.sample_rate),
         "delay.lowpass_hz": 6000.0,
@@ -84,7 +84,7 @@ def starting_point(fx: Chain, dry: Tensor, wet: Tensor) -> dict[str, float]:
 
 
 def make_stages(fx: Chain, quick: bool) -> list[Stage]:
-    # Music is loud in the bass; without emphasis the bands of the equaliser all crowd there.
+    # Music is loud in the bass; without pre-emphasis all bands of the equaliser move there.
     waveform = ErrorToSignalRatio(0.95, reduction="none")
     excerpt = 0.5 if quick else 1.5
     look = Stage(
@@ -93,7 +93,7 @@ def make_stages(fx: Chain, quick: bool) -> list[Stage]:
         scan={"tremolo.rate_hz": 8 if quick else 48, "tremolo.phase_deg": 4, "tremolo.depth": [0.5]},
         seconds=excerpt,
     )
-    # Bands that move before their gains are known run after the loudest partial and meet there.
+    # Bands that move before their gains are known all move to the loudest partial.
     shapes = {n for n in fx.params if n.startswith("eq.") and not n.endswith("gain_db")}
     still = [n for n in fx.params if n not in shapes]
     return [

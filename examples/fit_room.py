@@ -1,7 +1,7 @@
 """A feedback delay network that sounds like a measured room.
 
-    python examples/fit_room.py                # a room that it makes up, of which the decay is known
-    python examples/fit_room.py response.wav   # an impulse response; of several channels the first
+    python examples/fit_room.py                # a synthetic room of known decay
+    python examples/fit_room.py response.wav   # an impulse response; the first of several channels
 
 What decays how fast is read off the response: T60 by octave, with which the network's absorption starts. Descent on
 energy decays and spectra then sets what cannot be read off: the share of the direct sound, size, an equaliser for the
@@ -34,11 +34,11 @@ from diffFx_pytorch.fit import (
 from diffFx_pytorch.processors import FDNReverb, GraphicEqualizer
 
 MADE_UP_S = (0.75, 0.7, 0.65, 0.6, 0.55, 0.45, 0.3)
-"""T60 of the made-up room in the octaves from 125 Hz to 8 kHz."""
+"""T60 of the synthetic room in the octaves from 125 Hz to 8 kHz, in seconds."""
 
 
 class RoomModel(nn.Module):
-    """A network of sixteen lines and an equaliser, their knobs to be learned: ``forward(x)`` plays them.
+    """A network of sixteen lines and an equaliser, with learnable knobs: ``forward(x)`` applies them.
 
     Args:
         room: impulse response from its direct sound on, (T,).
@@ -53,7 +53,7 @@ class RoomModel(nn.Module):
         start = {
             f"reverb.decay_{f}hz_s": min(max(float(t), 0.12), 15.0) for f, t in zip(reverb.octaves, times, strict=True)
         }
-        # Rooms that are soon silent are small; small networks are dense at once.
+        # Rooms of short decay are small; small networks are dense at once.
         start["reverb.size"] = min(max(0.8 * float(times.median()), 0.35), 1.5)
         start["reverb.diffusion"] = 0.9
         start["reverb.mix"] = 0.5
@@ -66,7 +66,7 @@ class RoomModel(nn.Module):
 
 
 class DecayTimes(nn.Module):
-    """Mean squared relative error of T60 by octave, the room's being known."""
+    """Mean squared relative error of T60 by octave, given the room's."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ class DecayTimes(nn.Module):
 
 
 def decay_times(h: Tensor, rate: float, centres: tuple[float, ...] | None = None) -> Tensor:
-    """T20 by octave of the energy in all channels (..., T), (bands,): measured rooms drown in noise soon after."""
+    """T20 by octave of the energy in all channels (..., T), (bands,): later, measured rooms are below their noise."""
     bands = octave_bands(h.double(), rate, centres or octave_centres(rate))
     energy = bands.reshape(-1, *bands.shape[-2:]).square().mean(0)
     return reverberation_time((energy + 1e-30).sqrt(), rate, fit_db=(-5.0, -25.0), noise_share=0.1)
@@ -97,7 +97,7 @@ def made_up_room(rate: float = 48000, seconds: float = 1.2) -> Tensor:
 
 
 def trimmed(room: Tensor, rate: float) -> Tensor:
-    """From just before the direct sound on, at energy 1, in float32."""
+    """The response from just before the direct sound on, of energy 1, in float32."""
     room = room[max(0, int(onset(room)) - round(0.0005 * rate)) :]
     return (room / room.square().sum().sqrt()).float()
 

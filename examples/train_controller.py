@@ -1,4 +1,4 @@
-"""A small network learns to set an equaliser and a compressor from what it hears.
+"""Train a small network to set an equaliser and a compressor from a recording.
 
     python examples/train_controller.py
 
@@ -75,7 +75,7 @@ def make_chain() -> Chain:
 
 
 def bars(chosen: range, semitones: int = 0) -> Tensor:
-    """Bars of the demo clip, mono (1, T), moved in pitch and speed by being made at another rate."""
+    """Bars of the demo clip, mono (1, T), changed in pitch and speed by synthesis at another rate."""
     rate = round(RATE * 2 ** (-semitones / 12))
     clip = demo_clip(rate, 9.6)[0].mean(0, keepdim=True)
     length = clip.shape[-1] // BARS
@@ -83,7 +83,7 @@ def bars(chosen: range, semitones: int = 0) -> Tensor:
 
 
 class Lessons:
-    """Random settings, and what they make of random pieces of some clips."""
+    """Random pieces of some clips, processed with random settings."""
 
     def __init__(self, fx: Chain, net: SpectralController, clips: list[Tensor], seed: int) -> None:
         self.fx, self.net, self.clips = fx, net, clips
@@ -91,7 +91,7 @@ class Lessons:
 
     @torch.no_grad()
     def draw(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Dry sound (B, 1, T), wet sound, and the positions (B, P) that lie between."""
+        """Dry sound (B, 1, T), wet sound, and the knob positions (B, P) that made it."""
         dry = torch.stack([self._piece() for _ in range(batch)])
         true = self.net.knobs(torch.rand(batch, len(LEARNED), generator=self.generator))
         return dry, self.fx(dry, norm_params=true), true
@@ -111,7 +111,7 @@ def knob_errors(guess: Tensor, true: Tensor) -> Tensor:
 
 
 def learn_by_the_book(net: SpectralController, lessons: Lessons, examples: int, steps: int) -> None:
-    """From the true positions. What the network hears does not change, so it is computed once."""
+    """Train on the true positions. The features do not change, so they are computed once."""
     heard, answers = [], []
     for _ in range(-(-examples // 64)):
         _, wet, true = lessons.draw(64)
@@ -131,7 +131,7 @@ def learn_by_the_book(net: SpectralController, lessons: Lessons, examples: int, 
 
 
 def learn_by_ear(fx: Chain, net: SpectralController, lessons: Lessons, steps: int, seconds: float) -> None:
-    """From the sound that the network's settings make, through the chain; a share of the book keeps it honest."""
+    """Train on the sound of the predicted settings, through the chain, with a share of the loss of positions."""
     audio_loss = MultiResolutionSTFT((256, 1024))
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-4)
     began = time.monotonic()

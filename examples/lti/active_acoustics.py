@@ -1,4 +1,4 @@
-"""Microphones and loudspeakers in one room: filters between them are learned so that it rings at no one frequency.
+"""Microphones and loudspeakers in one room: filters between them are trained so that no single frequency rings.
 
 The loop gain of the system is F = H G U: the room from loudspeakers to microphones, a gain, and the learned filters.
 It is stable while the largest eigenvalue of F stays below 1 at every frequency; flattening those eigenvalues lets the
@@ -38,12 +38,12 @@ class OpenLoop(nn.Module):
 
 
 def peakiness(eigenvalues: Tensor, target: Tensor) -> Tensor:
-    """Their spread about their mean, of unit mean so that silence is no answer."""
+    """Variance of the magnitudes about their mean, normalised by it so that silence is no optimum."""
     return (eigenvalues / eigenvalues.mean() - target).square().mean()
 
 
 def headroom_db(model: OpenLoop) -> float:
-    """How far the largest eigenvalue lies above the mean: gain that is lost to ringing."""
+    """Ratio of the largest eigenvalue to the mean: gain that is lost to ringing."""
     with torch.no_grad():
         eigenvalues = model()
     return float(20 * (eigenvalues.max() / eigenvalues.mean()).log10())

@@ -1,4 +1,4 @@
-"""A lossless loop rings forever: what a circle of nfft points folds back, and how the alias decay lowers it."""
+"""A lossless loop rings forever: time aliasing of a circle of nfft points, and its reduction by the alias decay."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Two high-passes in a row, to two outputs, learned from the magnitude they leave."""
+"""Two high-passes in a row, to two outputs, learned from their magnitude response."""
 
 import argparse
 

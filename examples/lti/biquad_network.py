@@ -1,4 +1,4 @@
-"""A network hears a magnitude and sets peaking filters to it: 16 sets of parameters in each call."""
+"""A network predicts peaking filters from a magnitude: 16 sets of parameters in each call."""
 
 import argparse
 

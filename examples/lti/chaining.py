@@ -1,4 +1,4 @@
-"""Filters in a row: gains from one channel to three, a delay and a response a channel, mixed back to two."""
+"""Filters in a row: gains from one channel to three, a delay and a response per channel, mixed back to two."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Tiny feedback delay networks whose response has no colour: gains and mixing matrix towards a flat magnitude.
+"""Small colourless feedback delay networks: gains and mixing matrix trained towards a flat magnitude.
 
 G. Dal Santo, K. Prawda, S. J. Schlecht, V. Valimaki, "Optimizing tiny colorless feedback delay networks", EURASIP
 JASMP 2025. The matrix is kept dense by a loss of its own, so that echoes grow dense too.

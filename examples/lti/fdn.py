@@ -1,6 +1,6 @@
 """A feedback delay network with a graphic equaliser in its loop, fitted to the decay of a room, octave by octave.
 
-python examples/lti/fdn.py                # to a made-up response
+python examples/lti/fdn.py                # to a synthetic response
 python examples/lti/fdn.py room.wav
 """
 
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
         target = made_up_response(arguments.seconds)
     target = (target / target.norm())[None, None]
 
-    loss_db = -60 * DELAYS / RATE / 0.5  # what each line must lose a round to decay in half a second
+    loss_db = -60 * DELAYS / RATE / 0.5  # attenuation per line and round for a decay of half a second
     network = lti.Series(
         b=lti.Gain(torch.randn(6, 1) / 6, requires_grad=True),
         loop=lti.Recursion(

@@ -1,4 +1,4 @@
-"""How a loss lies along one parameter, and over two: where it has one valley, and where many.
+"""A loss along one parameter, and over two: with one minimum, and with many.
 
 python examples/lti/loss_profile.py --plot profile.png
 """

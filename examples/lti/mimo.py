@@ -1,4 +1,4 @@
-"""Two inputs, three outputs: a matrix of impulse responses is learned from what it makes of noise."""
+"""Two inputs, three outputs: a matrix of impulse responses is learned from its response to noise."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""A system looked at anywhere in the z-plane: along a circle inside its poles, where it is largest."""
+"""The response of a system anywhere in the z-plane: along a circle inside its poles, where it is largest."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""A network looks at the magnitude of a comb of filters and predicts the filters in its loop, a batch at a time."""
+"""A network predicts the filters in a loop from its magnitude response, a batch at a time."""
 
 import argparse
 
@@ -13,7 +13,7 @@ RATE = 16000.0
 
 
 class CombPredictor(nn.Module):
-    """Low-passes of up to -0.1 dB in the feedback of four delays: stable whatever the network says."""
+    """Low-passes of up to -0.1 dB in the feedback of four delays: stable for any prediction."""
 
     def __init__(self) -> None:
         super().__init__()

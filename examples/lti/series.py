@@ -1,4 +1,4 @@
-"""Series by name and nested, and what is said where sizes do not chain."""
+"""Series by name and nested, and the error where sizes do not fit."""
 
 import torch
 

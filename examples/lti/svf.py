@@ -1,4 +1,4 @@
-"""State-variable filters, stable wherever they move, learned from a magnitude; a network can drive them too."""
+"""State-variable filters, stable at any setting, learned from a magnitude; a network can drive them too."""
 
 import argparse
 
