@@ -43,7 +43,7 @@ def peakiness(eigenvalues: Tensor, target: Tensor) -> Tensor:
 
 
 def headroom_db(model: OpenLoop) -> float:
-    """Ratio of the largest eigenvalue to the mean: gain that is lost to ringing."""
+    """Ratio of the largest eigenvalue to the mean in dB: gain that is lost to ringing."""
     with torch.no_grad():
         eigenvalues = model()
     return float(20 * (eigenvalues.max() / eigenvalues.mean()).log10())

@@ -1,4 +1,4 @@
-"""The gains of a graphic equaliser, learned from the magnitude of another; and one whose response passes through its gains."""
+"""The gains of a graphic equaliser, learned from the magnitude of another; and one that passes through its gains."""
 
 import argparse
 
