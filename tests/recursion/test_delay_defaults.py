@@ -62,7 +62,7 @@ def graph_case():
     names = ("tone", "feedback", "up", "down")
     gains = {name: draw(2, 1, low=0.3, high=0.8, seed=i) for i, name in enumerate(names)}
     x, delay = draw(2, 1, 600), draw(2, 600, low=30.0, high=50.0)
-    return lambda: delay_graph(x, graph, gains, {"delay": delay})[0], {"x": x, **gains, "delay": delay}
+    return lambda: delay_graph(x, graph, gains, {"delay": delay}), {"x": x, **gains, "delay": delay}
 
 
 CASES = {

@@ -56,8 +56,8 @@ class DelayGraphReverb(Processor, abstract=True):
         both = level * (sides[:, :1] + sides[:, 1:])
         early, line = predelayed(both, predelay_ms, self._latest, self.sample_rate, line)
         flat = {name: v.squeeze(1) if isinstance(v, Tensor) else v for name, v in gains.items()}
-        moved = {} if delays is None else {"delays": delays}
-        y, graph_state = delay_graph(torch.cat([sides, early], 1), self._graph, flat, **moved, state=graph_state)
+        inputs = torch.cat([sides, early], 1)
+        y, graph_state = delay_graph(inputs, self._graph, flat, delays, zi=graph_state, return_zf=True)
         return y, (line, graph_state)
 
     def curve(self, **knobs: Tensor) -> Curve:

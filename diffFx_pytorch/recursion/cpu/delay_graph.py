@@ -5,20 +5,44 @@ So every step but a one-pole filter is a loop over independent samples, and the 
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.recursion.graph import MIX, OUT, PLUS, POLE, READ, SPREAD, WRITE
 
+from .inner import INNER
+from .taps import BLOCK, KERNEL, LANES, copy_range, new_taps, prepare_taps, read_moving
+
 CHUNK = 256
 """Samples between checkpoints of the filters' states; a block never crosses a border between chunks."""
 
+WIDE = CHUNK + LANES
+"""Columns of a bus: a moving read runs on to a whole vector."""
+
 _ROOM = 4096
-_TINY = 1e-200
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+_THRESHOLD = 1e-200
 
 
-@njit(**_OPTIONS)
+class Graph(NamedTuple):
+    """What a row plays."""
+
+    steps: Any
+    """(S, 6)."""
+    base: Any
+    """(L,), where each line begins among all lines."""
+    gains: Any
+    """(K, T or 1)."""
+    delay: Any
+    """(M, T or 1)."""
+    tables: Any
+    """Weights and slopes of moving reads."""
+    taps: Any
+    """Room for them."""
+
+
+@njit(**INNER)
 def longest_block(steps, delay):  # pragma: no cover
     """Samples that can be computed at once; 0 where a moving delay is out of range or no number."""
     shortest = np.int64(CHUNK)
@@ -42,50 +66,45 @@ def longest_block(steps, delay):  # pragma: no cover
     return shortest
 
 
-@njit(**_OPTIONS)
-def _copy(source, target):  # pragma: no cover
-    for i in range(target.shape[0]):
-        target[i] = source[i]
+@njit(**INNER)
+def line_places(longest, room, base):  # pragma: no cover
+    """Fill ``base``, where the present of each line begins, after ``longest`` samples and before a room; their sum."""
+    total = np.int64(0)
+    for k in range(longest.shape[0]):
+        base[k] = total + longest[k]
+        total += longest[k] + room
+    return total
 
 
-@njit(**_OPTIONS)
-def _store(source, tiny, target):  # pragma: no cover
+@njit(**INNER)
+def room_of(longest, T):  # pragma: no cover
+    """Samples of the present that a ring of lines has room for."""
+    most = np.int64(0)
+    for k in range(longest.shape[0]):
+        most = max(most, longest[k])
+    return min(T, max(most, np.int64(_ROOM)))
+
+
+@njit(**INNER)
+def _store(source, threshold, target):  # pragma: no cover
     # Denormals take a hundred times as long, and a decaying line is full of them.
     for i in range(target.shape[0]):
-        target[i] = source[i] if abs(source[i]) > tiny else 0.0
+        target[i] = source[i] if abs(source[i]) > threshold else 0.0
 
 
-@njit(**_OPTIONS)
-def _read_moving(work, here, delay, n, target):  # pragma: no cover
-    for i in range(target.shape[0]):
-        d = delay[n + i] if delay.shape[0] > 1 else delay[0]
-        whole = np.int64(d)
-        f = d - whole
-        p = here + i - whole
-        newer, at, older, oldest = (
-            np.float64(work[p + 1]),
-            np.float64(work[p]),
-            np.float64(work[p - 1]),
-            np.float64(work[p - 2]),
-        )
-        cubic = oldest - newer + 3.0 * (at - older)
-        square = 2.0 * newer - 5.0 * at + 4.0 * older - oldest
-        target[i] = at + 0.5 * f * (older - newer + f * (square + f * cubic))
-
-
-@njit(**_OPTIONS)
+@njit(**INNER)
 def _mix(a, b, gain, target):  # pragma: no cover
     for i in range(target.shape[0]):
         target[i] = a[i] + gain * b[i]
 
 
-@njit(**_OPTIONS)
+@njit(**INNER)
 def _mix_moving(a, b, gain, target):  # pragma: no cover
     for i in range(target.shape[0]):
         target[i] = a[i] + gain[i] * b[i]
 
 
-@njit(**_OPTIONS)
+@njit(**INNER)
 def _pole(x, gain, state, k, y):  # pragma: no cover
     moving = gain.shape[0] > 1
     s, p = state[k], gain[0]
@@ -97,7 +116,7 @@ def _pole(x, gain, state, k, y):  # pragma: no cover
     state[k] = s
 
 
-@njit(**_OPTIONS)
+@njit(**INNER)
 def _four_poles(bus, first, stop, n, steps, s, gains, state):  # pragma: no cover
     """Four filters at once: each waits for its own last output, so their waits overlap."""
     x0, x1, x2, x3 = bus[steps[s, 2]], bus[steps[s + 1, 2]], bus[steps[s + 2, 2]], bus[steps[s + 3, 2]]
@@ -116,35 +135,36 @@ def _four_poles(bus, first, stop, n, steps, s, gains, state):  # pragma: no cove
     state[k0], state[k1], state[k2], state[k3] = a, b, c, d
 
 
-@njit(**_OPTIONS)
-def play(steps, base, at, n, gains, delay, work, bus, first, count, state, tiny):  # pragma: no cover
+@njit(**INNER)
+def play(graph, at, n, work, bus, first, count, state, threshold):  # pragma: no cover
     """One block of the graph but its outputs.
 
     Args:
-        steps: (S, 6).
-        base: (L,), where each line begins in ``work``.
+        graph: what to play.
         at: the block's place in every line.
         n: its time.
-        gains: (K, T or 1).
-        delay: (M, T or 1).
         work: the lines, flat.
-        bus: (nodes, CHUNK); inputs are there, the rest is filled from ``first``.
+        bus: (nodes, WIDE); inputs are there, the rest is filled from ``first``.
         first: place of the block in the bus.
         count: its length.
         state: (poles,), carried on.
-        tiny: what is smaller is written to a line as 0; negative where lines are not to be written.
+        threshold: what is smaller is written to a line as 0; negative where lines are not to be written.
     """
+    steps, gains = graph.steps, graph.gains
     stop = first + count
     moving = gains.shape[1] > 1
     s = 0
     while s < steps.shape[0]:
         op, out, a, b, k, run = steps[s, 0], steps[s, 1], steps[s, 2], steps[s, 3], steps[s, 4], steps[s, 5]
         if op == READ:
-            here = base[a] + at
+            here = graph.base[a] + at
             if k < 0:
-                _copy(work[here - b : here - b + count], bus[out, first:stop])
+                copy_range(work, here - b, bus[out], first, count)
             else:
-                _read_moving(work, here, delay[k], n, bus[out, first:stop])
+                for i in range(0, count, BLOCK):
+                    part = min(BLOCK, count - i)
+                    prepare_taps(graph.delay[k], n + i, part, 1, np.inf, graph.tables, False, graph.taps)
+                    read_moving(work, here + i, graph.taps.weights, graph.taps, part, bus[out, first + i :])
         elif op == MIX:
             if k < 0:
                 _mix(bus[a, first:stop], bus[b, first:stop], 1.0 if k == PLUS else -1.0, bus[out, first:stop])
@@ -159,23 +179,58 @@ def play(steps, base, at, n, gains, delay, work, bus, first, count, state, tiny)
             else:
                 gain = gains[k, n : n + count] if moving else gains[k]
                 _pole(bus[a, first:stop], gain, state, b, bus[out, first:stop])
-        elif op == WRITE and tiny >= 0.0:
-            here = base[b] + at
-            _store(bus[a, first:stop], tiny, work[here : here + count])
+        elif op == WRITE and threshold >= 0.0:
+            here = graph.base[b] + at
+            _store(bus[a, first:stop], threshold, work[here : here + count])
         s += 1
 
 
-@njit(**_OPTIONS)
+@njit(**INNER)
 def flush(state):  # pragma: no cover
     """Numbers on the way to the denormals become zero."""
     for i in range(state.shape[0]):
-        if abs(state[i]) < _TINY:
+        if abs(state[i]) < _THRESHOLD:
             state[i] = 0.0
 
 
-@njit(**_OPTIONS)
+@njit(**INNER)
+def _run(graph, block, longest, x, past, threshold, work, room, bus, y, new_past, state, kept):  # pragma: no cover
+    """One row, ``block`` samples at a time; ``state`` holds the filters' states."""
+    steps, base = graph.steps, graph.base
+    T, L = x.shape[1], longest.shape[0]
+    behind = np.int64(0)
+    for k in range(L):
+        copy_range(past, behind, work, base[k] - longest[k], longest[k])
+        behind += longest[k]
+    at, n = np.int64(0), np.int64(0)
+    while n < T:
+        if at == room:
+            for k in range(L):
+                for i in range(base[k] - longest[k], base[k]):
+                    work[i] = work[i + room]
+            at = 0
+        q = n % CHUNK
+        if q == 0 and kept.shape[0]:
+            copy_range(state, 0, kept[n // CHUNK], 0, state.shape[0])
+        count = min(min(block, CHUNK - q), min(T - n, room - at))
+        for c in range(x.shape[0]):
+            copy_range(x[c], n, bus[c], 0, count)
+        play(graph, at, n, work, bus, 0, count, state, threshold)
+        for s in range(steps.shape[0]):
+            if steps[s, 0] == OUT:
+                copy_range(bus[steps[s, 2]], 0, y[steps[s, 1]], n, count)
+        flush(state)
+        at += count
+        n += count
+    behind = 0
+    for k in range(L):
+        copy_range(work, base[k] + at - longest[k], new_past, behind, longest[k])
+        behind += longest[k]
+
+
+@njit(**KERNEL)
 def delay_graph_rows(
-    start, stop, x, steps, longest, nodes, gains, delay, past, poles, tiny, lines, y, new_past, new_poles, kept, good
+    start, stop, x, gains, delay, past, poles, diagram, tables, threshold, y, new_past, new_poles, lines, kept, good
 ):  # pragma: no cover
     """Run the graphs of rows ``start`` to ``stop - 1``.
 
@@ -183,67 +238,50 @@ def delay_graph_rows(
         start: first row.
         stop: one after the last.
         x: (R, inputs, T).
-        steps: (S, 6) int64.
-        longest: (L,) int64, what each line remembers.
-        nodes: number of nodes.
         gains: (R, K, T or 1) float64.
         delay: (R, M, T or 1) float64, in samples.
-        past: (R, P), what went into the lines, line after line, oldest first; P the sum of ``longest``.
+        past: (R, P), what went into the lines, line after line, oldest first; P the sum of their lengths.
         poles: (R, N) float64, states of the filters.
-        tiny: what is smaller is written to a line as 0.
-        lines: (R, P + L T), receives the lines with their past, or (R, 0).
+        diagram: the steps (S, 6) int64; what each line remembers (L,) int64; the number of nodes.
+        tables: of weights and slopes of moving reads.
+        threshold: what is smaller is written to a line as 0.
         y: (R, outputs, T), filled.
         new_past: (R, P), filled.
         new_poles: (R, N), filled.
+        lines: (R, P + L T), receives the lines with their past, or (R, 0).
         kept: (R, chunks or 0, N), receives the filters' states at the beginning of every chunk.
         good: (R,), set to False where a moving delay is out of range.
     """
-    T, L = x.shape[2], longest.shape[0]
+    steps, longest, nodes = diagram
+    T = x.shape[2]
     keep = lines.shape[1] > 0
-    most = np.int64(0)
-    for k in range(L):
-        most = max(most, longest[k])
-    room = T if keep else min(T, max(most, np.int64(_ROOM)))
-    base = np.empty(L, np.int64)  # where the present begins when a row begins
-    total = np.int64(0)
-    for k in range(L):
-        base[k] = total + longest[k]
-        total += longest[k] + room
-    own = np.empty(0 if keep else total, x.dtype)
-    bus = np.empty((nodes, CHUNK))
+    room = T if keep else room_of(longest, T)
+    base = np.zeros(longest.shape[0], np.int64)
+    total = line_places(longest, room, base)
+    own = np.zeros(0 if keep else total, x.dtype)
+    bus = np.zeros((nodes, WIDE))
+    taps = new_taps(4, False)
     for row in range(start, stop):
         block = longest_block(steps, delay[row])
         if block == 0:
             good[row] = False
             continue
-        work = lines[row] if keep else own
-        behind = np.int64(0)
-        for k in range(L):
-            work[base[k] - longest[k] : base[k]] = past[row, behind : behind + longest[k]]
-            behind += longest[k]
+        graph = Graph(steps, base, gains[row], delay[row], tables, taps)
         state = new_poles[row]
-        state[:] = poles[row]
-        at, n = np.int64(0), np.int64(0)
-        while n < T:
-            if at == room:
-                for k in range(L):
-                    for i in range(base[k] - longest[k], base[k]):
-                        work[i] = work[i + room]
-                at = 0
-            q = n % CHUNK
-            if q == 0 and kept.shape[1]:
-                kept[row, n // CHUNK] = state
-            count = min(min(block, CHUNK - q), min(T - n, room - at))
-            for c in range(x.shape[1]):
-                _copy(x[row, c, n : n + count], bus[c, 0:count])
-            play(steps, base, at, n, gains[row], delay[row], work, bus, 0, count, state, tiny)
-            for s in range(steps.shape[0]):
-                if steps[s, 0] == OUT:
-                    _copy(bus[steps[s, 2], 0:count], y[row, steps[s, 1], n : n + count])
-            flush(state)
-            at += count
-            n += count
-        behind = 0
-        for k in range(L):
-            new_past[row, behind : behind + longest[k]] = work[base[k] + at - longest[k] : base[k] + at]
-            behind += longest[k]
+        copy_range(poles[row], 0, state, 0, state.shape[0])
+        work = lines[row] if keep else own
+        _run(
+            graph,
+            block,
+            longest,
+            x[row],
+            past[row],
+            threshold,
+            work,
+            room,
+            bus,
+            y[row],
+            new_past[row],
+            state,
+            kept[row],
+        )

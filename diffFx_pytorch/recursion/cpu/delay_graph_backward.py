@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.recursion.graph import MIX, OUT, PLUS, POLE, READ, WRITE
 
-from .delay_graph import CHUNK, _copy, flush, longest_block, play
-
-_ROOM = 4096
-_OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
-
-
-@njit(**_OPTIONS)
-def _add(source, target):  # pragma: no cover
-    for i in range(target.shape[0]):
-        target[i] += source[i]
+from .delay_graph import CHUNK, WIDE, Graph, flush, line_places, longest_block, play, room_of
+from .inner import INNER
+from .taps import BLOCK, KERNEL, ROOM, add_moving, add_range, copy_range, fill_all, new_taps, prepare_taps, read_moving
 
 
-@njit(**_OPTIONS)
+class Adjoint(NamedTuple):
+    """Gradients of one row on their way."""
+
+    base: Any
+    """(L,), where each line begins in ``pending``."""
+    pending: Any
+    """What is still to be handed to the samples of the lines, flat."""
+    bus: Any
+    """(nodes, WIDE), of the nodes of a chunk."""
+    poles: Any
+    """(N,), of the states."""
+    gains: Any
+    """As the gains, added to."""
+    delay: Any
+    """As the delays, added to."""
+    scratch: Any
+    """Two rooms of a block, of which the second begins with zeros."""
+
+
+@njit(**INNER)
 def _add_scaled(source, gain, target):  # pragma: no cover
     for i in range(target.shape[0]):
         target[i] += gain * source[i]
 
 
-@njit(**{**_OPTIONS, "fastmath": {"contract", "nsz", "reassoc"}})
+@njit(**{**INNER, "fastmath": {"contract", "nsz", "reassoc"}})
 def _dot(a, b):  # pragma: no cover
     total = 0.0
     for i in range(a.shape[0]):
@@ -33,180 +47,168 @@ def _dot(a, b):  # pragma: no cover
     return total
 
 
-@njit(**_OPTIONS)
-def _unmix_moving(grad, b, gain, grad_b, grad_gain):  # pragma: no cover
+@njit(**INNER)
+def _mix_adjoint_moving(grad, b, gain, grad_b, grad_gain):  # pragma: no cover
     for i in range(grad.shape[0]):
         grad_b[i] += gain[i] * grad[i]
         grad_gain[i] += grad[i] * b[i]
 
 
-@njit(**_OPTIONS)
-def _unpole(grad, x, y, before, gain, ahead, k, grad_x, grad_gain):  # pragma: no cover
+@njit(**INNER)
+def _pole_adjoint(grad, x, y, last, gain, carried, k, grad_x, grad_gain):  # pragma: no cover
     moving = gain.shape[0] > 1
-    s, p, slope = ahead[k], gain[0], 0.0
+    s, p, slope = carried[k], gain[0], 0.0
     for i in range(grad.shape[0] - 1, -1, -1):
         if moving:
             p = gain[i]
         s += grad[i]
-        last = y[i - 1] if i > 0 else before
+        state = y[i - 1] if i > 0 else last
         grad_x[i] += (1.0 - p) * s
         if moving:
-            grad_gain[i] += s * (last - x[i])
+            grad_gain[i] += s * (state - x[i])
         else:
-            slope += s * (last - x[i])
+            slope += s * (state - x[i])
         s *= p
-    ahead[k] = s
+    carried[k] = s
     if not moving:
         grad_gain[0] += slope
 
 
-@njit(**_OPTIONS)
-def _unread_moving(grad, work, here, delay, n, pending, there, grad_delay):  # pragma: no cover
-    for i in range(grad.shape[0]):
-        d = delay[n + i] if delay.shape[0] > 1 else delay[0]
-        whole = np.int64(d)
-        f = d - whole
-        p, g = here + i - whole, grad[i]
-        newer, at = np.float64(work[p + 1]), np.float64(work[p])
-        older, oldest = np.float64(work[p - 1]), np.float64(work[p - 2])
-        cubic = oldest - newer + 3.0 * (at - older)
-        square = 2.0 * newer - 5.0 * at + 4.0 * older - oldest
-        slope = g * (0.5 * (older - newer) + f * (square + 1.5 * f * cubic))
-        grad_delay[n + i if delay.shape[0] > 1 else 0] += slope
-        p = there + i - whole
-        pending[p + 1] += g * 0.5 * f * (f * (2.0 - f) - 1.0)
-        pending[p] += g * (1.0 + 0.5 * f * f * (3.0 * f - 5.0))
-        pending[p - 1] += g * 0.5 * f * (1.0 + f * (4.0 - 3.0 * f))
-        pending[p - 2] += g * 0.5 * f * f * (f - 1.0)
+@njit(**INNER)
+def _read_adjoint(graph, adjoint, k, work, here, there, n, grad, count):  # pragma: no cover
+    """Of a moving read of the block at ``here`` in the lines, ``there`` in what is pending."""
+    heard, padded, taps = adjoint.scratch[:ROOM], adjoint.scratch[ROOM:], graph.taps
+    target = adjoint.delay[k]
+    for i in range(0, count, BLOCK):
+        part = min(BLOCK, count - i)
+        prepare_taps(graph.delay[k], n + i, part, 1, np.inf, graph.tables, False, taps)
+        read_moving(work, here + i, taps.slopes, taps, part, heard)
+        for q in range(part):
+            target[n + i + q if target.shape[0] > 1 else 0] += grad[i + q] * heard[q]
+        add_moving(adjoint.pending, there + i, taps, part, grad[i:], padded)
 
 
-@njit(**_OPTIONS)
-def _unplay(
-    steps, base, base_back, at_back, n, gains, delay, work, bus, first, count, before, pending, grad, ahead,
-    g_gains, g_delay,
-):  # fmt: skip  # pragma: no cover
+@njit(**INNER)
+def _play_adjoint(graph, adjoint, at, n, work, bus, first, count, before):  # pragma: no cover
+    """The adjoint of ``play``; ``at`` is the block's place in what is pending, ``before`` the chunk's first states."""
+    steps, gains, grad = graph.steps, graph.gains, adjoint.bus
     stop = first + count
     moving = gains.shape[1] > 1
     for s in range(steps.shape[0] - 1, -1, -1):
         op, out, a, b, k = steps[s, 0], steps[s, 1], steps[s, 2], steps[s, 3], steps[s, 4]
         if op == WRITE:
-            here = base_back[b] + at_back
-            _add(pending[here : here + count], grad[a, first:stop])
+            add_range(adjoint.pending, adjoint.base[b] + at, grad[a], first, count)
         elif op == MIX:
-            _add(grad[out, first:stop], grad[a, first:stop])
+            given = grad[out, first:stop]
+            add_range(given, 0, grad[a], first, count)
             if k < 0:
-                _add_scaled(grad[out, first:stop], 1.0 if k == PLUS else -1.0, grad[b, first:stop])
+                _add_scaled(given, 1.0 if k == PLUS else -1.0, grad[b, first:stop])
             elif moving:
                 here = slice(n, n + count)
-                _unmix_moving(
-                    grad[out, first:stop], bus[b, first:stop], gains[k, here], grad[b, first:stop], g_gains[k, here]
+                _mix_adjoint_moving(
+                    given, bus[b, first:stop], gains[k, here], grad[b, first:stop], adjoint.gains[k, here]
                 )
             else:
-                _add_scaled(grad[out, first:stop], gains[k, 0], grad[b, first:stop])
-                g_gains[k, 0] += _dot(grad[out, first:stop], bus[b, first:stop])
+                _add_scaled(given, gains[k, 0], grad[b, first:stop])
+                adjoint.gains[k, 0] += _dot(given, bus[b, first:stop])
         elif op == POLE:
             here = slice(n, n + count) if moving else slice(0, 1)
             last = bus[out, first - 1] if first > 0 else before[b]
-            _unpole(
-                grad[out, first:stop], bus[a, first:stop], bus[out, first:stop], last, gains[k, here], ahead, b,
-                grad[a, first:stop], g_gains[k, here],
+            _pole_adjoint(
+                grad[out, first:stop], bus[a, first:stop], bus[out, first:stop], last, gains[k, here], adjoint.poles, b,
+                grad[a, first:stop], adjoint.gains[k, here],
             )  # fmt: skip
         elif op == READ:
-            there = base_back[a] + at_back
+            there = adjoint.base[a] + at
             if k < 0:
-                _add(grad[out, first:stop], pending[there - b : there - b + count])
+                add_range(grad[out], first, adjoint.pending, there - b, count)
             else:
-                _unread_moving(grad[out, first:stop], work, base[a] + n, delay[k], n, pending, there, g_delay[k])
+                _read_adjoint(graph, adjoint, k, work, graph.base[a] + n, there, n, grad[out, first:stop], count)
 
 
-@njit(**_OPTIONS)
+@njit(**INNER)
+def _run(graph, adjoint, longest, room, block, gy, g_past, x, lines, kept, bus, state, gx, to_past):  # pragma: no cover
+    """One row."""
+    steps, pending, base, grad = graph.steps, adjoint.pending, adjoint.base, adjoint.bus
+    T, L = x.shape[1], longest.shape[0]
+    # What the lines at the end have to give back; before that nothing is known yet.
+    fill_all(pending, 0.0)
+    behind = np.int64(0)
+    for k in range(L):
+        copy_range(g_past, behind, pending, base[k] + room - longest[k], longest[k])
+        behind += longest[k]
+    at = np.int64(room)
+    for chunk in range((T + CHUNK - 1) // CHUNK - 1, -1, -1):
+        begin, length = chunk * CHUNK, min(CHUNK, T - chunk * CHUNK)
+        copy_range(kept[chunk], 0, state, 0, state.shape[0])
+        for c in range(x.shape[0]):
+            copy_range(x[c], begin, bus[c], 0, length)
+        q = np.int64(0)
+        while q < length:
+            count = min(block, length - q)
+            play(graph, begin + q, begin + q, lines, bus, q, count, state, -1.0)
+            q += count
+        if at < length:
+            for k in range(L):
+                for i in range(base[k] + at - 1, base[k] + at - longest[k] - 1, -1):
+                    pending[i + room - at] = pending[i]
+                fill_all(pending[base[k] - longest[k] : base[k] + room - longest[k]], 0.0)
+            at = room
+        for node in range(grad.shape[0]):
+            fill_all(grad[node], 0.0)
+        while q > 0:
+            count = q - (q - 1) // block * block
+            q -= count
+            at -= count
+            for s in range(steps.shape[0]):
+                if steps[s, 0] == OUT:
+                    add_range(gy[steps[s, 1]], begin + q, grad[steps[s, 2]], q, count)
+            _play_adjoint(graph, adjoint, at, begin + q, lines, bus, q, count, kept[chunk])
+        for c in range(x.shape[0]):
+            copy_range(grad[c], 0, gx[c], begin, length)
+        flush(adjoint.poles)
+    behind = 0
+    for k in range(L):
+        copy_range(pending, base[k] + at - longest[k], to_past, behind, longest[k])
+        behind += longest[k]
+
+
+@njit(**KERNEL)
 def delay_graph_backward_rows(
-    start, stop, gy, g_new_past, g_new_poles, x, steps, longest, nodes, gains, delay, lines, kept,
-    gx, g_gains, g_delay, g_past, g_poles,
-):  # fmt: skip  # pragma: no cover
+    start, stop, gy, g_past, g_poles, x, gains, delay, lines, kept, diagram, tables, targets
+):  # pragma: no cover
     """The adjoint of ``delay_graph_rows`` for rows ``start`` to ``stop - 1``.
 
     Args:
         start: first row.
         stop: one after the last.
         gy: (R, outputs, T).
-        g_new_past: (R, P).
-        g_new_poles: (R, N).
+        g_past: (R, P), of the lines at the end.
+        g_poles: (R, N), of the states at the end.
         x: (R, inputs, T).
-        steps: (S, 6) int64.
-        longest: (L,) int64.
-        nodes: number of nodes.
         gains: (R, K, T or 1).
         delay: (R, M, T or 1).
         lines: (R, P + L T), as filled by the forward pass.
         kept: (R, chunks, N), likewise.
-        gx: (R, inputs, T), filled.
-        g_gains: (R, K, T or 1) zeros, added to.
-        g_delay: (R, M, T or 1) zeros, added to.
-        g_past: (R, P), filled.
-        g_poles: (R, N), filled.
+        diagram: as forward.
+        tables: as forward.
+        targets: gradients of x, filled; of gains and delays, zeros, added to; of past and poles, filled.
     """
-    inputs, T, L = x.shape[1], x.shape[2], longest.shape[0]
-    most = np.int64(0)
-    for k in range(L):
-        most = max(most, longest[k])
-    room = min(T, max(most, np.int64(_ROOM)))
-    base, base_back = np.empty(L, np.int64), np.empty(L, np.int64)
-    total, total_back = np.int64(0), np.int64(0)
-    for k in range(L):
-        base[k], base_back[k] = total + longest[k], total_back + longest[k]
-        total += longest[k] + T
-        total_back += longest[k] + room
-    bus, grad = np.empty((nodes, CHUNK)), np.empty((nodes, CHUNK))
-    state = np.empty(kept.shape[2])
-    pending = np.empty(total_back)
+    steps, longest, nodes = diagram
+    gx, g_gains, g_delay, to_past, to_poles = targets
+    T = x.shape[2]
+    room = room_of(longest, T)
+    base, base_pending = np.zeros(longest.shape[0], np.int64), np.zeros(longest.shape[0], np.int64)
+    line_places(longest, T, base)
+    pending = np.zeros(line_places(longest, room, base_pending))
+    bus, grad = np.zeros((nodes, WIDE)), np.zeros((nodes, WIDE))
+    state, scratch = np.zeros(kept.shape[2]), np.zeros(2 * ROOM)
+    taps = new_taps(4, True)
     for row in range(start, stop):
-        block = longest_block(steps, delay[row])
-        # What the lines at the end have to give back; before that nothing is known yet.
-        pending[:] = 0.0
-        behind = np.int64(0)
-        for k in range(L):
-            here = base_back[k] + room
-            pending[here - longest[k] : here] = g_new_past[row, behind : behind + longest[k]]
-            behind += longest[k]
-        ahead = g_poles[row]
-        ahead[:] = g_new_poles[row]
-        at = np.int64(room)
-        for chunk in range((T + CHUNK - 1) // CHUNK - 1, -1, -1):
-            begin, length = chunk * CHUNK, min(CHUNK, T - chunk * CHUNK)
-            state[:] = kept[row, chunk]
-            for c in range(inputs):
-                _copy(x[row, c, begin : begin + length], bus[c, 0:length])
-            q = np.int64(0)
-            while q < length:
-                count = min(block, length - q)
-                n = begin + q
-                play(steps, base, n, n, gains[row], delay[row], lines[row], bus, q, count, state, -1.0)
-                q += count
-            if at < length:
-                for k in range(L):
-                    for i in range(longest[k] - 1, -1, -1):
-                        p = base_back[k] + at - longest[k] + i
-                        pending[p + room - at] = pending[p]
-                    pending[base_back[k] - longest[k] : base_back[k] + room - longest[k]] = 0.0
-                at = room
-            grad[:, 0:length] = 0.0
-            while q > 0:
-                count = q - (q - 1) // block * block
-                q -= count
-                at -= count
-                for s in range(steps.shape[0]):
-                    if steps[s, 0] == OUT:
-                        _add(gy[row, steps[s, 1], begin + q : begin + q + count], grad[steps[s, 2], q : q + count])
-                _unplay(
-                    steps, base, base_back, at, begin + q, gains[row], delay[row], lines[row], bus, q, count,
-                    kept[row, chunk], pending, grad, ahead, g_gains[row], g_delay[row],
-                )  # fmt: skip
-            for c in range(inputs):
-                _copy(grad[c, 0:length], gx[row, c, begin : begin + length])
-            flush(ahead)
-        behind = 0
-        for k in range(L):
-            here = base_back[k] + at
-            g_past[row, behind : behind + longest[k]] = pending[here - longest[k] : here]
-            behind += longest[k]
+        graph = Graph(steps, base, gains[row], delay[row], tables, taps)
+        copy_range(g_poles[row], 0, to_poles[row], 0, state.shape[0])
+        adjoint = Adjoint(base_pending, pending, grad, to_poles[row], g_gains[row], g_delay[row], scratch)
+        _run(
+            graph, adjoint, longest, room, longest_block(steps, delay[row]), gy[row], g_past[row], x[row], lines[row],
+            kept[row], bus, state, gx[row], to_past[row],
+        )  # fmt: skip

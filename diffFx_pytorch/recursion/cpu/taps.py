@@ -279,7 +279,7 @@ def read_one(line, base, weights, at, taps):  # pragma: no cover
     """One sample of :func:`read_taps`; what lies before the line is silence."""
     total = 0.0
     for p in range(max(0, -base), taps):
-        total += weights[p * ROOM + MARGIN + at] * line[base + p]
+        total = fma(weights[p * ROOM + MARGIN + at], np.float64(line[base + p]), total)
     return total
 
 

@@ -7,9 +7,28 @@ import math
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.recursion.graph import MIX, OUT, PLUS, POLE, READ, WRITE
+from diffFx_pytorch.recursion.graph import MIX, OUT, PLUS, POLE, READ, SPREAD, WRITE
 
 from .scan import first_order_scan
+
+
+def delay_error(delay: Tensor) -> ValueError:
+    """What to raise for moving delays that are out of range, or NaN."""
+    return ValueError(
+        f"delay_graph: moving delays must lie between {SPREAD} samples and the longest that the graph names, and "
+        f"be numbers; got {delay.min():g} to {delay.max():g}."
+    )
+
+
+def _longest_block(delay: Tensor, steps: list[list[int]], T: int) -> int:
+    """Samples that can be computed at once; the wait for the shortest delay tells of illegal ones too."""
+    shortest = min([max(T, 1), *(s[3] for s in steps if s[0] == READ and s[4] < 0)])
+    if not delay.numel():
+        return shortest
+    least, most = torch.stack([delay.detach().amin((0, 2)), delay.detach().amax((0, 2))]).tolist()
+    if not all(least[s[4]] >= SPREAD and most[s[4]] <= s[3] for s in steps if s[0] == READ and s[4] >= 0):
+        raise delay_error(delay)
+    return max(1, min(shortest, math.floor(min(least)) - 1))
 
 
 def delay_graph_rows(
@@ -33,12 +52,14 @@ def delay_graph_rows(
         delay: (R, M, T or 1).
         past: (R, P).
         poles: (R, N).
+
+    Raises:
+        ValueError: moving delays out of range.
     """
     T = x.shape[-1]
     lines = list(past.split(longest, -1)) if longest else []
     state = list(poles.split(1, -1))
-    least = math.floor(float(delay.detach().amin())) - 1 if delay.numel() else T
-    block = max(1, min([least, *(s[3] for s in steps if s[0] == READ and s[4] < 0), max(T, 1)]))
+    block = _longest_block(delay, steps, T)
     pieces: list[list[Tensor]] = [[] for _ in range(outputs)]
     for n in range(0, T, block):
         count = min(block, T - n)
