@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import pickle
 import platform
+import sys
+import threading
 import types
 from typing import Any
 
 import llvmlite
 import numba
-from numba.core import config
+from numba.core import config, event
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
@@ -78,3 +80,36 @@ def _compiler() -> tuple[Any, ...]:
     versions = (numba.__version__, llvmlite.__version__, platform.python_implementation(), platform.python_version())
     settings = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "USING_SVML")
     return (*versions, *(str(getattr(config, name, None)) for name in settings))
+
+
+class _Notice(event.Listener):
+    """Says once, on a terminal, why the first use of a kernel takes more than a second."""
+
+    patience = 1.0
+
+    def __init__(self) -> None:
+        self._timer: threading.Timer | None = None
+        self._said = False
+
+    def on_start(self, event: Any) -> None:
+        if self._timer is None and not self._said and _is_kept(event) and sys.stderr.isatty():
+            self._timer = threading.Timer(self.patience, self._say)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def on_end(self, event: Any) -> None:
+        if self._timer is not None and _is_kept(event):
+            self._timer.cancel()
+            self._timer = None
+
+    def _say(self) -> None:
+        self._said = True
+        print("difffx: compiling, once (`difffx warm` does it ahead)", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _is_kept(event: Any) -> bool:
+    return isinstance(event.data["dispatcher"]._cache, ContentCache)
+
+
+notice = _Notice()
+event.register("numba:compile", notice)

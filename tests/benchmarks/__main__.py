@@ -13,6 +13,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE))
 
+from cold import table  # noqa: E402
 from harness import Memory, Scaling, Speed, compare, costs, load, peak_bytes  # noqa: E402
 
 PEERS = ("torch", "numba", "numpy", "scipy", "torchlpc", "torchcomp", "pedalboard", "dasp-pytorch", "flamo", "librosa")
@@ -91,6 +92,10 @@ def main() -> int:
     lines += ["| work | " + " | ".join(f"{n:.0e}" for n in LENGTHS) + " |", "|---|" + "---|" * len(LENGTHS)]
     for row in (r for r in rows if isinstance(r, Scaling)):
         add(f"| {row.name} | " + " | ".join(f"{c:.2f}" for c in costs(row, LENGTHS, options.seconds / 4)) + " |")
+    if not options.only:
+        lines.append("")
+        for line in table():
+            add(line)
     limits = HERE / "limits.md"
     lines += ["", limits.read_text()] if limits.exists() else []
     if not dry:

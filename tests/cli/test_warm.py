@@ -1,0 +1,88 @@
+"""`difffx warm` compiles ahead, says where, and leaves nothing to compile; a cold kernel says what takes so long."""
+
+import os
+import pkgutil
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+import torch
+from numba.core.dispatcher import Dispatcher
+
+import diffFx_pytorch
+from diffFx_pytorch.cli import warming
+from diffFx_pytorch.kernels.compiling import ContentCache
+from diffFx_pytorch.processors import Compressor
+from tests.cli.command import difffx
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """One effect to warm."""
+    monkeypatch.setattr(
+        warming, "tasks", lambda: iter([("Compressor", lambda: warming._warm_effect(Compressor, {}, torch.float32))])
+    )
+
+
+def run(cache, program):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "DIFFFX_CACHE": str(cache)}
+    return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+
+
+@pytest.mark.slow
+def test_after_it_nothing_compiles(tmp_path):
+    program = """
+from diffFx_pytorch.cli import warming
+from diffFx_pytorch.processors import Compressor
+import torch, typer
+warming.tasks = lambda: iter([("Compressor", lambda: warming._warm_effect(Compressor, {}, torch.float32))])
+warming.warm()
+"""
+    first, second = (run(tmp_path, program).stdout for _ in range(2))
+    assert first.startswith("compiled ")
+    assert not first.startswith("compiled 0 ")
+    assert str(tmp_path) in first
+    assert second.startswith("compiled 0 kernels in ")
+
+
+def test_where_nothing_can_be_kept_it_fails(monkeypatch, tmp_path, few):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DIFFFX_CACHE", str(tmp_path / "file" / "below"))
+    result = difffx("warm")
+    assert result.exit_code == 1
+    assert "nothing could be kept" in result.output
+
+
+@pytest.mark.slow
+def test_it_calls_every_kernel_of_the_package():
+    for _, run in warming.tasks():
+        run()
+    unused = []
+    for found in pkgutil.walk_packages(diffFx_pytorch.__path__, "diffFx_pytorch."):
+        if ".cpu." in found.name:
+            for name, value in vars(import_module(found.name)).items():
+                kept = isinstance(value, Dispatcher) and isinstance(value._cache, ContentCache)
+                if kept and value.__module__ == found.name and not value.overloads:
+                    unused.append(f"{found.name}.{name}")
+    assert not unused
+
+
+COLD = """
+import sys
+sys.stderr.isatty = lambda: {terminal}
+from diffFx_pytorch.kernels import compiling, njit
+compiling.notice.patience = 0.0
+
+@njit(cache=True)
+def double(x):
+    return x + x
+
+double(1), double(1.5), double(2j)
+"""
+
+
+def test_a_terminal_hears_once_why_a_cold_kernel_takes_long(tmp_path):
+    assert run(tmp_path, COLD.format(terminal=True)).stderr.count("compiling, once") == 1
+    assert run(tmp_path, COLD.format(terminal=True)).stderr == ""  # warm by now
+    assert run(tmp_path / "other", COLD.format(terminal=False)).stderr == ""
