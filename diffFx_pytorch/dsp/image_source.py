@@ -71,27 +71,6 @@ def distances(images: Tensor, receiver: Tensor) -> Tensor:
     return (images - receiver.unsqueeze(-2)).square().sum(-1).clamp_min(NEAREST**2).sqrt()
 
 
-def reflections(
-    room: Tensor, source: Tensor, receivers: Tensor, absorption: Tensor, order: int, sample_rate: float
-) -> tuple[Tensor, Tensor]:
-    """Delays and gains of the direct sound and its reflections at omnidirectional receivers.
-
-    Args:
-        room: in m (..., 3).
-        source: in m (..., 3).
-        receivers: in m (..., C, 3).
-        absorption: (..., 1) or (..., 6), as for ``image_sources``.
-        order: largest number of reflections.
-        sample_rate: in Hz.
-
-    Returns:
-        Delays in samples (..., C, N), and gains (..., C, N): 1 at 1 m without a wall, falling as one over distance.
-    """
-    images = image_sources(room, source, absorption, order)
-    away = distances(images.position.unsqueeze(-3), receivers)
-    return away * (sample_rate / SPEED_OF_SOUND), images.loss.unsqueeze(-2) / away
-
-
 def farthest(room: tuple[float, float, float], order: int) -> float:
     """Largest distance in m of an image up to ``order`` from a receiver, wherever source and receiver are."""
     walls = (w for w in itertools.product(range(order + 1), repeat=3) if sum(w) <= order)

