@@ -5,10 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 BROKEN = Path(__file__).with_name("broken_effects.py")
 
 
+@pytest.mark.slow
 def test_every_broken_effect_is_caught():
     # In a process of its own: a class that is defined is in the registry, and these must stay out of it.
     named = re.findall(r'^class (Broken\w+)\(.*?caught_by = "([\w ]+)"', BROKEN.read_text(), re.S | re.M)

@@ -25,6 +25,7 @@ def test_the_notebook_is_committed_without_outputs():
             assert cell.get("execution_count") is None, path
 
 
+@pytest.mark.slow
 def test_the_notebook_runs(monkeypatch):
     monkeypatch.delenv("MPLBACKEND", raising=False)  # plots go into the notebook
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
@@ -41,6 +42,7 @@ def test_the_notebook_runs(monkeypatch):
     assert sum("application/vnd.jupyter.widget-view+json" in data for data in shown) == 2  # sliders
 
 
+@pytest.mark.slow
 def test_the_controller_runs():
     done = run("train_controller.py", "--quick")
     assert done.returncode == 0, done.stderr
@@ -53,6 +55,7 @@ def test_the_controller_halves_its_error():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_chain_is_fitted_to_files(tmp_path):
     import soundfile
 

@@ -51,6 +51,7 @@ def fitted(program, room, rate, steps=150):
     return room[None].double().numpy(), response[0].double().numpy(), history
 
 
+@pytest.mark.slow
 def test_runs():
     done = subprocess.run([sys.executable, PROGRAM, "--quick"], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
