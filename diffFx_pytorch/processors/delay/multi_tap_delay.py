@@ -53,7 +53,7 @@ class MultiTapDelay(TimedDelay):
         return table | {"mix": EffectParam(0.0, 1.0, 0.35, doc="Share of the taps in the output.")}
 
     def process(self, x: Tensor, state: State, *, mix: Tensor, **taps: Tensor) -> tuple[Tensor, State]:
-        """Read the line once a tap; the state is the line."""
+        """Read the line once per tap; the state is the line."""
         echoes, line = None, state
         for i, time in enumerate(self._times(taps), 1):
             echo, line = self.echo(x, time, state)

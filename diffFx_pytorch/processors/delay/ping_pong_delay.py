@@ -14,7 +14,7 @@ from .tone import TONE, highpass_pole, lowpass_pole
 
 
 class PingPongDelay(TimedDelay):
-    """Echoes from side to side: w_L[n] = x[n] + g F(w_R(n - d)), w_R[n] = g F(w_L(n - d)), the echoes w(n - d).
+    """Echoes from one side to the other: w_L[n] = x[n] + g F(w_R(n - d)), w_R[n] = g F(w_L(n - d)), the echoes w(n - d).
 
     What enters is the mono signal, or the mean of a stereo one; the first echo sounds on the left at its level, the
     second on the right g below, and so on. Mono in, stereo out; the dry signal keeps its sides. F is the one-pole low-
@@ -33,7 +33,7 @@ class PingPongDelay(TimedDelay):
     rest = {
         "feedback": EffectParam(0.0, 0.99, 0.5, doc="Level of each echo relative to the one before."),
         **TONE,
-        "width": EffectParam(0.0, 1.0, 1.0, doc="0 keeps the echoes in the centre, 1 sends them from side to side."),
+        "width": EffectParam(0.0, 1.0, 1.0, doc="Width of the echoes: 0 is the centre, 1 from side to side."),
         "mix": EffectParam(0.0, 1.0, 0.35, doc="Share of the echoes in the output."),
     }
     channels = (1, 2)

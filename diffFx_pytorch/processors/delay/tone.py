@@ -11,8 +11,12 @@ from ...params import EffectParam
 from ..tiles import all_equal
 
 TONE = {
-    "lowpass_hz": EffectParam(500.0, 20000.0, 20000.0, "log", "Hz", doc="Darkens each echo; open at the end."),
-    "highpass_hz": EffectParam(20.0, 2000.0, 20.0, "log", "Hz", doc="Thins each echo; open at the end."),
+    "lowpass_hz": EffectParam(
+        500.0, 20000.0, 20000.0, "log", "Hz", doc="Low-pass that darkens each echo; off at the top of its range."
+    ),
+    "highpass_hz": EffectParam(
+        20.0, 2000.0, 20.0, "log", "Hz", doc="High-pass that thins each echo; off at the bottom of its range."
+    ),
 }
 
 

@@ -41,8 +41,10 @@ class BitCrusher(Processor):
 
     params = {
         "drive_db": replace(DRIVE, default=0.0),
-        "bits": EffectParam(1.0, 16.0, 8.0, doc="Depth of the samples: 2^bits levels; between whole numbers too."),
-        "hold": EffectParam(1.0, 64.0, 1.0, "log", doc="Samples that one is held for; 1 keeps the sample rate."),
+        "bits": EffectParam(1.0, 16.0, 8.0, doc="Bits per sample, 2^bits levels; need not be whole."),
+        "hold": EffectParam(
+            1.0, 64.0, 1.0, "log", doc="Samples for which one sample is held; 1 keeps the sample rate."
+        ),
         "mix": MIX,
         "output_db": OUTPUT,
     }

@@ -11,7 +11,7 @@ from .shaper import Shaper
 
 
 class HardClipper(Shaper):
-    """Everything beyond -1 and 1 cut off: f(u) = min(max(u, -1), 1).
+    """Hard clipping: everything beyond -1 and 1 is cut off, f(u) = min(max(u, -1), 1).
 
     The brightest of the clippers: its harmonics fall by 12 dB an octave, so they alias the most.
 

@@ -42,11 +42,15 @@ class NoiseGate(KeyedGain):
 
     params = {
         "threshold_db": EffectParam(-90.0, 0.0, -50.0, unit="dB", doc="Level at which the gate opens."),
-        "hysteresis_db": EffectParam(0.0, 24.0, 4.0, unit="dB", doc="How far below the threshold it shuts."),
+        "hysteresis_db": EffectParam(
+            0.0, 24.0, 4.0, unit="dB", doc="Distance below the threshold at which the gate shuts."
+        ),
         "attack_ms": EffectParam(0.05, 100.0, 1.0, "log", "ms", doc="Time to 63 % of a rising gain: opening."),
-        "hold_ms": EffectParam(0.0, 1000.0, 20.0, unit="ms", doc="Time it stays open after the level has gone."),
+        "hold_ms": EffectParam(
+            0.0, 1000.0, 20.0, unit="ms", doc="Time for which it stays open after the level has fallen."
+        ),
         "release_ms": EffectParam(5.0, 2000.0, 100.0, "log", "ms", doc="Time to 63 % of a falling gain: shutting."),
-        "range_db": EffectParam(0.0, 96.0, 60.0, unit="dB", doc="What a shut gate takes away; 0 is neutral."),
+        "range_db": EffectParam(0.0, 96.0, 60.0, unit="dB", doc="Reduction while the gate is shut; 0 is neutral."),
     }
     neutral = {"range_db": 0.0}
     variants = ({}, {"link": False, "lookahead_ms": 2.0})

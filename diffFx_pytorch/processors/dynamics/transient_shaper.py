@@ -22,7 +22,7 @@ _AT_ONCE_DB = (0.5, 3.0)
 
 
 class TransientShaper(Processor):
-    """Louder or softer attacks and tails, whatever the level: no threshold, only differences of envelopes in dB.
+    """Makes attacks and tails louder or softer at any level: no threshold, only differences of envelopes in dB.
 
     The peaks p of the input (over the last 10 ms) are followed by envelopes that rise at once and ones that do not:
 

@@ -39,7 +39,7 @@ _ROUNDS = 4
 
 
 class GraphicEqualizer(SectionFilter):
-    """Peaks in series, one a band, whose gains are solved for so that the curve goes through the sliders.
+    """Peaks in series, one per band, whose gains are solved for so that the curve goes through the sliders.
 
     A peak of gain g dB is as wide as gives it 0.38 g at the nearer of its neighbours' centres: u being f / f0 - f0 / f
     there,

@@ -43,7 +43,7 @@ class ParametricEqualizer(SectionFilter):
 
     def sections(self, **knobs: Tensor) -> Tensor:
         """The filters as sections [b0 b1 b2 a0 a1 a2], float64; knobs and shape as for ``SectionFilter``."""
-        # One design call a kind of filter, over the bands as a last axis: the cost hardly depends on their number.
+        # One design call per kind of filter, over the bands as a last axis: the cost hardly depends on their number.
         bands = ["low_shelf", *(f"peak_{i + 1}" for i in range(self.num_peaks)), "high_shelf"]
         freq, q, gain = (
             torch.stack(torch.broadcast_tensors(*(knobs[f"{band}_{knob}"].double() for band in bands)), -1)

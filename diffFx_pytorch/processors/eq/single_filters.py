@@ -62,7 +62,7 @@ class PassFilter(SingleFilter, abstract=True):
 
     def table(self) -> dict[str, EffectParam]:
         """The corner, and the resonance of a section; steeper filters are Butterworth filters, whose Q are given."""
-        table = {"freq_hz": _freq(self.usual_hz, "Corner: 3 dB down, but for what q raises it.")}
+        table = {"freq_hz": _freq(self.usual_hz, "Corner frequency, where the gain is q (-3 dB at 0.7071).")}
         if self.slope_db_per_octave == 12:
             table["q"] = _q("Resonance: the gain at freq_hz; 0.7071 has no peak (Butterworth).")
         return table
@@ -111,7 +111,7 @@ class BandPass(SingleFilter):
     """
 
     params = {
-        "freq_hz": _freq(1000.0, "Centre of what passes."),
+        "freq_hz": _freq(1000.0, "Centre of the pass band."),
         "q": _q("Narrowness: freq_hz over the width of the band.", 1.0),
     }
     exempt = {"neutral": "a band-pass has no setting that passes everything"}
@@ -127,7 +127,7 @@ class Notch(SingleFilter):
     """
 
     params = {
-        "freq_hz": _freq(1000.0, "What is taken out."),
+        "freq_hz": _freq(1000.0, "Frequency that is removed."),
         "q": _q("Narrowness: freq_hz over the width of the band.", 1.0),
     }
     exempt = {"neutral": "a notch always takes something out"}
@@ -142,8 +142,8 @@ class AllPass(SingleFilter):
     """
 
     params = {
-        "freq_hz": _freq(1000.0, "Where the phase is turned by half a turn."),
-        "q": _q("Suddenness of the turn.", math.sqrt(0.5)),
+        "freq_hz": _freq(1000.0, "Frequency at which the phase is turned by 180 degrees."),
+        "q": _q("Steepness of the phase at freq_hz.", math.sqrt(0.5)),
     }
     exempt = {"neutral": "an all-pass always turns the phase"}
     designed = all_pass

@@ -25,7 +25,7 @@ class AutoPan(Processor):
     params = {
         "rate_hz": EffectParam(0.05, 20.0, 1.0, "log", "Hz", doc="Turns of the image per second."),
         "depth": EffectParam(0.0, 1.0, 1.0, doc="0 stays in the centre, 1 goes from end to end."),
-        "phase_deg": EffectParam(0.0, 360.0, 0.0, unit="deg", doc="Where it starts; 0 is the centre going right."),
+        "phase_deg": EffectParam(0.0, 360.0, 0.0, unit="deg", doc="Phase at the start; 0 is the centre, going right."),
     }
     options = {"shape": SHAPE, "law": LAW}
     neutral = {"depth": 0.0}

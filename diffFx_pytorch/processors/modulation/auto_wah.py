@@ -28,12 +28,12 @@ class AutoWah(Processor):
     """
 
     params = {
-        "sensitivity_db": EffectParam(-20.0, 40.0, 12.0, unit="dB", doc="How far the level opens the filter."),
-        "freq_hz": EffectParam(100.0, 1000.0, 350.0, "log", "Hz", doc="Where the filter rests in silence."),
-        "octaves": EffectParam(0.0, 4.0, 2.5, doc="How far it opens at most."),
+        "sensitivity_db": EffectParam(-20.0, 40.0, 12.0, unit="dB", doc="Gain of the level that opens the filter."),
+        "freq_hz": EffectParam(100.0, 1000.0, 350.0, "log", "Hz", doc="Frequency of the filter in silence."),
+        "octaves": EffectParam(0.0, 4.0, 2.5, doc="Largest rise of the frequency above freq_hz."),
         "q": EffectParam(0.5, 12.0, 4.0, "log", doc="Sharpness of the resonance."),
-        "attack_ms": EffectParam(0.5, 100.0, 8.0, "log", "ms", doc="How fast it opens."),
-        "release_ms": EffectParam(10.0, 1000.0, 120.0, "log", "ms", doc="How fast it closes."),
+        "attack_ms": EffectParam(0.5, 100.0, 8.0, "log", "ms", doc="Time to 63 % of a rising envelope."),
+        "release_ms": EffectParam(10.0, 1000.0, 120.0, "log", "ms", doc="Time to 63 % of a falling envelope."),
         "mix": EffectParam(0.0, 1.0, 1.0, doc="Share of the filtered sound."),
     }
     neutral = {"mix": 0.0}

@@ -13,7 +13,9 @@ _KNOBS = {
     "depth": EffectParam(0.0, 1.0, 0.7, doc="0 stands still, 1 sweeps from one sample to twice the delay."),
     "delay_ms": EffectParam(0.5, 10.0, None, "log", "ms", doc="Centre of the swept delay."),  # type: ignore[arg-type]
 }
-_FEEDBACK = {"feedback": EffectParam(-0.99, 0.99, 0.6, doc="Resonance; negative puts the peaks between.")}
+_FEEDBACK = {
+    "feedback": EffectParam(-0.99, 0.99, 0.6, doc="Feedback; a negative one moves the peaks half way between.")
+}
 _MIX = {"mix": EffectParam(0.0, 1.0, 0.5, doc="Share of the delayed sound; the notches are deepest at 0.5.")}
 
 

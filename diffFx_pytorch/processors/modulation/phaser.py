@@ -20,7 +20,7 @@ _OCTAVES = 2.0
 
 
 class Phaser(Processor):
-    """Notches that wander: u[n] = (1 - g^2) x[n] + g v[n - 1], v = A^N u, y[n] = (1 - m) x[n] + m (u[n] + v[n]) / 2.
+    """Swept notches: u[n] = (1 - g^2) x[n] + g v[n - 1], v = A^N u, y[n] = (1 - m) x[n] + m (u[n] + v[n]) / 2.
 
     A is a first-order all-pass that turns the phase by 90 degrees at f[n] = centre 2^(2 depth o(phi[n])). Where N of
     them turn by an odd multiple of 180, what goes in and what comes out cancel: N / 2 notches, to the bottom at a mix

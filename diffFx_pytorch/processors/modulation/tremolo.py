@@ -25,7 +25,7 @@ class Tremolo(Processor):
         "rate_hz": EffectParam(0.1, 20.0, 5.0, "log", "Hz", doc="Speed of the oscillator."),
         "depth": EffectParam(0.0, 1.0, 0.5, doc="0 leaves the signal alone, 1 closes fully."),
         "phase_deg": EffectParam(
-            0.0, 360.0, 90.0, unit="deg", doc="Where the oscillator starts; at 90 it is fully open."
+            0.0, 360.0, 90.0, unit="deg", doc="Phase of the oscillator at the start; at 90 the level is full."
         ),
     }
     options = {"shape": SHAPE}

@@ -19,7 +19,7 @@ _REACH_MS = 2.5
 
 
 class Vibrato(Processor):
-    """Pitch that wavers: y[n] = x(n - d[n]), d = L + depth 2.5 ms (1 + o(phi[n] - 1/4)).
+    """Vibrato: y[n] = x(n - d[n]), d = L + depth 2.5 ms (1 + o(phi[n] - 1/4)).
 
     With a sine the pitch moves by a factor of 1 +- 2 pi rate depth 2.5 ms: at 5 Hz and full depth by 8 %, more than a
     semitone each way. It begins at the sound itself. L, which is declared as latency, is half the points of the

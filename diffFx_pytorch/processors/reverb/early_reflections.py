@@ -28,7 +28,7 @@ _HALF = POINTS[_INTERPOLATION] // 2
 
 
 class EarlyReflections(Processor):
-    r"""What the walls of a rectangular room give back first: y = (1 - m) x + m sum_i g_i x(n - d_i).
+    r"""First reflections from the walls of a rectangular room: y = (1 - m) x + m sum_i g_i x(n - d_i).
 
     Images of the source in the walls (Allen and Berkley) up to ``order`` reflections, heard by an ORTF pair, cardioids
     17 cm apart at 110 degrees. Delays and levels are relative to the direct sound, which is x itself:
@@ -49,12 +49,14 @@ class EarlyReflections(Processor):
     """
 
     params = {
-        "length_m": EffectParam(3.0, 40.0, 9.0, "log", "m", doc="Of the room, the way the listener looks."),
-        "width_m": EffectParam(2.0, 30.0, 6.0, "log", "m", doc="Of the room, left to right."),
-        "height_m": EffectParam(2.0, 15.0, 3.5, "log", "m", doc="Of the room."),
+        "length_m": EffectParam(
+            3.0, 40.0, 9.0, "log", "m", doc="Length of the room, in the direction in which the listener looks."
+        ),
+        "width_m": EffectParam(2.0, 30.0, 6.0, "log", "m", doc="Width of the room, from left to right."),
+        "height_m": EffectParam(2.0, 15.0, 3.5, "log", "m", doc="Height of the room."),
         "source_distance": EffectParam(0.05, 0.95, 0.5, doc="Place of the source: 0 at the listener, 1 at the wall."),
         "source_side": EffectParam(-0.95, 0.95, 0.1, doc="Place of the source: -1 at the left wall, 1 at the right."),
-        "absorption": EffectParam(0.02, 0.95, 0.25, doc="Share of the energy that a wall takes."),
+        "absorption": EffectParam(0.02, 0.95, 0.25, doc="Share of the energy that a wall absorbs."),
         "mix": EffectParam(0.0, 1.0, 0.3, doc="Share of the reflections in the output."),
     }
     params = {name: replace(row, automatable=name == "mix") for name, row in params.items()}

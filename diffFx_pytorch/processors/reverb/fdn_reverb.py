@@ -41,10 +41,14 @@ _TYPICAL_S = (1.9, 2.0, 2.0, 1.9, 1.8, 1.5, 1.2, 0.8, 0.5)
 _DECAY = EffectParam(0.1, 20.0, 1.8, "log", "s", doc="Time in which the reverberation falls by 60 dB (T60).")
 _THREE_BANDS = {
     "decay_s": _DECAY,
-    "decay_low_ratio": EffectParam(0.3, 3.0, 1.1, "log", doc="T60 of the lows over that of the middle."),
-    "decay_high_ratio": EffectParam(0.1, 1.5, 0.4, "log", doc="T60 of the highs over that of the middle."),
-    "crossover_low_hz": EffectParam(50.0, 1000.0, 250.0, "log", "Hz", doc="Where the lows begin."),
-    "crossover_high_hz": EffectParam(1000.0, 16000.0, 5000.0, "log", "Hz", doc="Where the highs begin."),
+    "decay_low_ratio": EffectParam(0.3, 3.0, 1.1, "log", doc="T60 of low frequencies relative to decay_s."),
+    "decay_high_ratio": EffectParam(0.1, 1.5, 0.4, "log", doc="T60 of high frequencies relative to decay_s."),
+    "crossover_low_hz": EffectParam(
+        50.0, 1000.0, 250.0, "log", "Hz", doc="Crossover between low and middle frequencies."
+    ),
+    "crossover_high_hz": EffectParam(
+        1000.0, 16000.0, 5000.0, "log", "Hz", doc="Crossover between middle and high frequencies."
+    ),
 }
 _REST = {
     "size": EffectParam(
@@ -52,15 +56,19 @@ _REST = {
     ),
     "predelay_ms": PREDELAY,
     "diffusion": EffectParam(
-        0.0, 1.0, 0.8, doc="How soon echoes are too dense to be heard one by one.", automatable=False
+        0.0, 1.0, 0.8, doc="How soon the echoes are too dense to be heard separately.", automatable=False
     ),
-    "tone": EffectParam(-1.0, 1.0, 0.0, doc="Tilt of the reverberation around 1 kHz: -1 dark, 1 bright, 6 dB a side."),
-    "width": EffectParam(0.0, 1.0, 1.0, doc="0 is mono, 1 two sides without anything in common."),
+    "tone": EffectParam(
+        -1.0, 1.0, 0.0, doc="Tilt of the reverberation around 1 kHz: -1 dark, 1 bright, 6 dB on either side."
+    ),
+    "width": EffectParam(0.0, 1.0, 1.0, doc="Width of the reverberation: 0 is mono, 1 two uncorrelated sides."),
     "mix": MIX,
 }
 _MODULATION = {
-    "mod_rate_hz": EffectParam(0.05, 3.0, 0.5, "log", "Hz", doc="Speed at which the lines get longer and shorter."),
-    "mod_depth_ms": EffectParam(0.0, 1.0, 0.2, unit="ms", doc="By how much they do, at most."),
+    "mod_rate_hz": EffectParam(
+        0.05, 3.0, 0.5, "log", "Hz", doc="Rate at which the lengths of the lines are modulated."
+    ),
+    "mod_depth_ms": EffectParam(0.0, 1.0, 0.2, unit="ms", doc="Largest change of a length."),
 }
 _ALLPASS_GAIN = 0.7
 _TILT_DB, _TILT_HZ = 6.0, 1000.0

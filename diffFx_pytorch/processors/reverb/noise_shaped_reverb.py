@@ -24,7 +24,7 @@ _TRANSITION = 0.25
 
 
 class NoiseShapedReverb(ResponseReverb):
-    r"""A reverb that is noise, shaped in bands: y = (1 - m) x + m W(h * x).
+    r"""Reverberation by noise shaped in bands: y = (1 - m) x + m W(h * x).
 
     .. math:: h_n = \frac{1}{\sqrt E} \sum_b g_b\, 10^{-3 n / (f_s T_b)}\, v_{b, n - d}, \qquad
         E = \frac{1}{K} \sum_b g_b^2 \sum_n 10^{-6 n / (f_s T_b)}

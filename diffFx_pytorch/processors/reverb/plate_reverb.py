@@ -72,13 +72,17 @@ class PlateReverb(DelayGraphReverb):
 
     params = {
         "decay_s": EffectParam(0.3, 30.0, 2.0, "log", "s", doc="Time in which the reverberation falls by 60 dB (T60)."),
-        "damping_hz": EffectParam(500.0, 20000.0, 8000.0, "log", "Hz", doc="Darkens every turn; open at the end."),
-        "bandwidth_hz": EffectParam(500.0, 20000.0, 20000.0, "log", "Hz", doc="Darkens the input; open at the end."),
-        "diffusion": EffectParam(0.0, 1.0, 1.0, doc="How soft the attack is: 0 hears every echo, 1 is the paper's."),
+        "damping_hz": EffectParam(
+            500.0, 20000.0, 8000.0, "log", "Hz", doc="Low-pass in the tank, at every turn; off at the top of its range."
+        ),
+        "bandwidth_hz": EffectParam(
+            500.0, 20000.0, 20000.0, "log", "Hz", doc="Low-pass on the input; off at the top of its range."
+        ),
+        "diffusion": EffectParam(0.0, 1.0, 1.0, doc="Density of the onset: 0 has separate echoes, 1 is the paper's."),
         "predelay_ms": PREDELAY,
         "mod_rate_hz": EffectParam(0.1, 5.0, 1.0, "log", "Hz", doc="Speed of the oscillators in the tank."),
-        "mod_depth": EffectParam(0.0, 1.0, 0.5, doc="How far they move it: 1 is 0.54 ms, 0.5 the paper's."),
-        "width": EffectParam(0.0, 1.0, 1.0, doc="Of the reverberation: 0 is mono, 1 two sides."),
+        "mod_depth": EffectParam(0.0, 1.0, 0.5, doc="Depth of the modulation: 1 is 0.54 ms, 0.5 the paper's."),
+        "width": EffectParam(0.0, 1.0, 1.0, doc="Width of the reverberation: 0 is mono, 1 two separate sides."),
         "mix": MIX,
     }
     options = {"size": Number(0.5, 2, 1.0, doc="Factor on all lengths.")}

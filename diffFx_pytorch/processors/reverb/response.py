@@ -21,14 +21,18 @@ from ..delay.tone import TONE, highpass_pole, lowpass_pole
 from ..tiles import all_equal, is_known
 from .predelay import PREDELAY
 
-WIDTH = EffectParam(0.0, 2.0, 1.0, doc="Of the reverberation: 0 is mono, 1 as it is, 2 twice the sides.")
+WIDTH = EffectParam(0.0, 2.0, 1.0, doc="Width of the reverberation: 0 is mono, 1 as it is, 2 twice the sides.")
 EARLIEST = replace(PREDELAY, automatable=False)
 """The predelay of a response that is made of its knobs."""
 
 
 DARKNESS = {
-    "lowpass_hz": replace(TONE["lowpass_hz"], doc="Darkens the reverberation; open at the end.", automatable=False),
-    "highpass_hz": replace(TONE["highpass_hz"], doc="Thins the reverberation; open at the end.", automatable=False),
+    "lowpass_hz": replace(
+        TONE["lowpass_hz"], doc="Low-pass on the reverberation; off at the top of its range.", automatable=False
+    ),
+    "highpass_hz": replace(
+        TONE["highpass_hz"], doc="High-pass on the reverberation; off at the bottom of its range.", automatable=False
+    ),
 }
 """Knobs of ``darkened``."""
 SECONDS = Number(0.2, 20, 2.0, "s", doc="Length of the response, and the longest decay.")

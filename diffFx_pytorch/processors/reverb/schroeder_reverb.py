@@ -23,7 +23,7 @@ _LEAST_FEEDBACK, _MORE_FEEDBACK, _MOST_DAMPING = 0.7, 0.28, 0.4
 
 
 class SchroederReverb(DelayGraphReverb):
-    r"""Eight combs in parallel, then four all-passes in series, a side: Freeverb.
+    r"""Freeverb: for each side eight combs in parallel, then four all-passes in series.
 
     .. math:: w_i = u + g f_i, \quad f_i[n] = d f_i[n - 1] + (1 - d) w_i[n - D_i], \quad
         v = A_4 A_3 A_2 A_1 \sum_i w_i[n - D_i], \quad A(z) = \frac{-1 + 1.5 z^{-N}}{1 - 0.5 z^{-N}}
@@ -43,10 +43,10 @@ class SchroederReverb(DelayGraphReverb):
     """
 
     params = {
-        "room_size": EffectParam(0.0, 1.0, 0.5, doc="How long it lasts: T60 from 0.7 to 13 s."),
-        "damping": EffectParam(0.0, 1.0, 0.5, doc="How much sooner the highs decay."),
+        "room_size": EffectParam(0.0, 1.0, 0.5, doc="Length of the reverberation: T60 from 0.7 to 13 s."),
+        "damping": EffectParam(0.0, 1.0, 0.5, doc="How much faster high frequencies decay."),
         "predelay_ms": PREDELAY,
-        "width": EffectParam(0.0, 1.0, 1.0, doc="Of the reverberation: 0 is mono, 1 two sides."),
+        "width": EffectParam(0.0, 1.0, 1.0, doc="Width of the reverberation: 0 is mono, 1 two separate sides."),
         "mix": MIX,
     }
     traits = {"linear", "time_invariant", "causal", "odd"}

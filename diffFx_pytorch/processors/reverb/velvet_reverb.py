@@ -22,7 +22,7 @@ _HIGH_HZ = 8000.0
 
 
 class VelvetReverb(ResponseReverb):
-    r"""A reverb of velvet noise, pulses of either sign that darken as they decay: y = (1 - m) x + m W(h * x).
+    r"""Reverberation by velvet noise, pulses of either sign that darken as they decay: y = (1 - m) x + m W(h * x).
 
     .. math:: h = s_1 + L_1 \{ s_2 + L_2 \{ s_3 + \dots \}\}, \qquad
         s_i(n) = \frac{1}{\sqrt E} \sum_{k_p \in S_i} \pm 10^{-3 k_p / (f_s T)} \delta(n - d - k_p)
@@ -62,7 +62,7 @@ class VelvetReverb(ResponseReverb):
                 automatable=False,
             ),
             "decay_high_ratio": EffectParam(
-                0.1, 1.0, 0.5, "log", doc="How long 8 kHz decay relative to low frequencies.", automatable=False
+                0.1, 1.0, 0.5, "log", doc="T60 at 8 kHz relative to decay_s.", automatable=False
             ),
             **DARKNESS,
             "width": WIDTH,

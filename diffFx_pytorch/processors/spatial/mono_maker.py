@@ -30,7 +30,7 @@ class MonoMaker(Processor):
         S. H. Linkwitz, "Active crossover networks for noncoincident drivers", J. Audio Eng. Soc. 24(1), 1976.
     """
 
-    params = {"freq_hz": EffectParam(20.0, 1000.0, 120.0, "log", "Hz", doc="Below it the sound is mono.")}
+    params = {"freq_hz": EffectParam(20.0, 1000.0, 120.0, "log", "Hz", doc="Frequency below which the sound is mono.")}
     traits = {"linear", "time_invariant", "causal", "odd"}
     channels = (2,)
     crosses_channels = True

@@ -26,7 +26,7 @@ class StereoEnhancer(Processor):
     """
 
     params = {
-        "delay_ms": EffectParam(1.0, 40.0, 15.0, "log", "ms", doc="How much later one side is."),
+        "delay_ms": EffectParam(1.0, 40.0, 15.0, "log", "ms", doc="Delay of one side."),
         "mix": EffectParam(0.0, 1.0, 1.0, doc="Share of the delayed sound on the delayed side."),
     }
     options = {"side": Choice("right", "left", doc="The one that is delayed."), "interpolation": INTERPOLATION}

@@ -47,8 +47,8 @@ class PitchShift(Processor):
     """
 
     params = {
-        "semitones": EffectParam(-12.0, 12.0, 0.0, doc="How far the pitch goes up; 12 are an octave."),
-        "cents": EffectParam(-100.0, 100.0, 0.0, doc="Fine tuning, added; 100 are a semitone."),
+        "semitones": EffectParam(-12.0, 12.0, 0.0, doc="Change of pitch; 12 semitones are an octave."),
+        "cents": EffectParam(-100.0, 100.0, 0.0, doc="Fine change of pitch, added; 100 cents are a semitone."),
     }
     options = {
         "method": Choice(

@@ -56,7 +56,7 @@ class SpectralGate(Processor):
 
     params = {
         "threshold_db": EffectParam(0.0, 40.0, 10.0, unit="dB", doc="Level above the noise at which a band opens."),
-        "reduction_db": EffectParam(0.0, 60.0, 18.0, unit="dB", doc="What a shut band takes away; 0 is neutral."),
+        "reduction_db": EffectParam(0.0, 60.0, 18.0, unit="dB", doc="Reduction of a band that is shut; 0 is neutral."),
         "attack_ms": EffectParam(1.0, 200.0, 5.0, "log", "ms", doc="Time to 63 % of a band's opening."),
         "release_ms": EffectParam(5.0, 1000.0, 80.0, "log", "ms", doc="Time to 63 % of a band's shutting."),
         "smoothing_hz": EffectParam(
@@ -65,7 +65,7 @@ class SpectralGate(Processor):
             60.0,
             "log",
             "Hz",
-            doc="How far a band's level spreads: more is steadier, less is finer.",
+            doc="Width over which levels are averaged: more is steadier, less is finer.",
         ),
     }
     options = {

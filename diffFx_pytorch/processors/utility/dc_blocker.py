@@ -26,7 +26,9 @@ class DCBlocker(Processor):
     """
 
     params = {
-        "freq_hz": EffectParam(1.0, 100.0, 10.0, "log", "Hz", doc="Where it is 3 dB down; lower settles more slowly.")
+        "freq_hz": EffectParam(
+            1.0, 100.0, 10.0, "log", "Hz", doc="Frequency at which the gain is -3 dB; lower ones settle more slowly."
+        )
     }
     traits = {"linear", "time_invariant", "causal", "odd"}
     exempt = {"neutral": "a filter that removes DC changes what has some"}

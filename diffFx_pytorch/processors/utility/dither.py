@@ -38,7 +38,9 @@ class Dither(Processor):
     """
 
     params = {
-        "amount": EffectParam(0.0, 1.0, 1.0, doc="1 is dither of two steps' width; 0 is none: rounding that distorts.")
+        "amount": EffectParam(
+            0.0, 1.0, 1.0, doc="Amplitude of the dither: 1 is two steps wide, 0 is none (rounding distorts)."
+        )
     }
     options = {
         "bits": Integer(2, 24, 16, doc="Of the numbers that are written."),
