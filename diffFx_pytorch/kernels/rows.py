@@ -70,7 +70,7 @@ def flat_rows(t: Tensor, core: int) -> Tensor:
     """A tensor (*batch, *core) as (rows, *core), contiguous, detached."""
     if t.is_conj() or t.is_neg():
         t = t.resolve_conj().resolve_neg()
-    t = t.detach().contiguous()
+    t = (t.detach() if t.requires_grad else t).contiguous()
     axes = t.dim() - core
     return t if axes == 1 else t.view(math.prod(t.shape[:axes]), *t.shape[axes:])
 

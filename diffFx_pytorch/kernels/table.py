@@ -198,11 +198,14 @@ class Table:
         return self._fitted(function(self._batch_shape(inputs), grads, inputs, saved, needs, *settings), inputs, needs)
 
     def _fitted(self, found: Sequence[Any], inputs: Sequence[Any], needs: Sequence[bool]) -> list[Tensor]:
-        like = next(t for t in inputs if t is not None)
-        return [
-            g.sum_to_size(t.shape).to(t.dtype).contiguous() if need else like.new_empty(0)
-            for g, t, need in zip(found, inputs, needs, strict=True)
-        ]
+        like, fitted = next(t for t in inputs if t is not None), []
+        for g, t, need in zip(found, inputs, needs, strict=True):
+            if not need:
+                g = like.new_empty(0)
+            elif g.shape != t.shape or g.dtype != t.dtype:
+                g = g.sum_to_size(t.shape).to(t.dtype)
+            fitted.append(g.contiguous())
+        return fitted
 
     def _empty_gradients(self, *args: Any) -> Any:
         _, inputs, _, _, needs = self._split_backward(args)
