@@ -32,4 +32,4 @@ def predelayed(x: Tensor, predelay_ms: Tensor, longest: int, rate: float, line: 
         past = longest + POINTS[INTERPOLATION] // 2
         return x, torch.cat([torch.cat([line[..., :past], x.double()], -1)[..., -past:], line[..., past:]], -1)
     delay = predelay_ms.double() * (rate / 1000)
-    return delay_line(x, delay, interpolation=INTERPOLATION, zi=line, return_zf=True)  # type: ignore[return-value]
+    return delay_line(x, delay, interpolation=INTERPOLATION, zi=line, return_zf=True)

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
 from diffFx_pytorch.kernels.rows import as_rows, denormal_threshold, whole_rows
+from diffFx_pytorch.recursion.checks import check_signal
 from diffFx_pytorch.recursion.cpu.delay_graph import CHUNK, delay_graph_rows
 from diffFx_pytorch.recursion.cpu.delay_graph_backward import delay_graph_backward_rows
 from diffFx_pytorch.recursion.cpu.taps import kernel_tables
 from diffFx_pytorch.recursion.fallback import delay_graph as fallback
 from diffFx_pytorch.recursion.graph import WIDTH, DelayGraph
-from diffFx_pytorch.recursion.ops.rows import check_signal
 
 GraphState = tuple[Tensor, Tensor]
 """What went into the lines, one after the other (..., P), oldest first, and the states of the filters (..., N)."""

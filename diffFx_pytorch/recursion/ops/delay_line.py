@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Literal, overload
 
 import torch
 from torch import Tensor
 
 from diffFx_pytorch.dsp.interpolation import INTERPOLATIONS, POINTS, history_length
+from diffFx_pytorch.recursion.checks import REAL, broadcast_batch, check_signal, coefficients
 from diffFx_pytorch.recursion.ops.feedback_delay import feedback_delay_operator
-from diffFx_pytorch.recursion.ops.rows import AUDIO_DTYPES, broadcast_lead, check_signal, parameter_rows
 
 _STATES = 3  # of the all-pass interpolator, the low-pass and the high-pass
 
@@ -41,18 +41,19 @@ def _run(
     max_delay: int | None,
     zi: Tensor | None,
     return_zf: bool,
+    time_varying: bool | None,
 ) -> Tensor | tuple[Tensor, Tensor]:
     check_signal(caller, x)
     _check_interpolation(caller, interpolation)
     least = 1 if parameters["feedback"] is not None else 0
     if isinstance(delay, (int, float)) and not least <= delay < math.inf:
         raise ValueError(f"{caller}: delay must be at least {least} sample(s), got {delay}.")
-    d = parameter_rows(caller, "delay", delay, x)
-    rows = {n: None if p is None else parameter_rows(caller, n, p, x) for n, p in parameters.items()}
+    d = coefficients(caller, "delay", delay, x, "", time_varying)
+    rows = {n: None if p is None else coefficients(caller, n, p, x, "", time_varying) for n, p in parameters.items()}
     if max_delay is not None and (isinstance(max_delay, bool) or not isinstance(max_delay, int) or max_delay < 1):
         raise ValueError(f"{caller}: max_delay must be a whole number of samples from 1 up, got {max_delay!r}.")
     if zi is not None:
-        if not isinstance(zi, Tensor) or zi.dtype not in AUDIO_DTYPES:
+        if not isinstance(zi, Tensor) or zi.dtype not in REAL:
             raise TypeError(f"{caller}: zi must be a float tensor, got {getattr(zi, 'dtype', type(zi).__name__)}.")
         implied = zi.shape[-1] - delay_state_length(0, interpolation) if 0 < zi.ndim <= x.ndim else -1
         if implied < 1 or max_delay not in (None, implied):
@@ -67,11 +68,11 @@ def _run(
         max_delay = max(1, math.ceil(float(top)))
     limit = math.inf if max_delay is None else float(max_delay)
     if zi is None:
-        past, tail = None, x.new_zeros((1,) * (x.ndim - 1) + (_STATES,), dtype=torch.float64)
+        past, tail = None, x.new_zeros(_STATES, dtype=torch.float64)
     else:
-        state = zi[(None,) * (x.ndim - zi.ndim)]
-        past, tail = state[..., :-_STATES].to(x.dtype), state[..., -_STATES:].double()
-    broadcast_lead(caller, {"x": x, "delay": d, **{n: r for n, r in rows.items() if r is not None}, "zi": tail})
+        past, tail = zi[..., :-_STATES].to(x.dtype), zi[..., -_STATES:].double()
+    given = {"x": x, "delay": d, **rows, "zi": tail}
+    broadcast_batch(caller, **{name: (t, 1) for name, t in given.items() if t is not None})
     v, line, end = feedback_delay_operator(x, d, *rows.values(), past, tail, interpolation, saturate, limit)
     if not return_zf:
         return v
@@ -82,6 +83,36 @@ def _run(
     return v, torch.cat([kept.double(), end], -1)
 
 
+@overload
+def feedback_delay(
+    x: Tensor,
+    delay: Tensor | float,
+    feedback: Tensor | float,
+    *,
+    lowpass: Tensor | float | None = ...,
+    highpass: Tensor | float | None = ...,
+    saturation: str | None = ...,
+    interpolation: str = ...,
+    max_delay: int | None = ...,
+    zi: Tensor | None = ...,
+    return_zf: Literal[False] = ...,
+    time_varying: bool | None = ...,
+) -> Tensor: ...
+@overload
+def feedback_delay(
+    x: Tensor,
+    delay: Tensor | float,
+    feedback: Tensor | float,
+    *,
+    lowpass: Tensor | float | None = ...,
+    highpass: Tensor | float | None = ...,
+    saturation: str | None = ...,
+    interpolation: str = ...,
+    max_delay: int | None = ...,
+    zi: Tensor | None = ...,
+    return_zf: Literal[True],
+    time_varying: bool | None = ...,
+) -> tuple[Tensor, Tensor]: ...
 def feedback_delay(
     x: Tensor,
     delay: Tensor | float,
@@ -94,7 +125,8 @@ def feedback_delay(
     max_delay: int | None = None,
     zi: Tensor | None = None,
     return_zf: bool = False,
-) -> Any:
+    time_varying: bool | None = None,
+) -> Tensor | tuple[Tensor, Tensor]:
     r"""Delay line with feedback, fractional and moving tap; returns the tap, the echoes without the dry signal.
 
     .. math:: v_n &= w(n - d_n) \\
@@ -112,9 +144,9 @@ def feedback_delay(
     linear under two samples; whole delays are exact with every one of them. At a whole delay the derivative to the
     delay is the one towards longer delays.
 
-    Parameters are numbers, tensors with fewer dimensions than ``x`` (constant in time, broadcast against
-    ``x.shape[:-1]``), or tensors with as many, (..., T) moving or (..., 1); in the dtype of ``x`` or float64. A
-    float32 delay of 44100 samples has steps of 1/256 sample: give long delays in float64.
+    Parameters are numbers, tensors (...) constant, with fewer axes than ``x``, or (..., T) time-varying, with as many;
+    in the dtype of ``x`` or float64. Batch dimensions broadcast. A float32 delay of 44100 samples has steps of 1/256
+    sample: give long delays in float64.
 
     Args:
         x: signal (..., T), float32 or float64.
@@ -128,13 +160,16 @@ def feedback_delay(
             ``zi`` under ``torch.compile``, else taken from ``zi`` or ``delay``.
         zi: state from a call before, (..., delay_state_length(max_delay, interpolation)); None is silence.
         return_zf: also return the state after the last sample, float64, detached from nothing: it has gradients.
+        time_varying: None takes a parameter with as many axes as ``x`` as time-varying, with fewer as constant; True or
+            False says it for all.
 
     Returns:
         ``v`` of the broadcast shape (..., T) and the dtype of ``x``; with ``return_zf`` also ``zf``.
 
     Raises:
         TypeError: no float tensors, or parameters narrower than ``x``.
-        ValueError: a delay under one sample, over ``max_delay`` or NaN (on the CPU; elsewhere it is clamped), shapes
+        ValueError: a delay under one sample, over ``max_delay`` or NaN (on the CPU; elsewhere it is clamped, NaN
+            to the least), shapes
             that do not broadcast, a ``zi`` of another length, an unknown name.
 
     References:
@@ -146,9 +181,32 @@ def feedback_delay(
     if feedback is None:
         raise TypeError("feedback_delay: feedback must be a float or a tensor, got None; delay_line() has none.")
     parameters = {"feedback": feedback, "lowpass": lowpass, "highpass": highpass}
-    return _run("feedback_delay", x, delay, parameters, saturation == "tanh", interpolation, max_delay, zi, return_zf)
+    saturate = saturation == "tanh"
+    return _run("feedback_delay", x, delay, parameters, saturate, interpolation, max_delay, zi, return_zf, time_varying)
 
 
+@overload
+def delay_line(
+    x: Tensor,
+    delay: Tensor | float,
+    *,
+    interpolation: str = ...,
+    max_delay: int | None = ...,
+    zi: Tensor | None = ...,
+    return_zf: Literal[False] = ...,
+    time_varying: bool | None = ...,
+) -> Tensor: ...
+@overload
+def delay_line(
+    x: Tensor,
+    delay: Tensor | float,
+    *,
+    interpolation: str = ...,
+    max_delay: int | None = ...,
+    zi: Tensor | None = ...,
+    return_zf: Literal[True],
+    time_varying: bool | None = ...,
+) -> tuple[Tensor, Tensor]: ...
 def delay_line(
     x: Tensor,
     delay: Tensor | float,
@@ -157,7 +215,8 @@ def delay_line(
     max_delay: int | None = None,
     zi: Tensor | None = None,
     return_zf: bool = False,
-) -> Any:
+    time_varying: bool | None = None,
+) -> Tensor | tuple[Tensor, Tensor]:
     r"""Fractional, moving delay without feedback: :math:`y_n = x(n - d_n)`.
 
     Interpolation, parameters and state are those of :func:`feedback_delay`; delays may go down to 0 samples.
@@ -169,6 +228,8 @@ def delay_line(
         max_delay: longest delay that ever comes, in samples.
         zi: state from a call before, (..., delay_state_length(max_delay, interpolation)); None is silence.
         return_zf: also return the state after the last sample.
+        time_varying: None takes a parameter with as many axes as ``x`` as time-varying, with fewer as constant; True or
+            False says it for all.
 
     Returns:
         ``y`` (..., T) in the dtype of ``x``; with ``return_zf`` also ``zf`` in float64.
@@ -178,4 +239,4 @@ def delay_line(
         ValueError: as :func:`feedback_delay`.
     """
     parameters = {"feedback": None, "lowpass": None, "highpass": None}
-    return _run("delay_line", x, delay, parameters, False, interpolation, max_delay, zi, return_zf)
+    return _run("delay_line", x, delay, parameters, False, interpolation, max_delay, zi, return_zf, time_varying)
