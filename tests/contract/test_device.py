@@ -9,10 +9,10 @@ from tests.device.waits import WAITS, operator
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("moving", [False, True], ids=["still", "moving"])
+@pytest.mark.parametrize("moving", [pytest.param(False, marks=pytest.mark.slow), True], ids=["still", "moving"])
 def test_runs_on_a_device(case, moving):
     fx = case()
-    x, flat = rise_and_fall(2, case.channels(), 80), settings(fx, 2)
+    x, flat = rise_and_fall(2, case.channels(), 48), settings(fx, 2)
     points = torch.stack((flat, 0.97 * flat + 0.01), -1)
 
     def run(fx, to):
@@ -22,7 +22,7 @@ def test_runs_on_a_device(case, moving):
             for i, (name, p) in enumerate(fx.params.items())
         }
         y = fx(leaf, norm_params=knobs)
-        return y, *torch.autograd.grad(y.square().sum(), (leaf, *knobs.values()))
+        return y, *torch.autograd.grad(y.square().sum(), (leaf, *knobs.values()), materialize_grads=True)
 
     expected = run(fx, torch.clone)
     with PretendedDevice() as device:

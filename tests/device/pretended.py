@@ -51,6 +51,9 @@ class DeviceTensor(Tensor):
     def __repr__(self) -> str:
         return f"DeviceTensor({self.host!r})"
 
+    def tolist(self):
+        return self.to("cpu").tolist()
+
     @classmethod
     def __torch_dispatch__(cls, func, types, args=(), kwargs=None):
         raise RuntimeError(f"{func} on the pretended device outside of its context")
@@ -101,6 +104,7 @@ class PretendedDevice(TorchDispatchMode):
         self.mixed: list[str] = []
         self.ran: set[str] = set()
         self._operator: list[str] = []
+        self._operators = operators()
 
     def __enter__(self):
         if not self._operator:
@@ -118,7 +122,7 @@ class PretendedDevice(TorchDispatchMode):
         tensors = [t for t in tree_iter((args, kwargs)) if isinstance(t, Tensor)]
         ours = any(isinstance(t, DeviceTensor) for t in tensors)
         name = func._schema.name
-        if ours and name in operators():
+        if ours and name in self._operators:
             return self._by_equation(name, args, kwargs)
         short = name.split("::")[-1]
         asked = [d for d in (*args, kwargs.get("device")) if isinstance(d, torch.device)]
@@ -151,7 +155,7 @@ class PretendedDevice(TorchDispatchMode):
         try:
             # A mode is called below torch.func's transforms; an operator's function is called above them.
             with torch._C._ForceDispatchKeyGuard(*_BELOW_AUTOGRAD), self:
-                result = operators()[name]._init_fn(*args, **kwargs)
+                result = self._operators[name]._init_fn(*args, **kwargs)
             return tree_map_only(DeviceTensor, lambda t: DeviceTensor(t.host), result)  # of whatever history
         finally:
             self._operator.pop()
