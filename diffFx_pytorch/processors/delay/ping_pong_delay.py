@@ -14,7 +14,7 @@ from .tone import TONE, highpass_pole, lowpass_pole
 
 
 class PingPongDelay(TimedDelay):
-    """Echoes from one side to the other: w_L[n] = x[n] + g F(w_R(n - d)), w_R[n] = g F(w_L(n - d)), the echoes w(n - d).
+    """Echoes from side to side: w_L[n] = x[n] + g F(w_R(n - d)), w_R[n] = g F(w_L(n - d)), the echoes w(n - d).
 
     What enters is the mono signal, or the mean of a stereo one; the first echo sounds on the left at its level, the
     second on the right g below, and so on. Mono in, stereo out; the dry signal keeps its sides. F is the one-pole low-
