@@ -32,10 +32,14 @@ def eliminate(tile: np.ndarray, N: int, width: int) -> None:
         for j in range(1, width - k):
             put(tile, pivot + j, times(get(tile, pivot + j), inverse))
         for i in range(k + 1, N):
-            _subtract(tile, i * width + k, i * width + k, pivot, 1, width - k)
+            factor = get(tile, i * width + k)
+            for j in range(1, width - k):
+                put(tile, i * width + k + j, _less(get(tile, i * width + k + j), factor, get(tile, pivot + j)))
     for k in range(N - 1, 0, -1):
         for i in range(k):
-            _subtract(tile, i * width + k, i * width, k * width, N, width)
+            factor = get(tile, i * width + k)
+            for j in range(N, width):
+                put(tile, i * width + j, _less(get(tile, i * width + j), factor, get(tile, k * width + j)))
 
 
 @inner
@@ -54,12 +58,9 @@ def _reciprocal(z: Any) -> Any:
 
 
 @inner
-def _subtract(tile: np.ndarray, factor: int, to: int, source: int, first: int, last: int) -> None:
-    """Subtract from elements ``to + first`` to ``to + last - 1`` a factor times those of ``source``."""
-    f_re, f_im = get(tile, factor)
-    for j in range(first, last):
-        (re, im), (s_re, s_im) = get(tile, to + j), get(tile, source + j)
-        put(tile, to + j, (re - f_re * s_re + f_im * s_im, im - f_re * s_im - f_im * s_re))
+def _less(c: Any, a: Any, b: Any) -> Any:
+    """``c - a b``."""
+    return c[0] - a[0] * b[0] + a[1] * b[1], c[1] - a[0] * b[1] - a[1] * b[0]
 
 
 @inner
