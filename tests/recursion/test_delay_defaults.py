@@ -45,11 +45,11 @@ def network_case(modulated, moving):
         "matrix": torch.linalg.qr(draw(3, 3).detach())[0].requires_grad_(),
         "input_gains": draw(3, 2),
         "output_gains": draw(2, 3),
-        "absorption": (sections if moving else sections[:, 0]).requires_grad_(),
+        "absorption": (sections.transpose(0, 1) if moving else sections[:, 0]).requires_grad_(),
     }
     if modulated:
         leaves["modulation"] = draw(3, T, low=0.0, high=3.0)
-    return lambda: feedback_network(**leaves, longest=40, moving=moving), leaves
+    return lambda: feedback_network(**leaves, longest=40), leaves
 
 
 def graph_case():

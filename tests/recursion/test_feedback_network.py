@@ -75,7 +75,9 @@ def run(leaves, moving, **more):
     a = dict(leaves)
     past, state = a.pop("past"), a.pop("state")
     zi = None if past is None else (past, lanes(state))
-    y, (end, states) = feedback_network(**a, longest=LONGEST, moving=moving, zi=zi, return_zf=True, **more)
+    if moving:
+        a["absorption"] = a["absorption"].transpose(-4, -3)
+    y, (end, states) = feedback_network(**a, longest=LONGEST, zi=zi, return_zf=True, **more)
     return y, end, lines(states, a["delays"].shape[-1])
 
 
@@ -264,7 +266,7 @@ def test_wrong_arguments_are_refused():
         ("delays", a["delays"] * float("nan"), "no NaN"),
         ("matrix", a["matrix"][:3], "matrix must end in"),
         ("input_gains", a["input_gains"][:, :1], "input_gains must end in"),
-        ("absorption", a["absorption"][..., :5], "absorption must end in"),
+        ("absorption", a["absorption"][..., :5], "absorption must be"),
         ("x", a["x"][0], "inputs"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -189,14 +189,13 @@ class FDNReverb(Processor):
             modulation, new_state["phase"] = self._modulation(x.shape[-1], state.get("phase"), **knobs)
         lengths = self.lengths(knobs["size"])
         sections = self.absorption(lengths, knobs)
-        time_varying = sections.shape[-3] != 1
         wet, new_state["network"] = feedback_network(
             early,
             torch.cat([self._diffusers.expand(x.shape[0], -1), lengths], -1),
             *with_diffusers(knobs["diffusion"][:, 0, 0] * _ALLPASS_GAIN, self._feedback, self._into, self._out),
-            _with_wires(sections) if time_varying else _with_wires(sections).squeeze(-3),
+            _with_wires(sections).transpose(-4, -3),
             longest=self._longest,
-            moving=time_varying,
+            time_varying=True,
             modulation=modulation,
             zi=state.get("network"),
             return_zf=True,

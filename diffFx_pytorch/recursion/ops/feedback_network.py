@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
 from diffFx_pytorch.kernels.rows import as_rows, whole_rows
-from diffFx_pytorch.recursion.checks import check_signal
+from diffFx_pytorch.recursion.checks import check_signal, coefficients
 from diffFx_pytorch.recursion.cpu.feedback_network import CHUNK, feedback_network_rows
 from diffFx_pytorch.recursion.cpu.feedback_network_backward import feedback_network_backward_rows
 from diffFx_pytorch.recursion.cpu.feedback_network_lanes import LANES
@@ -136,6 +136,38 @@ def network_state_length(longest: int) -> int:
     return longest + 2
 
 
+@overload
+def feedback_network(
+    x: Tensor,
+    delays: Tensor,
+    matrix: Tensor,
+    input_gains: Tensor,
+    output_gains: Tensor,
+    absorption: Tensor | None = ...,
+    *,
+    longest: int,
+    time_varying: bool | None = ...,
+    modulation: Tensor | None = ...,
+    direct: Tensor | None = ...,
+    zi: NetworkState | None = ...,
+    return_zf: Literal[False] = ...,
+) -> Tensor: ...
+@overload
+def feedback_network(
+    x: Tensor,
+    delays: Tensor,
+    matrix: Tensor,
+    input_gains: Tensor,
+    output_gains: Tensor,
+    absorption: Tensor | None = ...,
+    *,
+    longest: int,
+    time_varying: bool | None = ...,
+    modulation: Tensor | None = ...,
+    direct: Tensor | None = ...,
+    zi: NetworkState | None = ...,
+    return_zf: Literal[True],
+) -> tuple[Tensor, NetworkState]: ...
 def feedback_network(
     x: Tensor,
     delays: Tensor,
@@ -145,12 +177,12 @@ def feedback_network(
     absorption: Tensor | None = None,
     *,
     longest: int,
-    moving: bool = False,
+    time_varying: bool | None = None,
     modulation: Tensor | None = None,
     direct: Tensor | None = None,
     zi: NetworkState | None = None,
     return_zf: bool = False,
-) -> Any:
+) -> Tensor | tuple[Tensor, NetworkState]:
     r"""Delay lines that feed each other through a matrix, each with an absorption filter.
 
     .. math:: u_i = a_i * s_i[n - m_i], \qquad s = B x + M u, \qquad y = C u + D x
@@ -173,10 +205,10 @@ def feedback_network(
         matrix: M (..., N, N), float64, from line (column) to line (row); orthogonal for a loop without loss.
         input_gains: B (..., N, inputs), float64.
         output_gains: C (..., outputs, N), float64.
-        absorption: sections [b0 b1 b2 a0 a1 a2], float64: (..., N, K, 6), or (..., N, T, K, 6) if ``moving``. None is
-            none.
+        absorption: sections [b0 b1 b2 a0 a1 a2], float64: (..., N, K, 6) constant or (..., T, N, K, 6) time-varying.
+            First-order sections (b2 = a2 = 0) stay stable however they move. None is none.
         longest: the longest delay there may be, modulation included; it sets the length of the state.
-        moving: whether the absorption moves. First-order sections (b2 = a2 = 0) stay stable however they move.
+        time_varying: whether the absorption is; None tells it from the number of axes.
         modulation: samples (..., N, T), float64, added to the delays; the sum is at least 2.
         direct: D (..., outputs, inputs), float64; None is 0.
         zi: state from a call before; None is silence.
@@ -206,14 +238,11 @@ def feedback_network(
         "output_gains": (output_gains, (outputs, N)),
         "direct": (direct, (outputs, inputs)),
         "modulation": (modulation, (N, T)),
-        "absorption": (absorption, (N, T, 6) if moving else (N, 6)),
     }
     for name, (value, shape) in wanted.items():
         if value is None:
             continue
         own = tuple(value.shape[-2:])
-        if name == "absorption":
-            own = (*value.shape[-4 if moving else -3 : -2], value.shape[-1])
         if own != shape:
             raise ValueError(
                 f"{caller}: {name} must end in {shape} for {N} delays, {inputs} inputs and {T} samples, got shape "
@@ -223,7 +252,11 @@ def feedback_network(
         raise ValueError(f"{caller}: longest must be at least 1 sample, got {longest}.")
     groups = -(-N // LANES)
     mixing = _mixing(matrix.double(), input_gains.double(), output_gains.double(), direct)
-    coef = _sections(absorption, moving, N, groups, x)
+    if absorption is None:
+        coef = x.new_zeros(1, 0, groups, 5, LANES, dtype=torch.float64)
+    else:
+        given = coefficients(caller, "absorption", absorption, x.select(-2, 0), f"{N}, K, 6", time_varying)
+        coef = _sections(given)
     K = coef.shape[-4]
     if zi is None:
         zeros = x.new_zeros((), dtype=torch.float64)
@@ -236,23 +269,22 @@ def feedback_network(
 def _mixing(matrix: Tensor, input_gains: Tensor, output_gains: Tensor, direct: Tensor | None) -> Tensor:
     """(..., N + inputs, GO LANES): rows are who gives, columns who gets, the outputs after the lines."""
     N, inputs, outputs = matrix.shape[-1], input_gains.shape[-1], output_gains.shape[-2]
-    lead = torch.broadcast_shapes(matrix.shape[:-2], input_gains.shape[:-2], output_gains.shape[:-2])
+    batch_shape = torch.broadcast_shapes(matrix.shape[:-2], input_gains.shape[:-2], output_gains.shape[:-2])
     if direct is None:
         direct = matrix.new_zeros(outputs, inputs)
     else:
-        lead = torch.broadcast_shapes(lead, direct.shape[:-2])
-    upper = torch.cat([matrix.expand(*lead, N, N), input_gains.expand(*lead, N, inputs)], -1)
-    lower = torch.cat([output_gains.expand(*lead, outputs, N), direct.double().expand(*lead, outputs, inputs)], -1)
+        batch_shape = torch.broadcast_shapes(batch_shape, direct.shape[:-2])
+    upper = torch.cat([matrix.expand(*batch_shape, N, N), input_gains.expand(*batch_shape, N, inputs)], -1)
+    lower = torch.cat(
+        [output_gains.expand(*batch_shape, outputs, N), direct.double().expand(*batch_shape, outputs, inputs)], -1
+    )
     whole = torch.cat([upper, lower], -2).mT
     return torch.nn.functional.pad(whole, (0, -(N + outputs) % LANES))
 
 
-def _sections(absorption: Tensor | None, moving: bool, N: int, groups: int, x: Tensor) -> Tensor:
-    """(..., 1 or T, K, G, 5, LANES) from (..., N, K, 6) or (..., N, T, K, 6)."""
-    if absorption is None:
-        return x.new_zeros(1, 0, groups, 5, LANES, dtype=torch.float64)
-    sections = (absorption if moving else absorption.unsqueeze(-3)).double()
-    b, a0, a = sections.split([3, 1, 2], -1)
-    five = (torch.cat([b, a], -1) / a0).movedim(-4, -1)
-    padded = torch.nn.functional.pad(five, (0, groups * LANES - N))
-    return padded.unflatten(-1, (groups, LANES)).transpose(-3, -2)
+def _sections(absorption: Tensor) -> Tensor:
+    """(..., 1 or T, K, G, 5, LANES) from (..., 1 or T, N, K, 6)."""
+    b, a0, a = absorption.double().split([3, 1, 2], -1)
+    five = (torch.cat([b, a], -1) / a0).movedim(-3, -1)
+    padded = torch.nn.functional.pad(five, (0, -five.shape[-1] % LANES))
+    return padded.unflatten(-1, (-1, LANES)).transpose(-3, -2)
