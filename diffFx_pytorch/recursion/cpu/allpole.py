@@ -21,24 +21,65 @@ from numba import types
 from numba.extending import overload
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.vector import constant, high, join, load, low, spread, store, total
 
-from .simd import (
-    BLOCK,
-    LANES,
-    RUN,
-    add_history,
-    aligned_zeros,
-    copy_reversed,
-    copy_run,
-    dot_run,
-    toeplitz_blocks,
-)
+from .inner import INNER
+from .simd import LANES, aligned_zeros, copy_reversed, copy_run
 
 jit = njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
 
 TILE = 512
+BLOCK = 16
+RUN = 32
 LIMIT = 40.0  # below it a float64 block is far more exact than a float32 sample, and every pair of poles is
 LIMIT_DOUBLE = 16.0
+
+
+@njit(**INNER)
+def _in_blocks(u, toeplitz, response, y, at, count, order):  # pragma: no cover
+    """The recursion over ``count`` samples, a multiple of ``4 * BLOCK``; ``y[at - order : at]`` holds the past.
+
+    A block is ``y[l] = sum_{j <= l} toeplitz[j, l] u[j]``, four at a time, then
+    ``y[l] += sum_m response[m, l] y[-1 - m]``, the oldest term first.
+    """
+    half = BLOCK // 2
+    for k in range(0, count, 4 * BLOCK):
+        y0 = y1 = y2 = y3 = constant(y, 0.0, BLOCK)
+        for j in range(half):
+            column = load(toeplitz, j * BLOCK, BLOCK)
+            y0 += column * spread(u, k + j, BLOCK)
+            y1 += column * spread(u, k + BLOCK + j, BLOCK)
+            y2 += column * spread(u, k + 2 * BLOCK + j, BLOCK)
+            y3 += column * spread(u, k + 3 * BLOCK + j, BLOCK)
+        z0, z1, z2, z3 = high(y0), high(y1), high(y2), high(y3)
+        for j in range(half, BLOCK):  # the first half of these columns is zero
+            column = load(toeplitz, j * BLOCK + half)
+            z0 += column * spread(u, k + j)
+            z1 += column * spread(u, k + BLOCK + j)
+            z2 += column * spread(u, k + 2 * BLOCK + j)
+            z3 += column * spread(u, k + 3 * BLOCK + j)
+        store(y, at + k, join(low(y0), z0))
+        store(y, at + k + BLOCK, join(low(y1), z1))
+        store(y, at + k + 2 * BLOCK, join(low(y2), z2))
+        store(y, at + k + 3 * BLOCK, join(low(y3), z3))
+        for here in range(at + k, at + k + 4 * BLOCK, BLOCK):
+            block = load(y, here, BLOCK)
+            if order == 2:  # the most usual, without a loop
+                block += load(response, BLOCK, BLOCK) * spread(y, here - 2, BLOCK)
+                block += load(response, 0, BLOCK) * spread(y, here - 1, BLOCK)
+            else:
+                for m in range(order - 1, -1, -1):
+                    block += load(response, m * BLOCK, BLOCK) * spread(y, here - 1 - m, BLOCK)
+            store(y, here, block)
+
+
+@njit(**INNER)
+def _dot_run(u, v, count):  # pragma: no cover
+    """``sum_k u[k] v[k]`` over 0 <= k < count, count a multiple of RUN."""
+    products = constant(u, 0.0, RUN)
+    for k in range(0, count, RUN):
+        products += load(u, k, RUN) * load(v, k, RUN)
+    return total(products)
 
 
 @jit
@@ -97,16 +138,7 @@ def _overload_recursion(u, a, y, at, count, toeplitz, response, in_blocks):
         if in_blocks and count >= BLOCK:
             padded = -(-count // (4 * BLOCK)) * 4 * BLOCK
             u[count:padded] = 0.0
-            for k in range(0, padded, 4 * BLOCK):
-                toeplitz_blocks(u, k, toeplitz, y, at + k)
-                for block in range(4):
-                    here = at + k + block * BLOCK
-                    if order == 1:  # known orders are unrolled
-                        add_history(y, here, response, 1)
-                    elif order == 2:
-                        add_history(y, here, response, 2)
-                    else:
-                        add_history(y, here, response, order)
+            _in_blocks(u, toeplitz, response, y, at, padded, order)
             sound = True
             for m in range(min(order, count)):
                 sound &= np.isfinite(y[at + count - 1 - m])
@@ -212,7 +244,7 @@ def _overload_correlate(g, lagged, count, sums):
         padded = -(-count // RUN) * RUN
         g[count:padded] = 0.0
         for m in range(sums.size):
-            sums[m] += dot_run(g, lagged, m, padded)
+            sums[m] += _dot_run(g, lagged[m:], padded)
 
     return runs
 

@@ -13,8 +13,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.vector import SIDE as LANES
+from diffFx_pytorch.kernels.vector import load, store
+
 from .allpole import flush_silence, jit
-from .simd import LANES, add_lanes, aligned_zeros, lanes_backward, lanes_forward, read_lanes, write_lanes
+from .inner import INNER
+from .row_tiles import read_tile, write_tile
+from .simd import aligned_zeros
 
 COEFFICIENTS = 1024  # of one row in a tile: 64 KiB for eight lanes
 LONGEST = 256
@@ -23,6 +29,33 @@ LONGEST = 256
 @jit
 def _tile_length(order: int) -> int:
     return max(LANES, min(LONGEST, COEFFICIENTS // order // LANES * LANES))
+
+
+@njit(**INNER)
+def _step(x, a, y, at, order):  # pragma: no cover
+    """``y[at] = x[0] - sum_m a[m] y[at - 1 - m]``, rows side by side; newest term last, to be known latest."""
+    total = load(x, 0)
+    for m in range(order - 1, -1, -1):
+        total -= load(a, m * LANES) * load(y, at - (m + 1) * LANES)
+    store(y, at, total)
+
+
+@njit(**INNER)
+def _step_adjoint(waiting, a, y, at, grad_a, order):  # pragma: no cover
+    """``waiting[at - 1 - m] -= a[m] g`` and ``grad_a[m] = -g y[at - 1 - m]`` with g = ``waiting[at]``."""
+    minus = -load(waiting, at)
+    for m in range(order):
+        past = at - (m + 1) * LANES
+        store(waiting, past, load(a, m * LANES) * minus + load(waiting, past))
+        store(grad_a, m * LANES, minus * load(y, past))
+
+
+@njit(**INNER)
+def _add_rows(target, places, count, tile, rows):  # pragma: no cover
+    """``target[places[lane] + t] += tile[t * LANES + lane]`` for ``lane < rows``; lanes may share a target."""
+    for lane in range(rows):
+        for t in range(count):
+            target[places[lane] + t] += tile[t * LANES + lane]
 
 
 @jit
@@ -61,6 +94,7 @@ def moving_forward_lanes(
     xs = aligned_zeros(length * LANES, zi)
     cs = aligned_zeros(length * order * LANES, zi)
     past = aligned_zeros((order + length) * LANES, zi)
+    lane_count = xs.size // length
     row = np.zeros(LANES, np.int64)
     x_at, a_at, y_at = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
     for first in range(start, stop, LANES):
@@ -74,11 +108,14 @@ def moving_forward_lanes(
         for t in range(0, samples, length):
             count = min(length, samples - t)
             flush_silence(past, 0, order * LANES, tiny)
-            read_lanes(x, x_at, t, count, xs, 0)
-            read_lanes(a, a_at, t * order, count * order, cs, 0)
+            read_tile(x, x_at, count, xs, lane_count, count)
+            read_tile(a, a_at, count * order, cs, lane_count, count * order)
             for k in range(count):
-                lanes_forward(xs, k * LANES, cs, k * order * LANES, past, (order + k) * LANES, order)
-            write_lanes(past, order, y, y_at, t, count, lanes)
+                _step(xs[k * LANES :], cs[k * order * LANES :], past, (order + k) * LANES, order)
+            write_tile(y, y_at, count, past[order * LANES :], lane_count, count)
+            x_at += count
+            a_at += count * order
+            y_at += count
             for q in range(order * LANES):
                 past[q] = past[q + count * LANES]
         for lane in range(lanes):
@@ -131,13 +168,14 @@ def moving_backward_lanes(
     gs = aligned_zeros(length * order * LANES, zi)
     past = aligned_zeros((order + length) * LANES, zi)
     waiting = aligned_zeros((order + length) * LANES, zi)
+    lane_count = waiting.size // (order + length)
     row = np.zeros(LANES, np.int64)
     a_at, y_at = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
     for first in range(start * shared, stop * shared, LANES):
         lanes = min(LANES, stop * shared - first)
         for lane in range(LANES):
             r = rows[first + min(lane, lanes - 1)]
-            row[lane], y_at[lane], a_at[lane] = r, r * samples, a_row[r] * samples * order
+            row[lane], y_at[lane], a_at[lane] = r, (r + 1) * samples, (a_row[r] + 1) * samples * order
         waiting[:] = 0.0
         for end in range(samples, 0, -length):
             count = min(length, end)
@@ -147,8 +185,10 @@ def moving_backward_lanes(
             for q in range(order * LANES - 1, -1, -1):
                 waiting[q + count * LANES] = waiting[q]
             waiting[: count * LANES] = 0.0
-            read_lanes(a, a_at, begin * order, count * order, cs, 0)
-            read_lanes(grad_y, y_at, begin, count, gs, 0)
+            y_at -= count
+            a_at -= count * order
+            read_tile(a, a_at, count * order, cs, lane_count, -count * order)
+            read_tile(grad_y, y_at, count, gs, lane_count, -count)
             for q in range(count * LANES):
                 waiting[order * LANES + q] += gs[q]
             for k in range(count):
@@ -158,20 +198,21 @@ def moving_backward_lanes(
                         waiting[(order + k) * LANES + lane] += grad_zf[row[lane], m]
             if needs_a:
                 known = min(order, begin)
-                read_lanes(y, y_at, begin - known, count + known, past, order - known)
+                y_at -= known
+                read_tile(y, y_at, count + known, past[(order - known) * LANES :], lane_count, -count)
+                y_at += known
                 for m in range(known, order):
                     for lane in range(LANES):
                         past[(order - 1 - m) * LANES + lane] = zi[row[lane], m - begin]
             for k in range(count - 1, -1, -1):
-                lanes_backward(
-                    waiting, (order + k) * LANES, cs, k * order * LANES, past, (order + k) * LANES, gs, order
-                )
-            write_lanes(waiting, order, grad_x, y_at, begin, count, lanes)
+                at = k * order * LANES
+                _step_adjoint(waiting, cs[at:], past, (order + k) * LANES, gs[at:], order)
+            write_tile(grad_x, y_at, count, waiting[order * LANES :], lane_count, -count)
             if needs_a:
                 if shared > 1:
-                    add_lanes(gs, 0, grad_a, a_at, begin * order, count * order, lanes)
+                    _add_rows(grad_a, a_at, count * order, gs, lanes)
                 else:
-                    write_lanes(gs, 0, grad_a, a_at, begin * order, count * order, lanes)
+                    write_tile(grad_a, a_at, count * order, gs, lane_count, -count * order)
         for lane in range(lanes):
             for m in range(order):
                 total = waiting[(order - 1 - m) * LANES + lane]

@@ -89,7 +89,7 @@ def _rows_in_lanes(x: Tensor, rows: int, lanes: int) -> int:
 def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
     from ..cpu import allpole as constant
     from ..cpu import allpole_moving as time_varying
-    from ..cpu.simd import LANES
+    from ..cpu.allpole_moving import LANES
 
     x, a, zi = map(_wide, inputs)
     y = _wide(outputs.y)
@@ -115,7 +115,7 @@ def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
 def _backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any) -> list[Tensor | None]:
     from ..cpu import allpole as constant
     from ..cpu import allpole_moving as time_varying
-    from ..cpu.simd import LANES
+    from ..cpu.allpole_moving import LANES
 
     grad_y, grad_zf = map(_wide, grads)
     y, a = grad_y if saved.y is None else _wide(saved.y), _wide(inputs.a)
