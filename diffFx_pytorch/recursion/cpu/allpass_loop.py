@@ -9,32 +9,12 @@ round first, the compiler puts a second multiplication into that chain.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic as _intrinsic
 
 from diffFx_pytorch.kernels import njit
-
-# Numba takes the first argument away, which a type checker cannot know.
-intrinsic: Any = _intrinsic
+from diffFx_pytorch.kernels.vector import fma
 
 jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
-
-
-@intrinsic
-def _plus(typingctx: Any, c: Any, a: Any, b: Any) -> Any:
-    """``c + a b`` in one instruction where there is one."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        double = ir.DoubleType()
-        kind = ir.FunctionType(double, [double] * 3)
-        function = builder.module.declare_intrinsic("llvm.fmuladd", [double], kind)
-        return builder.call(function, [args[1], args[2], args[0]])
-
-    return types.float64(types.float64, types.float64, types.float64), codegen
 
 
 @jit
@@ -77,12 +57,12 @@ def _run(count, planes, stages, state, left, right):
     last, other = state[stages, 0], state[stages, 1]
     for i in range(count):
         b, c, g = planes[0, i], planes[1, i], planes[2, i]
-        p, q = _plus(left[i], g, last), _plus(right[i], g, other)
+        p, q = fma(g, last, left[i]), fma(g, other, right[i])
         left[i], right[i] = p, q
         for k in range(stages):
             s, r = state[k, 0], state[k, 1]
-            state[k, 0], state[k, 1] = _plus(b * s, c, p), _plus(b * r, c, q)
-            p, q = _plus(c * s, -b, p), _plus(c * r, -b, q)
+            state[k, 0], state[k, 1] = fma(c, p, b * s), fma(c, q, b * r)
+            p, q = fma(-b, p, c * s), fma(-b, q, c * r)
         last, other = p, q
         left[i] += p
         right[i] += q
@@ -101,8 +81,8 @@ def _run_kept(x, row, first, count, planes, stages, state, signals, states):
             s = state[k]
             signals[k, i] = signal
             states[k, i] = s
-            state[k] = _plus(b * s, c, signal)
-            signal = _plus(c * s, -b, signal)
+            state[k] = fma(c, signal, b * s)
+            signal = fma(-b, signal, c * s)
         last = signal
     state[stages] = last
 
@@ -201,8 +181,8 @@ def backward(start, stop, gy, gzf, x, coef, order, bounds, tiny, block, kept, gx
                         if want:
                             s, entered = states[k, i], signals[k, i]
                             g_b += g_signal * (slope * s - entered) + g_s * (s + slope * entered)
-                        state[k] = _plus(b * g_s, c, g_signal)
-                        g_signal = _plus(c * g_s, -b, g_signal)
+                        state[k] = fma(c, g_signal, b * g_s)
+                        g_signal = fma(-b, g_signal, c * g_s)
                     g_signal += g_y
                     gx[row, first + i] = g_signal
                     last = planes[2, i] * g_signal

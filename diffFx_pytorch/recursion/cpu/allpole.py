@@ -21,10 +21,10 @@ from numba import types
 from numba.extending import overload
 
 from diffFx_pytorch.kernels import njit
-from diffFx_pytorch.kernels.vector import constant, high, join, load, low, spread, store, total
+from diffFx_pytorch.kernels.vector import SIDE, constant, high, join, load, low, spread, store, total
 
 from .inner import INNER
-from .simd import LANES, aligned_zeros, copy_reversed, copy_run
+from .buffers import aligned_zeros, copy_reversed, copy_run
 
 jit = njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
 
@@ -186,7 +186,7 @@ def constant_forward(
         tiny: states below this are silence.
     """
     order, samples = a.shape[1], x.shape[1]
-    room = -(-order // LANES) * LANES
+    room = -(-order // SIDE) * SIDE
     u = aligned_zeros(TILE, zi)
     past = aligned_zeros(room + TILE, zi)
     toeplitz = aligned_zeros(BLOCK * BLOCK, zi)
@@ -283,7 +283,7 @@ def constant_backward(
         tiny: states below this are silence.
     """
     order, samples = a.shape[1], grad_y.shape[1]
-    room = -(-order // LANES) * LANES
+    room = -(-order // SIDE) * SIDE
     u = aligned_zeros(TILE, zi)
     future = aligned_zeros(room + TILE, zi)
     lagged = aligned_zeros(TILE + RUN + order, zi)

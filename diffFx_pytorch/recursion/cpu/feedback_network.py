@@ -13,7 +13,7 @@ from diffFx_pytorch.kernels import njit
 from .feedback_network_lanes import LANES, mix_lanes, section
 from .inner import INNER
 from .row_tiles import distance, read_tile, write_tile
-from .simd import aligned_zeros
+from .buffers import aligned_zeros
 from .taps import ROOM, copy_range, new_taps, prepare_taps, read_moving
 
 OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}

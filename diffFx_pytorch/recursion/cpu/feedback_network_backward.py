@@ -15,7 +15,7 @@ from .feedback_network import CHUNK, OPTIONS, longest_block, moving_taps, read_b
 from .feedback_network_lanes import LANES, mix_lanes, outer_lanes, section, section_adjoint
 from .inner import INNER
 from .row_tiles import read_tile
-from .simd import aligned_zeros
+from .buffers import aligned_zeros
 from .taps import ROOM, add_moving, copy_range, fill_all, new_taps, read_moving
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .allpole import jit
-from .simd import aligned_zeros, copy_run
+from .buffers import aligned_zeros, copy_run
 
 TILE = 512
 

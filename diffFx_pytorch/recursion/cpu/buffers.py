@@ -1,0 +1,31 @@
+"""Buffers of one dimension, and copies between them, in loops that become vector instructions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.vector import BYTES
+
+
+@njit(nogil=True, cache=True)
+def aligned_zeros(count: int, like: np.ndarray) -> np.ndarray:
+    """A buffer of ``like``'s type that begins on a cache line, so that no vector lies across two."""
+    buffer = np.zeros(count + BYTES // like.itemsize, like.dtype)
+    skip = (-buffer.ctypes.data % BYTES) // buffer.itemsize
+    return buffer[skip : skip + count]
+
+
+@njit(nogil=True, cache=True)
+def copy_run(source: np.ndarray, target: np.ndarray) -> None:
+    """``target[k] = source[k]``, converted."""
+    for k in range(np.uintp(source.size)):
+        target[k] = source[k]
+
+
+@njit(nogil=True, cache=True)
+def copy_reversed(source: np.ndarray, target: np.ndarray) -> None:
+    """``target[k] = source[-1 - k]``, converted; unsigned indices, since wrapping ones would make gathers of it."""
+    last = np.uintp(source.size) - np.uintp(1)
+    for k in range(np.uintp(source.size)):
+        target[k] = source[last - k]
