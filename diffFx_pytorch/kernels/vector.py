@@ -17,7 +17,7 @@ stores them; between load and store they stay in registers, across the turns of 
 - A number beside a vector stands in every lane, in the vector's type: ``0.5 * (s1 + n1)``.
 - A product and a sum are fused where the machine can (``contract``). Where two products meet, ``a * b + c * d``, the
   compiler chooses which of them is rounded; ``fma`` says it.
-- A comparison gives a mask, for ``where``, ``any_of``, ``all_of``, ``&``, ``|`` and ``~``; comparisons with NaN are
+- A comparison gives a mask, for ``where``, ``any_of``, ``&``, ``|`` and ``~``; comparisons with NaN are
   false, save ``!=``.
 - Complex numbers are two vectors, real and imaginary parts (``load_pairs``).
 - An ``at`` counts elements from the first of its array and is not checked; an array need not be aligned to vectors.
@@ -30,9 +30,10 @@ rarely finds the vectors across rows. All LLVM IR of the package stands in this 
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
@@ -54,6 +55,7 @@ lower_builtin: Any = _lower_builtin
 register_model: Any = _register_model
 
 _BIT, _I32, _I64 = ir.IntType(1), ir.IntType(32), ir.IntType(64)
+_i64, _f32, _f64 = types.int64, types.float32, types.float64
 _FLAGS = ("contract", "nsz")
 
 
@@ -75,11 +77,9 @@ class Mask(types.Type):
 
 
 def _ir_type(kind: Any) -> Any:
-    if isinstance(kind, Mask):
-        return ir.VectorType(_BIT, kind.lanes)
-    if isinstance(kind, Vector):
-        return ir.VectorType(_ir_type(kind.scalar), kind.lanes)
-    return {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}[kind]
+    if isinstance(kind, (Vector, Mask)):
+        return ir.VectorType(_BIT if isinstance(kind, Mask) else _ir_type(kind.scalar), kind.lanes)
+    return {_f32: ir.FloatType(), _f64: ir.DoubleType()}[kind]
 
 
 @register_model(Vector)
@@ -89,55 +89,127 @@ class _Model(models.PrimitiveModel):
         super().__init__(manager, kind, _ir_type(kind))
 
 
-def _lane_list(lanes: Sequence[int]) -> ir.Constant:
-    return ir.Constant(ir.VectorType(_I32, len(lanes)), list(lanes))
-
-
-def _shuffle(builder: Any, a: Any, b: Any, lanes: Sequence[int]) -> Any:
-    return builder.shuffle_vector(a, b, _lane_list(lanes))
-
-
-def _in_every_lane(builder: Any, scalar: Any, kind: Vector) -> Any:
-    empty = ir.Constant(_ir_type(kind), ir.Undefined)
-    return _shuffle(builder, builder.insert_element(empty, scalar, _I32(0)), empty, [0] * kind.lanes)
-
-
-def _as_vector(context: Any, builder: Any, value: Any, given: Any, kind: Vector) -> Any:
-    """A vector as it is, a number in every lane."""
-    if isinstance(given, Vector):
-        return value
-    return _in_every_lane(builder, context.cast(builder, value, given, kind.scalar), kind)
-
-
-def _as_vectors(context: Any, builder: Any, kinds: Any, args: Any, kind: Vector) -> list[Any]:
-    return [_as_vector(context, builder, value, given, kind) for value, given in zip(args, kinds, strict=True)]
-
-
-def _is_number(kind: Any) -> bool:
-    return isinstance(types.unliteral(kind), (types.Number, types.Boolean))
-
-
 def _common(*kinds: Any) -> Any:
     """The type of a formula of vectors of one type and numbers; None where there is none."""
     vectors = {kind for kind in kinds if isinstance(kind, Vector)}
-    fits = len(vectors) == 1 and all(isinstance(kind, Vector) or _is_number(kind) for kind in kinds)
+    numbers = [types.unliteral(kind) for kind in kinds if not isinstance(kind, Vector)]
+    fits = len(vectors) == 1 and all(isinstance(kind, (types.Number, types.Boolean)) for kind in numbers)
     return vectors.pop() if fits else None
+
+
+# How operations are written: on values with their types, by a code that emits LLVM's instructions.
+
+
+class _Value(NamedTuple):
+    kind: Any
+    ir: Any
+
+
+class _Code(NamedTuple):
+    context: Any
+    builder: Any
+
+    def shuffle(self, a: Any, b: Any, lanes: Sequence[int]) -> Any:
+        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_I32, len(lanes)), list(lanes)))
+
+    def spread(self, number: Any, kind: Vector) -> Any:
+        """A number of the vector's type in every lane."""
+        empty = ir.Constant(_ir_type(kind), ir.Undefined)
+        return self.shuffle(self.builder.insert_element(empty, number, _I32(0)), empty, [0] * kind.lanes)
+
+    def vector(self, value: _Value, kind: Vector) -> Any:
+        """A vector as it is, a number in every lane."""
+        if isinstance(value.kind, Vector):
+            return value.ir
+        return self.spread(self.context.cast(self.builder, value.ir, value.kind, kind.scalar), kind)
+
+    def converted(self, value: Any, scalar: Any) -> Any:
+        """A vector as one of ``scalar``."""
+        target = ir.VectorType(_ir_type(scalar), value.type.count)
+        if value.type == target:
+            return value
+        return (self.builder.fpext if scalar == _f64 else self.builder.fptrunc)(value, target)
+
+    def call(self, name: str, value: Any, *others: Any) -> Any:
+        """LLVM's own function of vectors or numbers of one type."""
+        kind, element = value.type, getattr(value.type, "element", value.type)
+        suffix = ("" if element is kind else f"v{kind.count}") + element.intrinsic_name
+        function = ir.FunctionType(kind, [kind] * (1 + len(others)))
+        declared = cgutils.get_or_insert_function(self.builder.module, function, f"llvm.{name}.{suffix}")
+        return self.builder.call(declared, [value, *others])
+
+    def place(self, array: _Value, *steps: Any) -> Any:
+        """The address of an element, a sum of steps from the first."""
+        data = self.context.make_array(array.kind)(self.context, self.builder, array.ir).data
+        for step in steps:
+            data = self.builder.gep(data, [step])
+        return data
+
+    def read(self, array: _Value, lanes: int, *steps: Any) -> Any:
+        kind = _ir_type(Vector(array.kind.dtype, lanes))
+        value = self.builder.load(self.builder.bitcast(self.place(array, *steps), kind.as_pointer()))
+        value.align = array.kind.dtype.bitwidth // 8
+        return value
+
+    def write(self, value: Any, array: _Value, *steps: Any) -> None:
+        """Write a vector in the array's type."""
+        value = self.converted(value, array.kind.dtype)
+        place = self.builder.bitcast(self.place(array, *steps), value.type.as_pointer())
+        self.builder.store(value, place).align = array.kind.dtype.bitwidth // 8
+
+    def tuple(self, values: Sequence[Any], kind: Vector) -> Any:
+        return self.context.make_tuple(self.builder, types.UniTuple(kind, len(values)), values)
+
+    def untuple(self, value: _Value) -> list[Any]:
+        return cgutils.unpack_tuple(self.builder, value.ir, len(value.kind))
+
+
+def _emits(result: Any) -> Any:
+    """Make an intrinsic of a function that emits code: ``result`` of the argument types is its signature, or None."""
+
+    def decorate(function: Any) -> Any:
+        def typed(typingctx: Any, *kinds: Any) -> Any:
+            sig = result(*kinds)
+
+            def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+                value = function(_Code(context, builder), *map(_Value, sig.args, args))
+                return context.get_dummy_value() if value is None else value
+
+            return sig and (sig, codegen)
+
+        typed.__name__, typed.__doc__ = function.__name__, function.__doc__
+        typed.__signature__ = inspect.signature(function)  # pyright: ignore[reportFunctionMemberAccess]
+        return intrinsic(prefer_literal=True)(typed)
+
+    return decorate
+
+
+def _same(*kinds: Any) -> Any:
+    """The signature of a function of vectors of one type, and numbers beside them."""
+    kind = _common(*kinds)
+    return kind and signature(kind, *map(types.unliteral, kinds))
+
+
+def _nothing(*kinds: Any) -> Any:
+    """The signature of what returns nothing; whatever is a number is an index."""
+    return types.void(*(_i64 if isinstance(kind, types.Integer) else kind for kind in kinds))
 
 
 # Operators.
 
 
 def _declare(function: Any, arity: int, result: Any, emit: Any) -> None:
-    """Give an operator a meaning for vectors: ``emit(builder, *values)``, of the type ``result(kind)``."""
+    """Give an operator a meaning for vectors: ``emit(code, *values)``, of the type ``result(kind)``."""
 
     @infer_global(function)
     class _Typed(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
             kind = _common(*args) if len(args) == arity else None
-            return None if kind is None else signature(result(kind), *map(types.unliteral, args))
+            return kind and signature(result(kind), *map(types.unliteral, args))
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return emit(builder, *_as_vectors(context, builder, sig.args, args, _common(*sig.args)))
+        code = _Code(context, builder)
+        return emit(code, *(code.vector(value, _common(*sig.args)) for value in map(_Value, sig.args, args)))
 
     for places in ((Vector,), (Vector, Vector), (Vector, types.Any), (types.Any, Vector)):
         if len(places) == arity:
@@ -155,27 +227,13 @@ def _declare_for_masks(function: Any, arity: int, instruction: str) -> None:
 
 
 def _arithmetic(instruction: str) -> Any:
-    return lambda builder, a, b: getattr(builder, instruction)(a, b, flags=_FLAGS)
+    return lambda code, a, b: getattr(code.builder, instruction)(a, b, flags=_FLAGS)
 
 
 def _comparison(symbol: str) -> Any:
     if symbol == "!=":
-        return lambda builder, a, b: builder.fcmp_unordered("!=", a, b)
-    return lambda builder, a, b: builder.fcmp_ordered(symbol, a, b)
-
-
-def _call(builder: Any, name: str, value: Any, *others: Any) -> Any:
-    """LLVM's own function of vectors or numbers of one type."""
-    kind, element = value.type, getattr(value.type, "element", value.type)
-    suffix = ("" if element is kind else f"v{kind.count}") + element.intrinsic_name
-    function = ir.FunctionType(kind, [kind] * (1 + len(others)))
-    return builder.call(
-        cgutils.get_or_insert_function(builder.module, function, f"llvm.{name}.{suffix}"), [value, *others]
-    )
-
-
-def _larger(builder: Any, a: Any, b: Any) -> Any:
-    return builder.select(builder.fcmp_ordered(">", b, a), b, a)
+        return lambda code, a, b: code.builder.fcmp_unordered("!=", a, b)
+    return lambda code, a, b: code.builder.fcmp_ordered(symbol, a, b)
 
 
 for _name, _instruction in (("add", "fadd"), ("sub", "fsub"), ("mul", "fmul"), ("truediv", "fdiv")):
@@ -183,8 +241,8 @@ for _name, _instruction in (("add", "fadd"), ("sub", "fsub"), ("mul", "fmul"), (
         _declare(getattr(operator, _prefix + _name), 2, lambda kind: kind, _arithmetic(_instruction))
 for _name, _symbol in (("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">="), ("eq", "=="), ("ne", "!=")):
     _declare(getattr(operator, _name), 2, lambda kind: Mask(kind.lanes), _comparison(_symbol))
-_declare(operator.neg, 1, lambda kind: kind, lambda builder, a: builder.fneg(a))
-_declare(abs, 1, lambda kind: kind, lambda builder, a: _call(builder, "fabs", a))
+_declare(operator.neg, 1, lambda kind: kind, lambda code, a: code.builder.fneg(a))
+_declare(abs, 1, lambda kind: kind, lambda code, a: code.call("fabs", a))
 for _name, _arity in (("and_", 2), ("or_", 2), ("invert", 1)):
     _declare_for_masks(getattr(operator, _name), _arity, {"invert": "not_"}.get(_name, _name))
 
@@ -192,330 +250,157 @@ for _name, _arity in (("and_", 2), ("or_", 2), ("invert", 1)):
 # Functions of vectors.
 
 
-def _lanewise(emit: Any, *kinds: Any) -> Any:
-    """Type and code of a function of vectors of one type, and numbers beside them."""
-    kind = _common(*kinds)
-    if kind is None:
-        return None
-    return (
-        signature(kind, *map(types.unliteral, kinds)),
-        lambda context, builder, sig, args: emit(builder, *_as_vectors(context, builder, sig.args, args, kind)),
-    )
-
-
-@intrinsic
-def larger(typingctx: Any, a: Any, b: Any) -> Any:
+@_emits(_same)
+def larger(code: Any, a: Any, b: Any) -> Any:
     """The larger of two, lane by lane; ``a`` where one is NaN."""
-    return _lanewise(_larger, a, b)
+    a, b = (code.vector(value, _common(a.kind, b.kind)) for value in (a, b))
+    return code.builder.select(code.builder.fcmp_ordered(">", b, a), b, a)
 
 
-@intrinsic
-def smaller(typingctx: Any, a: Any, b: Any) -> Any:
-    """The smaller of two, lane by lane; ``a`` where one is NaN."""
-    return _lanewise(lambda builder, a, b: builder.select(builder.fcmp_ordered("<", b, a), b, a), a, b)
-
-
-@intrinsic
-def root(typingctx: Any, a: Any) -> Any:
-    """The square root."""
-    return _lanewise(lambda builder, a: _call(builder, "sqrt", a), a)
-
-
-@intrinsic
-def floor(typingctx: Any, a: Any) -> Any:
-    """The whole number below."""
-    return _lanewise(lambda builder, a: _call(builder, "floor", a), a)
-
-
-@intrinsic
-def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+@_emits(lambda *kinds: _same(*kinds) or _f64(_f64, _f64, _f64))
+def fma(code: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once where the machine has an instruction for it; vectors, or three float64 numbers."""
-    f64 = types.float64
-    plain = f64(f64, f64, f64), lambda context, builder, sig, args: _call(builder, "fmuladd", *args)
-    return _lanewise(lambda builder, *values: _call(builder, "fmuladd", *values), a, b, c) or plain
+    kind = _common(a.kind, b.kind, c.kind)
+    return code.call("fmuladd", *(code.vector(v, kind) if kind else v.ir for v in (a, b, c)))
 
 
-@intrinsic
-def where(typingctx: Any, mask: Any, yes: Any, no: Any) -> Any:
+@_emits(lambda mask, *kinds: signature(_common(*kinds), mask, *map(types.unliteral, kinds)))
+def where(code: Any, mask: Any, yes: Any, no: Any) -> Any:
     """``yes`` in the lanes of the mask, ``no`` in the others; at least one of both is a vector."""
-    kind = _common(yes, no)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.select(args[0], *_as_vectors(context, builder, sig.args[1:], args[1:], kind))
-
-    return signature(kind, mask, types.unliteral(yes), types.unliteral(no)), codegen
+    return code.builder.select(mask.ir, *(code.vector(v, _common(yes.kind, no.kind)) for v in (yes, no)))
 
 
-def _bits(builder: Any, mask: Any, predicate: str, value: int) -> Any:
-    bits = ir.IntType(mask.type.count)
-    return builder.icmp_unsigned(predicate, builder.bitcast(mask, bits), ir.Constant(bits, value))
-
-
-@intrinsic
-def any_of(typingctx: Any, mask: Any) -> Any:
+@_emits(lambda mask: types.boolean(mask))
+def any_of(code: Any, mask: Any) -> Any:
     """Whether the mask is true in any lane."""
-    return types.boolean(mask), lambda context, builder, sig, args: _bits(builder, args[0], "!=", 0)
+    bits = ir.IntType(mask.kind.lanes)
+    return code.builder.icmp_unsigned("!=", code.builder.bitcast(mask.ir, bits), ir.Constant(bits, 0))
 
 
-@intrinsic
-def all_of(typingctx: Any, mask: Any) -> Any:
-    """Whether the mask is true in all lanes."""
-    return types.boolean(mask), lambda context, builder, sig, args: _bits(builder, args[0], "==", -1)
-
-
-def _tree(builder: Any, value: Any, join: Any) -> Any:
-    """The lanes of a value joined by halves."""
-    count = value.type.count
+@_emits(lambda value: _f64(value))
+def total(code: Any, value: Any) -> Any:
+    """Sum of the lanes, in float64, by halves."""
+    lanes, count = code.converted(value.ir, _f64), value.kind.lanes
     while count > 1:
         count //= 2
-        value = join(*(_shuffle(builder, value, value, range(start, start + count)) for start in (0, count)))
-    return builder.extract_element(value, _I32(0))
+        lanes = code.builder.fadd(*(code.shuffle(lanes, lanes, range(at, at + count)) for at in (0, count)))
+    return code.builder.extract_element(lanes, _I32(0))
 
 
-@intrinsic
-def total(typingctx: Any, value: Any) -> Any:
-    """Sum of the lanes, in float64, by halves."""
-    return types.float64(value), lambda context, builder, sig, args: _tree(
-        builder, _converted(builder, args[0], types.float64), builder.fadd
-    )
-
-
-@intrinsic
-def largest(typingctx: Any, value: Any) -> Any:
-    """The largest lane."""
-    return value.scalar(value), lambda context, builder, sig, args: _tree(
-        builder, args[0], lambda a, b: _larger(builder, a, b)
-    )
-
-
-# Types, halves, constants.
-
-
-def _converted(builder: Any, value: Any, scalar: Any) -> Any:
-    """A vector as one of ``scalar``."""
-    target = ir.VectorType(_ir_type(scalar), value.type.count)
-    if value.type == target:
-        return value
-    return builder.fpext(value, target) if scalar == types.float64 else builder.fptrunc(value, target)
-
-
-@intrinsic
-def wide(typingctx: Any, value: Any) -> Any:
-    """The vector in float64, with as many lanes."""
-    kind = Vector(types.float64, value.lanes)
-    return kind(value), lambda context, builder, sig, args: _converted(builder, args[0], kind.scalar)
-
-
-@intrinsic
-def narrow(typingctx: Any, value: Any, like: Any) -> Any:
-    """The vector rounded to the type of the array ``like``, with as many lanes."""
-    kind = Vector(like.dtype, value.lanes)
-    return kind(value, like), lambda context, builder, sig, args: _converted(builder, args[0], kind.scalar)
-
-
-def _half(value: Any, start: int) -> Any:
-    count = value.lanes // 2
-    kept = range(start * count, start * count + count)
-    kind = Vector(value.scalar, count)
-    return kind(value), lambda context, builder, sig, args: _shuffle(builder, args[0], args[0], kept)
-
-
-@intrinsic
-def low(typingctx: Any, value: Any) -> Any:
+@_emits(lambda value: Vector(value.scalar, value.lanes // 2)(value))
+def low(code: Any, value: Any) -> Any:
     """The first half of the lanes."""
-    return _half(value, 0)
+    return code.shuffle(value.ir, value.ir, range(value.kind.lanes // 2))
 
 
-@intrinsic
-def high(typingctx: Any, value: Any) -> Any:
+@_emits(lambda value: Vector(value.scalar, value.lanes // 2)(value))
+def high(code: Any, value: Any) -> Any:
     """The second half of the lanes."""
-    return _half(value, 1)
+    return code.shuffle(value.ir, value.ir, range(value.kind.lanes // 2, value.kind.lanes))
 
 
-@intrinsic
-def join(typingctx: Any, first: Any, second: Any) -> Any:
+@_emits(lambda first, second: Vector(first.scalar, 2 * first.lanes)(first, second))
+def join(code: Any, first: Any, second: Any) -> Any:
     """One vector of two halves: ``join(low(v), high(v))`` is ``v``."""
-    kind = Vector(first.scalar, 2 * first.lanes)
-    return kind(first, second), lambda context, builder, sig, args: _shuffle(
-        builder, args[0], args[1], range(kind.lanes)
-    )
-
-
-def _count(lanes: Any) -> Any:
-    """The type of an argument ``lanes``, which is a constant, a tuple of so many, or left out."""
-    return lanes if isinstance(lanes, (types.IntegerLiteral, types.BaseTuple)) else types.intp
+    return code.shuffle(first.ir, second.ir, range(2 * first.kind.lanes))
 
 
 def _number(lanes: Any) -> int:
+    """The lanes asked for by a constant or by a tuple of so many; 0 where left out."""
     return len(lanes) if isinstance(lanes, types.BaseTuple) else getattr(lanes, "literal_value", 0)
 
 
-def _like(like: Any, lanes: Any = 0) -> Any:
-    """The vector type of an array or of a vector."""
-    return like if isinstance(like, Vector) else Vector(like.dtype, _number(lanes))
+def _vector_like(scalar: Any, given: Sequence[Any], lanes: Any) -> Any:
+    """The signature of what makes a vector of ``given`` and of an argument ``lanes``."""
+    return signature(Vector(scalar, _number(lanes)), *given, lanes if _number(lanes) else types.intp)
 
 
-@intrinsic
-def lanes_of(typingctx: Any, like: Any) -> Any:
+@_emits(lambda like: _i64(like))
+def lanes_of(code: Any, like: Any) -> Any:
     """Numbers in a vector, or of an array's type in 64 bytes: a constant of the compiled code."""
-    return types.int64(like), lambda context, builder, sig, args: ir.Constant(_I64, _like(like).lanes)
+    return ir.Constant(_I64, (like.kind if isinstance(like.kind, Vector) else Vector(like.kind.dtype)).lanes)
 
 
-@intrinsic(prefer_literal=True)
-def constant(typingctx: Any, like: Any, value: Any, lanes: Any = 0) -> Any:
-    """A number in every lane, of the type of the array or vector ``like``."""
-    kind = _like(like, lanes)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return _as_vector(context, builder, args[1], sig.args[1], kind)
-
-    return signature(kind, like, types.unliteral(value), _count(lanes)), codegen
+@_emits(lambda like, value, lanes=0: _vector_like(like.dtype, (like, types.unliteral(value)), lanes))
+def constant(code: Any, like: Any, value: Any, lanes: Any = 0) -> Any:
+    """A number in every lane, of the type of the array ``like``."""
+    return code.vector(value, Vector(like.kind.dtype, _number(lanes.kind)))
 
 
 # Memory.
 
 
-def _data(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
-    return context.make_array(array_type)(context, builder, array).data
-
-
-def _read(builder: Any, data: Any, at: Any, kind: Vector) -> Any:
-    value = builder.load(builder.bitcast(builder.gep(data, [at]), _ir_type(kind).as_pointer()))
-    value.align = kind.scalar.bitwidth // 8
-    return value
-
-
-def _write(builder: Any, value: Any, data: Any, at: Any, scalar: Any) -> None:
-    value = _converted(builder, value, scalar)
-    place = builder.bitcast(builder.gep(data, [at]), value.type.as_pointer())
-    builder.store(value, place).align = scalar.bitwidth // 8
-
-
-def _load(array: Any, lanes: Any, scalar: Any) -> Any:
-    kind = Vector(scalar, _number(lanes))
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        data = _data(context, builder, sig.args[0], args[0])
-        return _converted(builder, _read(builder, data, args[1], Vector(array.dtype, kind.lanes)), scalar)
-
-    return signature(kind, array, types.int64, _count(lanes)), codegen
-
-
-@intrinsic(prefer_literal=True)
-def load(typingctx: Any, array: Any, at: Any, lanes: Any = 0) -> Any:
+@_emits(lambda array, at, lanes=0: _vector_like(array.dtype, (array, _i64), lanes))
+def load(code: Any, array: Any, at: Any, lanes: Any = 0) -> Any:
     """The vector that begins at ``array[at]``, of 64 bytes or so many lanes: a constant, or a tuple of that length."""
-    return _load(array, lanes, array.dtype)
+    return code.read(array, _number(lanes.kind), at.ir)
 
 
-@intrinsic(prefer_literal=True)
-def load_wide(typingctx: Any, array: Any, at: Any, lanes: Any = 0) -> Any:
+@_emits(lambda array, at, lanes=0: _vector_like(_f64, (array, _i64), lanes))
+def load_wide(code: Any, array: Any, at: Any, lanes: Any = 0) -> Any:
     """As ``load``, in float64 whatever the array's type; eight lanes unless told otherwise."""
-    return _load(array, lanes, types.float64)
+    return code.converted(code.read(array, _number(lanes.kind) or Vector(_f64).lanes, at.ir), _f64)
 
 
-@intrinsic
-def store(typingctx: Any, array: Any, at: Any, value: Any) -> Any:
+@_emits(_nothing)
+def store(code: Any, array: Any, at: Any, value: Any) -> None:
     """Write a vector from ``array[at]`` on, in the array's type."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        _write(builder, args[2], _data(context, builder, sig.args[0], args[0]), args[1], array.dtype)
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64, value), codegen
+    code.write(value.ir, array, at.ir)
 
 
-@intrinsic(prefer_literal=True)
-def spread(typingctx: Any, array: Any, at: Any, lanes: Any = 0) -> Any:
+@_emits(lambda array, at, lanes=0: _vector_like(array.dtype, (array, _i64), lanes))
+def spread(code: Any, array: Any, at: Any, lanes: Any = 0) -> Any:
     """``array[at]`` in every lane."""
-    kind = _like(array, lanes)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        number = builder.load(builder.gep(_data(context, builder, sig.args[0], args[0]), [args[1]]))
-        return _in_every_lane(builder, number, kind)
-
-    return signature(kind, array, types.int64, _count(lanes)), codegen
+    return code.spread(code.builder.load(code.place(array, at.ir)), Vector(array.kind.dtype, _number(lanes.kind)))
 
 
-@intrinsic
-def gather(typingctx: Any, array: Any, places: Any, first: Any) -> Any:
-    """The vector of ``array[places[first + lane]]``; ``places`` is an array of int64."""
-    kind = Vector(array.dtype)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        data, indices = (_data(context, builder, sig.args[i], args[i]) for i in (0, 1))
-        value = ir.Constant(_ir_type(kind), ir.Undefined)
-        for lane in range(kind.lanes):
-            place = builder.load(builder.gep(indices, [builder.add(args[2], _I64(lane))]))
-            value = builder.insert_element(value, builder.load(builder.gep(data, [place])), _I32(lane))
-        return value
-
-    return kind(array, places, types.int64), codegen
-
-
-def _ask_for(array: Any, for_writing: int) -> Any:
+def _ask_for(code: Any, array: Any, at: Any, for_writing: int) -> None:
     byte, to_keep, data = ir.IntType(8).as_pointer(), _I32(3), _I32(1)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        place = builder.gep(_data(context, builder, sig.args[0], args[0]), [args[1]])
-        kind = ir.FunctionType(ir.VoidType(), [byte, _I32, _I32, _I32])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-        builder.call(function, [builder.bitcast(place, byte), _I32(for_writing), to_keep, data])
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64), codegen
+    kind = ir.FunctionType(ir.VoidType(), [byte, _I32, _I32, _I32])
+    function = cgutils.get_or_insert_function(code.builder.module, kind, "llvm.prefetch.p0i8")
+    place = code.builder.bitcast(code.place(array, at.ir), byte)
+    code.builder.call(function, [place, _I32(for_writing), to_keep, data])
 
 
-@intrinsic
-def prefetch(typingctx: Any, array: Any, at: Any) -> Any:
+@_emits(_nothing)
+def prefetch(code: Any, array: Any, at: Any) -> None:
     """Ask for the cache line of ``array[at]``, which need not exist, and wait for nothing."""
-    return _ask_for(array, 0)
+    _ask_for(code, array, at, 0)
 
 
-@intrinsic
-def prefetch_to_write(typingctx: Any, array: Any, at: Any) -> Any:
+@_emits(_nothing)
+def prefetch_to_write(code: Any, array: Any, at: Any) -> None:
     """As ``prefetch``, for a line that is going to be written."""
-    return _ask_for(array, 1)
+    _ask_for(code, array, at, 1)
 
 
 # Complex numbers: real and imaginary parts beside each other in memory, apart in registers.
 
 
-def _load_pairs(array: Any, scalar: Any) -> Any:
-    kind = Vector(scalar)
-    pair = types.UniTuple(kind, 2)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        data = _data(context, builder, sig.args[0], args[0])
-        both = _read(builder, data, args[1], Vector(array.dtype, 2 * kind.lanes))
-        parts = [_shuffle(builder, both, both, range(start, 2 * kind.lanes, 2)) for start in (0, 1)]
-        return context.make_tuple(builder, pair, [_converted(builder, part, scalar) for part in parts])
-
-    return pair(array, types.int64), codegen
+def _parts(code: Any, array: Any, at: Any, kind: Vector) -> Any:
+    both = code.read(array, 2 * kind.lanes, at.ir)
+    parts = [code.shuffle(both, both, range(start, 2 * kind.lanes, 2)) for start in (0, 1)]
+    return code.tuple([code.converted(part, kind.scalar) for part in parts], kind)
 
 
-@intrinsic
-def load_pairs(typingctx: Any, array: Any, at: Any) -> Any:
+@_emits(lambda array, at: types.UniTuple(Vector(array.dtype), 2)(array, _i64))
+def load_pairs(code: Any, array: Any, at: Any) -> Any:
     """A vector of real and one of imaginary parts."""
-    return _load_pairs(array, array.dtype)
+    return _parts(code, array, at, Vector(array.kind.dtype))
 
 
-@intrinsic
-def load_wide_pairs(typingctx: Any, array: Any, at: Any) -> Any:
+@_emits(lambda array, at: types.UniTuple(Vector(_f64), 2)(array, _i64))
+def load_wide_pairs(code: Any, array: Any, at: Any) -> Any:
     """As ``load_pairs``, eight numbers in float64 whatever the array's type."""
-    return _load_pairs(array, types.float64)
+    return _parts(code, array, at, Vector(_f64))
 
 
-@intrinsic
-def store_pairs(typingctx: Any, array: Any, at: Any, real: Any, imag: Any) -> Any:
+@_emits(_nothing)
+def store_pairs(code: Any, array: Any, at: Any, real: Any, imag: Any) -> None:
     """The way back of ``load_pairs``, in the array's type."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        parts = [_converted(builder, part, array.dtype) for part in args[2:]]
-        both = _shuffle(builder, parts[0], parts[1], [k // 2 + k % 2 * real.lanes for k in range(2 * real.lanes)])
-        _write(builder, both, _data(context, builder, sig.args[0], args[0]), args[1], array.dtype)
-        return context.get_dummy_value()
-
-    return types.void(array, types.int64, real, imag), codegen
+    real, imag = (code.converted(part.ir, array.kind.dtype) for part in (real, imag))
+    count = real.type.count
+    code.write(code.shuffle(real, imag, [k // 2 + k % 2 * count for k in range(2 * count)]), array, at.ir)
 
 
 # Rows side by side.
@@ -524,76 +409,79 @@ SIDE = 8
 """Rows, and samples of each, that are transposed at a time."""
 
 
-@intrinsic
-def transpose(typingctx: Any, rows: Any) -> Any:
+def _side(scalar: Any) -> Any:
+    return types.UniTuple(Vector(scalar, SIDE), SIDE)
+
+
+def _row(code: Any, places: Any, first: Any, i: int) -> Any:
+    return code.builder.load(code.place(places, first.ir, ir.Constant(_I64, i)))
+
+
+@_emits(lambda rows: rows(rows))
+def transpose(code: Any, rows: Any) -> Any:
     """Eight vectors of eight lanes, a tuple, as the eight vectors across them, by three rounds of shuffles."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        vectors = cgutils.unpack_tuple(builder, args[0], SIDE)
-        for span in (1, 2, 4):
-            below = [i if not i & span else i + SIDE - span for i in range(SIDE)]
-            above = [i + span if not i & span else i + SIDE for i in range(SIDE)]
-            for i in (i for i in range(SIDE) if not i & span):
-                pair = vectors[i], vectors[i + span]
-                vectors[i], vectors[i + span] = (_shuffle(builder, *pair, lanes) for lanes in (below, above))
-        return context.make_tuple(builder, rows, vectors)
-
-    return rows(rows), codegen
+    vectors = code.untuple(rows)
+    for span in (1, 2, 4):
+        below = [i if not i & span else i + SIDE - span for i in range(SIDE)]
+        above = [i + span if not i & span else i + SIDE for i in range(SIDE)]
+        for i in (i for i in range(SIDE) if not i & span):
+            pair = vectors[i], vectors[i + span]
+            vectors[i], vectors[i + span] = (code.shuffle(*pair, lanes) for lanes in (below, above))
+    return code.tuple(vectors, rows.kind.dtype)
 
 
-@intrinsic
-def load_rows(typingctx: Any, source: Any, places: Any, first: Any, at: Any) -> Any:
+@_emits(lambda source, places, first, at: _side(source.dtype)(source, places, _i64, _i64))
+def load_rows(code: Any, source: Any, places: Any, first: Any, at: Any) -> Any:
     """Eight vectors, of ``source[places[first + i] + at]`` and the seven numbers after it; ``places`` are int64."""
-    kind = Vector(source.dtype, SIDE)
-    rows = types.UniTuple(kind, SIDE)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        data, starts = (_data(context, builder, sig.args[i], args[i]) for i in (0, 1))
-        values = []
-        for i in range(SIDE):
-            start = builder.load(builder.gep(starts, [builder.add(args[2], _I64(i))]))
-            values.append(_read(builder, data, builder.add(start, args[3]), kind))
-        return context.make_tuple(builder, rows, values)
-
-    return rows(source, places, types.int64, types.int64), codegen
+    values = [code.read(source, SIDE, _row(code, places, first, i), at.ir) for i in range(SIDE)]
+    return code.tuple(values, Vector(source.kind.dtype, SIDE))
 
 
-@intrinsic
-def store_rows(typingctx: Any, target: Any, places: Any, first: Any, at: Any, rows: Any) -> Any:
+@_emits(_nothing)
+def store_rows(code: Any, target: Any, places: Any, first: Any, at: Any, rows: Any) -> None:
     """Write eight vectors as ``load_rows`` reads them."""
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        data, starts = (_data(context, builder, sig.args[i], args[i]) for i in (0, 1))
-        for i, value in enumerate(cgutils.unpack_tuple(builder, args[4], SIDE)):
-            start = builder.load(builder.gep(starts, [builder.add(args[2], _I64(i))]))
-            _write(builder, value, data, builder.add(start, args[3]), target.dtype)
-        return context.get_dummy_value()
-
-    return types.void(target, places, types.int64, types.int64, rows), codegen
+    for i, value in enumerate(code.untuple(rows)):
+        code.write(value, target, _row(code, places, first, i), at.ir)
 
 
-@intrinsic
-def load_steps(typingctx: Any, tile: Any, at: Any, step: Any, like: Any) -> Any:
+@_emits(lambda tile, at, step, like: _side(like.dtype)(tile, _i64, _i64, like))
+def load_steps(code: Any, tile: Any, at: Any, step: Any, like: Any) -> Any:
     """Eight vectors ``step`` apart from ``tile[at]`` on, converted to the type of the array ``like``."""
-    rows = types.UniTuple(Vector(like.dtype, SIDE), SIDE)
-
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        data = _data(context, builder, sig.args[0], args[0])
-        places = [builder.add(args[1], builder.mul(args[2], _I64(q))) for q in range(SIDE)]
-        values = [_read(builder, data, place, Vector(tile.dtype, SIDE)) for place in places]
-        return context.make_tuple(builder, rows, [_converted(builder, value, like.dtype) for value in values])
-
-    return rows(tile, types.int64, types.int64, like), codegen
+    places = [code.builder.mul(step.ir, _I64(q)) for q in range(SIDE)]
+    values = [code.converted(code.read(tile, SIDE, at.ir, place), like.kind.dtype) for place in places]
+    return code.tuple(values, Vector(like.kind.dtype, SIDE))
 
 
-@intrinsic
-def store_steps(typingctx: Any, tile: Any, at: Any, step: Any, rows: Any) -> Any:
+@_emits(_nothing)
+def store_steps(code: Any, tile: Any, at: Any, step: Any, rows: Any) -> None:
     """Write eight vectors ``step`` apart from ``tile[at]`` on."""
+    for q, value in enumerate(code.untuple(rows)):
+        code.write(value, tile, at.ir, code.builder.mul(step.ir, _I64(q)))
 
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        data = _data(context, builder, sig.args[0], args[0])
-        for q, value in enumerate(cgutils.unpack_tuple(builder, args[3], SIDE)):
-            _write(builder, value, data, builder.add(args[1], builder.mul(args[2], _I64(q))), tile.dtype)
-        return context.get_dummy_value()
 
-    return types.void(tile, types.int64, types.int64, rows), codegen
+# A float32 as m 2^e with m in sqrt(1/2) .. sqrt(2), and the power of two, in its bits.
+
+
+def _bits_above(code: Any, x: Any) -> Any:
+    root_of_half = _I32(0x3F3504F3)
+    return code.builder.ashr(code.builder.sub(code.builder.bitcast(x.ir, _I32), root_of_half), _I32(23))
+
+
+@_emits(lambda x: _f32(_f32))
+def exponent(code: Any, x: Any) -> Any:
+    """The e of x = m 2^e; x positive and normal."""
+    return code.builder.sitofp(_bits_above(code, x), ir.FloatType())
+
+
+@_emits(lambda x: _f32(_f32))
+def mantissa(code: Any, x: Any) -> Any:
+    """The m of x = m 2^e; x positive and normal."""
+    shifted = code.builder.shl(_bits_above(code, x), _I32(23))
+    return code.builder.bitcast(code.builder.sub(code.builder.bitcast(x.ir, _I32), shifted), ir.FloatType())
+
+
+@_emits(lambda n: _f32(_f32))
+def power_of_two(code: Any, n: Any) -> Any:
+    """2^n for a whole n in -126 .. 127."""
+    biased = code.builder.add(code.builder.fptosi(n.ir, _I32), _I32(127))
+    return code.builder.bitcast(code.builder.shl(biased, _I32(23)), ir.FloatType())

@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic as _numba_intrinsic
 
 from diffFx_pytorch.kernels import njit
-
-intrinsic: Any = _numba_intrinsic  # its functions are called without the typing context they are defined with
+from diffFx_pytorch.kernels.vector import exponent, mantissa, power_of_two
 
 INLINE: dict[str, Any] = {
     "nogil": True,
@@ -20,50 +16,6 @@ INLINE: dict[str, Any] = {
     "boundscheck": False,
     "fastmath": {"contract", "nsz"},
 }
-
-_I32, _F32 = ir.IntType(32), ir.FloatType()
-_HALF_ROOT_BITS = 0x3F3504F3  # of sqrt(1/2), where the mantissa begins
-
-
-def _i32(value: int) -> ir.Constant:
-    return ir.Constant(_I32, value)
-
-
-def _power(builder: Any, x: Any) -> tuple[Any, Any]:
-    bits = builder.bitcast(x, _I32)
-    return bits, builder.ashr(builder.sub(bits, _i32(_HALF_ROOT_BITS)), _i32(23))
-
-
-@intrinsic
-def _exponent(typingctx, x):
-    """The e of x = m 2^e with m in sqrt(1/2) .. sqrt(2); x positive and normal."""
-
-    def codegen(context, builder, signature, args):
-        return builder.sitofp(_power(builder, args[0])[1], _F32)
-
-    return types.float32(types.float32), codegen
-
-
-@intrinsic
-def _mantissa(typingctx, x):
-    """The m of x = m 2^e."""
-
-    def codegen(context, builder, signature, args):
-        bits, e = _power(builder, args[0])
-        return builder.bitcast(builder.sub(bits, builder.shl(e, _i32(23))), _F32)
-
-    return types.float32(types.float32), codegen
-
-
-@intrinsic
-def _power_of_two(typingctx, n):
-    """2^n for a whole n in -126 .. 127."""
-
-    def codegen(context, builder, signature, args):
-        whole = builder.fptosi(args[0], _I32)
-        return builder.bitcast(builder.shl(builder.add(whole, _i32(127)), _i32(23)), _F32)
-
-    return types.float32(types.float32), codegen
 
 
 def _floats(*values: float) -> tuple[np.float32, ...]:
@@ -93,8 +45,8 @@ _TO_WHOLE, _HIGHEST, _LOWEST = _floats(12582912.0, 88.7, -86.5)
 @njit(**INLINE)
 def log(x):  # pragma: no cover
     """Natural logarithm, within two units in the last place; x positive and normal, inf or NaN."""
-    e = _exponent(x)
-    f = _mantissa(x) - ONE
+    e = exponent(x)
+    f = mantissa(x) - ONE
     z = f * f
     p = ((_L0 * f + _L1) * f + _L2) * f + _L3
     p = (((p * f + _L4) * f + _L5) * f + _L6) * f
@@ -112,7 +64,7 @@ def exp(x):  # pragma: no cover
     p = ((_E0 * r + _E1) * r + _E2) * r + _E3
     p = ((p * r + _E4) * r + _E5) * r * r + r + ONE
     # 2^128 is no float32; half of it is.
-    y = p * _power_of_two(n - ONE) * TWO
+    y = p * power_of_two(n - ONE) * TWO
     y = y if x > _LOWEST else ZERO
     y = y if x < _HIGHEST else INFINITY
     return y if x == x else x

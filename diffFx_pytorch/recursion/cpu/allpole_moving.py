@@ -18,9 +18,9 @@ from diffFx_pytorch.kernels.vector import SIDE as LANES
 from diffFx_pytorch.kernels.vector import load, store
 
 from .allpole import flush_silence, jit
+from .buffers import aligned_zeros
 from .inner import INNER
 from .row_tiles import read_tile, write_tile
-from .buffers import aligned_zeros
 
 COEFFICIENTS = 1024  # of one row in a tile: 64 KiB for eight lanes
 LONGEST = 256

@@ -221,7 +221,6 @@ def _one_row_backward(
 def attack_release_backward_rows(
     start,
     stop,
-    width,
     x,
     x_row,
     attack,
@@ -284,7 +283,7 @@ def attack_release_backward_rows(
             for lane in range(SIDE):
                 levels[lane] = state[lane] = checkpoints[first + min(lane, rows - 1), tile]
             after = levels[SIDE:]
-            _smooth_tile(width, state, xs, attacks, attack_stride, releases, release_stride, after, steps)
+            _smooth_tile(NARROW, state, xs, attacks, attack_stride, releases, release_stride, after, steps)
             _smooth_tile_adjoint(
                 carry,
                 sums,

@@ -10,10 +10,10 @@ import numpy as np
 
 from diffFx_pytorch.kernels import njit
 
+from .buffers import aligned_zeros
 from .feedback_network_lanes import LANES, mix_lanes, section
 from .inner import INNER
 from .row_tiles import distance, read_tile, write_tile
-from .buffers import aligned_zeros
 from .taps import ROOM, copy_range, new_taps, prepare_taps, read_moving
 
 OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}

@@ -11,11 +11,11 @@ import numpy as np
 
 from diffFx_pytorch.kernels import njit
 
+from .buffers import aligned_zeros
 from .feedback_network import CHUNK, OPTIONS, longest_block, moving_taps, read_block
 from .feedback_network_lanes import LANES, mix_lanes, outer_lanes, section, section_adjoint
 from .inner import INNER
 from .row_tiles import read_tile
-from .buffers import aligned_zeros
 from .taps import ROOM, add_moving, copy_range, fill_all, new_taps, read_moving
 
 

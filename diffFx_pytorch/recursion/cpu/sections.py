@@ -65,7 +65,7 @@ def _carry(group, lanes, segments, rows, transition, state, step):
 
 
 @jit
-def forward(start, stop, x, coef, rows, zi, unit, segments, length, warmup, transition, tiny, y, zf, kept, broken):
+def forward(start, stop, x, coef, rows, zi, unit, cut, tiny, y, zf, kept, broken):
     """Filter the groups ``start`` to ``stop - 1`` of LANES segments.
 
     Args:
@@ -76,10 +76,7 @@ def forward(start, stop, x, coef, rows, zi, unit, segments, length, warmup, tran
         rows: (R,) int64, the coefficients that each row uses.
         zi: (R, 2K) float64.
         unit: b0 is 1 in all sections but the first.
-        segments: segments a row.
-        length: samples a segment, a multiple of BLOCK; the last may be shorter.
-        warmup: tiles to run before a segment; with a transition, all tiles of a segment.
-        transition: (Q, 2K, 2K) float64, the cascade's state matrix to the power ``length``, or (0, 2K, 2K).
+        cut: how rows are cut into segments.
         tiny: states below this become 0.
         y: (R, T), receives the output.
         zf: (R, 2K) float64, receives the last states.
@@ -88,6 +85,7 @@ def forward(start, stop, x, coef, rows, zi, unit, segments, length, warmup, tran
     """
     R, T = x.shape
     K = coef.shape[1]
+    segments, length, warmup, transition = cut
     lanes = R * segments
     keep = kept.shape[1] > 0
     tile = np.empty(BLOCK * LANES)
@@ -171,9 +169,7 @@ def _five(coef, k, lane):
 
 
 @jit
-def backward(
-    start, stop, gy, gzf, x, coef, rows, unit, segments, length, warmup, transition, tiny, kept, gx, gcoef, gzi, broken
-):
+def backward(start, stop, gy, gzf, x, coef, rows, unit, cut, tiny, kept, gx, gcoef, gzi, broken):
     """The adjoint of ``forward`` over the same groups, from the last tile to the first.
 
     The signals between the sections are computed again, for one tile at a time, from the states that were kept.
@@ -187,10 +183,7 @@ def backward(
         coef: (Q, K, 5) float64.
         rows: (R,) int64.
         unit: as in ``forward``.
-        segments: segments a row.
-        length: samples a segment.
-        warmup: tiles to run after a segment.
-        transition: as in ``forward``.
+        cut: how rows are cut into segments.
         tiny: adjoint states below this become 0.
         kept: (R, tiles, 2K) from ``forward``, or (R, 0, 2K) when ``gcoef`` is not wanted.
         gx: (R, T), receives the gradient of x.
@@ -200,6 +193,7 @@ def backward(
     """
     R, T = x.shape
     K = coef.shape[1]
+    segments, length, warmup, transition = cut
     lanes = R * segments
     want = gcoef.shape[0] > 0
     area = BLOCK * LANES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,19 @@ from .biquad_tile import BLOCK, LANES
 
 _WANTED = 2 * LANES
 """Lanes to aim for: two groups, for two threads, whatever their number, so that results never depend on it."""
+
+
+class Cut(NamedTuple):
+    """How rows are cut into segments."""
+
+    segments: int
+    """Segments per row."""
+    length: int
+    """Samples per segment, a multiple of BLOCK; the last may be shorter."""
+    warmup: int
+    """Tiles to run before a segment (backwards: after it); with a transition, all tiles of a segment."""
+    transition: np.ndarray
+    """(Q, 2K, 2K) float64, the cascade's state matrix to the power ``length``, or (0, 2K, 2K)."""
 
 
 def memory(coef: np.ndarray, decades: float) -> float:
@@ -47,10 +61,8 @@ def transition_matrix(coef: np.ndarray, length: int) -> np.ndarray:
     return np.linalg.matrix_power(A, length)
 
 
-def plan(
-    rows: int, samples: int, coef: np.ndarray, exact: bool, whole: bool = False
-) -> tuple[int, int, int, np.ndarray]:
-    """Segments a row, samples a segment, tiles of warm-up, and the transition matrices (none when not needed).
+def plan(rows: int, samples: int, coef: np.ndarray, exact: bool, whole: bool = False) -> Cut:
+    """Cut rows into segments.
 
     Args:
         rows: R.
@@ -62,7 +74,7 @@ def plan(
     K = coef.shape[1]
     none = np.zeros((0, 2 * K, 2 * K))
     tiles = -(-samples // BLOCK)
-    uncut = (1, tiles * BLOCK, 0, none)
+    uncut = Cut(1, tiles * BLOCK, 0, none)
     if whole or rows >= _WANTED or tiles < 8 or K == 0:
         return uncut
     remembered = memory(coef, 24.0 if exact else 15.0)
@@ -76,8 +88,8 @@ def plan(
         # The filters remember too much for that. With the response over a segment, 16 lanes cost two runs.
         length = -(-tiles // (LANES // (1 << (rows - 1).bit_length())))
         if length <= warmup:
-            return -(-tiles // length), length * BLOCK, length, transition_matrix(coef, length * BLOCK)
+            return Cut(-(-tiles // length), length * BLOCK, length, transition_matrix(coef, length * BLOCK))
         segments = -(-tiles // length)
     length = -(-tiles // segments)
     segments = -(-tiles // length)
-    return segments, length * BLOCK, warmup if segments > 1 else 0, none
+    return Cut(segments, length * BLOCK, warmup if segments > 1 else 0, none)

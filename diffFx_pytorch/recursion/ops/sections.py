@@ -26,24 +26,12 @@ def rows_by_coefficient(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.nd
 def _run_cut(kernel: Any, x: Tensor, c: np.ndarray, call: Any) -> None:
     """Run a kernel over segments of rows; again over whole rows where inf or NaN would have to cross a border."""
     rows, samples = x.shape
-    cut = plan(rows, samples, c, x.dtype == torch.float64)
-    for segments, length, warmup, transition in (cut, plan(rows, samples, c, exact=True, whole=True)):
-        broken = np.empty(rows * segments, np.bool_)
-        arguments, outputs = call(segments)
-        run_rows(
-            kernel,
-            -(-rows * segments // LANES),
-            1,
-            *arguments,
-            segments,
-            length,
-            warmup,
-            transition,
-            DENORMAL_THRESHOLD,
-            *outputs,
-            broken,
-        )
-        if segments == 1 or not broken.any():
+    first = plan(rows, samples, c, x.dtype == torch.float64)
+    for cut in (first, plan(rows, samples, c, exact=True, whole=True)):
+        broken = np.empty(rows * cut.segments, np.bool_)
+        arguments, outputs = call(cut.segments)
+        run_rows(kernel, -(-rows * cut.segments // LANES), 1, *arguments, cut, DENORMAL_THRESHOLD, *outputs, broken)
+        if cut.segments == 1 or not broken.any():
             return
 
 
@@ -125,10 +113,9 @@ def _backward_in_pairs(
 
 
 def _run_whole(kernel: Any, x: Tensor, c: np.ndarray, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
-    segments, length, warmup, transition = plan(x.shape[0], x.shape[1], c, exact=True, whole=True)
+    cut = plan(x.shape[0], x.shape[1], c, exact=True, whole=True)
     broken = np.empty(x.shape[0], np.bool_)
-    cut = (segments, length, warmup, transition, DENORMAL_THRESHOLD)
-    run_rows(kernel, -(-x.shape[0] // LANES), 1, *inputs, *cut, *outputs, broken)
+    run_rows(kernel, -(-x.shape[0] // LANES), 1, *inputs, cut, DENORMAL_THRESHOLD, *outputs, broken)
 
 
 def _gathered_gains(c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
