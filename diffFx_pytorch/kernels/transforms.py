@@ -32,17 +32,6 @@ def needs_grad(*tensors: Tensor | None) -> bool:
     return torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
 
 
-def to_front(in_dims: Sequence[int | None], args: Sequence[Any]) -> list[Any]:
-    """Arguments of a batched call with the mapped dimension first, of length 1 where an argument is not mapped."""
-    moved: list[Any] = []
-    for dim, arg in zip(in_dims, args, strict=True):
-        if not isinstance(arg, Tensor):
-            moved.append(arg)
-        else:
-            moved.append(arg.unsqueeze(0) if dim is None else arg.movedim(dim, 0))
-    return moved
-
-
 def batch_first(
     size: int,
     dims: Sequence[int | None],
@@ -95,26 +84,17 @@ def with_transforms(
     setup_context: Callable[..., None],
     backward: Callable[..., Any],
     jvp: Callable[..., Any],
-    batched: Callable[..., Any] | None = None,
+    batched: Callable[..., Any],
 ) -> Callable[..., Any]:
     """Register gradient and batching of a custom operator; return the function to call it by.
-
-    All outputs of the operator must be tensors with the batch dimensions first, and all its tensor arguments must
-    broadcast over batch dimensions of equal number: a mapped dimension is simply put in front.
 
     Args:
         op: result of ``torch.library.custom_op``.
         setup_context: ``(ctx, inputs, output)``, as for ``register_autograd``.
         backward: ``(ctx, *grads)``, one result per input.
         jvp: ``(ctx, *tangents)``, one result per output.
-        batched: ``(info, in_dims, *args)``, (outputs, out_dims), where putting the dimension in front is not enough.
+        batched: ``(info, in_dims, *args)``, (outputs, out_dims), the rule of ``vmap``.
     """
-
-    def in_front(_: Any, in_dims: tuple[int | None, ...], *args: Any) -> tuple[Any, Any]:
-        outputs = call(*to_front(in_dims, args))
-        return outputs, (0,) * len(outputs)
-
-    batched = batched or in_front
     functional = type(
         f"{op._name}_functional",
         (torch.autograd.Function,),

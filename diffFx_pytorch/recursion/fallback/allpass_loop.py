@@ -1,4 +1,4 @@
-"""All-passes in a loop, in plain torch operations, differentiable to any order."""
+"""All-passes in a loop, in eager torch operations, differentiable to any order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .sections import linear_states
 
 
 def allpass_loop_rows(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-    """Output and last states over rows, as one linear system whose matrix moves.
+    """Output and last states over rows, as one linear system whose matrix may vary in time.
 
     Args:
         x: (R, T) float64.
@@ -26,12 +26,12 @@ def allpass_loop_rows(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tens
     # Everything is a linear form of the states before the sample and of the input, which stands last.
     unit = torch.eye(count + 1, dtype=x.dtype, device=x.device)
     signal = unit[-1] + g * unit[stages]
-    after = []
+    new_state = []
     for k in range(stages):
-        after.append(b * unit[k] + c * signal)
+        new_state.append(b * unit[k] + c * signal)
         signal = c * unit[k] - b * signal
-    after += [signal, unit[count - 1].expand(signal.shape)]
-    system = torch.stack(after, -2)  # (R, T or 1, count, count + 1)
+    new_state += [signal, unit[count - 1].expand(signal.shape)]
+    system = torch.stack(new_state, -2)  # (R, T or 1, count, count + 1)
     states = linear_states(system[..., :-1], system[..., -1] * x.unsqueeze(-1), zi.reshape(rows, count))
     last = states[:, :, stages]
     return x + g.squeeze(-1) * last[:, :-1] + last[:, 1:], states[:, -1].reshape(zi.shape)

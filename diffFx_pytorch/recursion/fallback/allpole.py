@@ -1,4 +1,4 @@
-"""The all-pole recursion in plain torch operations, for devices that have no kernel of their own.
+"""The all-pole recursion in eager torch operations, for devices that have no kernel of their own.
 
 Time is cut into chunks. All chunks run side by side from a silent state, beside them the N decays of a unit past;
 what is left is to carry N numbers from chunk to chunk. With chunks of sqrt(T) that is about 2 sqrt(T) dependent

@@ -1,4 +1,4 @@
-"""The attack/release smoother in plain torch, for devices without a kernel."""
+"""The attack/release smoother in eager torch, for devices without a kernel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""First-order linear recursion in plain torch, in log2(T) vector steps."""
+"""First-order linear recursion in eager torch, in log2(T) vector steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Second-order sections in plain torch operations, for devices without a kernel; differentiable to any order.
+"""Second-order sections in eager torch operations, for devices without a kernel; differentiable to any order.
 
 Each section is s[t] = M[t] s[t-1] + N[t] x[t], y[t] = C[t] s[t-1] + D[t] x[t] with two states. Time is cut into about
 sqrt(T) pieces that run side by side from silence, together with the products of their M; then the states at their

@@ -17,8 +17,8 @@ from diffFx_pytorch.recursion.cpu.backlash import backlash_rows
 def _equation(x: Tensor, width: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
     """For each output the sample it comes from (0 the state, t + 1 sample t), and whether the width is on top.
 
-    Every step clamps what came before to [x, x + width]; two clamps in a row are one, so all of them are had in
-    log2(T) doublings.
+    Every step clamps the output before it to [x, x + width]; two clamps one after the other are one, so log2(T)
+    doublings compute all of them.
     """
     low, high = x, x + width
     reach = 1
