@@ -42,9 +42,9 @@ def _copy(source, target):
 
 
 @jit
-def _flush(state, tiny):
+def _flush(state, denormal_threshold):
     for k in range(state.shape[0]):
-        if abs(state[k]) < tiny:
+        if abs(state[k]) < denormal_threshold:
             state[k] = 0.0
 
 
@@ -88,7 +88,7 @@ def _run_kept(x, row, first, count, planes, stages, state, signals, states):
 
 
 @jit
-def forward(start, stop, x, coef, rows, zi, tiny, block, y, zf, kept):
+def forward(start, stop, x, coef, rows, zi, denormal_threshold, block, y, zf, checkpoints):
     """Run rows ``start`` to ``stop - 1``.
 
     Args:
@@ -98,11 +98,11 @@ def forward(start, stop, x, coef, rows, zi, tiny, block, y, zf, kept):
         coef: (Q, T, 1, 2), or (Q, 1, 1, 2) for constant ones, float32 or float64: b and the loop's gain g.
         rows: (R,) int64, the coefficients that each row uses.
         zi: (R, K, 2) float64: the states of 2 K - 2 stages, the last output, and one number that is not used.
-        tiny: states below this become 0 at the end of a tile.
+        denormal_threshold: states below this become 0 at the end of a tile.
         block: samples a tile.
         y: (R, T), receives u + v.
         zf: (R, K, 2) float64, receives the last states.
-        kept: (R, tiles, K, 2) float64, receives the states before each tile, or (R, 0, K, 2).
+        checkpoints: (R, tiles, K, 2) float64, receives the states before each tile, or (R, 0, K, 2).
     """
     T, K = x.shape[1], zi.shape[1]
     stages = 2 * K - 2
@@ -119,12 +119,12 @@ def forward(start, stop, x, coef, rows, zi, tiny, block, y, zf, kept):
             if first == 0 or coef.shape[1] > 1:
                 _prepare(coef, rows[row], first, count, planes)
             for j in range(pair):
-                if kept.shape[1] > 0:
-                    kept[row + j, first // block] = state[:, j].copy().reshape((K, 2))
+                if checkpoints.shape[1] > 0:
+                    checkpoints[row + j, first // block] = state[:, j].copy().reshape((K, 2))
                 _copy(x[row + j, first : first + count], tile[j])
             _run(count, planes, stages, state, tile[0], tile[1])
             for j in range(pair):
-                _flush(state[:, j], tiny)
+                _flush(state[:, j], denormal_threshold)
                 _copy(tile[j], y[row + j, first : first + count])
         for j in range(pair):
             zf[row + j] = state[:, j].copy().reshape((K, 2))
@@ -132,7 +132,7 @@ def forward(start, stop, x, coef, rows, zi, tiny, block, y, zf, kept):
 
 
 @jit
-def backward(start, stop, gy, gzf, x, coef, order, bounds, tiny, block, kept, gx, gcoef, gzi):
+def backward(start, stop, gy, gzf, x, coef, order, bounds, denormal_threshold, block, checkpoints, gx, gcoef, gzi):
     """The adjoint of ``forward`` for the coefficients ``start`` to ``stop - 1`` and all rows that use them.
 
     Args:
@@ -144,16 +144,16 @@ def backward(start, stop, gy, gzf, x, coef, order, bounds, tiny, block, kept, gx
         coef: (Q, T, 1, 2) or (Q, 1, 1, 2).
         order: (R,) int64, the rows sorted by the coefficients they use.
         bounds: (Q + 1,) int64, where in ``order`` each sequence's rows begin.
-        tiny: adjoint states below this become 0.
+        denormal_threshold: adjoint states below this become 0.
         block: samples a tile.
-        kept: (R, tiles, K, 2) from ``forward``, or (R, 0, K, 2) when ``gcoef`` is not wanted.
+        checkpoints: (R, tiles, K, 2) from ``forward``, or (R, 0, K, 2) when ``gcoef`` is not wanted.
         gx: (R, T), receives the gradient of x.
         gcoef: as ``coef``, zeros, its gradient is added, or (0, ...).
         gzi: (R, K, 2) float64, receives the gradient of zi.
     """
     T, K = x.shape[1], gzf.shape[1]
     stages = 2 * K - 2
-    want = gcoef.shape[0] > 0
+    needs_grad = gcoef.shape[0] > 0
     moving = coef.shape[1] > 1
     planes = np.empty((3, block))
     signals = np.empty((stages, block))
@@ -166,8 +166,8 @@ def backward(start, stop, gy, gzf, x, coef, order, bounds, tiny, block, kept, gx
                 first = tile * block
                 count = min(block, T - first)
                 _prepare(coef, q, first, count, planes)
-                if want:
-                    before = kept[row, tile].copy().reshape(-1)
+                if needs_grad:
+                    before = checkpoints[row, tile].copy().reshape(-1)
                     _run_kept(x, row, first, count, planes, stages, before, signals, states)
                 last = state[stages]
                 for i in range(count - 1, -1, -1):
@@ -178,7 +178,7 @@ def backward(start, stop, gy, gzf, x, coef, order, bounds, tiny, block, kept, gx
                     g_b = 0.0
                     for k in range(stages - 1, -1, -1):
                         g_s = state[k]
-                        if want:
+                        if needs_grad:
                             s, entered = states[k, i], signals[k, i]
                             g_b += g_signal * (slope * s - entered) + g_s * (s + slope * entered)
                         state[k] = fma(c, g_signal, b * g_s)
@@ -186,10 +186,10 @@ def backward(start, stop, gy, gzf, x, coef, order, bounds, tiny, block, kept, gx
                     g_signal += g_y
                     gx[row, first + i] = g_signal
                     last = planes[2, i] * g_signal
-                    if want:
+                    if needs_grad:
                         t = first + i if moving else 0
                         gcoef[q, t, 0, 0] += g_b
                         gcoef[q, t, 0, 1] += g_signal * states[stages, i]
                 state[stages] = last
-                _flush(state, tiny)
+                _flush(state, denormal_threshold)
             gzi[row] = state.reshape((K, 2))

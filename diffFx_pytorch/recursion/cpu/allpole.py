@@ -150,10 +150,10 @@ def _overload_recursion(u, a, y, at, count, toeplitz, response, in_blocks):
 
 
 @jit
-def flush_silence(y: np.ndarray, start: int, stop: int, tiny: float) -> None:
-    """Put a state that has decayed below ``tiny`` to zero, before denormal numbers slow the arithmetic."""
+def flush_silence(y: np.ndarray, start: int, stop: int, denormal_threshold: float) -> None:
+    """Set a state below ``denormal_threshold`` to zero, before denormal numbers slow the arithmetic."""
     for k in range(start, stop):
-        if not abs(y[k]) < tiny:
+        if not abs(y[k]) < denormal_threshold:
             return
     y[start:stop] = 0.0
 
@@ -169,7 +169,7 @@ def constant_forward(
     a_row: np.ndarray,
     y: np.ndarray,
     zf: np.ndarray,
-    tiny: float,
+    denormal_threshold: float,
 ) -> None:
     """Rows ``start`` to ``stop - 1`` of y and zf.
 
@@ -183,7 +183,7 @@ def constant_forward(
         a_row: (R,) which row of a.
         y: (R, T) output, written.
         zf: (R, N) last outputs, written.
-        tiny: states below this are silence.
+        denormal_threshold: states below this are silence.
     """
     order, samples = a.shape[1], x.shape[1]
     room = -(-order // SIDE) * SIDE
@@ -191,7 +191,7 @@ def constant_forward(
     past = aligned_zeros(room + TILE, zi)
     toeplitz = aligned_zeros(BLOCK * BLOCK, zi)
     response = aligned_zeros(BLOCK * order, zi)
-    limit = LIMIT_DOUBLE if tiny < 1e-100 else LIMIT
+    limit = LIMIT_DOUBLE if denormal_threshold < 1e-100 else LIMIT
     ready, in_blocks = -1, False
     for r in range(start, stop):
         coefs = a[a_row[r]]
@@ -203,7 +203,7 @@ def constant_forward(
         row, out = x[x_row[r]], y[r]
         for t in range(0, samples, TILE):
             count = min(TILE, samples - t)
-            flush_silence(past, room - order, room, tiny)
+            flush_silence(past, room - order, room, denormal_threshold)
             copy_run(row[t : t + count], u)
             _recursion(u, coefs, past, room, count, toeplitz, response, in_blocks)
             copy_run(past[room : room + count], out[t:])
@@ -263,7 +263,7 @@ def constant_backward(
     grad_a: np.ndarray,
     grad_zi: np.ndarray,
     needs_a: bool,
-    tiny: float,
+    denormal_threshold: float,
 ) -> None:
     """The adjoint of :func:`constant_forward`: the same recursion run backwards in time, one row at a time.
 
@@ -280,7 +280,7 @@ def constant_backward(
         grad_a: (R, N), one a row of y, written if ``needs_a``.
         grad_zi: (R, N), written.
         needs_a: whether grad_a is wanted.
-        tiny: states below this are silence.
+        denormal_threshold: states below this are silence.
     """
     order, samples = a.shape[1], grad_y.shape[1]
     room = -(-order // SIDE) * SIDE
@@ -291,7 +291,7 @@ def constant_backward(
     response = aligned_zeros(BLOCK * order, zi)
     sums = np.zeros(order, zi.dtype)
     coefs = np.zeros(order, zi.dtype)
-    limit = LIMIT_DOUBLE if tiny < 1e-100 else LIMIT
+    limit = LIMIT_DOUBLE if denormal_threshold < 1e-100 else LIMIT
     ready, in_blocks = -1, False
     for r in range(start, stop):
         if a_row[r] != ready:
@@ -303,7 +303,7 @@ def constant_backward(
         row, out = grad_y[r], grad_x[r]
         for end in range(samples, 0, -TILE):
             count = min(TILE, end)
-            flush_silence(future, room - order, room, tiny)
+            flush_silence(future, room - order, room, denormal_threshold)
             copy_reversed(row[end - count : end], u)
             for k in range(max(0, samples - end), min(order - (samples - end), count)):
                 u[k] += grad_zf[r, samples - end + k]

@@ -65,7 +65,7 @@ def _carry(group, lanes, segments, rows, transition, state, step):
 
 
 @jit
-def forward(start, stop, x, coef, rows, zi, unit, cut, tiny, y, zf, kept, broken):
+def forward(start, stop, x, coef, rows, zi, unit, cut, denormal_threshold, y, zf, checkpoints, broken):
     """Filter the groups ``start`` to ``stop - 1`` of LANES segments.
 
     Args:
@@ -77,17 +77,17 @@ def forward(start, stop, x, coef, rows, zi, unit, cut, tiny, y, zf, kept, broken
         zi: (R, 2K) float64.
         unit: b0 is 1 in all sections but the first.
         cut: how rows are cut into segments.
-        tiny: states below this become 0.
+        denormal_threshold: states below this become 0.
         y: (R, T), receives the output.
         zf: (R, 2K) float64, receives the last states.
-        kept: (R, tiles, 2K) float64, receives the states before each tile, or (R, 0, 2K).
+        checkpoints: (R, tiles, 2K) float64, receives the states before each tile, or (R, 0, 2K).
         broken: (R * segments,) bool, receives whether a segment ends in inf or NaN, which those after it must feel.
     """
     R, T = x.shape
     K = coef.shape[1]
     segments, length, warmup, transition = cut
     lanes = R * segments
-    keep = kept.shape[1] > 0
+    keep = checkpoints.shape[1] > 0
     tile = np.empty(BLOCK * LANES)
     state = np.empty(2 * K * LANES)
     tile_coef = np.empty(5 * K * LANES)
@@ -114,8 +114,8 @@ def forward(start, stop, x, coef, rows, zi, unit, cut, tiny, y, zf, kept, broken
                 if number >= lanes or first < 0 or first >= T:
                     continue
                 if keep and block >= 0:
-                    prefetch_run(kept, (row * kept.shape[1] + first // BLOCK + 1) * 2 * K, 2 * K)
-                    _put_states(state, np.uintp(lane), kept[row, first // BLOCK])
+                    prefetch_run(checkpoints, (row * checkpoints.shape[1] + first // BLOCK + 1) * 2 * K, 2 * K)
+                    _put_states(state, np.uintp(lane), checkpoints[row, first // BLOCK])
                 if first + BLOCK <= T:
                     source[lane] = row * T + first
                     if block >= 0:
@@ -123,7 +123,7 @@ def forward(start, stop, x, coef, rows, zi, unit, cut, tiny, y, zf, kept, broken
                 else:
                     _tail_forward(x, y, row, first, tile_coef, state, lane, zf)
             read_tile(x, source, BLOCK, tile, LANES, BLOCK)
-            cascade_tile(tile, 0, tile_coef, state, unit, tiny)
+            cascade_tile(tile, 0, tile_coef, state, unit, denormal_threshold)
             write_tile(y, target, BLOCK, tile, LANES, BLOCK)
             for lane in range(LANES):
                 number = group * LANES + lane
@@ -169,10 +169,10 @@ def _five(coef, k, lane):
 
 
 @jit
-def backward(start, stop, gy, gzf, x, coef, rows, unit, cut, tiny, kept, gx, gcoef, gzi, broken):
+def backward(start, stop, gy, gzf, x, coef, rows, unit, cut, denormal_threshold, checkpoints, gx, gcoef, gzi, broken):
     """The adjoint of ``forward`` over the same groups, from the last tile to the first.
 
-    The signals between the sections are computed again, for one tile at a time, from the states that were kept.
+    The signals between the sections are computed again, for one tile at a time, from the checkpoints.
 
     Args:
         start: first group.
@@ -184,8 +184,8 @@ def backward(start, stop, gy, gzf, x, coef, rows, unit, cut, tiny, kept, gx, gco
         rows: (R,) int64.
         unit: as in ``forward``.
         cut: how rows are cut into segments.
-        tiny: adjoint states below this become 0.
-        kept: (R, tiles, 2K) from ``forward``, or (R, 0, 2K) when ``gcoef`` is not wanted.
+        denormal_threshold: adjoint states below this become 0.
+        checkpoints: (R, tiles, 2K) from ``forward``, or (R, 0, 2K) when ``gcoef`` is not wanted.
         gx: (R, T), receives the gradient of x.
         gcoef: (R * segments, 5K) float64, receives the gradient by segment, or (0, 5K).
         gzi: (R, 2K) float64, receives the gradient of zi.
@@ -195,9 +195,9 @@ def backward(start, stop, gy, gzf, x, coef, rows, unit, cut, tiny, kept, gx, gco
     K = coef.shape[1]
     segments, length, warmup, transition = cut
     lanes = R * segments
-    want = gcoef.shape[0] > 0
+    needs_grad = gcoef.shape[0] > 0
     area = BLOCK * LANES
-    signals = np.empty((K + 1) * area if want else 1)
+    signals = np.empty((K + 1) * area if needs_grad else 1)
     tile = np.empty(area)
     before = np.empty(2 * K * LANES)
     state = np.empty(2 * K * LANES)
@@ -230,7 +230,7 @@ def backward(start, stop, gy, gzf, x, coef, rows, unit, cut, tiny, kept, gx, gco
                 if first + BLOCK >= T:
                     _take_states(gzf[row], state, np.uintp(lane))
                 if first + BLOCK > T:
-                    _tail_adjoint(gy, x, row, first, tile_coef, lane, kept, state, own, gradient, gx)
+                    _tail_adjoint(gy, x, row, first, tile_coef, lane, checkpoints, state, own, gradient, gx)
                     held[lane] = True
                     for n in range(2 * K):
                         tail[n * LANES + lane], state[n * LANES + lane] = state[n * LANES + lane], 0.0
@@ -238,18 +238,18 @@ def backward(start, stop, gy, gzf, x, coef, rows, unit, cut, tiny, kept, gx, gco
                 cotangent[lane] = row * T + first
                 if own:
                     target[lane] = row * T + first
-                if own and want:
+                if own and needs_grad:
                     source[lane] = row * T + first
-                    prefetch_run(kept, (row * kept.shape[1] + first // BLOCK - 1) * 2 * K, 2 * K)
-                    _take_states(kept[row, first // BLOCK], before, np.uintp(lane))
+                    prefetch_run(checkpoints, (row * checkpoints.shape[1] + first // BLOCK - 1) * 2 * K, 2 * K)
+                    _take_states(checkpoints[row, first // BLOCK], before, np.uintp(lane))
             read_tile(gy, cotangent, BLOCK, tile, LANES, -BLOCK)
-            if own and want:
+            if own and needs_grad:
                 read_tile(x, source, BLOCK, signals, LANES, -BLOCK)
-                cascade_tile(signals, BLOCK * LANES, tile_coef, before, unit, tiny)
-                cascade_tile_adjoint(tile, signals, tile_coef, state, gradient, unit, tiny)
+                cascade_tile(signals, BLOCK * LANES, tile_coef, before, unit, denormal_threshold)
+                cascade_tile_adjoint(tile, signals, tile_coef, state, gradient, unit, denormal_threshold)
             else:
                 for k in range(K - 1, -1, -1):
-                    biquad_adjoint_only(tile, tile_coef[k * 5 * LANES :], state[k * 2 * LANES :], tiny)
+                    biquad_adjoint_only(tile, tile_coef[k * 5 * LANES :], state[k * 2 * LANES :], denormal_threshold)
             write_tile(gx, target, BLOCK, tile, LANES, -BLOCK)
             for lane in range(LANES):
                 if held[lane]:
@@ -262,23 +262,23 @@ def backward(start, stop, gy, gzf, x, coef, rows, unit, cut, tiny, kept, gx, gco
                 continue
             if number % segments == 0:
                 _put_states(state, np.uintp(lane), gzi[number // segments])
-            if want:
+            if needs_grad:
                 _put_states(gradient, np.uintp(lane), gcoef[number])
 
 
 @jit
-def _tail_adjoint(gy, x, row, first, coef, lane, kept, state, own, gradient, gx):
+def _tail_adjoint(gy, x, row, first, coef, lane, checkpoints, state, own, gradient, gx):
     """The adjoint of the samples after the last whole tile of a row, one by one."""
     K = coef.size // (5 * LANES)
     count = x.shape[1] - first
-    want = own and kept.shape[1] > 0
+    needs_grad = own and checkpoints.shape[1] > 0
     signals = np.empty((K + 1, count))
-    if want:
+    if needs_grad:
         for i in range(count):
             signals[0, i] = x[row, first + i]
         for k in range(K):
             b0, b1, b2, a1, a2 = _five(coef, k, lane)
-            s1, s2 = kept[row, first // BLOCK, 2 * k], kept[row, first // BLOCK, 2 * k + 1]
+            s1, s2 = checkpoints[row, first // BLOCK, 2 * k], checkpoints[row, first // BLOCK, 2 * k + 1]
             for i in range(count):
                 u = signals[k, i]
                 v = b0 * u + s1
@@ -295,7 +295,7 @@ def _tail_adjoint(gy, x, row, first, coef, lane, kept, state, own, gradient, gx)
         for i in range(count - 1, -1, -1):
             w = signal[i] - a2 * w2 - a1 * w1
             signal[i] = b0 * w + b1 * w1 + b2 * w2
-            if want:
+            if needs_grad:
                 u, v = signals[k, i], signals[k + 1, i]
                 gradient[at] += w * u
                 gradient[at + LANES] += w1 * u

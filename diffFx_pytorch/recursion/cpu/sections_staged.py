@@ -29,7 +29,7 @@ def _hand_over(tile, fresh):
 
 
 @jit
-def forward(start, stop, x, coef, rows, zi, unit, tiny, y, zf, kept):
+def forward(start, stop, x, coef, rows, zi, unit, denormal_threshold, y, zf, checkpoints):
     """Filter the groups ``start`` to ``stop - 1`` of HALF rows, up to their last whole tile.
 
     Args:
@@ -40,17 +40,17 @@ def forward(start, stop, x, coef, rows, zi, unit, tiny, y, zf, kept):
         rows: (R,) int64, the coefficients that each row uses.
         zi: (R, 2K) float64.
         unit: b0 is 1 in all sections but the first.
-        tiny: states below this become 0.
+        denormal_threshold: states below this become 0.
         y: (R, T), receives the output.
         zf: (R, 2K) float64, receives the states after the last whole tile.
-        kept: (R, tiles, 2K) float64, receives the states before each whole tile, or (R, 0, 2K).
+        checkpoints: (R, tiles, 2K) float64, receives the states before each whole tile, or (R, 0, 2K).
     """
     R, T = x.shape
     K = coef.shape[1]
     first_half = (K + 1) // 2
     cut = 2 * first_half
     tiles = T // BLOCK
-    keep = kept.shape[1] > 0
+    keep = checkpoints.shape[1] > 0
     tile = np.empty(BLOCK * LANES)
     fresh = np.empty(BLOCK * HALF)
     state = np.empty(cut * LANES)
@@ -87,23 +87,23 @@ def forward(start, stop, x, coef, rows, zi, unit, tiny, y, zf, kept):
                 if step < tiles:
                     source[lane] = row * T + step * BLOCK
                     if keep:
-                        _put_states(state, np.uintp(lane), kept[row, step, :cut])
+                        _put_states(state, np.uintp(lane), checkpoints[row, step, :cut])
                 else:
                     _put_states(state, np.uintp(lane), zf[row, :cut])
                 if step > 0:
                     target[HALF + lane] = row * T + (step - 1) * BLOCK
                     if keep:
-                        _put_states(state, np.uintp(HALF + lane), kept[row, step - 1, cut:])
+                        _put_states(state, np.uintp(HALF + lane), checkpoints[row, step - 1, cut:])
             read_tile(x, source, BLOCK, fresh, HALF, BLOCK)
             _hand_over(tile, fresh)
-            cascade_tile(tile, 0, tile_coef, state, unit, tiny)
+            cascade_tile(tile, 0, tile_coef, state, unit, denormal_threshold)
             write_tile(y, target, BLOCK, tile, LANES, BLOCK)
         for lane in range(count):
             _put_states(state, np.uintp(HALF + lane), zf[group * HALF + lane, cut:])
 
 
 @jit
-def backward(start, stop, gy, gzf, x, coef, rows, unit, tiny, kept, gx, gcoef, gzi):
+def backward(start, stop, gy, gzf, x, coef, rows, unit, denormal_threshold, checkpoints, gx, gcoef, gzi):
     """The adjoint of ``forward`` over the same groups, from the last whole tile to the first.
 
     Args:
@@ -115,8 +115,8 @@ def backward(start, stop, gy, gzf, x, coef, rows, unit, tiny, kept, gx, gcoef, g
         coef: (Q, K, 5) float64.
         rows: (R,) int64.
         unit: as in ``forward``.
-        tiny: adjoint states below this become 0.
-        kept: (R, tiles, 2K) from ``forward``.
+        denormal_threshold: adjoint states below this become 0.
+        checkpoints: (R, tiles, 2K) from ``forward``.
         gx: (R, T), receives the gradient of x.
         gcoef: (R, 5K) float64, receives the gradient of each row's coefficients.
         gzi: (R, 2K) float64, receives the gradient of zi.
@@ -155,9 +155,9 @@ def backward(start, stop, gy, gzf, x, coef, rows, unit, tiny, kept, gx, gcoef, g
                 source[lane] = silent
                 if lane % HALF < count and block < tiles:
                     source[lane] = row * T + block * BLOCK
-                    _take_states(kept[row, block], before, np.uintp(lane))
+                    _take_states(checkpoints[row, block], before, np.uintp(lane))
             read_tile(x, source, BLOCK, signals, LANES, -2 * BLOCK)
-            cascade_tile(signals, area, tile_coef, before, unit, tiny)
+            cascade_tile(signals, area, tile_coef, before, unit, denormal_threshold)
             for half in range(1, -1, -1):
                 block = 2 * pair + half
                 if block >= tiles:
@@ -168,7 +168,7 @@ def backward(start, stop, gy, gzf, x, coef, rows, unit, tiny, kept, gx, gcoef, g
                     if lane // HALF == half and lane % HALF < count:
                         cotangent[lane] = target[lane] = (group * HALF + lane % HALF) * T + block * BLOCK
                 read_tile(gy, cotangent, BLOCK, tile, LANES, -BLOCK)
-                cascade_tile_adjoint(tile, signals, tile_coef, state, gradient, unit, tiny)
+                cascade_tile_adjoint(tile, signals, tile_coef, state, gradient, unit, denormal_threshold)
                 write_tile(gx, target, BLOCK, tile, LANES, -BLOCK)
                 for n in range(2 * K):
                     for lane in range(HALF):

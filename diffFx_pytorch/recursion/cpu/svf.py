@@ -1,4 +1,4 @@
-"""Cascades of state variable filters, row by row, tile by tile: a single row (`moving` takes more), and the adjoint.
+"""Cascades of state variable filters, row by row: a single row (`time_varying_lanes` takes more), and the adjoint.
 
 One section, trapezoidal integrators (Wishnick, DAFx 2014; Zavalishin, "The Art of VA Filter Design", 2018, ch. 4):
 v1 = d (s1 + g (x - s2)), v2 = s2 + g v1, d = 1 / (1 + g (g + r)), s1 <- 2 v1 - s1, s2 <- 2 v2 - s2,
@@ -17,8 +17,8 @@ jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "n
 
 
 @jit
-def _flush(value, tiny):
-    return 0.0 if abs(value) < tiny else value
+def _flush(value, denormal_threshold):
+    return 0.0 if abs(value) < denormal_threshold else value
 
 
 @jit
@@ -54,7 +54,7 @@ def _next(planes, k, i, x, s1, s2):
 
 
 @jit
-def _cascade(planes, count, signals, inner, state, tiny):
+def _cascade(planes, count, signals, inner, state, denormal_threshold):
     """Fill lines 1 .. K of ``signals`` from line 0, and ``inner`` with 2 v1, 2 v2 of each section.
 
     Two sections run in one loop, each hiding the other's latency.
@@ -74,8 +74,8 @@ def _cascade(planes, count, signals, inner, state, tiny):
             r1, r2 = n1, n2
             z = planes[k + 1, 3, i] * y + planes[k + 1, 4, i] * v1 + planes[k + 1, 5, i] * v2
             signals[k + 2, i], inner[k + 1, 0, i], inner[k + 1, 1, i] = z, v1, v2
-        state[k, 0], state[k, 1] = _flush(s1, tiny), _flush(s2, tiny)
-        state[k + 1, 0], state[k + 1, 1] = _flush(r1, tiny), _flush(r2, tiny)
+        state[k, 0], state[k, 1] = _flush(s1, denormal_threshold), _flush(s2, denormal_threshold)
+        state[k + 1, 0], state[k + 1, 1] = _flush(r1, denormal_threshold), _flush(r2, denormal_threshold)
     if K % 2:
         k = K - 1
         s1, s2 = state[k, 0], state[k, 1]
@@ -86,11 +86,11 @@ def _cascade(planes, count, signals, inner, state, tiny):
             s1, s2 = n1, n2
             y = planes[k, 3, i] * x + planes[k, 4, i] * v1 + planes[k, 5, i] * v2
             signals[k + 1, i], inner[k, 0, i], inner[k, 1, i] = y, v1, v2
-        state[k, 0], state[k, 1] = _flush(s1, tiny), _flush(s2, tiny)
+        state[k, 0], state[k, 1] = _flush(s1, denormal_threshold), _flush(s2, denormal_threshold)
 
 
 @jit
-def forward(start, stop, x, svf, rows, zi, tiny, y, zf, kept):
+def forward(start, stop, x, svf, rows, zi, denormal_threshold, y, zf, checkpoints):
     """Filter rows ``start`` to ``stop - 1``.
 
     Args:
@@ -100,10 +100,10 @@ def forward(start, stop, x, svf, rows, zi, tiny, y, zf, kept):
         svf: (Q, T, K, 5), or (Q, 1, K, 5) for constant ones, float32 or float64: g, r, h, b, l.
         rows: (R,) int64, the coefficients that each row uses.
         zi: (R, K, 2) float64.
-        tiny: states below this become 0 at the end of a tile.
+        denormal_threshold: states below this become 0 at the end of a tile.
         y: (R, T), receives the output.
         zf: (R, K, 2) float64, receives the last states.
-        kept: (R, tiles, K, 2) float64, receives the states before each tile, or (R, 0, K, 2).
+        checkpoints: (R, tiles, K, 2) float64, receives the states before each tile, or (R, 0, K, 2).
     """
     T, K = x.shape[1], svf.shape[2]
     signals = np.empty((K + 1, BLOCK))
@@ -111,27 +111,27 @@ def forward(start, stop, x, svf, rows, zi, tiny, y, zf, kept):
     wide = np.empty(K * 5 * BLOCK)
     inner = np.empty((K, 2, BLOCK))
     moving = svf.shape[1] > 1
-    keep = kept.shape[1] > 0
+    keep = checkpoints.shape[1] > 0
     for row in range(start, stop):
         state = zi[row].copy()
         for first in range(0, T, BLOCK):
             count = min(BLOCK, T - first)
             if keep:
-                kept[row, first // BLOCK] = state
+                checkpoints[row, first // BLOCK] = state
             for i in range(count):
                 signals[0, i] = x[row, first + i]
             if moving:
                 _prepare(svf, rows[row], first, count, wide, planes)
             elif first == 0:
                 _prepare(svf, rows[row], 0, BLOCK, wide, planes)
-            _cascade(planes, count, signals, inner, state, tiny)
+            _cascade(planes, count, signals, inner, state, denormal_threshold)
             for i in range(count):
                 y[row, first + i] = signals[K, i]
         zf[row] = state
 
 
 @jit
-def _adjoint(svf, q, first, count, k, planes, signals, inner, signal, state, tiny, gsvf, add, want):
+def _adjoint(svf, q, first, count, k, planes, signals, inner, signal, state, denormal_threshold, gsvf, add, needs_grad):
     """The adjoint of one section over a tile; ``state`` holds the gradients of s1 and s2."""
     p1, p2 = state[k, 0], state[k, 1]
     last = svf.shape[1] - 1
@@ -147,7 +147,7 @@ def _adjoint(svf, q, first, count, k, planes, signals, inner, signal, state, tin
         gv2 = 2.0 * half2
         p1, p2 = e - p1, (gv2 - p2) - ge
         signal[i] = h * gy + ge
-        if want:
+        if needs_grad:
             x, v1, v2 = signals[k, i], 0.5 * inner[k, 0, i], 0.5 * inner[k, 1, i]
             gg, gr = gv2 * v1 + e * ((x - v2) - (g + r) * v1), -v1 * (h * gy + ge)
             gh, gb, gl = gy * ((x - v2) - r * v1), gy * v1, gy * v2
@@ -160,11 +160,11 @@ def _adjoint(svf, q, first, count, k, planes, signals, inner, signal, state, tin
             else:
                 gsvf[q, t, k, 0], gsvf[q, t, k, 1], gsvf[q, t, k, 2] = gg, gr, gh
                 gsvf[q, t, k, 3], gsvf[q, t, k, 4] = gb, gl
-    state[k, 0], state[k, 1] = _flush(p1, tiny), _flush(p2, tiny)
+    state[k, 0], state[k, 1] = _flush(p1, denormal_threshold), _flush(p2, denormal_threshold)
 
 
 @jit
-def backward(start, stop, gy, gzf, x, svf, order, bounds, tiny, kept, gx, gsvf, gzi):
+def backward(start, stop, gy, gzf, x, svf, order, bounds, denormal_threshold, checkpoints, gx, gsvf, gzi):
     """The adjoint of ``forward`` for the coefficients ``start`` to ``stop - 1`` and all rows that use them.
 
     Args:
@@ -176,14 +176,14 @@ def backward(start, stop, gy, gzf, x, svf, order, bounds, tiny, kept, gx, gsvf, 
         svf: (Q, T, K, 5) or (Q, 1, K, 5).
         order: (R,) int64, the rows sorted by the coefficients they use.
         bounds: (Q + 1,) int64, where in ``order`` each sequence's rows begin.
-        tiny: adjoint states below this become 0.
-        kept: (R, tiles, K, 2) from ``forward``, or (R, 0, K, 2) when ``gsvf`` is not wanted.
+        denormal_threshold: adjoint states below this become 0.
+        checkpoints: (R, tiles, K, 2) from ``forward``, or (R, 0, K, 2) when ``gsvf`` is not wanted.
         gx: (R, T), receives the gradient of x.
         gsvf: as ``svf``, receives its gradient, zeros before where that is constant; or (0, T or 1, K, 5).
         gzi: (R, K, 2) float64, receives the gradient of zi.
     """
     T, K = x.shape[1], svf.shape[2]
-    want = gsvf.shape[0] > 0
+    needs_grad = gsvf.shape[0] > 0
     moving = svf.shape[1] > 1
     signals = np.empty((K + 1, BLOCK))
     planes = np.empty((K, 6, BLOCK))
@@ -202,14 +202,29 @@ def backward(start, stop, gy, gzf, x, svf, order, bounds, tiny, kept, gx, gsvf, 
                 count = min(BLOCK, T - first)
                 if moving:
                     _prepare(svf, q, first, count, wide, planes)
-                if want:
+                if needs_grad:
                     for i in range(count):
                         signals[0, i] = x[row, first + i]
-                    _cascade(planes, count, signals, inner, kept[row, tile].copy(), tiny)
+                    _cascade(planes, count, signals, inner, checkpoints[row, tile].copy(), denormal_threshold)
                 for i in range(count):
                     signal[i] = gy[row, first + i]
                 for k in range(K - 1, -1, -1):
-                    _adjoint(svf, q, first, count, k, planes, signals, inner, signal, state, tiny, gsvf, add, want)
+                    _adjoint(
+                        svf,
+                        q,
+                        first,
+                        count,
+                        k,
+                        planes,
+                        signals,
+                        inner,
+                        signal,
+                        state,
+                        denormal_threshold,
+                        gsvf,
+                        add,
+                        needs_grad,
+                    )
                 for i in range(count):
                     gx[row, first + i] = signal[i]
             gzi[row] = state

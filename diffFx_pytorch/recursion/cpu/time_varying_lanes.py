@@ -39,7 +39,7 @@ def _over_a0(coef, count):  # pragma: no cover
 def _direct_section(signal, coef, stride, state, count, threshold):  # pragma: no cover
     """Run a biquad over ``count`` samples of ``signal``, in place; coefficients stand ``stride`` apart.
 
-    The next output's sum is kept open by its last term, so that one multiply-add separates successive outputs.
+    The next output's sum is checkpoints open by its last term, so that one multiply-add separates successive outputs.
     """
     p, q = load(state, 0), load(state, ROWS)
     y1 = y2 = old_a1 = old_a2 = older_a2 = constant(signal, 0.0)
@@ -81,7 +81,7 @@ def _variable_section(signal, coef, stride, state, count, threshold):  # pragma:
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
-def forward(start, stop, x, coef, rows, zi, tiny, y, zf, kept):
+def forward(start, stop, x, coef, rows, zi, denormal_threshold, y, zf, checkpoints):
     """Filter the groups ``start`` to ``stop - 1`` of ROWS rows.
 
     Args:
@@ -91,10 +91,10 @@ def forward(start, stop, x, coef, rows, zi, tiny, y, zf, kept):
         coef: (Q, T, K, 6 or 5), or (Q, 1, K, 6 or 5) for constant ones, float32 or float64.
         rows: (R,) int64, the coefficients that each row uses.
         zi: (R, K, 2) float64.
-        tiny: states below this become 0 at the end of a few samples.
+        denormal_threshold: states below this become 0 at the end of a few samples.
         y: (R, T), receives the output.
         zf: (R, K, 2) float64, receives the last states.
-        kept: (R, tiles, K, 2) float64, receives the states before each tile of BLOCK samples, or (R, 0, K, 2).
+        checkpoints: (R, tiles, K, 2) float64, receives the states before each tile of BLOCK samples, or (R, 0, K, 2).
     """
     R, T = x.shape
     length, K, width = coef.shape[1:]
@@ -115,9 +115,9 @@ def forward(start, stop, x, coef, rows, zi, tiny, y, zf, kept):
                 row = min(group * ROWS + lane, R - 1)
                 places[lane] = row * T + first
                 coef_places[lane] = (rows[row] * length + first * step) * per
-                if first % BLOCK == 0 and kept.shape[1] > 0:
+                if first % BLOCK == 0 and checkpoints.shape[1] > 0:
                     for n in range(2 * K):
-                        kept[row, first // BLOCK, n // 2, n % 2] = state[n * ROWS + lane]
+                        checkpoints[row, first // BLOCK, n // 2, n % 2] = state[n * ROWS + lane]
             read_tile(x, places, count, tile, ROWS, next_tile)
             if step == 1 or first == 0:
                 known = count if step == 1 else 1
@@ -127,9 +127,9 @@ def forward(start, stop, x, coef, rows, zi, tiny, y, zf, kept):
             for k in range(K):
                 c, s = tile_coef[k * width * ROWS :], state[k * 2 * ROWS :]
                 if width == 6:
-                    _direct_section(tile, c, step * per * ROWS, s, count, tiny)
+                    _direct_section(tile, c, step * per * ROWS, s, count, denormal_threshold)
                 else:
-                    _variable_section(tile, c, step * per * ROWS, s, count, tiny)
+                    _variable_section(tile, c, step * per * ROWS, s, count, denormal_threshold)
             write_tile(y, places, count, tile, ROWS, next_tile)
         for lane in range(min(ROWS, R - group * ROWS)):
             for n in range(2 * K):

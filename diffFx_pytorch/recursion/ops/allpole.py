@@ -88,8 +88,8 @@ def _rows_in_lanes(x: Tensor, rows: int, lanes: int) -> int:
 
 def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
     from ..cpu import allpole as constant
-    from ..cpu import allpole_moving as time_varying
-    from ..cpu.allpole_moving import LANES
+    from ..cpu import allpole_time_varying as time_varying
+    from ..cpu.allpole_time_varying import LANES
 
     x, a, zi = map(_wide, inputs)
     y = _wide(outputs.y)
@@ -105,17 +105,17 @@ def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
         ends = (x_row, a_row, x.shape[-1], out.reshape(-1), end, threshold)
         args = (signal.reshape(-1), as_rows(a, 2).reshape(-1), past)
         vector = _rows_in_lanes(x, rows, LANES)
-        run_rows(time_varying.moving_forward_lanes, vector, LANES, *args, places, *ends)
+        run_rows(time_varying.time_varying_forward_lanes, vector, LANES, *args, places, *ends)
         if vector < rows:
-            run_rows(time_varying.moving_forward_row, rows - vector, 1, *args, places[vector:], *ends)
+            run_rows(time_varying.time_varying_forward_row, rows - vector, 1, *args, places[vector:], *ends)
     if y is not outputs.y:
         outputs.y.copy_(y)
 
 
 def _backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any) -> list[Tensor | None]:
     from ..cpu import allpole as constant
-    from ..cpu import allpole_moving as time_varying
-    from ..cpu.allpole_moving import LANES
+    from ..cpu import allpole_time_varying as time_varying
+    from ..cpu.allpole_time_varying import LANES
 
     grad_y, grad_zf = map(_wide, grads)
     y, a = grad_y if saved.y is None else _wide(saved.y), _wide(inputs.a)
@@ -147,8 +147,10 @@ def _backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any,
     into = (to_x.reshape(-1), as_rows(grad_a, grad_a.dim()).reshape(-1), to_zi, needs.a, shared, threshold)
     args = (given.reshape(-1), end, out.reshape(-1), as_rows(a, 2).reshape(-1), past)
     lanes_sets, grain = vector // shared, max(1, LANES // shared)
-    run_rows(time_varying.moving_backward_lanes, lanes_sets, grain, *args, places, a_row, samples, *into)
-    run_rows(time_varying.moving_backward_row, sets - lanes_sets, 1, *args, places[vector:], a_row, samples, *into)
+    run_rows(time_varying.time_varying_backward_lanes, lanes_sets, grain, *args, places, a_row, samples, *into)
+    run_rows(
+        time_varying.time_varying_backward_row, sets - lanes_sets, 1, *args, places[vector:], a_row, samples, *into
+    )
     return [grad_x, grad_a if needs.a else None, grad_zi]
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import run_rows
-from diffFx_pytorch.recursion.cpu import sections, sections_moving, sections_staged, time_varying_lanes
+from diffFx_pytorch.recursion.cpu import sections, sections_staged, sections_time_varying, time_varying_lanes
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK, LANES
 from diffFx_pytorch.recursion.cpu.sections_plan import plan
 from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
@@ -221,7 +221,7 @@ def run_time_varying(
         run_rows(time_varying_lanes.forward, -(-x.shape[0] // time_varying_lanes.ROWS), 1, *arguments)
 
 
-_time_varying_forward = functools.partial(run_time_varying, sections_moving.forward, 3)
+_time_varying_forward = functools.partial(run_time_varying, sections_time_varying.forward, 3)
 
 
 def _time_varying_backward(
@@ -237,7 +237,7 @@ def _time_varying_backward(
 ) -> None:
     order, bounds = rows_by_coefficient(rows, coef.shape[0])
     inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, DENORMAL_THRESHOLD, checkpoints.numpy())
-    run_rows(sections_moving.backward, coef.shape[0], 1, *inputs, gx.numpy(), gcoef.numpy(), gzi.numpy())
+    run_rows(sections_time_varying.backward, coef.shape[0], 1, *inputs, gx.numpy(), gcoef.numpy(), gzi.numpy())
 
 
 def _constant_equation(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:

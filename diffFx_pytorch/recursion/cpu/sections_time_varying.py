@@ -1,7 +1,7 @@
-"""Biquad cascades whose coefficients move, row by row, tile by tile: few rows (`moving` takes many), and the adjoint.
+"""Cascades of time-varying biquads, row by row: few rows (`time_varying_lanes` takes many), and the adjoint.
 
 Transposed direct form 2 at every sample: y[n] = b0[n] x[n] + s1[n-1], s1[n] = b1[n] x[n] - a1[n] y[n] + s2[n-1],
-s2[n] = b2[n] x[n] - a2[n] y[n], each coefficient over a0[n]. The next output's sum is kept open by its last term,
+s2[n] = b2[n] x[n] - a2[n] y[n], each coefficient over a0[n]. The next output's sum stays open by its last term,
 -a1[n] y[n], so that one multiply-add separates successive outputs; two sections run in the same loop to hide the rest.
 """
 
@@ -17,8 +17,8 @@ jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "n
 
 
 @jit
-def _flush(value, tiny):
-    return 0.0 if abs(value) < tiny else value
+def _flush(value, denormal_threshold):
+    return 0.0 if abs(value) < denormal_threshold else value
 
 
 @jit
@@ -33,7 +33,7 @@ def _read(sos, row, t, k):
 
 
 @jit
-def _sections(sos, row, first, count, k, signals, source, target, state, tiny, two):
+def _sections(sos, row, first, count, k, signals, source, target, state, denormal_threshold, two):
     """Run section ``k``, or ``k`` and ``k + 1``, over a tile of ``signals``, from line ``source`` to ``target``.
 
     With two sections the signal between them goes to the line after ``source``.
@@ -61,24 +61,24 @@ def _sections(sos, row, first, count, k, signals, source, target, state, tiny, t
             r, s = b1 * y + s, b2 * y
             c1_1, c2_1, c2_2, z1, z2 = a1, a2, c2_1, z, z1
             signals[target, i] = z
-        state[k + 1, 0] = _flush((r - c2_2 * z2) - c1_1 * z1, tiny)
-        state[k + 1, 1] = _flush(s - c2_1 * z1, tiny)
-    state[k, 0] = _flush((p - a2_2 * y2) - a1_1 * y1, tiny)
-    state[k, 1] = _flush(q - a2_1 * y1, tiny)
+        state[k + 1, 0] = _flush((r - c2_2 * z2) - c1_1 * z1, denormal_threshold)
+        state[k + 1, 1] = _flush(s - c2_1 * z1, denormal_threshold)
+    state[k, 0] = _flush((p - a2_2 * y2) - a1_1 * y1, denormal_threshold)
+    state[k, 1] = _flush(q - a2_1 * y1, denormal_threshold)
 
 
 @jit
-def _cascade(sos, row, first, count, signals, state, tiny):
+def _cascade(sos, row, first, count, signals, state, denormal_threshold):
     """Fill lines 1 .. K of ``signals`` with the outputs of the sections, from line 0."""
     K = sos.shape[2]
     for k in range(0, K - 1, 2):
-        _sections(sos, row, first, count, k, signals, k, k + 2, state, tiny, True)
+        _sections(sos, row, first, count, k, signals, k, k + 2, state, denormal_threshold, True)
     if K % 2:
-        _sections(sos, row, first, count, K - 1, signals, K - 1, K, state, tiny, False)
+        _sections(sos, row, first, count, K - 1, signals, K - 1, K, state, denormal_threshold, False)
 
 
 @jit
-def forward(start, stop, x, sos, rows, zi, tiny, y, zf, kept):
+def forward(start, stop, x, sos, rows, zi, denormal_threshold, y, zf, checkpoints):
     """Filter rows ``start`` to ``stop - 1``.
 
     Args:
@@ -88,36 +88,36 @@ def forward(start, stop, x, sos, rows, zi, tiny, y, zf, kept):
         sos: (Q, T, K, 6) float32 or float64.
         rows: (R,) int64, the coefficients that each row uses.
         zi: (R, K, 2) float64.
-        tiny: states below this become 0 at the end of a tile.
+        denormal_threshold: states below this become 0 at the end of a tile.
         y: (R, T), receives the output.
         zf: (R, K, 2) float64, receives the last states.
-        kept: (R, tiles, K, 2) float64, receives the states before each tile, or (R, 0, K, 2).
+        checkpoints: (R, tiles, K, 2) float64, receives the states before each tile, or (R, 0, K, 2).
     """
     T, K = x.shape[1], sos.shape[2]
     signals = np.empty((K + 1, BLOCK))
-    keep = kept.shape[1] > 0
+    keep = checkpoints.shape[1] > 0
     for row in range(start, stop):
         state = zi[row].copy()
         for first in range(0, T, BLOCK):
             count = min(BLOCK, T - first)
             if keep:
-                kept[row, first // BLOCK] = state
+                checkpoints[row, first // BLOCK] = state
             for i in range(count):
                 signals[0, i] = x[row, first + i]
-            _cascade(sos, rows[row], first, count, signals, state, tiny)
+            _cascade(sos, rows[row], first, count, signals, state, denormal_threshold)
             for i in range(count):
                 y[row, first + i] = signals[K, i]
         zf[row] = state
 
 
 @jit
-def _adjoint(sos, q, first, count, k, signals, signal, state, tiny, gsos, add, want):
+def _adjoint(sos, q, first, count, k, signals, signal, state, denormal_threshold, gsos, add, needs_grad):
     w1, w2 = state[k, 0], state[k, 1]
     for i in range(count - 1, -1, -1):
         b0, b1, b2, a1, a2 = _read(sos, q, first + i, k)
         w = (signal[i] - a2 * w2) - a1 * w1
         signal[i] = (b1 * w1 + b2 * w2) + b0 * w
-        if want:
+        if needs_grad:
             x, y = signals[k, i], signals[k + 1, i]
             scale = 1.0
             if sos[q, first + i, k, 3] != 1.0:
@@ -139,11 +139,11 @@ def _adjoint(sos, q, first, count, k, signals, signal, state, tiny, gsos, add, w
                 gsos[q, first + i, k, 4] = -h1
                 gsos[q, first + i, k, 5] = -h2
         w1, w2 = w, w1
-    state[k, 0], state[k, 1] = _flush(w1, tiny), _flush(w2, tiny)
+    state[k, 0], state[k, 1] = _flush(w1, denormal_threshold), _flush(w2, denormal_threshold)
 
 
 @jit
-def backward(start, stop, gy, gzf, x, sos, order, bounds, tiny, kept, gx, gsos, gzi):
+def backward(start, stop, gy, gzf, x, sos, order, bounds, denormal_threshold, checkpoints, gx, gsos, gzi):
     """The adjoint of ``forward`` for the coefficients ``start`` to ``stop - 1`` and all rows that use them.
 
     w[n] = gy[n] - a1[n] w[n+1] - a2[n] w[n+2] is the gradient of the section's output, its feedback included.
@@ -157,14 +157,14 @@ def backward(start, stop, gy, gzf, x, sos, order, bounds, tiny, kept, gx, gsos, 
         sos: (Q, T, K, 6).
         order: (R,) int64, the rows sorted by the coefficients they use.
         bounds: (Q + 1,) int64, where in ``order`` each sequence's rows begin.
-        tiny: adjoint states below this become 0.
-        kept: (R, tiles, K, 2) from ``forward``, or (R, 0, K, 2) when ``gsos`` is not wanted.
+        denormal_threshold: adjoint states below this become 0.
+        checkpoints: (R, tiles, K, 2) from ``forward``, or (R, 0, K, 2) when ``gsos`` is not wanted.
         gx: (R, T), receives the gradient of x.
         gsos: as ``sos``, receives its gradient, or (0, T, K, 6).
         gzi: (R, K, 2) float64, receives the gradient of zi.
     """
     T, K = x.shape[1], sos.shape[2]
-    want = gsos.shape[0] > 0
+    needs_grad = gsos.shape[0] > 0
     signals = np.empty((K + 1, BLOCK))
     signal = np.empty(BLOCK)
     for q in range(start, stop):
@@ -174,14 +174,27 @@ def backward(start, stop, gy, gzf, x, sos, order, bounds, tiny, kept, gx, gsos, 
             for tile in range((T - 1) // BLOCK, -1, -1):
                 first = tile * BLOCK
                 count = min(BLOCK, T - first)
-                if want:
+                if needs_grad:
                     for i in range(count):
                         signals[0, i] = x[row, first + i]
-                    _cascade(sos, q, first, count, signals, kept[row, tile].copy(), tiny)
+                    _cascade(sos, q, first, count, signals, checkpoints[row, tile].copy(), denormal_threshold)
                 for i in range(count):
                     signal[i] = gy[row, first + i]
                 for k in range(K - 1, -1, -1):
-                    _adjoint(sos, q, first, count, k, signals, signal, state, tiny, gsos, place > bounds[q], want)
+                    _adjoint(
+                        sos,
+                        q,
+                        first,
+                        count,
+                        k,
+                        signals,
+                        signal,
+                        state,
+                        denormal_threshold,
+                        gsos,
+                        place > bounds[q],
+                        needs_grad,
+                    )
                 for i in range(count):
                     gx[row, first + i] = signal[i]
             gzi[row] = state

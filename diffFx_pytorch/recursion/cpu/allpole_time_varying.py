@@ -1,4 +1,4 @@
-"""Numba kernels of the all-pole recursion with coefficients that move every sample.
+"""Numba kernels of the all-pole recursion with time-varying coefficients.
 
 Reading the coefficients is what costs here, and no block of samples shares any. Eight real rows therefore run side
 by side in the lanes of a vector, their coefficients transposed tile by tile; what does not fill enough lanes, and
@@ -59,7 +59,7 @@ def _add_rows(target, places, count, tile, rows):  # pragma: no cover
 
 
 @jit
-def moving_forward_lanes(
+def time_varying_forward_lanes(
     start: int,
     stop: int,
     x: np.ndarray,
@@ -71,7 +71,7 @@ def moving_forward_lanes(
     samples: int,
     y: np.ndarray,
     zf: np.ndarray,
-    tiny: float,
+    denormal_threshold: float,
 ) -> None:
     """The rows ``rows[start:stop]`` of y and zf, LANES at a time.
 
@@ -87,7 +87,7 @@ def moving_forward_lanes(
         samples: T.
         y: (R * T,) output, written.
         zf: (R, N) last outputs, written.
-        tiny: states below this are silence.
+        denormal_threshold: states below this are silence.
     """
     order = zi.shape[1]
     length = _tile_length(order)
@@ -107,7 +107,7 @@ def moving_forward_lanes(
                 past[(order - 1 - m) * LANES + lane] = zi[r, m]
         for t in range(0, samples, length):
             count = min(length, samples - t)
-            flush_silence(past, 0, order * LANES, tiny)
+            flush_silence(past, 0, order * LANES, denormal_threshold)
             read_tile(x, x_at, count, xs, lane_count, count)
             read_tile(a, a_at, count * order, cs, lane_count, count * order)
             for k in range(count):
@@ -124,7 +124,7 @@ def moving_forward_lanes(
 
 
 @jit
-def moving_backward_lanes(
+def time_varying_backward_lanes(
     start: int,
     stop: int,
     grad_y: np.ndarray,
@@ -140,9 +140,9 @@ def moving_backward_lanes(
     grad_zi: np.ndarray,
     needs_a: bool,
     shared: int,
-    tiny: float,
+    denormal_threshold: float,
 ) -> None:
-    """The adjoint of :func:`moving_forward_lanes`, backwards in time.
+    """The adjoint of :func:`time_varying_forward_lanes`, backwards in time.
 
     Args:
         start: first row of a; ``shared`` rows of y belong to each.
@@ -160,7 +160,7 @@ def moving_backward_lanes(
         grad_zi: (R, N), written.
         needs_a: whether grad_a is wanted.
         shared: rows of y for each row of a.
-        tiny: states below this are silence.
+        denormal_threshold: states below this are silence.
     """
     order = zi.shape[1]
     length = _tile_length(order)
@@ -181,7 +181,7 @@ def moving_backward_lanes(
             count = min(length, end)
             begin = end - count
             # What waits for the samples before the tile was written relative to the tile after it: move it to the end.
-            flush_silence(waiting, 0, order * LANES, tiny)
+            flush_silence(waiting, 0, order * LANES, denormal_threshold)
             for q in range(order * LANES - 1, -1, -1):
                 waiting[q + count * LANES] = waiting[q]
             waiting[: count * LANES] = 0.0
@@ -220,7 +220,7 @@ def moving_backward_lanes(
 
 
 @jit
-def moving_forward_row(
+def time_varying_forward_row(
     start: int,
     stop: int,
     x: np.ndarray,
@@ -232,9 +232,9 @@ def moving_forward_row(
     samples: int,
     y: np.ndarray,
     zf: np.ndarray,
-    tiny: float,
+    denormal_threshold: float,
 ) -> None:
-    """As :func:`moving_forward_lanes`, one row at a time, real or complex."""
+    """As :func:`time_varying_forward_lanes`, one row at a time, real or complex."""
     order = zi.shape[1]
     length = _tile_length(order)
     past = aligned_zeros(order + length, zi)
@@ -245,7 +245,7 @@ def moving_forward_row(
             past[order - 1 - m] = zi[r, m]
         for t in range(0, samples, length):
             count = min(length, samples - t)
-            flush_silence(past, 0, order, tiny)
+            flush_silence(past, 0, order, denormal_threshold)
             x_tile = x[x_row[r] * samples + t :]
             c_tile = a[(a_row[r] * samples + t) * order :]
             y_tile = y[r * samples + t :]
@@ -262,7 +262,7 @@ def moving_forward_row(
 
 
 @jit
-def moving_backward_row(
+def time_varying_backward_row(
     start: int,
     stop: int,
     grad_y: np.ndarray,
@@ -278,9 +278,9 @@ def moving_backward_row(
     grad_zi: np.ndarray,
     needs_a: bool,
     shared: int,
-    tiny: float,
+    denormal_threshold: float,
 ) -> None:
-    """As :func:`moving_backward_lanes`, one row at a time, real or complex; grad_a is added to, so give it zeros."""
+    """As :func:`time_varying_backward_lanes`, one row at a time, real or complex; grad_a begins as zeros."""
     order = zi.shape[1]
     length = _tile_length(order)
     past = aligned_zeros(order + length, zi)
@@ -291,7 +291,7 @@ def moving_backward_row(
         for end in range(samples, 0, -length):
             count = min(length, end)
             begin = end - count
-            flush_silence(waiting, 0, order, tiny)
+            flush_silence(waiting, 0, order, denormal_threshold)
             for q in range(order - 1, -1, -1):
                 waiting[q + count] = waiting[q]
             waiting[:count] = 0.0
