@@ -1,4 +1,4 @@
-"""Every operator on a device without kernels: no tensor of the CPU, the CPU's result, and the waits that are announced."""
+"""Every operator on a device without kernels: no tensor of the CPU, the kernels' result, and the waits announced."""
 
 import pytest
 import torch
