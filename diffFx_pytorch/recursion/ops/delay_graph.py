@@ -202,10 +202,10 @@ def delay_graph(
     if x.ndim < 2 or x.shape[-2] != graph.inputs:
         raise ValueError(f"delay_graph: x must be (..., {graph.inputs}, T) for this graph, got {tuple(x.shape)}.")
     ks, ms = _stacked("gains", gains, graph.gains, x), _stacked("delays", delays or {}, graph.moving, x)
-    lead = (1,) * (x.ndim - 2)
+    batch_shape = (1,) * (x.ndim - 2)
     if zi is None:
-        past = x.new_zeros(*lead, sum(graph.longest))
-        poles = x.new_zeros(*lead, graph.poles, dtype=torch.float64)
+        past = x.new_zeros(*batch_shape, sum(graph.longest))
+        poles = x.new_zeros(*batch_shape, graph.poles, dtype=torch.float64)
     else:
         past, poles = zi[0].to(x.dtype), zi[1].double()
     y, past, poles = _graph(x, ks, ms, past, poles, graph.steps(), list(graph.longest), graph.nodes, graph.outputs)
