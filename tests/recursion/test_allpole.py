@@ -5,7 +5,7 @@ import torch
 
 from diffFx_pytorch.recursion.fallback import allpole as plain
 from diffFx_pytorch.recursion.ops.allpole import allpole
-from diffFx_pytorch.recursion.reference import allpole as reference
+from tests.recursion.reference import allpole as reference
 
 TOLERANCE = {torch.float32: 2e-6, torch.complex64: 2e-6, torch.float64: 1e-12, torch.complex128: 1e-11}
 REAL = (torch.float32, torch.float64)

@@ -9,7 +9,7 @@ from scipy import signal
 
 from diffFx_pytorch.recursion.fallback import allpole as plain
 from diffFx_pytorch.recursion.ops.allpole import allpole
-from diffFx_pytorch.recursion.reference import allpole as reference
+from tests.recursion.reference import allpole as reference
 
 
 def decibels(error):

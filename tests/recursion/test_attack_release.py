@@ -7,7 +7,7 @@ import torch
 from diffFx_pytorch.recursion import attack_release
 from diffFx_pytorch.recursion.fallback.attack_release import attack_release_levels
 from diffFx_pytorch.recursion.ops.attack_release import _attack_release
-from diffFx_pytorch.recursion.reference.attack_release import attack_release as reference
+from tests.recursion.reference.attack_release import attack_release as reference
 
 SHAPES = {  # x lead, attack, release; "T" stands for the number of samples
     "one row": ((), (), ()),

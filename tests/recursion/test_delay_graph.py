@@ -9,7 +9,7 @@ import torch
 from diffFx_pytorch.recursion import DelayGraph, delay_graph
 from diffFx_pytorch.recursion.fallback.delay_graph import delay_graph_rows
 from diffFx_pytorch.recursion.graph import MINUS, PLUS, WIDTH
-from diffFx_pytorch.recursion.reference.delay_graph import delay_graph as on_paper
+from tests.recursion.reference.delay_graph import delay_graph as on_paper
 from tests.without_kernels import without_kernels
 
 LONGEST = 60

@@ -8,7 +8,7 @@ import torch
 
 from diffFx_pytorch.recursion import attack_release, delay_line, delay_state_length, feedback_delay
 from diffFx_pytorch.recursion.fallback.feedback_delay import feedback_delay_blocks
-from diffFx_pytorch.recursion.reference.feedback_delay import feedback_delay as reference
+from tests.recursion.reference.feedback_delay import feedback_delay as reference
 
 D = torch.float64
 NAMES = ["linear", "cubic", "lagrange", "sinc", "allpass"]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from diffFx_pytorch.recursion import feedback_network, network_state_length
-from diffFx_pytorch.recursion.reference.feedback_network import feedback_network as reference
+from tests.recursion.reference.feedback_network import feedback_network as reference
 from tests.without_kernels import without_kernels
 
 D = torch.float64

@@ -6,7 +6,7 @@ import torch
 from scipy import signal
 
 from diffFx_pytorch.recursion.ops.lfilter import lfilter
-from diffFx_pytorch.recursion.reference import allpole as reference
+from tests.recursion.reference import allpole as reference
 
 
 def tensors(*arrays):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from diffFx_pytorch.recursion.ops.one_pole import one_pole
-from diffFx_pytorch.recursion.reference import allpole as reference
+from tests.recursion.reference import allpole as reference
 
 
 @pytest.mark.parametrize("time_varying", [False, True])

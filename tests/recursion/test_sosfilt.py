@@ -10,7 +10,7 @@ from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrice
 from diffFx_pytorch.recursion.ops import sections
 from diffFx_pytorch.recursion.ops.sections import sosfilt
 from diffFx_pytorch.recursion.ops.svf import svfilt
-from diffFx_pytorch.recursion.reference.sections import sosfilt_loop
+from tests.recursion.reference.sections import sosfilt_loop
 
 DTYPES = (torch.float32, torch.float64)
 

@@ -9,7 +9,7 @@ from diffFx_pytorch.dsp import biquad
 from diffFx_pytorch.recursion.fallback.sections import cascade, svf_matrices
 from diffFx_pytorch.recursion.ops.sections import sosfilt
 from diffFx_pytorch.recursion.ops.svf import sos_to_svf, svf_to_sos, svfilt
-from diffFx_pytorch.recursion.reference.sections import svfilt_loop
+from tests.recursion.reference.sections import svfilt_loop
 
 DTYPES = (torch.float32, torch.float64)
 

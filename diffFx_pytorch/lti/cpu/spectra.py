@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
-from diffFx_pytorch.kernels.vector import BYTES, lanes_of, load, load_pairs, spread, store, store_pairs
+from diffFx_pytorch.kernels.vector import lanes_of, load, load_pairs, spread, store, store_pairs
+from diffFx_pytorch.kernels.vector_type import BYTES
 
 PIECE = 512
 """Points that one call of a kernel computes, or fewer at the end: a multiple of every number of lanes."""

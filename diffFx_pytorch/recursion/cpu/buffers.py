@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
-from diffFx_pytorch.kernels.vector import BYTES
+from diffFx_pytorch.kernels.vector_type import BYTES
 
 
 @njit(nogil=True, cache=True)

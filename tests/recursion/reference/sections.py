@@ -15,7 +15,7 @@ def sosfilt_loop(x: Tensor, sos: Tensor, zi: Tensor, time_varying: bool) -> tupl
 
     Args:
         x: (..., T).
-        sos: (..., K, 6), or (..., T, K, 6) when moving.
+        sos: (..., K, 6), or (..., T, K, 6) time-varying.
         zi: (..., K, 2).
         time_varying: whether ``sos`` has a time axis.
     """

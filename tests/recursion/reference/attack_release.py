@@ -18,10 +18,10 @@ def attack_release(x: Tensor, attack: Tensor, release: Tensor, zi: Tensor) -> tu
     Returns:
         Levels (..., T) and the last level (...).
     """
-    lead = torch.broadcast_shapes(x.shape[:-1], attack.shape[:-1], release.shape[:-1], zi.shape)
+    batch_shape = torch.broadcast_shapes(x.shape[:-1], attack.shape[:-1], release.shape[:-1], zi.shape)
     T = x.shape[-1]
-    x, attack, release = (t.expand(*lead, T) for t in (x, attack, release))
-    y = zi.expand(lead)
+    x, attack, release = (t.expand(*batch_shape, T) for t in (x, attack, release))
+    y = zi.expand(batch_shape)
     levels = []
     for t in range(T):
         c = torch.where(x[..., t] > y, attack[..., t], release[..., t])

@@ -1,1 +1,0 @@
-"""The recursions as on paper: slow, obvious, differentiable; the ground truth of every kernel."""
