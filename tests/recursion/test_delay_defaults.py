@@ -34,9 +34,9 @@ def line_case():
     return lambda: delay_line(**leaves, max_delay=50, return_zf=True), leaves
 
 
-def network_case(modulated, moving):
+def network_case(modulated, time_varying):
     T = 600
-    gains = draw(3, T if moving else 1, 1, 1, low=0.7, high=0.95).detach()
+    gains = draw(3, T if time_varying else 1, 1, 1, low=0.7, high=0.95).detach()
     one = torch.ones_like(gains)
     sections = torch.cat([gains, 0.1 * one, 0 * one, one, -0.1 * one, 0 * one], -1)
     leaves = {
@@ -45,7 +45,7 @@ def network_case(modulated, moving):
         "matrix": torch.linalg.qr(draw(3, 3).detach())[0].requires_grad_(),
         "input_gains": draw(3, 2),
         "output_gains": draw(2, 3),
-        "absorption": (sections.transpose(0, 1) if moving else sections[:, 0]).requires_grad_(),
+        "absorption": (sections.transpose(0, 1)[None] if time_varying else sections[:, 0]).requires_grad_(),
     }
     if modulated:
         leaves["modulation"] = draw(3, T, low=0.0, high=3.0)
@@ -71,7 +71,7 @@ CASES = {
     "delay_line": line_case,
     "feedback_network": lambda: network_case(False, False),
     "feedback_network, modulated": lambda: network_case(True, False),
-    "feedback_network, moving absorption": lambda: network_case(False, True),
+    "feedback_network, time-varying absorption": lambda: network_case(False, True),
     "delay_graph": graph_case,
 }
 
