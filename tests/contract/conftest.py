@@ -34,7 +34,8 @@ class Case:
 
     @property
     def id(self):
-        options = ",".join(f"{k}={v}" for k, v in self.construction.items())
+        values = {k: f"{tuple(v.shape)}" if torch.is_tensor(v) else v for k, v in self.construction.items()}
+        options = ",".join(f"{k}={v}" for k, v in values.items())
         return f"{self.cls.__name__}[{options}]" if options else self.cls.__name__
 
     def exempt(self, check):
@@ -51,14 +52,17 @@ class Case:
         fx, others = self(sample_rate=sample_rate), {}
         keywords = inspect.signature(self.cls).parameters
         for name, value in self.construction.items():
-            if value == keywords[name].default or f"options:{name}" in fx.exempt:
+            if value == keywords[name].default:
                 continue
-            rest = {k: v for k, v in self.construction.items() if k != name}
             with contextlib.suppress(ValueError):  # the other options of this construction may need it
-                other = Case(self.cls, rest)(sample_rate=sample_rate)
+                other = self.without(name, sample_rate)
                 if other.params == fx.params:
                     others[name] = other
         return others
+
+    def without(self, name, sample_rate=RATE):
+        """This effect with one of its options at its default."""
+        return Case(self.cls, {k: v for k, v in self.construction.items() if k != name})(sample_rate=sample_rate)
 
 
 class Late(Processor):

@@ -67,7 +67,7 @@ class Audition:
         return [slice(item, item + 1) for item in order]
 
 
-def audition(fx, channels: int, wanted=None, others=None, lengths=LENGTHS, seed: int = 0) -> Audition:
+def audition(fx, channels: int, wanted=None, others=None, lengths=LENGTHS, seed: int = 0, knobs=None) -> Audition:
     """The shortest sound and the fewest settings in which all of ``wanted`` is heard.
 
     Args:
@@ -78,15 +78,17 @@ def audition(fx, channels: int, wanted=None, others=None, lengths=LENGTHS, seed:
         others: the same effect with another option, by name; what it changes is heard as a knob's change is.
         lengths: of the sound in samples, to be tried in turn.
         seed: of the sounds and settings.
+        knobs: names of those to turn; None is all of them.
     """
-    others = others or {}
-    names = [*fx.params, *others]
+    others, table = others or {}, list(fx.params)
+    knobs = table if knobs is None else knobs
+    names = [*knobs, *others]
     wanted = [i for i, name in enumerate(names) if wanted is None or name in wanted]
     for samples in lengths:
         x, flat = rise_and_fall(_CANDIDATES, channels, samples, seed), settings(fx, _CANDIDATES, seed)
         with torch.no_grad():
             y = fx(x, norm_params=flat)
-            turned = [change(fx, x, flat, y, i) for i in range(len(fx.params))]
+            turned = [change(fx, x, flat, y, table.index(name)) for name in knobs]
             swapped = [_relative(other(x, norm_params=flat), y) for other in others.values()]
         loudness = torch.stack([*turned, *swapped], 1)
         chosen = _cover(loudness)

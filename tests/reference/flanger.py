@@ -1,23 +1,17 @@
 """Flangers: Dattorro 1997, a line whose delay an oscillator moves, with feedback, one sample at a time."""
 
-import math
-
-from tests.reference.fractional_read import POINTS, read
-
-
-def wave(turns, shape):
-    sine = math.sin(2 * math.pi * turns)
-    return sine if shape == "sine" else math.tanh(8 * sine) / math.tanh(8)
+from tests.reference.fractional_read import Reader
+from tests.reference.oscillator import wave
 
 
 def flange(x, sample_rate, rate_hz, depth, delay_ms, mix, feedback, turns, shape, interpolation, youngest):
     span = delay_ms / 1000 * sample_rate - 1
-    w, y = [], []
+    w, y, read = [], [], Reader(interpolation, youngest)
     for n, sample in enumerate(x):
         d = 1 + span * (1 + depth * wave(rate_hz * n / sample_rate + turns, shape))
         if not youngest:
             w.append(sample)
-        late = read(w, n, d, POINTS[interpolation], youngest)
+        late = read(w, n, d)
         if youngest:
             w.append(sample + feedback * late)
         y.append((1 - mix) * sample + mix * late)

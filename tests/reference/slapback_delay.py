@@ -2,7 +2,7 @@
 
 import math
 
-from tests.reference.fractional_read import POINTS, read
+from tests.reference.fractional_read import Reader
 
 
 def twin(
@@ -15,10 +15,10 @@ def twin(
     high = 1 - (1 - math.exp(-2 * math.pi * highpass_hz / sample_rate)) * (1 - (20 / highpass_hz) ** 4)
     y = []
     for channel in x:
-        left = below = 0.0
+        left, below, read = 0.0, 0.0, Reader(interpolation)
         y.append([])
         for n, sample in enumerate(channel):
-            left = low * left + (1 - low) * read(channel, n, d, POINTS[interpolation], 0)
+            left = low * left + (1 - low) * read(channel, n, d)
             below = high * below + (1 - high) * left
             y[-1].append((1 - mix) * sample + mix * (left - below))
     return y

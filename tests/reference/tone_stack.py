@@ -8,7 +8,20 @@ import numpy as np
 
 VALUES = {
     "fender_bassman": (250e3, 1e6, 25e3, 56e3, 250e-12, 20e-9, 20e-9),
+    "fender_twin_reverb": (250e3, 250e3, 10e3, 100e3, 120e-12, 100e-9, 47e-9),
+    "fender_princeton": (250e3, 250e3, 4.8e3, 100e3, 250e-12, 100e-9, 47e-9),
+    "fender_blues_junior": (250e3, 250e3, 25e3, 100e3, 250e-12, 22e-9, 22e-9),
+    "fender_hot_rod_deville": (250e3, 250e3, 25e3, 130e3, 250e-12, 100e-9, 22e-9),
+    "marshall_major_200": (250e3, 1e6, 25e3, 33e3, 500e-12, 22e-9, 22e-9),
+    "marshall_jcm800": (220e3, 1e6, 22e3, 33e3, 470e-12, 22e-9, 22e-9),
+    "marshall_2199": (250e3, 250e3, 25e3, 56e3, 250e-12, 47e-9, 47e-9),
     "mesa_boogie_mark": (250e3, 250e3, 25e3, 100e3, 250e-12, 100e-9, 47e-9),
+    "soldano_slo_100": (250e3, 1e6, 25e3, 47e3, 470e-12, 20e-9, 20e-9),
+    "sovtek_mig_100": (500e3, 1e6, 10e3, 47e3, 470e-12, 22e-9, 22e-9),
+    "peavey_classic_20": (250e3, 250e3, 20e3, 68e3, 270e-12, 22e-9, 22e-9),
+    "ampeg_reverberocket": (250e3, 250e3, 10e3, 100e3, 100e-12, 100e-9, 47e-9),
+    "roland_cube_60": (250e3, 250e3, 10e3, 41e3, 240e-12, 33e-9, 82e-9),
+    "bogner_triple_giant": (250e3, 1e6, 33e3, 51e3, 220e-12, 15e-9, 47e-9),
 }
 A, B, S, D, W, IN, GROUND = range(7)
 

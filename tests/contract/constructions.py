@@ -1,0 +1,71 @@
+"""Constructions that the table of options makes: together they have every value that no variant has."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+
+from diffFx_pytorch.options import Choice, Flag, Integer, Number, Option
+
+_DECAY = torch.logspace(-1, -4, 500, dtype=torch.float64)
+EXAMPLES = {"ir": torch.stack([_DECAY * torch.arange(500).mul(k).cos() for k in (1.3, 2.9)])}
+"""By option of the kind Given: a value, for an effect whose variants have none."""
+NEEDS = {
+    "phase": {"oversampling": 2},
+    "rms_ms": {"detector": "rms"},
+    "quantile": {"noise": "quantile"},
+    "seed": {"matrix": "random orthogonal"},
+    "ir_rate": {"ir": EXAMPLES["ir"]},
+}
+"""By option: what another one must be for the first to matter, where an effect has both."""
+LEFT_OUT = {
+    "ConvolutionReverb.learnable=True": "makes the response a parameter, heard only by its rounding to float32",
+    "ConvolutionReverb.ir_rate": "the twin does not resample",
+}
+"""By effect, option and, for a choice or a flag, value: why it is not compared with the twin."""
+
+
+def other_value(option: Option, label: str) -> Any:
+    """A value of a number or a Given that is not the default."""
+    if isinstance(option, Integer):
+        return option.default + (option.step if option.default < option.max_val else -option.step)
+    if isinstance(option, Number):
+        default = option.default
+        return math.sqrt(option.min_val * option.max_val) if default is None else 0.6 * default or 2.0
+    name = label.split(".")[1]
+    assert name in EXAMPLES, f"a variant must give {label}, for no value can be made from {option.legal()}"
+    return EXAMPLES[name]
+
+
+def untried(cls: type) -> dict[str, dict[str, Any]]:
+    """By option: the values that no variant has, by label; of a number or a Given one, if no variant gives any."""
+    values = {}
+    for name, option in cls.options.items():
+        given, label = [variant[name] for variant in cls.variants if name in variant], f"{cls.__name__}.{name}"
+        if isinstance(option, (Choice, Flag)):
+            every = option.values if isinstance(option, Choice) else (True, False)
+            values[name] = {f"{label}={v}": v for v in every if v != option.default and v not in given}
+        else:
+            values[name] = {} if given else {label: other_value(option, label)}
+    return values
+
+
+def construction(cls: type, tried: dict[str, Any]) -> dict[str, Any]:
+    """The first variant with the values tried and what they need."""
+    needed = {k: v for name in tried for k, v in NEEDS.get(name, {}).items() if k in cls.options}
+    return {**cls.variants[0], **needed, **tried}
+
+
+def derived(cls: type) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
+    """Constructions with the options they are there for: number k has the k-th untried value of every option."""
+    waiting = {
+        name: [value for label, value in values.items() if label not in LEFT_OUT]
+        for name, values in untried(cls).items()
+    }
+    rows = [
+        {name: values[k] for name, values in waiting.items() if k < len(values)}
+        for k in range(max(map(len, waiting.values()), default=0))
+    ]
+    return [(construction(cls, tried), tuple(tried)) for tried in rows]
