@@ -107,7 +107,29 @@ def _recursions(dtype: Any) -> None:
             sos = torch.tensor([1.0, 0.1, 0.1, 1.0, 0.1, 0.1], dtype=dtype).repeat(sections, 1)
             _train(r.sosfilt, x, sos)
             _train(r.sosfilt, x, sos.expand(rows, 600, sections, 6).contiguous())
+            svf = r.sos_to_svf(sos)
+            _train(r.svfilt, x, svf)
+            _train(r.svfilt, x, svf.expand(rows, 600, sections, 5).contiguous())
         _train(lambda x: r.running_max(x, 10), x)
+
+
+def _systems(dtype: Any) -> None:
+    import torch
+
+    from ..lti.ops import closed_loop, delay_response, loop_impulse, solve, sos_response
+
+    kind = torch.complex64 if dtype == torch.float32 else torch.complex128
+    eye = torch.eye(3, dtype=dtype)
+    diagonal, rhs = torch.full((3, 40), 0.5, dtype=kind), torch.ones(3, 2, 40, dtype=kind)
+    _train(solve, eye.to(kind)[..., None].expand(3, 3, 40).contiguous(), rhs)
+    for matrix in (0.5 * eye, 0.5 * eye.to(kind)):
+        _train(closed_loop, diagonal, matrix, diagonal, rhs)
+    _train(lambda matrix, b, c: loop_impulse(matrix, torch.tensor([7, 9, 11]), b, c, 100), 0.5 * eye, eye, eye)
+    _train(lambda delay: delay_response(delay, 80, dtype=kind), torch.tensor([7.5, 9.0], dtype=dtype))
+    delay_response(torch.tensor([7, 9]), 80, dtype=kind)
+    for precision in {dtype, torch.float64}:
+        sos = torch.tensor([[1.0, 0.1, 0.1, 1.0, 0.1, 0.1]], dtype=precision)
+        _train(lambda sos: sos_response(sos, 80, dtype=kind), sos)
 
 
 def _spectrograms(dtype: Any) -> None:
@@ -124,4 +146,8 @@ def _spectrograms(dtype: Any) -> None:
     s.spsi(magnitude, stft)
 
 
-ENGINES: dict[str, Callable[[Any], None]] = {"recursions": _recursions, "spectrograms": _spectrograms}
+ENGINES: dict[str, Callable[[Any], None]] = {
+    "recursions": _recursions,
+    "systems": _systems,
+    "spectrograms": _spectrograms,
+}
