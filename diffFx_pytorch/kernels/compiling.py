@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import pickle
 import platform
 import sys
@@ -19,26 +20,31 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
 
 from . import content, store
-from .inlined import InlinedCompiler
+from .inlined import InlinedCompiler, call_template
 
 
 def njit(*arguments: Any, **options: Any) -> Any:
     """As ``numba.njit``, used with or without arguments.
 
-    ``cache=True`` keeps what is compiled by its content. ``no_cpython_wrapper=True`` says that only kernels call the
-    function: it is compiled as part of them, and kept with them.
+    What Python calls is compiled as a program of its own, and with ``cache=True`` kept by its content. What kernels
+    call is LLVM code that they inline, the same for all values of integers and booleans known when they are compiled.
+    ``no_cpython_wrapper=True`` says that Python never calls the function.
     """
-    inner = options.get("no_cpython_wrapper", False)
+    inner = options.pop("no_cpython_wrapper", False)
     cache = options.pop("cache", False) and not inner
-    if inner:
-        options["pipeline_class"] = InlinedCompiler
     options["no_cfunc_wrapper"] = True  # nothing here is called from C
     decorate: Any = numba.njit(**options)
+    decorate_inner: Any = numba.njit(**options, no_cpython_wrapper=True, pipeline_class=InlinedCompiler)
 
     def compiled(function: Any) -> Any:
-        kernel = decorate(function)
-        if cache and not isinstance(kernel, types.FunctionType):  # as it stays under NUMBA_DISABLE_JIT
-            kernel._cache = ContentCache(kernel)  # pyright: ignore[reportAttributeAccessIssue]
+        inlined = decorate_inner(function)
+        if isinstance(inlined, types.FunctionType):  # as it stays under NUMBA_DISABLE_JIT
+            return inlined
+        kernel = inlined if inner else decorate(function)
+        if cache:
+            kernel._cache = ContentCache(kernel)
+        kernel.get_call_template = functools.partial(call_template, inlined)
+        kernel.get_overload = inlined.get_overload
         return kernel
 
     return compiled(*arguments) if arguments else compiled
@@ -72,7 +78,8 @@ class ContentCache(NullCache):
 
     def _file_name(self, sig: Any, codegen: Any) -> str:
         machine = codegen.magic_tuple()  # triple, name and features of the processor
-        return f"{self._kernel.__name__}-{content.digest(self._kernel, sig, machine, InlinedCompiler, _compiler())}"
+        digest = content.digest(self._kernel, sig, machine, InlinedCompiler, call_template, _compiler())
+        return f"{self._kernel.__name__}-{digest}"
 
 
 @functools.cache
@@ -107,9 +114,27 @@ class _Notice(event.Listener):
         print("difffx: compiling, once (`difffx warm` does it ahead)", file=sys.stderr, flush=True)  # noqa: T201
 
 
+class _Pause(event.Listener):
+    """Keeps garbage collection from looking through all of torch and Numba again and again while a kernel compiles."""
+
+    def __init__(self) -> None:
+        self._kernel: Any = None
+
+    def on_start(self, event: Any) -> None:
+        if self._kernel is None and gc.isenabled() and _is_kept(event):
+            self._kernel = event.data["dispatcher"]
+            gc.disable()
+
+    def on_end(self, event: Any) -> None:
+        if self._kernel is event.data["dispatcher"]:
+            self._kernel = None
+            gc.enable()
+
+
 def _is_kept(event: Any) -> bool:
     return isinstance(event.data["dispatcher"]._cache, ContentCache)
 
 
 notice = _Notice()
 event.register("numba:compile", notice)
+event.register("numba:compile", _Pause())

@@ -12,6 +12,9 @@ from typing import Any
 from llvmlite import binding
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.dispatcher import Dispatcher
+from numba.core.errors import ForceLiteralArg, TypingError
+from numba.core.types import BooleanLiteral, IntegerLiteral, unliteral
 
 _ENVIRONMENT = "_ZN08NumbaEnv"
 
@@ -23,6 +26,21 @@ class InlinedCompiler(Compiler):
         """Numba's own; the code goes into a library that no one runs."""
         self.state.library = _InlinedLibrary(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
         return super().define_pipelines()
+
+
+def call_template(inlined: Dispatcher, arguments: Any, keywords: Any) -> Any:
+    """How Numba types a call: without literals, unless the function needs them to be compiled at all."""
+    general = [_general(a) for a in arguments], {name: _general(a) for name, a in keywords.items()}
+    try:
+        return Dispatcher.get_call_template(inlined, *general)
+    except (TypingError, ForceLiteralArg):
+        if general == (list(arguments), keywords):
+            raise
+        return Dispatcher.get_call_template(inlined, arguments, keywords)
+
+
+def _general(argument: Any) -> Any:
+    return unliteral(argument) if isinstance(argument, (IntegerLiteral, BooleanLiteral)) else argument
 
 
 class _InlinedLibrary(JITCodeLibrary):
