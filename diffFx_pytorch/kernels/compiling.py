@@ -34,7 +34,8 @@ def njit(*arguments: Any, **options: Any) -> Any:
     cache = options.pop("cache", False) and not inner
     options["no_cfunc_wrapper"] = True  # nothing here is called from C
     decorate: Any = numba.njit(**options)
-    decorate_inner: Any = numba.njit(**options, no_cpython_wrapper=True, pipeline_class=InlinedCompiler)
+    options |= {"no_cpython_wrapper": True, "pipeline_class": InlinedCompiler}
+    decorate_inner: Any = numba.njit(**options)
 
     def compiled(function: Any) -> Any:
         inlined = decorate_inner(function)
