@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 from diffFx_pytorch import Processor, registry
@@ -66,16 +65,30 @@ def built_in() -> list[type[Processor]]:
 
 
 def stubs() -> dict[Path, str]:
-    """The ``__init__.pyi`` of each package of effects: the effects it holds, and the options of their constructors."""
-    families: dict[str, list[type[Processor]]] = {}
-    for cls in sorted(built_in(), key=lambda c: (c.__module__, c.__name__)):
-        families.setdefault(cls.__module__.rpartition(".")[0], []).append(cls)
+    """The ``__init__.pyi`` of the packages of effects: constructors with their options, and the members of each family.
+
+    Effects of the same options share one constructor.
+    """
+    members = sorted(built_in(), key=lambda cls: (cls.__module__, cls.__name__))
+    constructors: dict[str, list[str]] = {}
+    lines = ["from collections.abc import Mapping", "from typing import Any, Literal", ""]
+    lines.append("from diffFx_pytorch.params import EffectParam as EffectParam")
+    for cls in members:
+        lines.append(f"from {cls.__module__} import {cls.__name__} as {'_' * bool(cls.options)}{cls.__name__}")
+        if cls.options:
+            constructors.setdefault(_constructor(cls), []).append(cls.__name__)
+    lines += ["", "_Ranges = Mapping[str, EffectParam] | None"]
+    for constructor, names in constructors.items():
+        if len(names) == 1:
+            lines += ["", f"class {names[0]}(_{names[0]}):", constructor]
+        else:
+            lines += ["", f"class _Like{names[0]}:", constructor, ""]
+            lines += [f"class {name}(_Like{names[0]}, _{name}): ..." for name in names]
     root = "diffFx_pytorch.processors"
-    texts = {_stub_path(package): _family_stub(members) for package, members in families.items()}
-    homes = [(package, cls.__name__) for package, members in families.items() for cls in members]
-    homes.append(("diffFx_pytorch.params", "EffectParam"))
-    imports = [f"from {package} import {name}" for package, name in sorted(homes)]
-    texts[_stub_path(root)] = "\n".join([*imports, *_all(name for _, name in homes)])
+    texts = {_stub_path(root): "\n".join([*lines, ""])}
+    for cls in members:
+        family = _stub_path(cls.__module__.rpartition(".")[0])
+        texts[family] = texts.get(family, "") + f"from {root} import {cls.__name__} as {cls.__name__}\n"
     return texts
 
 
@@ -83,38 +96,20 @@ def _stub_path(package: str) -> Path:
     return PACKAGE.joinpath(*package.split(".")[1:]) / "__init__.pyi"
 
 
-def _all(names: Iterable[str]) -> list[str]:
-    return ["", "__all__ = [", *(f'    "{name}",' for name in sorted(names)), "]", ""]
-
-
-def _family_stub(members: list[type[Processor]]) -> str:
-    built = [cls for cls in members if cls.options]
-    kinds = {option_type(option).partition("[")[0] for cls in built for option in cls.options.values()}
-    typing = sorted({"Any", "Literal"} & kinds)
-    lines = ["from collections.abc import Mapping"] * bool(built)
-    lines += [f"from typing import {', '.join(typing)}"] * bool(typing)
-    lines += ["", "from diffFx_pytorch.params import EffectParam"] * bool(built)
-    for cls in members:
-        lines.append(f"from {cls.__module__} import {cls.__name__}" + f" as _{cls.__name__}" * bool(cls.options))
-    for cls in built:
-        lines += [
-            "",
-            f"class {cls.__name__}(_{cls.__name__}):",
-            "    def __init__(",
-            "        self,",
-            "        sample_rate: float = 44100,",
-            "        param_range: Mapping[str, EffectParam] | None = None,",
-            "        *,",
-        ]
-        for name, option in cls.options.items():
-            default = f" = {option.default!r},".replace("'", '"')
-            line = f"        {name}: {option_type(option)}{default}"
-            if len(line) > 120:
-                values = (f"            {json.dumps(value)}," for value in option.values)
-                line = "\n".join([f"        {name}: Literal[", *values, f"        ]{default}"])
-            lines.append(line)
-        lines.append("    ) -> None: ...")
-    return "\n".join([*lines, *_all(cls.__name__ for cls in members)])
+def _constructor(cls: type[Processor]) -> str:
+    arguments = ["self", "sample_rate: float = 44100", "param_range: _Ranges = None", "*"]
+    for name, option in cls.options.items():
+        default = f" = {option.default!r}".replace("'", '"')
+        line = f"{name}: {option_type(option)}{default}"
+        if len(line) > 111:
+            values = (f"            {json.dumps(value)}," for value in option.values)
+            line = "\n".join([f"{name}: Literal[", *values, f"        ]{default}"])
+        arguments.append(line)
+    short = ", ".join(arguments)
+    if len(short) <= 89:
+        return f"    def __init__({short}) -> None: ..."
+    lines = [short] if len(short) <= 112 else [f"{argument}," for argument in arguments]
+    return "\n".join(["    def __init__(", *(f"        {line}" for line in lines), "    ) -> None: ..."])
 
 
 def option_type(option: Option) -> str:
