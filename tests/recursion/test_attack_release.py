@@ -19,12 +19,7 @@ SHAPES = {  # x lead, attack, release; "T" stands for the number of samples
 }
 
 
-@pytest.fixture(autouse=True)
-def poisoned_memory():
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = True
-    yield
-    torch.use_deterministic_algorithms(False)
+pytestmark = pytest.mark.usefixtures("poisoned_memory")
 
 
 def rand(*shape, dtype=torch.float64, seed=0):

@@ -4,6 +4,9 @@ import math
 
 import numpy as np
 
+from tests.reference.fractional_read import shifted
+from tests.reference.one_poles import poles
+
 
 def room(rate, channels):
     v, u = np.random.default_rng(20).standard_normal((round(1.2 * rate), channels)), np.zeros(channels)
@@ -28,26 +31,12 @@ def decayed(h, rate):
     return [min(6.907755278982137 * min(max(n - peak, 0), end - peak - 1) / rate / t60, 6.907755278982137) for n in range(size)]  # fmt: skip  # noqa: E501
 
 
-def shifted(h, d):
-    """h(n - d) by Lagrange's interpolation through 10 points, fewer where less lies in the past."""
-    k = math.floor(d)
-    half = min(5, k + 1)
-    taps = range(k - half + 1, k + half + 1)
-    weights = [math.prod((d - j) / (m - j) for j in taps if j != m) for m in taps]
-    return [sum(w * h[n - m] for w, m in zip(weights, taps, strict=True) if 0 <= n - m < len(h)) for n in range(len(h))]
-
-
 def filtered(h, low, high):
     left = below = 0.0
     for v in h:
         left = low * left + (1 - low) * v
         below = high * below + (1 - high) * left
         yield left - below
-
-
-def poles(rate, lowpass_hz, highpass_hz):
-    low = math.exp(-2 * math.pi * lowpass_hz / rate) * (1 - (lowpass_hz / min(20000.0, 0.49 * rate)) ** 4)
-    return low, 1 - (1 - math.exp(-2 * math.pi * highpass_hz / rate)) * (1 - (20 / highpass_hz) ** 4)
 
 
 def mixed(x, wet, width, mix):

@@ -2,6 +2,8 @@
 
 import math
 
+from tests.reference.key_levels import levels
+
 
 def static_reduction(level, T, R, W, most):
     under = T - level
@@ -14,9 +16,7 @@ def twin(
     x, sample_rate, threshold_db, ratio, knee_db, attack_ms, release_ms, range_db,
     link=True, lookahead_ms=0.0, sidechain=None,
 ):  # fmt: skip
-    sizes = [[abs(s) for s in key] for key in (x if sidechain is None else sidechain)]
-    if link:
-        sizes = [[max(several) for several in zip(*sizes, strict=True)]]
+    sizes = levels(x if sidechain is None else sidechain, link)
     window, late, result = round(0.01 * sample_rate), round(lookahead_ms * sample_rate / 1000), []
     for c, channel in enumerate(x):
         size, y = sizes[c % len(sizes)], []

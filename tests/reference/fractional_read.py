@@ -51,3 +51,12 @@ class Reader:
         half = half if half == 8 else min(half, 6)
         taps = range(k - half + 1, k + half + 1)
         return sum(w * ago(m) for w, m in zip(design(taps, d), taps, strict=True))
+
+
+def shifted(h, d):
+    """h(n - d) by Lagrange's interpolation through 10 points, fewer where less lies in the past."""
+    k = math.floor(d)
+    half = min(5, k + 1)
+    taps = range(k - half + 1, k + half + 1)
+    weights = [math.prod((d - j) / (m - j) for j in taps if j != m) for m in taps]
+    return [sum(w * h[n - m] for w, m in zip(weights, taps, strict=True) if 0 <= n - m < len(h)) for n in range(len(h))]

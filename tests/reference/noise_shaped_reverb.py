@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from tests.reference.fractional_read import shifted
+
 
 def bands_of_noise(rate, count, seconds, seed):
     size = round(seconds * rate)
@@ -23,15 +25,6 @@ def bands_of_noise(rate, count, seconds, seed):
     for b in range(count):
         weight = (above(b) - above(b + 1))[:, None]
         yield np.fft.irfft((re + 1j * im) * math.sqrt(size / 2) * weight, size, 0).astype(np.float32).astype(float)
-
-
-def shifted(h, d):
-    """h(n - d) by Lagrange's interpolation through 10 points, fewer where less lies in the past."""
-    k = math.floor(d)
-    half = min(5, k + 1)
-    taps = range(k - half + 1, k + half + 1)
-    weights = [math.prod((d - j) / (m - j) for j in taps if j != m) for m in taps]
-    return [sum(w * h[n - m] for w, m in zip(weights, taps, strict=True) if 0 <= n - m < len(h)) for n in range(len(h))]
 
 
 def twin(x, sample_rate, predelay_ms, width, mix, num_bands=12, ir_seconds=2.0, seed=0, **bands):

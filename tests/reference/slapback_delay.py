@@ -1,8 +1,7 @@
 """Slapback: DAFX 2nd ed. 2.6.1, one echo through one-pole filters, one sample at a time."""
 
-import math
-
 from tests.reference.fractional_read import Reader
+from tests.reference.one_poles import poles
 
 
 def twin(
@@ -10,9 +9,7 @@ def twin(
     tempo_bpm=None, interpolation="lagrange", delay_ms=None, delay_beats=None,
 ):  # fmt: skip
     d = (delay_ms / 1000 if tempo_bpm is None else delay_beats * 60 / tempo_bpm) * sample_rate
-    open_end = min(20000.0, 0.49 * sample_rate)
-    low = math.exp(-2 * math.pi * lowpass_hz / sample_rate) * (1 - (lowpass_hz / open_end) ** 4)
-    high = 1 - (1 - math.exp(-2 * math.pi * highpass_hz / sample_rate)) * (1 - (20 / highpass_hz) ** 4)
+    low, high = poles(sample_rate, lowpass_hz, highpass_hz)
     y = []
     for channel in x:
         left, below, read = 0.0, 0.0, Reader(interpolation)

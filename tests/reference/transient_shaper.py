@@ -2,6 +2,8 @@
 
 import math
 
+from tests.reference.key_levels import levels
+
 
 def envelope(peaks, sample_rate, rise_ms, fall_ms):
     y, e = [], 0.0
@@ -18,9 +20,7 @@ def share(distance):
 
 
 def twin(x, sample_rate, attack_db, sustain_db, link=True):
-    sizes = [[abs(s) for s in key] for key in x]
-    if link:
-        sizes = [[max(several) for several in zip(*sizes, strict=True)]]
+    sizes = levels(x, link)
     window, result = round(0.01 * sample_rate), []
     for c, channel in enumerate(x):
         size = sizes[c % len(sizes)]

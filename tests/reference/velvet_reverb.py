@@ -4,6 +4,9 @@ import math
 
 import numpy as np
 
+from tests.reference.fractional_read import shifted
+from tests.reference.one_poles import poles
+
 
 def filtered(h, pole, below=None):
     """A one-pole low-pass, and what another one leaves out."""
@@ -24,23 +27,13 @@ def damping(q, omega):
     return (low + high) / 2
 
 
-def shifted(h, d):
-    """h(n - d) by Lagrange's interpolation through 10 points, fewer where less lies in the past."""
-    k = math.floor(d)
-    half = min(5, k + 1)
-    taps = range(k - half + 1, k + half + 1)
-    weights = [math.prod((d - j) / (m - j) for j in taps if j != m) for m in taps]
-    return [sum(w * h[n - m] for w, m in zip(weights, taps, strict=True) if 0 <= n - m < len(h)) for n in range(len(h))]
-
-
 def twin(
     x, sample_rate, predelay_ms, decay_s, decay_high_ratio, lowpass_hz, highpass_hz, width, mix,
     density=2000.0, ir_seconds=2.5, seed=0,
 ):  # fmt: skip
     rng, count, size = np.random.default_rng(seed), len(x[0]), round(ir_seconds * sample_rate)
     starts = [round(size * (i / 24) ** 1.5) for i in range(25)]
-    low = math.exp(-2 * math.pi * lowpass_hz / sample_rate) * (1 - (lowpass_hz / min(20000.0, 0.49 * sample_rate)) ** 4)
-    below = 1 - (1 - math.exp(-2 * math.pi * highpass_hz / sample_rate)) * (1 - (20 / highpass_hz) ** 4)
+    low, below = poles(sample_rate, lowpass_hz, highpass_hz)
     extra = 1 / (decay_high_ratio * decay_s) - 1 / decay_s
     omega = 2 * math.pi * min(8000 / sample_rate, 0.4)
     energy, sides = 0.0, []

@@ -9,6 +9,7 @@ from scipy import signal
 
 from diffFx_pytorch.processors import ToneStack
 from diffFx_pytorch.processors.eq.tone_stack import CIRCUITS
+from tests.processors.eq.turning import assert_turns
 
 RATE = 44100
 TOP, BOTTOM, SLOPE, BASS, WIPER = range(5)
@@ -137,15 +138,7 @@ def test_pots_may_be_turned_fast():
 
 
 def test_a_stream_may_turn_from_still_to_moving_and_back():
-    fx = ToneStack(RATE)
-    x = torch.randn(1, 1, 900, dtype=torch.float64)
-    still = {"bass": 0.3, "mid": 0.4, "treble": 0.2}
-    moving = {k: torch.full((1, 2), v, dtype=torch.float64) for k, v in still.items()}
-    state, parts = None, []
-    for block, knobs in zip(x.split(300, -1), (still, moving, still), strict=True):
-        y, state = fx.run(block, state, dsp_params=knobs)
-        parts.append(y)
-    assert torch.allclose(torch.cat(parts, -1), fx(x, dsp_params=still), rtol=0, atol=1e-9)
+    assert_turns(ToneStack(RATE), {"bass": 0.3, "mid": 0.4, "treble": 0.2}, 300, 1e-9)
 
 
 def test_a_preset_that_is_nearly_right_is_named():
