@@ -12,7 +12,7 @@ PLUS, MINUS = -1, -2
 """Gains that need no parameter."""
 
 SPREAD = 2
-"""Samples beyond its delay that a moving read touches."""
+"""Samples beyond its delay that a time-varying read touches."""
 
 WIDTH = 6
 
@@ -23,7 +23,7 @@ class DelayGraph:
 
     A node is a signal; the methods that make one return its number. A line remembers what is written to it; it is read
     one sample ago or longer, so loops are closed by reading a line that is written further down. Nothing here depends
-    on the signal: gains, poles and moving delays have names, and their values come with the call.
+    on the signal: gains, poles and time-varying delays have names, and their values come with the call.
 
     Args:
         inputs: number of input signals; they are the nodes 0 to ``inputs - 1``.
@@ -41,8 +41,8 @@ class DelayGraph:
     inputs: int
     gains: list[str] = field(default_factory=list)
     """Names of gains and poles, in the order of their first use."""
-    moving: list[str] = field(default_factory=list)
-    """Names of the moving delays, likewise."""
+    time_varying: list[str] = field(default_factory=list)
+    """Names of the time-varying delays, likewise."""
     outputs: int = 0
     poles: int = 0
     """Number of one-pole filters."""
@@ -70,8 +70,8 @@ class DelayGraph:
         self.longest[line] = max(self.longest[line], delay)
         return self._node(READ, line, delay, -1)
 
-    def moving_read(self, line: int, name: str, longest: int) -> int:
-        """What was written to a line a moving time ago, by cubic convolution through four samples (Keys 1981).
+    def time_varying_read(self, line: int, name: str, longest: int) -> int:
+        """What was written to a line a time-varying time ago, by cubic convolution through four samples (Keys 1981).
 
         Args:
             line: number of the line.
@@ -79,7 +79,7 @@ class DelayGraph:
             longest: what the delay never exceeds.
         """
         self.longest[line] = max(self.longest[line], longest + SPREAD)
-        return self._node(READ, line, longest, self._index(self.moving, name))
+        return self._node(READ, line, longest, self._index(self.time_varying, name))
 
     def mix(self, a: int, b: int, gain: str | int = PLUS) -> int:
         """Weighted sum, a + gain b; ``gain`` a name, ``PLUS`` or ``MINUS``."""
@@ -104,16 +104,16 @@ class DelayGraph:
 
         Args:
             node: x.
-            delay: in samples, or the name of a moving one.
+            delay: in samples, or the name of a time-varying one.
             up: name of the gain from w to y.
             down: name of the gain from v to w.
-            longest: of a moving delay.
+            longest: of a time-varying delay.
 
         Returns:
             The node y, and the line, which holds w and may be tapped.
         """
         line = self.line()
-        v = self.moving_read(line, delay, longest) if isinstance(delay, str) else self.read(line, delay)
+        v = self.time_varying_read(line, delay, longest) if isinstance(delay, str) else self.read(line, delay)
         w = self.mix(node, v, down)
         self.write(line, w)
         return self.mix(v, w, up), line
@@ -137,8 +137,9 @@ class DelayGraph:
     def steps(self) -> list[int]:
         """The diagram as numbers, ``WIDTH`` a step, for the kernels.
 
-        READ node, line, delay, moving delay or -1; MIX node, a, b, gain; POLE node, x, state, pole, how many of the
-        steps from here on are filters that do not wait for each other (4, or 1); WRITE -, x, line; OUT output, x.
+        READ node, line, delay, time-varying delay or -1; MIX node, a, b, gain; POLE node, x, state, pole, how many
+        of the steps from here on are filters that do not wait for each other (4, or 1); WRITE -, x, line; OUT
+        output, x.
 
         Raises:
             ValueError: for a line that is never written, or more than once.

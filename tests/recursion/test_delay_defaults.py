@@ -55,7 +55,7 @@ def network_case(modulated, time_varying):
 def graph_case():
     graph = DelayGraph(1)
     line = graph.line()
-    echo = graph.moving_read(line, "delay", 60)
+    echo = graph.time_varying_read(line, "delay", 60)
     graph.write(line, graph.mix(0, graph.one_pole(echo, "tone"), "feedback"))
     v, _ = graph.all_pass(echo, 23, "up", "down")
     graph.output(v)

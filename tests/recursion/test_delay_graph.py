@@ -215,9 +215,9 @@ def test_bad_input():
     with pytest.raises(ValueError, match="must broadcast"):
         delay_graph(x, graph, {**gains, "tone": torch.zeros(1, 7)}, moving)
     for bad in (1.0, 61.0, float("nan")):
-        with pytest.raises(ValueError, match="moving delays must lie"):
+        with pytest.raises(ValueError, match="time-varying delays must lie"):
             delay_graph(x, graph, gains, {"moving": torch.full((1, 300), bad, dtype=torch.float64)})
-        with without_kernels(), pytest.raises(ValueError, match="moving delays must lie"):
+        with without_kernels(), pytest.raises(ValueError, match="time-varying delays must lie"):
             delay_graph(x, graph, gains, {"moving": torch.full((1, 300), bad, dtype=torch.float64)})
     with pytest.raises(TypeError, match="float32 or float64"):
         delay_graph(x.long(), graph, gains, moving)

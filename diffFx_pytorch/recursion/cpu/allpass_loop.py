@@ -154,7 +154,7 @@ def backward(start, stop, gy, gzf, x, coef, order, bounds, denormal_threshold, b
     T, K = x.shape[1], gzf.shape[1]
     stages = 2 * K - 2
     needs_grad = gcoef.shape[0] > 0
-    moving = coef.shape[1] > 1
+    time_varying = coef.shape[1] > 1
     planes = np.empty((3, block))
     signals = np.empty((stages, block))
     states = np.empty((stages + 1, block))
@@ -187,7 +187,7 @@ def backward(start, stop, gy, gzf, x, coef, order, bounds, denormal_threshold, b
                     gx[row, first + i] = g_signal
                     last = planes[2, i] * g_signal
                     if needs_grad:
-                        t = first + i if moving else 0
+                        t = first + i if time_varying else 0
                         gcoef[q, t, 0, 0] += g_b
                         gcoef[q, t, 0, 1] += g_signal * states[stages, i]
                 state[stages] = last

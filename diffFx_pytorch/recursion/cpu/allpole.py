@@ -150,7 +150,7 @@ def _overload_recursion(u, a, y, at, count, toeplitz, response, in_blocks):
 
 
 @jit
-def flush_silence(y: np.ndarray, start: int, stop: int, denormal_threshold: float) -> None:
+def zero_denormals(y: np.ndarray, start: int, stop: int, denormal_threshold: float) -> None:
     """Set a state below ``denormal_threshold`` to zero, before denormal numbers slow the arithmetic."""
     for k in range(start, stop):
         if not abs(y[k]) < denormal_threshold:
@@ -203,7 +203,7 @@ def constant_forward(
         row, out = x[x_row[r]], y[r]
         for t in range(0, samples, TILE):
             count = min(TILE, samples - t)
-            flush_silence(past, room - order, room, denormal_threshold)
+            zero_denormals(past, room - order, room, denormal_threshold)
             copy_run(row[t : t + count], u)
             _recursion(u, coefs, past, room, count, toeplitz, response, in_blocks)
             copy_run(past[room : room + count], out[t:])
@@ -303,7 +303,7 @@ def constant_backward(
         row, out = grad_y[r], grad_x[r]
         for end in range(samples, 0, -TILE):
             count = min(TILE, end)
-            flush_silence(future, room - order, room, denormal_threshold)
+            zero_denormals(future, room - order, room, denormal_threshold)
             copy_reversed(row[end - count : end], u)
             for k in range(max(0, samples - end), min(order - (samples - end), count)):
                 u[k] += grad_zf[r, samples - end + k]

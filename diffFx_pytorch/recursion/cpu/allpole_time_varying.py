@@ -17,7 +17,7 @@ from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.kernels.vector import SIDE as LANES
 from diffFx_pytorch.kernels.vector import load, store
 
-from .allpole import flush_silence, jit
+from .allpole import jit, zero_denormals
 from .buffers import aligned_zeros
 from .inner import INNER
 from .row_tiles import read_tile, write_tile
@@ -107,7 +107,7 @@ def time_varying_forward_lanes(
                 past[(order - 1 - m) * LANES + lane] = zi[r, m]
         for t in range(0, samples, length):
             count = min(length, samples - t)
-            flush_silence(past, 0, order * LANES, denormal_threshold)
+            zero_denormals(past, 0, order * LANES, denormal_threshold)
             read_tile(x, x_at, count, xs, lane_count, count)
             read_tile(a, a_at, count * order, cs, lane_count, count * order)
             for k in range(count):
@@ -181,7 +181,7 @@ def time_varying_backward_lanes(
             count = min(length, end)
             begin = end - count
             # What waits for the samples before the tile was written relative to the tile after it: move it to the end.
-            flush_silence(waiting, 0, order * LANES, denormal_threshold)
+            zero_denormals(waiting, 0, order * LANES, denormal_threshold)
             for q in range(order * LANES - 1, -1, -1):
                 waiting[q + count * LANES] = waiting[q]
             waiting[: count * LANES] = 0.0
@@ -245,7 +245,7 @@ def time_varying_forward_row(
             past[order - 1 - m] = zi[r, m]
         for t in range(0, samples, length):
             count = min(length, samples - t)
-            flush_silence(past, 0, order, denormal_threshold)
+            zero_denormals(past, 0, order, denormal_threshold)
             x_tile = x[x_row[r] * samples + t :]
             c_tile = a[(a_row[r] * samples + t) * order :]
             y_tile = y[r * samples + t :]
@@ -291,7 +291,7 @@ def time_varying_backward_row(
         for end in range(samples, 0, -length):
             count = min(length, end)
             begin = end - count
-            flush_silence(waiting, 0, order, denormal_threshold)
+            zero_denormals(waiting, 0, order, denormal_threshold)
             for q in range(order - 1, -1, -1):
                 waiting[q + count] = waiting[q]
             waiting[:count] = 0.0

@@ -13,13 +13,13 @@ from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.recursion.graph import MIX, OUT, PLUS, POLE, READ, SPREAD, WRITE
 
 from .inner import INNER
-from .taps import BLOCK, KERNEL, LANES, copy_range, new_taps, prepare_taps, read_moving
+from .taps import BLOCK, KERNEL, LANES, copy_range, new_taps, prepare_taps, read_time_varying
 
 CHUNK = 256
 """Samples between checkpoints of the filters' states; a block never crosses a border between chunks."""
 
 WIDE = CHUNK + LANES
-"""Columns of a bus: a moving read runs on to a whole vector."""
+"""Columns of a bus: a time-varying read runs on to a whole vector."""
 
 _ROOM = 4096
 _THRESHOLD = 1e-200
@@ -37,14 +37,14 @@ class Graph(NamedTuple):
     delay: Any
     """(M, T or 1)."""
     tables: Any
-    """Weights and slopes of moving reads."""
+    """Weights and slopes of time-varying reads."""
     taps: Any
     """Room for them."""
 
 
 @njit(**INNER)
 def longest_block(steps, delay):  # pragma: no cover
-    """Samples that can be computed at once; 0 where a moving delay is out of range or no number."""
+    """Samples that can be computed at once; 0 where a time-varying delay is out of range or no number."""
     shortest = np.int64(CHUNK)
     for s in range(steps.shape[0]):
         if steps[s, 0] != READ:
@@ -99,17 +99,17 @@ def _mix(a, b, gain, target):  # pragma: no cover
 
 
 @njit(**INNER)
-def _mix_moving(a, b, gain, target):  # pragma: no cover
+def _mix_time_varying(a, b, gain, target):  # pragma: no cover
     for i in range(target.shape[0]):
         target[i] = a[i] + gain[i] * b[i]
 
 
 @njit(**INNER)
 def _pole(x, gain, state, k, y):  # pragma: no cover
-    moving = gain.shape[0] > 1
+    time_varying = gain.shape[0] > 1
     s, p = state[k], gain[0]
     for i in range(y.shape[0]):
-        if moving:
+        if time_varying:
             p = gain[i]
         s = p * s + (1.0 - p) * x[i]
         y[i] = s
@@ -152,7 +152,7 @@ def play(graph, at, n, work, bus, first, count, state, threshold):  # pragma: no
     """
     steps, gains = graph.steps, graph.gains
     stop = first + count
-    moving = gains.shape[1] > 1
+    time_varying = gains.shape[1] > 1
     s = 0
     while s < steps.shape[0]:
         op, out, a, b, k, run = steps[s, 0], steps[s, 1], steps[s, 2], steps[s, 3], steps[s, 4], steps[s, 5]
@@ -164,12 +164,12 @@ def play(graph, at, n, work, bus, first, count, state, threshold):  # pragma: no
                 for i in range(0, count, BLOCK):
                     part = min(BLOCK, count - i)
                     prepare_taps(graph.delay[k], n + i, part, 1, np.inf, graph.tables, False, graph.taps)
-                    read_moving(work, here + i, graph.taps.weights, graph.taps, part, bus[out, first + i :])
+                    read_time_varying(work, here + i, graph.taps.weights, graph.taps, part, bus[out, first + i :])
         elif op == MIX:
             if k < 0:
                 _mix(bus[a, first:stop], bus[b, first:stop], 1.0 if k == PLUS else -1.0, bus[out, first:stop])
-            elif moving:
-                _mix_moving(bus[a, first:stop], bus[b, first:stop], gains[k, n : n + count], bus[out, first:stop])
+            elif time_varying:
+                _mix_time_varying(bus[a, first:stop], bus[b, first:stop], gains[k, n : n + count], bus[out, first:stop])
             else:
                 _mix(bus[a, first:stop], bus[b, first:stop], gains[k, 0], bus[out, first:stop])
         elif op == POLE:
@@ -177,7 +177,7 @@ def play(graph, at, n, work, bus, first, count, state, threshold):  # pragma: no
                 _four_poles(bus, first, stop, n, steps, s, gains, state)
                 s += 3
             else:
-                gain = gains[k, n : n + count] if moving else gains[k]
+                gain = gains[k, n : n + count] if time_varying else gains[k]
                 _pole(bus[a, first:stop], gain, state, b, bus[out, first:stop])
         elif op == WRITE and threshold >= 0.0:
             here = graph.base[b] + at
@@ -186,7 +186,7 @@ def play(graph, at, n, work, bus, first, count, state, threshold):  # pragma: no
 
 
 @njit(**INNER)
-def flush(state):  # pragma: no cover
+def zero_denormals(state):  # pragma: no cover
     """Numbers on the way to the denormals become zero."""
     for i in range(state.shape[0]):
         if abs(state[i]) < _THRESHOLD:
@@ -194,8 +194,8 @@ def flush(state):  # pragma: no cover
 
 
 @njit(**INNER)
-def _run(graph, block, longest, x, past, threshold, work, room, bus, y, new_past, state, kept):  # pragma: no cover
-    """One row, ``block`` samples at a time; ``state`` holds the filters' states."""
+def _run(graph, block, longest, x, past, threshold, work, room, bus, y, new_past, state, saved):  # pragma: no cover
+    """One row, ``block`` samples at a time; ``state`` holds the filters' states, ``saved`` their checkpoints."""
     steps, base = graph.steps, graph.base
     T, L = x.shape[1], longest.shape[0]
     behind = np.int64(0)
@@ -210,8 +210,8 @@ def _run(graph, block, longest, x, past, threshold, work, room, bus, y, new_past
                     work[i] = work[i + room]
             at = 0
         q = n % CHUNK
-        if q == 0 and kept.shape[0]:
-            copy_range(state, 0, kept[n // CHUNK], 0, state.shape[0])
+        if q == 0 and saved.shape[0]:
+            copy_range(state, 0, saved[n // CHUNK], 0, state.shape[0])
         count = min(min(block, CHUNK - q), min(T - n, room - at))
         for c in range(x.shape[0]):
             copy_range(x[c], n, bus[c], 0, count)
@@ -219,7 +219,7 @@ def _run(graph, block, longest, x, past, threshold, work, room, bus, y, new_past
         for s in range(steps.shape[0]):
             if steps[s, 0] == OUT:
                 copy_range(bus[steps[s, 2]], 0, y[steps[s, 1]], n, count)
-        flush(state)
+        zero_denormals(state)
         at += count
         n += count
     behind = 0
@@ -230,7 +230,22 @@ def _run(graph, block, longest, x, past, threshold, work, room, bus, y, new_past
 
 @njit(**KERNEL)
 def delay_graph_rows(
-    start, stop, x, gains, delay, past, poles, diagram, tables, threshold, y, new_past, new_poles, lines, kept, good
+    start,
+    stop,
+    x,
+    gains,
+    delay,
+    past,
+    poles,
+    diagram,
+    tables,
+    threshold,
+    y,
+    new_past,
+    new_poles,
+    lines,
+    checkpoints,
+    good,
 ):  # pragma: no cover
     """Run the graphs of rows ``start`` to ``stop - 1``.
 
@@ -243,14 +258,14 @@ def delay_graph_rows(
         past: (R, P), what went into the lines, line after line, oldest first; P the sum of their lengths.
         poles: (R, N) float64, states of the filters.
         diagram: the steps (S, 6) int64; what each line remembers (L,) int64; the number of nodes.
-        tables: of weights and slopes of moving reads.
+        tables: of weights and slopes of time-varying reads.
         threshold: what is smaller is written to a line as 0.
         y: (R, outputs, T), filled.
         new_past: (R, P), filled.
         new_poles: (R, N), filled.
         lines: (R, P + L T), receives the lines with their past, or (R, 0).
-        kept: (R, chunks or 0, N), receives the filters' states at the beginning of every chunk.
-        good: (R,), set to False where a moving delay is out of range.
+        checkpoints: (R, chunks or 0, N), receives the filters' states at the beginning of every chunk.
+        good: (R,), set to False where a time-varying delay is out of range.
     """
     steps, longest, nodes = diagram
     T = x.shape[2]
@@ -283,5 +298,5 @@ def delay_graph_rows(
             y[row],
             new_past[row],
             state,
-            kept[row],
+            checkpoints[row],
         )

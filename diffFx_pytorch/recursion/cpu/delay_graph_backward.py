@@ -9,9 +9,20 @@ import numpy as np
 from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.recursion.graph import MIX, OUT, PLUS, POLE, READ, WRITE
 
-from .delay_graph import CHUNK, WIDE, Graph, flush, line_places, longest_block, play, room_of
+from .delay_graph import CHUNK, WIDE, Graph, line_places, longest_block, play, room_of, zero_denormals
 from .inner import INNER
-from .taps import BLOCK, KERNEL, ROOM, add_moving, add_range, copy_range, fill_all, new_taps, prepare_taps, read_moving
+from .taps import (
+    BLOCK,
+    KERNEL,
+    ROOM,
+    add_range,
+    add_time_varying,
+    copy_range,
+    fill_all,
+    new_taps,
+    prepare_taps,
+    read_time_varying,
+)
 
 
 class Adjoint(NamedTuple):
@@ -48,7 +59,7 @@ def _dot(a, b):  # pragma: no cover
 
 
 @njit(**INNER)
-def _mix_adjoint_moving(grad, b, gain, grad_b, grad_gain):  # pragma: no cover
+def _mix_adjoint_time_varying(grad, b, gain, grad_b, grad_gain):  # pragma: no cover
     for i in range(grad.shape[0]):
         grad_b[i] += gain[i] * grad[i]
         grad_gain[i] += grad[i] * b[i]
@@ -56,36 +67,36 @@ def _mix_adjoint_moving(grad, b, gain, grad_b, grad_gain):  # pragma: no cover
 
 @njit(**INNER)
 def _pole_adjoint(grad, x, y, last, gain, carried, k, grad_x, grad_gain):  # pragma: no cover
-    moving = gain.shape[0] > 1
+    time_varying = gain.shape[0] > 1
     s, p, slope = carried[k], gain[0], 0.0
     for i in range(grad.shape[0] - 1, -1, -1):
-        if moving:
+        if time_varying:
             p = gain[i]
         s += grad[i]
         state = y[i - 1] if i > 0 else last
         grad_x[i] += (1.0 - p) * s
-        if moving:
+        if time_varying:
             grad_gain[i] += s * (state - x[i])
         else:
             slope += s * (state - x[i])
         s *= p
     carried[k] = s
-    if not moving:
+    if not time_varying:
         grad_gain[0] += slope
 
 
 @njit(**INNER)
 def _read_adjoint(graph, adjoint, k, work, here, there, n, grad, count):  # pragma: no cover
-    """Of a moving read of the block at ``here`` in the lines, ``there`` in what is pending."""
+    """Of a time-varying read of the block at ``here`` in the lines, ``there`` in what is pending."""
     heard, padded, taps = adjoint.scratch[:ROOM], adjoint.scratch[ROOM:], graph.taps
     target = adjoint.delay[k]
     for i in range(0, count, BLOCK):
         part = min(BLOCK, count - i)
         prepare_taps(graph.delay[k], n + i, part, 1, np.inf, graph.tables, False, taps)
-        read_moving(work, here + i, taps.slopes, taps, part, heard)
+        read_time_varying(work, here + i, taps.slopes, taps, part, heard)
         for q in range(part):
             target[n + i + q if target.shape[0] > 1 else 0] += grad[i + q] * heard[q]
-        add_moving(adjoint.pending, there + i, taps, part, grad[i:], padded)
+        add_time_varying(adjoint.pending, there + i, taps, part, grad[i:], padded)
 
 
 @njit(**INNER)
@@ -93,7 +104,7 @@ def _play_adjoint(graph, adjoint, at, n, work, bus, first, count, before):  # pr
     """The adjoint of ``play``; ``at`` is the block's place in what is pending, ``before`` the chunk's first states."""
     steps, gains, grad = graph.steps, graph.gains, adjoint.bus
     stop = first + count
-    moving = gains.shape[1] > 1
+    time_varying = gains.shape[1] > 1
     for s in range(steps.shape[0] - 1, -1, -1):
         op, out, a, b, k = steps[s, 0], steps[s, 1], steps[s, 2], steps[s, 3], steps[s, 4]
         if op == WRITE:
@@ -103,16 +114,16 @@ def _play_adjoint(graph, adjoint, at, n, work, bus, first, count, before):  # pr
             add_range(given, 0, grad[a], first, count)
             if k < 0:
                 _add_scaled(given, 1.0 if k == PLUS else -1.0, grad[b, first:stop])
-            elif moving:
+            elif time_varying:
                 here = slice(n, n + count)
-                _mix_adjoint_moving(
+                _mix_adjoint_time_varying(
                     given, bus[b, first:stop], gains[k, here], grad[b, first:stop], adjoint.gains[k, here]
                 )
             else:
                 _add_scaled(given, gains[k, 0], grad[b, first:stop])
                 adjoint.gains[k, 0] += _dot(given, bus[b, first:stop])
         elif op == POLE:
-            here = slice(n, n + count) if moving else slice(0, 1)
+            here = slice(n, n + count) if time_varying else slice(0, 1)
             last = bus[out, first - 1] if first > 0 else before[b]
             _pole_adjoint(
                 grad[out, first:stop], bus[a, first:stop], bus[out, first:stop], last, gains[k, here], adjoint.poles, b,
@@ -127,7 +138,9 @@ def _play_adjoint(graph, adjoint, at, n, work, bus, first, count, before):  # pr
 
 
 @njit(**INNER)
-def _run(graph, adjoint, longest, room, block, gy, g_past, x, lines, kept, bus, state, gx, to_past):  # pragma: no cover
+def _run(
+    graph, adjoint, longest, room, block, gy, g_past, x, lines, checkpoints, bus, state, gx, to_past
+):  # pragma: no cover
     """One row."""
     steps, pending, base, grad = graph.steps, adjoint.pending, adjoint.base, adjoint.bus
     T, L = x.shape[1], longest.shape[0]
@@ -140,7 +153,7 @@ def _run(graph, adjoint, longest, room, block, gy, g_past, x, lines, kept, bus, 
     at = np.int64(room)
     for chunk in range((T + CHUNK - 1) // CHUNK - 1, -1, -1):
         begin, length = chunk * CHUNK, min(CHUNK, T - chunk * CHUNK)
-        copy_range(kept[chunk], 0, state, 0, state.shape[0])
+        copy_range(checkpoints[chunk], 0, state, 0, state.shape[0])
         for c in range(x.shape[0]):
             copy_range(x[c], begin, bus[c], 0, length)
         q = np.int64(0)
@@ -163,10 +176,10 @@ def _run(graph, adjoint, longest, room, block, gy, g_past, x, lines, kept, bus, 
             for s in range(steps.shape[0]):
                 if steps[s, 0] == OUT:
                     add_range(gy[steps[s, 1]], begin + q, grad[steps[s, 2]], q, count)
-            _play_adjoint(graph, adjoint, at, begin + q, lines, bus, q, count, kept[chunk])
+            _play_adjoint(graph, adjoint, at, begin + q, lines, bus, q, count, checkpoints[chunk])
         for c in range(x.shape[0]):
             copy_range(grad[c], 0, gx[c], begin, length)
-        flush(adjoint.poles)
+        zero_denormals(adjoint.poles)
     behind = 0
     for k in range(L):
         copy_range(pending, base[k] + at - longest[k], to_past, behind, longest[k])
@@ -175,7 +188,7 @@ def _run(graph, adjoint, longest, room, block, gy, g_past, x, lines, kept, bus, 
 
 @njit(**KERNEL)
 def delay_graph_backward_rows(
-    start, stop, gy, g_past, g_poles, x, gains, delay, lines, kept, diagram, tables, targets
+    start, stop, gy, g_past, g_poles, x, gains, delay, lines, checkpoints, diagram, tables, targets
 ):  # pragma: no cover
     """The adjoint of ``delay_graph_rows`` for rows ``start`` to ``stop - 1``.
 
@@ -189,7 +202,7 @@ def delay_graph_backward_rows(
         gains: (R, K, T or 1).
         delay: (R, M, T or 1).
         lines: (R, P + L T), as filled by the forward pass.
-        kept: (R, chunks, N), likewise.
+        checkpoints: (R, chunks, N), likewise.
         diagram: as forward.
         tables: as forward.
         targets: gradients of x, filled; of gains and delays, zeros, added to; of past and poles, filled.
@@ -202,7 +215,7 @@ def delay_graph_backward_rows(
     line_places(longest, T, base)
     pending = np.zeros(line_places(longest, room, base_pending))
     bus, grad = np.zeros((nodes, WIDE)), np.zeros((nodes, WIDE))
-    state, scratch = np.zeros(kept.shape[2]), np.zeros(2 * ROOM)
+    state, scratch = np.zeros(checkpoints.shape[2]), np.zeros(2 * ROOM)
     taps = new_taps(4, True)
     for row in range(start, stop):
         graph = Graph(steps, base, gains[row], delay[row], tables, taps)
@@ -210,5 +223,5 @@ def delay_graph_backward_rows(
         adjoint = Adjoint(base_pending, pending, grad, to_poles[row], g_gains[row], g_delay[row], scratch)
         _run(
             graph, adjoint, longest, room, longest_block(steps, delay[row]), gy[row], g_past[row], x[row], lines[row],
-            kept[row], bus, state, gx[row], to_past[row],
+            checkpoints[row], bus, state, gx[row], to_past[row],
         )  # fmt: skip

@@ -14,7 +14,7 @@ from .buffers import aligned_zeros
 from .feedback_network_lanes import LANES, mix_lanes, section
 from .inner import INNER
 from .row_tiles import distance, read_tile, write_tile
-from .taps import ROOM, copy_range, new_taps, prepare_taps, read_moving
+from .taps import ROOM, copy_range, new_taps, prepare_taps, read_time_varying
 
 OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 CHUNK = 128
@@ -25,9 +25,9 @@ _ROOM = 4096
 
 @njit(**INNER)
 def longest_block(delay, offset, past, still):  # pragma: no cover
-    """Samples that can be computed at once, or 0 where a delay is out of range; moving ones are read by four points.
+    """Samples that can be computed at once, or 0 where a delay is out of range.
 
-    ``still`` says after it which lines do not move at all.
+    Time-varying delays are read by four points. ``still`` says after it which lines do not move at all.
     """
     shortest = np.int64(2**62)
     for i in range(delay.shape[0]):
@@ -48,7 +48,7 @@ def longest_block(delay, offset, past, still):  # pragma: no cover
 
 
 @njit(**INNER)
-def moving_taps(delay, offset, first, count, tables, delays, taps):  # pragma: no cover
+def time_varying_taps(delay, offset, first, count, tables, delays, taps):  # pragma: no cover
     """Prepare the taps of a block of one line; ``delays`` is room for it."""
     for q in range(count):
         delays[q] = delay + offset[first + q]
@@ -73,8 +73,8 @@ def read_block(
         if still[i]:
             copy_range(work, i * stride + at - delay[i], heard, 0, count)
         else:
-            moving_taps(delay[i], offset[i], first, count, tables, scratch[ROOM:], taps)
-            read_moving(work, i * stride + at, taps.weights, taps, count, heard)
+            time_varying_taps(delay[i], offset[i], first, count, tables, scratch[ROOM:], taps)
+            read_time_varying(work, i * stride + at, taps.weights, taps, count, heard)
         for q in range(count):
             tile[q * LANES + lane] = heard[q]
 
@@ -111,7 +111,7 @@ def feedback_network_rows(
         coef: (R, 1 or T, K, G, 5, LANES), sections b0 b1 b2 a1 a2.
         past: (R, N, P), what went into the lines, oldest first.
         zi: (R, K, G, 2, LANES), states of the sections.
-        tables: of weights and slopes of moving reads.
+        tables: of weights and slopes of time-varying reads.
         y: (R, outputs, T); filled.
         end: (R, N, P), the last that went into the lines; filled.
         zf: as zi; filled.
@@ -122,8 +122,8 @@ def feedback_network_rows(
     N, P = past.shape[1], past.shape[2]
     inputs, T, outputs = x.shape[1], x.shape[2], y.shape[1]
     K, G = coef.shape[2], coef.shape[3]
-    moving = coef.shape[1] != 1
-    step = K * G * 5 * LANES if moving else 0
+    time_varying = coef.shape[1] != 1
+    step = K * G * 5 * LANES if time_varying else 0
     keep = lines.shape[1] > 0
     room = T if keep else min(T, max(P, _ROOM))
     stride = P + room
@@ -149,7 +149,7 @@ def feedback_network_rows(
             continue
         flat, columns, state = coef[row].reshape(-1), mixing[row].reshape(-1), zf[row].reshape(-1)
         for k in range(K * G):
-            wire[k] = 1 if not moving and is_wire(flat[k * 5 * LANES :]) else 0
+            wire[k] = 1 if not time_varying and is_wire(flat[k * 5 * LANES :]) else 0
         work = lines[row].reshape(-1) if keep else local
         for i in range(N):
             copy_range(past[row, i], 0, work, i * stride, P)

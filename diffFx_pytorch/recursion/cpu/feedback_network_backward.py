@@ -12,11 +12,11 @@ import numpy as np
 from diffFx_pytorch.kernels import njit
 
 from .buffers import aligned_zeros
-from .feedback_network import CHUNK, OPTIONS, longest_block, moving_taps, read_block
+from .feedback_network import CHUNK, OPTIONS, longest_block, read_block, time_varying_taps
 from .feedback_network_lanes import LANES, mix_lanes, outer_lanes, section, section_adjoint
 from .inner import INNER
 from .row_tiles import read_tile
-from .taps import ROOM, add_moving, copy_range, fill_all, new_taps, read_moving
+from .taps import ROOM, add_time_varying, copy_range, fill_all, new_taps, read_time_varying
 
 
 @njit(**INNER)
@@ -46,14 +46,14 @@ def _read_adjoint(
             total += 0.5 * value * (work[at - 1] - work[at + 1])
         return total
     values, slopes, padded = scratch[:ROOM], scratch[ROOM : 2 * ROOM], scratch[2 * ROOM : 3 * ROOM]
-    moving_taps(delay, offset, first, count, tables, scratch[3 * ROOM :], taps)
-    read_moving(work, base, taps.slopes, taps, count, slopes)
+    time_varying_taps(delay, offset, first, count, tables, scratch[3 * ROOM :], taps)
+    read_time_varying(work, base, taps.slopes, taps, count, slopes)
     for q in range(count):
         values[q] = grad[q * LANES]
         slopes[q] *= values[q]
         total += slopes[q]
     copy_range(slopes, 0, to_offset, first, count)
-    add_moving(pending, base, taps, count, values, padded)
+    add_time_varying(pending, base, taps, count, values, padded)
     return total
 
 
@@ -74,7 +74,7 @@ def feedback_network_backward_rows(
         coef: (R, 1 or T, K, G, 5, LANES).
         lines: (R, N, P + T), kept by the forward pass.
         checkpoints: (R, chunks, K, G, 2, LANES), likewise.
-        tables: of weights and slopes of moving reads.
+        tables: of weights and slopes of time-varying reads.
         to_mixing: whether the gradient to the matrix is wanted.
         targets: the gradient of ``lines`` (R, N, P + T), whose first P samples become that of the past; those of x,
             filled; of delays (R, N), zeros, added to; of offsets, filled; of mixing and coef, zeros, added to; and

@@ -110,7 +110,7 @@ def forward(start, stop, x, svf, rows, zi, denormal_threshold, y, zf, checkpoint
     planes = np.empty((K, 6, BLOCK))
     wide = np.empty(K * 5 * BLOCK)
     inner = np.empty((K, 2, BLOCK))
-    moving = svf.shape[1] > 1
+    time_varying = svf.shape[1] > 1
     keep = checkpoints.shape[1] > 0
     for row in range(start, stop):
         state = zi[row].copy()
@@ -120,7 +120,7 @@ def forward(start, stop, x, svf, rows, zi, denormal_threshold, y, zf, checkpoint
                 checkpoints[row, first // BLOCK] = state
             for i in range(count):
                 signals[0, i] = x[row, first + i]
-            if moving:
+            if time_varying:
                 _prepare(svf, rows[row], first, count, wide, planes)
             elif first == 0:
                 _prepare(svf, rows[row], 0, BLOCK, wide, planes)
@@ -184,23 +184,23 @@ def backward(start, stop, gy, gzf, x, svf, order, bounds, denormal_threshold, ch
     """
     T, K = x.shape[1], svf.shape[2]
     needs_grad = gsvf.shape[0] > 0
-    moving = svf.shape[1] > 1
+    time_varying = svf.shape[1] > 1
     signals = np.empty((K + 1, BLOCK))
     planes = np.empty((K, 6, BLOCK))
     wide = np.empty(K * 5 * BLOCK)
     inner = np.empty((K, 2, BLOCK))
     signal = np.empty(BLOCK)
     for q in range(start, stop):
-        if not moving:
+        if not time_varying:
             _prepare(svf, q, 0, BLOCK, wide, planes)
         for place in range(bounds[q], bounds[q + 1]):
             row = order[place]
-            add = place > bounds[q] or not moving
+            add = place > bounds[q] or not time_varying
             state = gzf[row].copy()
             for tile in range((T - 1) // BLOCK, -1, -1):
                 first = tile * BLOCK
                 count = min(BLOCK, T - first)
-                if moving:
+                if time_varying:
                     _prepare(svf, q, first, count, wide, planes)
                 if needs_grad:
                     for i in range(count):

@@ -1,8 +1,8 @@
 """Taps of fractional delays for a block of samples: where to read and with what weights; reading, and its adjoint.
 
 A block falls into stretches over which the whole part of the delay is constant; within one, tap p of all samples is a
-run of neighbours, so that eight samples are a vector. Stretches of a moving delay are often shorter than a hundred
-samples: loops run over the end of a stretch to a whole vector, and buffers have room for it.
+run of neighbours, so that eight samples are a vector. Stretches of a time-varying delay are often shorter than a
+hundred samples: loops run over the end of a stretch to a whole vector, and buffers have room for it.
 """
 
 from __future__ import annotations
@@ -326,7 +326,7 @@ def add_taps(line, base, weights, first, count, taps, values, padded):  # pragma
 
 
 @njit(**INNER)
-def read_moving(line, now, weights, taps, count, out):  # pragma: no cover
+def read_time_varying(line, now, weights, taps, count, out):  # pragma: no cover
     """``out[i]`` from ``line`` at ``now + i`` minus the delay, ``i < count``; ``out`` has room for a vector more."""
     first = 0
     while first < count:
@@ -337,8 +337,8 @@ def read_moving(line, now, weights, taps, count, out):  # pragma: no cover
 
 
 @njit(**INNER)
-def add_moving(line, now, taps, count, values, padded):  # pragma: no cover
-    """The adjoint of :func:`read_moving`; ``padded`` as in :func:`add_taps`."""
+def add_time_varying(line, now, taps, count, values, padded):  # pragma: no cover
+    """The adjoint of :func:`read_time_varying`; ``padded`` as in :func:`add_taps`."""
     first = 0
     while first < count:
         stop = same_until(taps.whole, first, count)

@@ -13,9 +13,9 @@ from .scan import first_order_scan
 
 
 def delay_error(delay: Tensor) -> ValueError:
-    """What to raise for moving delays that are out of range, or NaN."""
+    """What to raise for time-varying delays that are out of range, or NaN."""
     return ValueError(
-        f"delay_graph: moving delays must lie between {SPREAD} samples and the longest that the graph names, and "
+        f"delay_graph: time-varying delays must lie between {SPREAD} samples and the longest that the graph names, and "
         f"be numbers; got {delay.min():g} to {delay.max():g}."
     )
 
@@ -54,7 +54,7 @@ def delay_graph_rows(
         poles: (R, N).
 
     Raises:
-        ValueError: moving delays out of range.
+        ValueError: time-varying delays out of range.
     """
     T = x.shape[-1]
     lines = list(past.split(longest, -1)) if longest else []
@@ -71,7 +71,9 @@ def delay_graph_rows(
                 first = lines[a].shape[-1] - b
                 node[out] = lines[a][..., first : first + count]
             elif op == READ:
-                node[out] = _read_moving(lines[a], (delay[:, k, here] if delay.shape[-1] > 1 else delay[:, k]), count)
+                node[out] = _read_time_varying(
+                    lines[a], (delay[:, k, here] if delay.shape[-1] > 1 else delay[:, k]), count
+                )
             elif op == MIX:
                 gain = (
                     1.0 if k == PLUS else -1.0 if k < 0 else gains[:, k, here] if gains.shape[-1] > 1 else gains[:, k]
@@ -90,7 +92,7 @@ def delay_graph_rows(
     return y, torch.cat(lines, -1) if lines else past, torch.cat(state, -1) if state else poles
 
 
-def _read_moving(line: Tensor, delay: Tensor, count: int) -> Tensor:
+def _read_time_varying(line: Tensor, delay: Tensor, count: int) -> Tensor:
     whole = delay.detach().floor()
     f = delay - whole
     at = line.shape[-1] + torch.arange(count, device=line.device) - whole.long()

@@ -34,7 +34,7 @@ def _longest_block(delay: Tensor, offset: Tensor | None, past: int) -> int:
 
 
 def _read(lines: Tensor, at: int, count: int, delay: Tensor, offset: Tensor | None, first: int) -> Tensor:
-    """A block of every line (R, N, count), delayed by whole samples or, moving, read by four points."""
+    """A block of every line (R, N, count), delayed by whole samples or, time-varying, read by four points."""
     now = torch.arange(at, at + count, device=lines.device)
     if offset is None:
         then = now - delay.detach().round().long()[..., None]

@@ -56,9 +56,9 @@ def define_cascade(
         x, coef, zi = inputs
         if zi.shape[-2] == 0:
             return [grads.y.expand(*batch_shape, -1).clone(), torch.zeros_like(coef), torch.zeros_like(zi)]
-        own, kept = flat_rows(coef, 3), zi.new_empty(math.prod(batch_shape), 0, *zi.shape[-2:])
+        own, checkpoints = flat_rows(coef, 3), zi.new_empty(math.prod(batch_shape), 0, *zi.shape[-2:])
         if needs.coef:
-            kept = whole_rows(saved.checkpoints, 3, batch_shape)
+            checkpoints = whole_rows(saved.checkpoints, 3, batch_shape)
         gx, gzi = x.new_empty(*batch_shape, x.shape[-1]), zi.new_empty(*batch_shape, *zi.shape[-2:])
         # The gradient of time-varying coefficients is large and written once; that of constant ones is a sum.
         gcoef = own.new_empty(own.shape if needs.coef else (0, *own.shape[1:]))
@@ -66,7 +66,7 @@ def define_cascade(
             gcoef.zero_()
         given = (whole_rows(grads.y, 1, batch_shape), whole_rows(grads.zf, 2, batch_shape))
         read = (whole_rows(x, 1, batch_shape), own, coefficient_of_row(coef, 3, batch_shape))
-        backward(*given, *read, kept, flat_rows(gx, 1), gcoef, flat_rows(gzi, 2))
+        backward(*given, *read, checkpoints, flat_rows(gx, 1), gcoef, flat_rows(gzi, 2))
         return [gx, gcoef.view(coef.shape) if needs.coef else None, gzi]
 
     return define(

@@ -183,7 +183,7 @@ def delay_graph(
         graph: the block diagram.
         gains: value of every gain and pole by name, a number or tensor: constant with the batch dimensions of ``x``
             or fewer, time-varying with one axis more, of length T (or 1).
-        delays: of every moving delay in samples, likewise; a block is as long as the shortest delay allows.
+        delays: of every time-varying delay in samples, likewise; a block is as long as the shortest delay allows.
         zi: state from a call before; None is silence.
         return_zf: also return the state after the last sample.
 
@@ -193,7 +193,7 @@ def delay_graph(
     Raises:
         TypeError: for a signal that is no float tensor.
         ValueError: for a wrong number of inputs, names that the graph does not have or that are missing, shapes that
-            do not broadcast, or moving delays out of range.
+            do not broadcast, or time-varying delays out of range.
 
     References:
         J. Dattorro, "Effect design, part 1: reverberator and other filters", JAES 45(9), 1997.
@@ -201,7 +201,7 @@ def delay_graph(
     check_signal("delay_graph", x)
     if x.ndim < 2 or x.shape[-2] != graph.inputs:
         raise ValueError(f"delay_graph: x must be (..., {graph.inputs}, T) for this graph, got {tuple(x.shape)}.")
-    ks, ms = _stacked("gains", gains, graph.gains, x), _stacked("delays", delays or {}, graph.moving, x)
+    ks, ms = _stacked("gains", gains, graph.gains, x), _stacked("delays", delays or {}, graph.time_varying, x)
     batch_shape = (1,) * (x.ndim - 2)
     if zi is None:
         past = x.new_zeros(*batch_shape, sum(graph.longest))

@@ -127,7 +127,7 @@ def feedback_delay(
     return_zf: bool = False,
     time_varying: bool | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    r"""Delay line with feedback, fractional and moving tap; returns the tap, the echoes without the dry signal.
+    r"""Delay line with feedback, fractional and time-varying tap; returns the tap, the echoes without the dry signal.
 
     .. math:: v_n &= w(n - d_n) \\
         l_n &= c^l_n l_{n-1} + (1 - c^l_n) v_n, \qquad m_n = c^h_n m_{n-1} + (1 - c^h_n) l_n \\
@@ -139,7 +139,7 @@ def feedback_delay(
 
     Between samples the line is interpolated: ``"linear"``, ``"cubic"`` (Lagrange, 4 points), ``"lagrange"`` (10
     points, within 0.04 dB to 10 kHz at half a sample and 44.1 kHz, gain never over one), ``"sinc"`` (16 points, Kaiser
-    window, gain at most 1.002, so keep ``|g| < 0.998``), ``"allpass"`` (first order, flat, for slowly moving delays).
+    window, gain at most 1.002, so keep ``|g| < 0.998``), ``"allpass"`` (first order, flat, for slow changes).
     Delays shorter than half the points use Lagrange's interpolation on as many points as lie in the past, which is
     linear under two samples; whole delays are exact with every one of them. At a whole delay the derivative to the
     delay is the one towards longer delays.
@@ -217,7 +217,7 @@ def delay_line(
     return_zf: bool = False,
     time_varying: bool | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    r"""Fractional, moving delay without feedback: :math:`y_n = x(n - d_n)`.
+    r"""Fractional, time-varying delay without feedback: :math:`y_n = x(n - d_n)`.
 
     Interpolation, parameters and state are those of :func:`feedback_delay`; delays may go down to 0 samples.
 

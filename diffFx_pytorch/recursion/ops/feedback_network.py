@@ -197,7 +197,7 @@ def feedback_network(
     interpolation through four points, and the gradient is exact; that damps high frequencies a little (at half a
     sample, 0.5 dB at fs / 5 and 3 dB at fs / 3).
 
-    Gains do not move; for moving ones give each line its input (B = I) or output (C = I) and multiply outside.
+    Gains do not move; for time-varying ones give each line its input (B = I) or output (C = I) and multiply outside.
 
     Args:
         x: signals (..., inputs, T), float32 or float64.
