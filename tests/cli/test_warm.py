@@ -54,7 +54,8 @@ def names_within(code):
 
 @pytest.mark.slow
 def test_it_calls_every_kernel_of_the_package():
-    for _, run in warming.tasks():
+    steps = list(warming.tasks())
+    for _, run in steps[: len(steps) // 2]:  # in float32: float64 calls the same
         run()
     kernels, inner = {}, set()
     for module in pkgutil.walk_packages(diffFx_pytorch.__path__, "diffFx_pytorch."):

@@ -104,9 +104,16 @@ def test_gives_what_the_kernels_give(devices, name):
         assert float((ours - theirs).abs().max()) <= 1e-9 * float(theirs.abs().max()) + 1e-12
 
 
+def _declared_by_the_package(op):
+    """Other tests of this process declare operators of their own."""
+    declaration = getattr(op._init_fn, "__self__", None)
+    equation = declaration.rules.equation if declaration else op._init_fn
+    return getattr(equation, "func", equation).__module__.startswith("diffFx_pytorch.")
+
+
 def test_every_operator_is_called(devices):
     ran = {operator(name) for device, _ in devices.values() for name in device.ran}
-    every = {operator(name) for name in operators() if name.startswith("diffFx::")}
+    every = {operator(name) for name, op in operators().items() if _declared_by_the_package(op)}
     assert ran == every, f"add a call for {sorted(every - ran)}"
 
 
