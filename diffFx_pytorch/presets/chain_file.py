@@ -184,7 +184,7 @@ def _construct(reader: Reader, step: Mapping[str, yaml.Node], cls: type[Processo
         known = len(reader.problems)
         nodes = reader.mapping(step["options"], cls.options, f"options of {cls.__name__}", noun="option")
         for name, node in nodes.items():
-            value = _option_value(reader, node, cls.options[name], name)
+            value = _option_value(reader, node, cls.options[name])
             try:
                 options[name] = cls.options[name].read(name, value, rate)
             except ValueError as error:
@@ -198,7 +198,7 @@ def _construct(reader: Reader, step: Mapping[str, yaml.Node], cls: type[Processo
         return None
 
 
-def _option_value(reader: Reader, node: yaml.Node, option: Option, name: str) -> Any:
+def _option_value(reader: Reader, node: yaml.Node, option: Option) -> Any:
     """What a node says; where a number is due it is read as knobs are: 1e3 is one and 1:30 is none."""
     value = reader.plain(node)
     if value is None or not isinstance(node, yaml.ScalarNode) or not isinstance(option, (Number, Integer)):
