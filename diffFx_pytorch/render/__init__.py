@@ -3,7 +3,7 @@
 from .audio_file import FORMATS, AudioWriter, read_blocks, read_sound
 from .batch import Outcome, plan, render_batch
 from .file import Rendered, render_file
-from .loudness import Loudness
+from .loudness import Loudness, integrated_loudness
 
 __all__ = [
     "FORMATS",
@@ -11,6 +11,7 @@ __all__ = [
     "Loudness",
     "Outcome",
     "Rendered",
+    "integrated_loudness",
     "plan",
     "read_blocks",
     "read_sound",
