@@ -1,4 +1,4 @@
-"""What loudness by ITU-R BS.1770 is made of: the K-weighting at any rate, and the weights of channels by their place."""
+"""The K-weighting of ITU-R BS.1770 at any rate, and the weights of channels by their place."""
 
 from __future__ import annotations
 

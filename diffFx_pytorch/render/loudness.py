@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -40,7 +41,7 @@ def integrated_loudness(x: Tensor, sample_rate: float, *, mask: int | None = Non
         ends.append(end)
     if len(ends) <= _HOPS_A_BLOCK:
         return x.new_full((x.shape[0],), -math.inf, dtype=torch.float64)
-    lengths = [end - start for start, end in zip(ends, ends[1:], strict=False)]
+    lengths = [end - start for start, end in itertools.pairwise(ends)]
     hops = weighted[..., : ends[-1]].square().split(lengths, -1)
     return _gated(torch.stack([hop.sum(-1) for hop in hops], -1), sample_rate, mask, dual_mono)
 

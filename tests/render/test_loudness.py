@@ -50,7 +50,7 @@ def test_one_weighting_at_all_rates(rate):
 # EBU Tech 3341 (2016), table 1: tones of 1 kHz as (seconds, level in dBFS) in both channels, read within 0.1 LU.
 @pytest.mark.parametrize("rate", [44100, 48000])
 @pytest.mark.parametrize(
-    "parts, wanted",
+    ("parts", "wanted"),
     [
         ([(20, -23.0)], -23.0),
         ([(20, -33.0)], -33.0),
@@ -73,7 +73,7 @@ def test_ebu_tech_3341_in_5_1(mask):
 
 
 @pytest.mark.parametrize(
-    "channels, mask, wanted",
+    ("channels", "mask", "wanted"),
     [
         (1, None, (1.0,)),
         (2, 0x3, (1.0, 1.0)),
