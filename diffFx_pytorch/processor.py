@@ -7,23 +7,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .control import (
-    Knobs,
-    KnobValue,
-    as_dict,
-    as_flat,
-    check_audio,
-    check_rate,
-    check_sidechain,
-    physical,
-    resolve,
-    unknown_name,
-)
+from .control import Knobs, KnobValue, as_dict, check_audio, check_rate, check_sidechain, resolve
 from .curve import Curve, draw
 from .options import ConstructorSignature, Option, documented, read_options
 from .params import EffectParam
+from .settings import Knobbed, by_keyword_only, in_context, read_table
 from .stream import Stream
 
 State = Any
@@ -37,7 +27,7 @@ before its input (latency aside). odd: fx(-x) = -fx(x). memoryless: y[t] depends
 """
 
 
-class Processor(nn.Module):
+class Processor(Knobbed):
     """Base of every effect: maps, checks and broadcasts knobs, keeps state, and calls the one equation ``process``.
 
     A subclass gives
@@ -64,7 +54,6 @@ class Processor(nn.Module):
         TypeError: for a row of ``param_range`` that is no ``EffectParam``, or an unknown option.
     """
 
-    params: Mapping[str, EffectParam] = {}
     options: ClassVar[Mapping[str, Option]] = {}
     neutral: Mapping[str, float] = {}
     traits: frozenset[str] | set[str] = frozenset()
@@ -118,10 +107,13 @@ class Processor(nn.Module):
             self.construction = read_options(self.options, options, sample_rate)
             for name, option in self.options.items():
                 setattr(self, name, self.construction.get(name, option.default))
-            self.params = self._params(param_range or {})
+            table = self.table()
+            if type(self).table is not Processor.table:
+                _check_equation(type(self), table)
+            self.params = read_table(table, param_range or {}, self.sample_rate)
             self.prepare()
         except (ValueError, TypeError) as error:
-            raise _in_context(error, self) from error
+            raise in_context(error, self) from error
 
     if TYPE_CHECKING:
 
@@ -131,9 +123,11 @@ class Processor(nn.Module):
         def __call__(
             self,
             x: Tensor,
+            *,
             norm_params: Knobs | None = None,
             dsp_params: Knobs | None = None,
             sidechain: Tensor | None = None,
+            **settings: KnobValue,
         ) -> Tensor:
             """``forward``."""
             ...
@@ -164,33 +158,42 @@ class Processor(nn.Module):
     def forward(
         self,
         x: Tensor,
+        *misplaced: Any,
         norm_params: Knobs | None = None,
         dsp_params: Knobs | None = None,
         sidechain: Tensor | None = None,
+        **settings: KnobValue,
     ) -> Tensor:
-        """Process a whole signal that begins after silence.
+        """Process a whole signal that begins after silence. All but the signal is given by keyword.
 
         Args:
             x: (B, C, T), floating point.
+            *misplaced: an error.
             norm_params: knob positions in [0, 1]: a flat tensor (B, P) in the order of ``param_names``, (B, P, F) for
                 knobs automated by F points that stand evenly over the signal, or a dict of name to value.
             dsp_params: knob values in their units, in the same forms; a value is a number or a 0-d, (B,) or (B, F)
                 tensor. Names left out take their defaults. Giving both is an error.
             sidechain: (B, 1 or C, T), the key of an effect that takes one.
+            settings: single knobs as keywords, ``fx(x, ratio=4)``, as in ``dsp_params``.
 
         Returns:
             (B, C, T), of the dtype of x.
 
         Raises:
             ValueError: for wrong shapes, unknown names, values out of range, NaN in a parameter.
-            TypeError: for wrong types.
+            TypeError: for wrong types, parameters without a keyword, or a keyword that is no knob.
         """
-        return self.run(x, None, norm_params, dsp_params, sidechain)[0]
+        if misplaced:
+            raise TypeError(by_keyword_only(self, misplaced))
+        if settings:
+            dsp_params = self._with_keywords(dsp_params, settings)
+        return self.run(x, None, norm_params=norm_params, dsp_params=dsp_params, sidechain=sidechain)[0]
 
     def run(
         self,
         x: Tensor,
         state: State = None,
+        *,
         norm_params: Knobs | None = None,
         dsp_params: Knobs | None = None,
         sidechain: Tensor | None = None,
@@ -216,7 +219,7 @@ class Processor(nn.Module):
         try:
             return self._run(x, state, norm_params, dsp_params, sidechain, start, total)
         except (ValueError, TypeError) as error:
-            raise _in_context(error, self) from error
+            raise in_context(error, self) from error
 
     def _run(
         self,
@@ -229,7 +232,7 @@ class Processor(nn.Module):
         total: int | None,
     ) -> tuple[Tensor, State]:
         check_audio(x, "x", self.channels)
-        knobs: dict[str, Any] = self.knobs(x, norm_params, dsp_params, start, total)
+        knobs: dict[str, Any] = resolve(self.params, x, norm_params, dsp_params, start, total)
         if sidechain is not None:
             check_sidechain(x, sidechain, self.takes_sidechain)
         if self.takes_sidechain:
@@ -237,74 +240,40 @@ class Processor(nn.Module):
         return self.process(x, state, **knobs)
 
     def stream(
-        self, norm_params: Knobs | None = None, dsp_params: Knobs | None = None, total: int | None = None
+        self,
+        *misplaced: Any,
+        norm_params: Knobs | None = None,
+        dsp_params: Knobs | None = None,
+        total: int | None = None,
+        **settings: KnobValue,
     ) -> Stream:
         """A function of blocks that remembers: ``play = fx.stream(dsp_params=...); y = play(block)``.
 
         Args:
             norm_params: as for ``forward``.
             dsp_params: as for ``forward``.
+            *misplaced: an error.
             total: length of the whole signal in samples, needed only where knobs are automated.
+            settings: as for ``forward``.
 
         Raises:
             ValueError: if the effect needs the whole signal at once.
+            TypeError: for parameters without a keyword, or a keyword that is no knob.
         """
+        if misplaced:
+            raise TypeError(by_keyword_only(self, misplaced))
         if not self.streamable:
             raise ValueError(f"{type(self).__name__} needs the whole signal at once and cannot stream; call it instead")
+        if settings:
+            dsp_params = self._with_keywords(dsp_params, settings)
         return Stream(self, norm_params, dsp_params, total)
 
     # Knobs ---------------------------------------------------------------------------------------------------------
 
-    @property
-    def param_names(self) -> list[str]:
-        """Names of the knobs, in the order of the flat tensor."""
-        return list(self.params)
-
-    def count_num_parameters(self) -> int:
-        """Number of knobs, P."""
-        return len(self.params)
-
-    def default_params(self) -> dict[str, float]:
-        """Every knob at its default, in its unit."""
-        return {name: param.default for name, param in self.params.items()}
-
-    def random_params(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
-        """Uniformly random knob positions, flat (batch, P)."""
-        return torch.rand(batch, len(self.params), generator=generator)
-
-    def map_parameters(self, norm_params: Knobs) -> dict[str, Tensor] | Tensor:
-        """Knob positions in [0, 1] to values in their units; a dict gives a dict, a flat tensor a flat tensor."""
-        return self._convert(norm_params, to_norm=False)
-
-    def demap_parameters(self, dsp_params: Knobs) -> dict[str, Tensor] | Tensor:
-        """Values in their units to knob positions: the inverse of ``map_parameters``."""
-        return self._convert(dsp_params, to_norm=True)
-
-    def to_dict(self, flat: Tensor) -> dict[str, Tensor]:
-        """A flat tensor (B, P) or (B, P, F) as a dict of (B,) or (B, F) by name."""
-        return as_dict(flat, self.params)  # type: ignore[return-value]  # a flat tensor gives tensors
-
-    def to_flat(self, dsp_params: Mapping[str, KnobValue]) -> Tensor:
-        """A dict of values in their units as one flat tensor; names left out take their defaults."""
-        return as_flat(as_dict(dsp_params, self.params), self.params, self.default_params())
-
-    def describe(self, dsp_params: Knobs | None = None) -> str:
-        """One readable line a knob: name, value, unit, range, what it does. A batch shows all its values."""
-        given = as_dict({} if dsp_params is None else dsp_params, self.params)
-        width = max(map(len, self.params), default=0)
-        lines = []
-        for name, param in self.params.items():
-            value = given.get(name, param.default)
-            shown = torch.as_tensor(value).detach().flatten().tolist()
-            text = ", ".join(f"{v:.4g}" for v in shown[:8]) + (" ..." if len(shown) > 8 else "")
-            lines.append(
-                f"{name:<{width}}  {text} {param.unit}".rstrip() + f"  ({param.range_text()})  {param.doc}".rstrip()
-            )
-        return "\n".join(lines)
-
     def knobs(
         self,
         x: Tensor,
+        *,
         norm_params: Knobs | None = None,
         dsp_params: Knobs | None = None,
         start: int = 0,
@@ -313,13 +282,13 @@ class Processor(nn.Module):
         """Every knob as ``process`` takes it: in its unit, (B, 1, 1) or (B, 1, T), of the dtype and device of x."""
         return resolve(self.params, x, norm_params, dsp_params, start, total)
 
-    def tail_seconds(self, norm_params: Knobs | None = None, dsp_params: Knobs | None = None) -> float:
+    def tail_seconds(self, *, norm_params: Knobs | None = None, dsp_params: Knobs | None = None) -> float:
         """Seconds of sound left after the input ends (to -60 dB), the longest over the batch."""
         with torch.no_grad():
             knobs = self._knobs_alone(norm_params, dsp_params)
             return float(torch.as_tensor(self.tail(**knobs), dtype=torch.float64).max())
 
-    def plot(self, norm_params: Knobs | None = None, dsp_params: Knobs | None = None, ax: Any = None) -> Any:
+    def plot(self, *, norm_params: Knobs | None = None, dsp_params: Knobs | None = None, ax: Any = None) -> Any:
         """Draw the effect's curve (needs matplotlib) and return the axes.
 
         Raises:
@@ -335,42 +304,13 @@ class Processor(nn.Module):
 
     # Inside --------------------------------------------------------------------------------------------------------
 
-    def _params(self, ranges: Mapping[str, EffectParam]) -> dict[str, EffectParam]:
-        """The table of this effect, some ranges replaced, with ranges that the sample rate allows."""
-        table = dict(self.table())
-        if type(self).table is not Processor.table:
-            _check_equation(type(self), table)
-        for name, row in ranges.items():
-            if name not in table:
-                raise ValueError(unknown_name(name, table, "parameter in param_range"))
-            if not isinstance(row, EffectParam):
-                raise TypeError(f"param_range[{name!r}] must be an EffectParam, got {type(row).__name__}")
-            table[name] = row
-        for name, row in table.items():
-            try:
-                table[name] = row.at_rate(self.sample_rate)
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from None
-        return table
-
     def _knobs_alone(self, norm_params: Knobs | None, dsp_params: Knobs | None) -> dict[str, Tensor]:
         given = as_dict(norm_params if norm_params is not None else dsp_params or {}, self.params)
         shapes = [v.shape for v in given.values() if isinstance(v, Tensor) and v.dim()]
         batch = max((s[0] for s in shapes), default=1)
         points = max((s[1] for s in shapes if len(s) == 2), default=1)
-        return self.knobs(torch.empty(batch, 1, points, dtype=torch.float64), norm_params, dsp_params)
-
-    def _convert(self, knobs: Knobs, to_norm: bool) -> dict[str, Tensor] | Tensor:
-        try:
-            converted = {}
-            for name, value in as_dict(knobs, self.params).items():
-                param = self.params[name]
-                mapped = physical(name, param, value, not to_norm, None)
-                mapped = mapped if isinstance(mapped, Tensor) else torch.tensor(mapped, dtype=torch.float64)
-                converted[name] = param.to_norm(mapped) if to_norm else mapped
-        except (ValueError, TypeError) as error:
-            raise _in_context(error, self) from error
-        return torch.stack(list(converted.values()), 1) if isinstance(knobs, Tensor) and converted else converted
+        x = torch.empty(batch, 1, points, dtype=torch.float64)
+        return self.knobs(x, norm_params=norm_params, dsp_params=dsp_params)
 
 
 def _check_equation(cls: type[Processor], table: Mapping[str, EffectParam]) -> None:
@@ -385,13 +325,6 @@ def _check_equation(cls: type[Processor], table: Mapping[str, EffectParam]) -> N
             f"{cls.__name__}: the table of parameters and the keywords of process() must be one list; "
             f"table: {', '.join(table)}; process: {', '.join(named)}"
         )
-
-
-def _in_context(error: Exception, fx: Processor) -> Exception:
-    name = type(fx).__name__
-    text = str(error)
-    kind = TypeError if isinstance(error, TypeError) else ValueError
-    return error if text.startswith(f"{name}: ") else kind(f"{name}: {text}")
 
 
 def is_effect(value: Any) -> bool:

@@ -20,7 +20,13 @@ class Stream:
     def __call__(self, x: Tensor, sidechain: Tensor | None = None) -> Tensor:
         """The next block (B, C, T), of any length."""
         y, self.state = self.fx.run(
-            x, self.state, self._norm_params, self._dsp_params, sidechain, self.position, self._length(x)
+            x,
+            self.state,
+            norm_params=self._norm_params,
+            dsp_params=self._dsp_params,
+            sidechain=sidechain,
+            start=self.position,
+            total=self._length(x),
         )
         self.position += x.shape[-1]
         return y

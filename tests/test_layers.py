@@ -11,7 +11,7 @@ LAYERS = (
     {"kernels"},
     {"dsp"},
     {"recursion", "lti", "spectrogram"},
-    {"params", "options", "control", "curve", "stream", "processor"},
+    {"params", "options", "control", "curve", "settings", "stream", "processor"},
     {"processors", "routing", "registry"},
     {"render", "fit", "presets", "report"},
     {"cli"},

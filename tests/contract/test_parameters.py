@@ -30,7 +30,7 @@ def test_flat_dict_norm_and_physical_are_one(case, make_noise, positions):
     assert torch.equal(y, fx(x, norm_params=by_name))
     assert torch.equal(y, fx(x, dsp_params=fx.map_parameters(by_name)))
     assert torch.equal(y, fx(x, dsp_params=fx.map_parameters(flat)))
-    assert torch.equal(y, fx(x, by_name))
+    assert torch.equal(y, fx(x, **fx.map_parameters(by_name)))
 
 
 def test_neither_means_defaults(case, make_noise):
@@ -145,6 +145,15 @@ def test_wrong_parameters_are_refused_with_the_cure(first, make_noise):
     refuse(TypeError, "numpy", dsp_params={some: np.full(2, param.default)})
     refuse(TypeError, "number or a tensor", dsp_params={some: "loud"})
     refuse(TypeError, "dict by name", dsp_params=[0.5])
+    refuse(TypeError, f"unknown keyword.*did you mean '{some}'", **{f"{some}_": 0.5})
+    refuse(TypeError, f"{some} given twice", dsp_params={some: param.default}, **{some: param.default})
+    refuse(ValueError, f"{some} must lie in", **{some: too_much})
+    for given in ({some: param.default}, flat):
+        with pytest.raises(TypeError, match=f"{name}: .*by keyword.*dsp_params=.*{some}"):
+            fx(x, given)
+        if fx.streamable:
+            with pytest.raises(TypeError, match=f"{name}: .*by keyword.*dsp_params=.*{some}"):
+                fx.stream(given)
 
 
 def test_construction_is_checked(first):
