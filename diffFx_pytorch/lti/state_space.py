@@ -80,12 +80,14 @@ def _realised(system: System) -> StateSpace:
     )
 
 
-@_realised.register
+@_realised.register(Gain)
+@_realised.register(Matrix)
 def _(system: Gain | Matrix) -> StateSpace:
     return _memoryless(_single(system.constant().to(torch.float64), 2))
 
 
-@_realised.register
+@_realised.register(Delay)
+@_realised.register(GainDelay)
 def _(system: Delay | GainDelay) -> StateSpace:
     samples = system.samples()
     whole = samples.round().long()
