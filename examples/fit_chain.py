@@ -26,6 +26,7 @@ from rich.table import Table
 from torch import Tensor
 
 from diffFx_pytorch import Chain
+from diffFx_pytorch.files import audio_info, read_sound
 from diffFx_pytorch.fit import ErrorToSignalRatio, FitResult, Stage, echo_ms, fit
 from diffFx_pytorch.processors import Compressor, FeedbackDelay, Gain, ParametricEqualizer, TanH, Tremolo
 from diffFx_pytorch.report.demo import demo_clip
@@ -114,10 +115,7 @@ def show(fx: Chain, found: FitResult, true: dict[str, float] | None) -> None:
 
 
 def read(path: str) -> tuple[Tensor, int]:
-    import soundfile
-
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    return torch.from_numpy(samples.T.copy())[None], rate
+    return read_sound(path)[None], audio_info(path).sample_rate
 
 
 def main() -> int:

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from diffFx_pytorch import Chain
 from diffFx_pytorch.dsp.room_analysis import octave_bands, octave_centres, onset, reverberation_time
+from diffFx_pytorch.files import audio_info, read_sound
 from diffFx_pytorch.fit import (
     Criterion,
     EnergyDecayRelief,
@@ -128,10 +129,7 @@ def main() -> int:
     options = parser.parse_args()
     room, rate = made_up_room(), 48000
     if options.file:
-        import soundfile
-
-        samples, rate = soundfile.read(options.file, always_2d=True)
-        room = torch.from_numpy(samples[:, 0].copy())
+        room, rate = read_sound(options.file)[0].double(), audio_info(options.file).sample_rate
     room = trimmed(room, rate)
     model, history, response = fit_room(room, rate, 3 if options.quick else options.steps)
 

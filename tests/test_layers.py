@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "diffFx_pytorch"
 
 LAYERS = (
     {"kernels"},
-    {"dsp"},
+    {"dsp", "files"},
     {"recursion", "lti", "spectrogram"},
     {"params", "options", "control", "curve", "settings", "stream", "processor"},
     {"processors", "routing", "registry"},

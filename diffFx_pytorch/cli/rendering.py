@@ -118,7 +118,7 @@ def _report(outcome: Outcome, quiet: bool) -> None:
 
 
 def _seconds(path: Path) -> float:
-    from ..render.audio_file import audio_info
+    from ..files import audio_info
 
     try:
         info = audio_info(path)

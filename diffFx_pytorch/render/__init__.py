@@ -1,6 +1,7 @@
 """Files in, files out: streaming in constant memory, tails, loudness, batches."""
 
-from .audio_file import FORMATS, AudioWriter, read_blocks, read_sound
+from ..files import read_blocks, read_sound
+from .audio_file import FORMATS, AudioWriter
 from .batch import Outcome, plan, render_batch
 from .file import Rendered, render_file
 from .loudness import Loudness, integrated_loudness

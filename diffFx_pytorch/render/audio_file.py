@@ -1,21 +1,17 @@
-"""Sound files in blocks: reading with resampling, writing with dither."""
+"""Writing sound files in blocks, with dither."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
-import soxr
-import torch
-from torch import Tensor
 
+from ..files.reader import highest
 from .atomic import replacing
 from .quantize import INTEGER_BITS, Quantizer
 
@@ -37,68 +33,6 @@ FORMATS = {
 _LARGEST_WAV = 2**32 - 2**16
 # libsndfile keeps a whole write of Ogg on the stack; a minute of it crashes.
 _FRAMES_A_WRITE = 1 << 14
-
-
-@dataclass(frozen=True)
-class AudioInfo:
-    """Format of a sound file.
-
-    Args:
-        sample_rate: in Hz.
-        channels: C.
-        frames: length in samples.
-    """
-
-    sample_rate: int
-    channels: int
-    frames: int
-
-
-def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
-    """Read the format of a sound file.
-
-    Raises:
-        OSError: if it cannot be opened or is no sound file.
-    """
-    with _open(path) as file:
-        return AudioInfo(file.samplerate, file.channels, file.frames)
-
-
-def resampled_frames(info: AudioInfo, sample_rate: int) -> int:
-    """Number of frames of a file at another rate."""
-    return round(info.frames * sample_rate / info.sample_rate)
-
-
-def read_blocks(
-    path: str | os.PathLike[str], block_frames: int, sample_rate: int | None = None
-) -> Iterator[np.ndarray]:
-    """Read a sound file block by block.
-
-    Args:
-        path: of the file.
-        block_frames: frames read at once.
-        sample_rate: in Hz, to resample to (soxr, very high quality); None keeps the file's.
-
-    Yields:
-        float32 (T, C). All blocks together have exactly ``resampled_frames`` frames.
-
-    Raises:
-        OSError: if the file cannot be opened, is damaged, or ends before the length it declares.
-        ValueError: if it holds NaN or infinity.
-    """
-    with _open(path) as file:
-        blocks = _checked(file, Path(path), block_frames)
-        if sample_rate is None or sample_rate == file.samplerate:
-            yield from blocks
-            return
-        info = AudioInfo(file.samplerate, file.channels, file.frames)
-        yield from _resampled(blocks, info, sample_rate)
-
-
-def read_sound(path: str | os.PathLike[str]) -> Tensor:
-    """A whole sound file, float32 (C, T); errors as for ``read_blocks``."""
-    blocks = list(read_blocks(path, 1 << 16)) or [np.zeros((0, audio_info(path).channels), np.float32)]
-    return torch.from_numpy(np.ascontiguousarray(np.concatenate(blocks).T))
 
 
 class AudioWriter(AbstractContextManager["AudioWriter"]):
@@ -174,7 +108,7 @@ class AudioWriter(AbstractContextManager["AudioWriter"]):
         """
         if not block.size:
             return
-        peak = _peak(block)
+        peak = highest(block)
         if not np.isfinite(peak):
             at = self.frames + int(np.argmin(np.isfinite(block).all(axis=1)))
             raise ValueError(f"the output is NaN or infinite at {at / self.sample_rate:.3f} s; nothing was written")
@@ -214,50 +148,3 @@ def check_target(source: Path, target: Path, subtype: str | None = None) -> None
     if target.exists() and source.exists() and target.samefile(source):
         raise ValueError(f"{target}: is the input itself; give another output")
     format_of(target, subtype)
-
-
-def _open(path: str | os.PathLike[str]) -> soundfile.SoundFile:
-    try:
-        return soundfile.SoundFile(path)
-    except soundfile.LibsndfileError as error:
-        if not Path(path).is_file():
-            raise FileNotFoundError(f"{os.fspath(path)}: no such file") from None
-        raise OSError(f"{os.fspath(path)}: cannot be read as a sound file: {error.error_string}") from None
-
-
-def _checked(file: soundfile.SoundFile, path: Path, block_frames: int) -> Iterator[np.ndarray]:
-    done = 0
-    while done < file.frames:
-        try:
-            block = file.read(min(block_frames, file.frames - done), dtype="float32", always_2d=True)
-        except soundfile.LibsndfileError as error:
-            raise OSError(f"{path}: damaged at {done / file.samplerate:.3f} s: {error.error_string}") from None
-        if not len(block):
-            here, end = done / file.samplerate, file.frames / file.samplerate
-            raise OSError(f"{path}: ends at {here:.3f} s of the {end:.3f} s it declares")
-        if not np.isfinite(_peak(block)):
-            at = (done + int(np.argmin(np.isfinite(block).all(axis=1)))) / file.samplerate
-            raise ValueError(f"{path}: holds NaN or infinity at {at:.3f} s")
-        done += len(block)
-        yield block
-
-
-def _peak(block: np.ndarray) -> float:
-    return float(np.maximum(block.max(), -block.min()))
-
-
-def _resampled(blocks: Iterator[np.ndarray], info: AudioInfo, sample_rate: int) -> Iterator[np.ndarray]:
-    stream = soxr.ResampleStream(info.sample_rate, sample_rate, info.channels, dtype="float32", quality="VHQ")
-    left = resampled_frames(info, sample_rate)
-
-    def pieces() -> Iterator[np.ndarray]:
-        for block in blocks:
-            yield stream.resample_chunk(block)
-        yield stream.resample_chunk(np.zeros((0, info.channels), np.float32), last=True)
-
-    for piece in pieces():
-        if len(piece := piece[:left]):
-            left -= len(piece)
-            yield piece
-    if left:
-        yield np.zeros((left, info.channels), np.float32)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..control import Knobs
+from ..files import audio_info
 from ..processor import Processor
-from .audio_file import FORMATS, audio_info
+from .audio_file import FORMATS
 from .file import Rendered, render_file
 
 _log = logging.getLogger(__name__)

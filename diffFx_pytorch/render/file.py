@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from ..control import Knobs
+from ..files import AudioInfo, audio_info, read_blocks, resampled_frames
 from ..processor import Processor, State
-from .audio_file import AudioInfo, AudioWriter, audio_info, check_target, read_blocks, resampled_frames
+from .audio_file import AudioWriter, check_target
 from .loudness import Loudness
 
 Progress = Callable[[float], None]

@@ -13,8 +13,9 @@ import soxr
 import torch
 from torch import Tensor
 
+from ..files import audio_info, check_regular, read_sound
 from ..spectrogram import STFT, Inversion, invert_spectrogram, time_stretch
-from .audio_file import AudioWriter, audio_info, check_target, format_of, read_sound
+from .audio_file import AudioWriter, check_target, format_of
 
 _BLOCK = 1 << 16
 _MOST_SEMITONES = 48.0
@@ -143,10 +144,9 @@ def stretch_file(
 
 
 def _magnitude(path: Path) -> Tensor:
+    check_regular(path)
     try:
         array = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{path}: no such file") from None
     except (ValueError, EOFError, OSError) as error:
         raise ValueError(f"{path}: cannot be read as an array of NumPy (.npy): {error}") from None
     if not isinstance(array, np.ndarray):

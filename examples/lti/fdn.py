@@ -6,11 +6,11 @@ python examples/lti/fdn.py room.wav
 
 import argparse
 
-import soundfile
 import torch
 
 from diffFx_pytorch import lti
 from diffFx_pytorch.dsp.room_analysis import reverberation_time
+from diffFx_pytorch.files import audio_info, read_sound
 from diffFx_pytorch.fit import Criterion, EnergyDecayCurve, MultiResolutionSTFT, sparsity, train
 
 RATE = 48000.0
@@ -35,9 +35,9 @@ def main(argv: list[str] | None = None) -> None:
     torch.manual_seed(130799)
     nfft = int(arguments.seconds * RATE)
     if arguments.response:
-        h, rate = soundfile.read(arguments.response, dtype="float32", always_2d=True)
-        h = torch.from_numpy(h[:, 0])[int(abs(h[:, 0]).argmax()) :]
-        assert rate == RATE, "the response must be at 48 kHz"
+        h = read_sound(arguments.response)[0]
+        h = h[int(h.abs().argmax()) :]
+        assert audio_info(arguments.response).sample_rate == RATE, "the response must be at 48 kHz"
         target = torch.nn.functional.pad(h, (0, nfft))[:nfft]
     else:
         target = made_up_response(arguments.seconds)

@@ -327,7 +327,7 @@ def test_a_file_that_ends_early_is_refused(song):
     whole = song.with_suffix(".flac").read_bytes()
     cut = song.parent / "cut.flac"
     cut.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(OSError, match=r"cut\.flac: (ends|damaged) at"):
+    with pytest.raises(OSError, match=r"cut\.flac: is cut short: ends at 3\.072 s of the 6\.250 s it declares"):
         rendered(Gain(RATE), cut)
 
 

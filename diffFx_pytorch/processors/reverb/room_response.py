@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -54,12 +53,15 @@ def load(ir: Tensor | np.ndarray | str | os.PathLike[str], sample_rate: float, i
         (C, L), float64.
 
     Raises:
-        OSError: if the file cannot be read.
+        OSError: if the file cannot be read, is damaged or cut short.
         TypeError: for what is neither tensor nor path.
         ValueError: for another shape, an empty or silent response, or one that holds NaN or infinity.
     """
     if isinstance(ir, (str, os.PathLike)):
-        response, ir_rate = _read(Path(ir))
+        # soundfile is slow to import, and most reverbs read no file.
+        from ...files import audio_info, read_sound
+
+        response, ir_rate = read_sound(ir).double(), audio_info(ir).sample_rate
     elif isinstance(ir, (Tensor, np.ndarray)):
         response = torch.as_tensor(ir).detach().to("cpu", torch.float64)
     else:
@@ -81,18 +83,6 @@ def load(ir: Tensor | np.ndarray | str | os.PathLike[str], sample_rate: float, i
         resampled = soxr.resample(response.T.numpy(), ir_rate, sample_rate, quality="VHQ").T
         response = torch.from_numpy(resampled.copy()) * (ir_rate / sample_rate)
     return response
-
-
-def _read(path: Path) -> tuple[Tensor, int]:
-    import soundfile
-
-    try:
-        samples, rate = soundfile.read(path, dtype="float64", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: no such file") from None
-        raise OSError(f"{path}: cannot be read as a sound file: {error.error_string}") from None
-    return torch.from_numpy(samples.T.copy()), rate
 
 
 def trimmed(response: Tensor) -> Tensor:

@@ -1,0 +1,233 @@
+"""Sound files in blocks, checked against what their headers declare, and resampled."""
+
+from __future__ import annotations
+
+import functools
+import io
+import mmap
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+import torch
+from torch import Tensor
+
+from .chunks import extent_of_aiff, extent_of_au, extent_of_caf, extent_of_wave
+from .extent import Extent
+from .streams import extent_of_flac, extent_of_mp3, extent_of_ogg
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """Format of a sound file.
+
+    Args:
+        sample_rate: in Hz.
+        channels: C.
+        frames: length in samples.
+        mask: channel mask of a WAVEFORMATEXTENSIBLE header; 0 if there is none.
+        notice: what the reader put right or left out, for the listener; empty if nothing.
+    """
+
+    sample_rate: int
+    channels: int
+    frames: int
+    mask: int = 0
+    notice: str = ""
+
+
+def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
+    """Read the format of a sound file.
+
+    Raises:
+        OSError: if it cannot be opened, is no sound file, is damaged, or ends before the length it declares.
+    """
+    with _open(path) as (file, extent):
+        return _info(file, extent)
+
+
+def resampled_frames(info: AudioInfo, sample_rate: int) -> int:
+    """Number of frames of a file at another rate."""
+    return round(info.frames * sample_rate / info.sample_rate)
+
+
+def read_blocks(
+    path: str | os.PathLike[str], block_frames: int, sample_rate: int | None = None
+) -> Iterator[np.ndarray]:
+    """Read a sound file block by block.
+
+    Args:
+        path: of the file.
+        block_frames: frames read at once.
+        sample_rate: in Hz, to resample to (soxr, very high quality); None keeps the file's.
+
+    Yields:
+        float32 (T, C). All blocks together have exactly ``resampled_frames`` frames.
+
+    Raises:
+        OSError: if the file cannot be opened, is damaged, or ends before the length it declares.
+        ValueError: if it holds NaN or infinity.
+    """
+    with _open(path) as (file, extent):
+        blocks = _checked(file, Path(path), block_frames)
+        if sample_rate is None or sample_rate == file.samplerate:
+            yield from blocks
+            return
+        yield from _resampled(blocks, _info(file, extent), sample_rate)
+
+
+def read_sound(path: str | os.PathLike[str]) -> Tensor:
+    """A whole sound file, float32 (C, T); errors as for ``read_blocks``."""
+    blocks = list(read_blocks(path, 1 << 16)) or [np.zeros((0, audio_info(path).channels), np.float32)]
+    return torch.from_numpy(np.ascontiguousarray(np.concatenate(blocks).T))
+
+
+def check_regular(path: str | os.PathLike[str]) -> os.stat_result:
+    """Refuse what is no regular file: opening a pipe would wait for ever, and nothing can be read twice from it.
+
+    Raises:
+        OSError: saying what it is, and the cure.
+    """
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{os.fspath(path)}: no such file") from None
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file but a pipe or a device"
+        raise OSError(f"{os.fspath(path)}: is {kind}; write the sound to a file, and give that")
+    return status
+
+
+def extent_of(path: str | os.PathLike[str]) -> Extent:
+    """Compare what a sound file declares with what is there.
+
+    Raises:
+        OSError: if it cannot be opened, or is no regular file.
+    """
+    status = check_regular(path)
+    return _extent(os.fspath(path), status.st_size, status.st_mtime_ns, status.st_ino)
+
+
+@functools.lru_cache(maxsize=256)
+def _extent(path: str, size: int, changed: int, inode: int) -> Extent:
+    with open(path, "rb") as file:
+        magic = file.read(12)
+        if magic[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff"):
+            return extent_of_wave(file, size, magic[:4])
+        if magic[:4] == b"FORM" and magic[8:11] == b"AIF":
+            return extent_of_aiff(file, size)
+        if magic[:4] == b"caff":
+            return extent_of_caf(file, size)
+        if magic[:4] in (b".snd", b"dns."):
+            return extent_of_au(file, size, magic[:4])
+        if not size:
+            return Extent(problem="is empty")
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            if magic[:4] == b"OggS":
+                return extent_of_ogg(data)
+            if magic[:4] == b"fLaC" or (magic[:3] == b"ID3" and data.find(b"fLaC", 0, 1 << 20) > 0):
+                return extent_of_flac(data)
+            return extent_of_mp3(data) if magic[:3] == b"ID3" or magic[:1] == b"\xff" else Extent()
+
+
+class _Patched(io.RawIOBase):
+    """A file of which some bytes read otherwise, and which may end early."""
+
+    def __init__(self, path: str | os.PathLike[str], extent: Extent) -> None:
+        self._file = open(path, "rb")  # noqa: SIM115  # closed by close
+        self._patches = extent.patches
+        size = os.fstat(self._file.fileno()).st_size
+        self._end = size if extent.end is None else min(size, extent.end)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return (
+            self._file.seek(offset + self._end, os.SEEK_SET)
+            if whence == os.SEEK_END
+            else self._file.seek(offset, whence)
+        )
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        start = self._file.tell()
+        view = memoryview(buffer).cast("B")
+        count = self._file.readinto(view[: max(0, self._end - start)])
+        for place, content in self._patches.items():
+            first, last = max(place, start), min(place + len(content), start + count)
+            if first < last:
+                view[first - start : last - start] = content[first - place : last - place]
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+@contextmanager
+def _open(path: str | os.PathLike[str]) -> Iterator[tuple[soundfile.SoundFile, Extent]]:
+    found = extent_of(path)
+    if found.problem:
+        raise OSError(f"{os.fspath(path)}: {found.error}")
+    # Names need not be text: libsndfile takes the bytes.
+    name = os.fsencode(path) if os.name == "posix" else os.fspath(path)
+    with ExitStack() as stack:
+        source: Any = stack.enter_context(_Patched(path, found)) if found.patches else name
+        try:
+            file = stack.enter_context(soundfile.SoundFile(source))
+        except soundfile.LibsndfileError as error:
+            raise OSError(f"{os.fspath(path)}: cannot be read as a sound file: {error.error_string}") from None
+        yield file, found
+
+
+def _info(file: soundfile.SoundFile, extent: Extent) -> AudioInfo:
+    return AudioInfo(file.samplerate, file.channels, file.frames, extent.mask, extent.notice)
+
+
+def _checked(file: soundfile.SoundFile, path: Path, block_frames: int) -> Iterator[np.ndarray]:
+    done, rate = 0, file.samplerate
+    while done < file.frames:
+        block = np.full((min(block_frames, file.frames - done), file.channels), np.nan, np.float32)
+        try:
+            block = file.read(out=block)
+        except soundfile.LibsndfileError as error:
+            done += int(np.argmin(np.append(np.isfinite(block).all(axis=1), False)))
+            raise OSError(f"{path}: is damaged at {done / rate:.3f} s (sample {done}): {error.error_string}") from None
+        if not len(block):
+            raise OSError(
+                f"{path}: is cut short: ends at {done / rate:.3f} s of the {file.frames / rate:.3f} s it declares"
+            )
+        if not np.isfinite(highest(block)):
+            at = done + int(np.argmin(np.isfinite(block).all(axis=1)))
+            raise ValueError(f"{path}: holds NaN or infinity at {at / rate:.3f} s")
+        done += len(block)
+        yield block
+
+
+def highest(block: np.ndarray) -> float:
+    """Highest magnitude of a block; NaN if it holds one."""
+    return float(np.maximum(block.max(), -block.min()))
+
+
+def _resampled(blocks: Iterator[np.ndarray], info: AudioInfo, sample_rate: int) -> Iterator[np.ndarray]:
+    stream = soxr.ResampleStream(info.sample_rate, sample_rate, info.channels, dtype="float32", quality="VHQ")
+    left = resampled_frames(info, sample_rate)
+
+    def pieces() -> Iterator[np.ndarray]:
+        for block in blocks:
+            yield stream.resample_chunk(block)
+        yield stream.resample_chunk(np.zeros((0, info.channels), np.float32), last=True)
+
+    for piece in pieces():
+        if len(piece := piece[:left]):
+            left -= len(piece)
+            yield piece
+    if left:
+        yield np.zeros((left, info.channels), np.float32)
