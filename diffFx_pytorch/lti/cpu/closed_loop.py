@@ -16,7 +16,6 @@ from .spectra import (
     get,
     inner,
     jit,
-    load_points,
     plus_times_conj,
     put,
     read_columns,
@@ -34,7 +33,7 @@ def closed_loop_pieces(start: int, stop: int, left: Any, matrix: Any, right: Any
     Args:
         start: first piece.
         stop: the piece after the last.
-        left: rows (N, 2 M), pairs of real and imaginary parts, or (N, 2) for all points, or of no size for ones.
+        left: rows (N, 1, 2 M), pairs of real and imaginary parts, or (N, 1, 2) for all points, or of no size for ones.
         matrix: rows (N^2,), real, or (2 N^2,), pairs.
         right: as left.
         rhs: rows (N, K, 2 M) or (N, K, 2).
@@ -122,8 +121,8 @@ def closed_loop_adjoint_pieces(
 @inner
 def _read_diagonal(source: Any, item: int, window: Window, target: np.ndarray) -> None:
     """Read a diagonal into a tile of one column; nothing where it stands for ones."""
-    for i in range(source.values.shape[1]):
-        put(target, i, load_points(source.values[source.row[item], i], window))
+    if target.size:
+        read_columns(source.values[source.row[item]], window, target, 0, 1)
 
 
 @inner

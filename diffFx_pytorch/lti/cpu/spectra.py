@@ -118,15 +118,35 @@ def store_points(row: np.ndarray, window: Window, value: Any) -> None:
 
 @inner
 def read_columns(source: np.ndarray, window: Window, tile: np.ndarray, first: int, width: int) -> None:
-    """Read spectra (N, K, 2 M) in a window into the columns of a tile from ``first`` on."""
-    for i in range(source.shape[0]):
-        for k in range(source.shape[1]):
-            put(tile, i * width + first + k, load_points(source[i, k], window))
+    """Read spectra (N, K, 2 M), or (N, K, 2) for all points, in a window into the columns of a tile from ``first`` on.
+
+    The loop stands three times because LLVM takes no condition out of a loop of a function it has inlined this deep.
+    """
+    N, K = source.shape[0], source.shape[1]
+    if source.shape[2] == 2:
+        for i in range(N):
+            for k in range(K):
+                put(tile, i * width + first + k, (spread(source[i, k], 0), spread(source[i, k], 1)))
+    elif window.count == lanes_of(tile):
+        for i in range(N):
+            for k in range(K):
+                put(tile, i * width + first + k, load_pairs(source[i, k], 2 * window.first))
+    else:
+        for i in range(N):
+            for k in range(K):
+                put(tile, i * width + first + k, load_points(source[i, k], window))
 
 
 @inner
 def write_columns(tile: np.ndarray, first: int, width: int, target: np.ndarray, window: Window) -> None:
     """Write columns of a tile where ``read_columns`` reads them."""
-    for i in range(target.shape[0]):
-        for k in range(target.shape[1]):
-            store_points(target[i, k], window, get(tile, i * width + first + k))
+    N, K = target.shape[0], target.shape[1]
+    if window.count == lanes_of(tile):
+        for i in range(N):
+            for k in range(K):
+                re, im = get(tile, i * width + first + k)
+                store_pairs(target[i, k], 2 * window.first, re, im)
+    else:
+        for i in range(N):
+            for k in range(K):
+                store_points(target[i, k], window, get(tile, i * width + first + k))

@@ -29,7 +29,8 @@ def closed_loop_eagerly(left: Tensor | None, matrix: Tensor, right: Tensor | Non
 
 def _loop(batch_shape: tuple[int, ...], inputs: Any, like: Tensor) -> list[Any]:
     """What kernels read of the two diagonals and the matrix."""
-    rows = ((inputs.left, 2), (inputs.matrix.flatten(-2), 1), (inputs.right, 2))
+    left, right = (None if t is None else t.unsqueeze(-2) for t in (inputs.left, inputs.right))
+    rows = ((left, 3), (inputs.matrix.flatten(-2), 1), (right, 3))
     return [indexed_pairs(t, core, batch_shape, like) for t, core in rows]
 
 
