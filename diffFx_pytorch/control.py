@@ -43,7 +43,9 @@ def as_dict(knobs: Knobs, table: Mapping[str, EffectParam]) -> dict[str, KnobVal
     return dict(knobs)
 
 
-def as_flat(knobs: Mapping[str, KnobValue], table: Mapping[str, EffectParam], missing: Mapping[str, float]) -> Tensor:
+def as_flat(
+    knobs: Mapping[str, KnobValue], table: Mapping[str, EffectParam], missing: Mapping[str, KnobValue]
+) -> Tensor:
     """The flat tensor (B, P) or (B, P, F) of knobs by name; names left out take ``missing``."""
     tensors = [torch.as_tensor(knobs.get(name, missing[name])) for name in table]
     if not tensors:
@@ -126,6 +128,7 @@ def resolve(
     dsp_params: Knobs | None,
     start: int = 0,
     total: int | None = None,
+    settings: Mapping[str, KnobValue] = {},  # only read
 ) -> dict[str, Tensor]:
     """Every knob of a table in its unit, (B, 1, 1) or (B, 1, T), of the dtype and device of x (B, C, T).
 
@@ -136,6 +139,7 @@ def resolve(
         dsp_params: values, or None.
         start: index of the first sample of x in the whole signal.
         total: length of the whole signal; None is ``start + T``.
+        settings: values in their units of knobs that are not given; None of either is the default.
 
     Raises:
         ValueError: for unknown names, wrong shapes, values out of range, NaN, or both kinds at once.
@@ -154,10 +158,10 @@ def resolve(
             return dict(zip(table, columns, strict=True))
     values = {}
     for name, param in table.items():
-        if name not in given:
-            values[name] = x.new_full((1, 1, 1), param.default).expand(batch, 1, 1)
-            continue
-        value = physical(name, param, given[name], is_norm, batch)
+        if name in given:
+            value = physical(name, param, given[name], is_norm, batch)
+        else:
+            value = physical(name, param, settings[name], False, batch) if name in settings else param.default
         if not isinstance(value, Tensor):
             values[name] = x.new_full((1, 1, 1), value).expand(batch, 1, 1)
             continue

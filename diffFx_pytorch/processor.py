@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from .control import Knobs, KnobValue, as_dict, check_audio, check_rate, check_sidechain, resolve
+from .control import Knobs, KnobValue, as_dict, check_audio, check_rate, check_sidechain, resolve, unknown_name
 from .curve import Curve, draw
+from .knobs import by_keyword_only, in_context, read_table
 from .options import ConstructorSignature, Option, documented, read_options
 from .params import EffectParam
-from .settings import Knobbed, by_keyword_only, in_context, read_table
+from .settings import Adjustable
 from .stream import Stream
 
 State = Any
@@ -27,7 +28,7 @@ before its input (latency aside). odd: fx(-x) = -fx(x). memoryless: y[t] depends
 """
 
 
-class Processor(Knobbed):
+class Processor(Adjustable):
     """Base of every effect: maps, checks and broadcasts knobs, keeps state, and calls the one equation ``process``.
 
     A subclass gives
@@ -91,6 +92,7 @@ class Processor(Knobbed):
                 f"{cls.__name__} claims unknown traits {sorted(unknown)}; known: {', '.join(sorted(TRAITS))}"
             )
         cls.abstract = abstract
+        cls.constants = frozenset({"sample_rate", "params", *cls.options})
         cls.about = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
         if abstract:
             return
@@ -99,11 +101,12 @@ class Processor(Knobbed):
         cls.__doc__ = documented(cls.about, cls.options, cls.params, built_here=cls.__init__ is Processor.__init__)
 
     def __init__(
-        self, sample_rate: float = 44100, param_range: Mapping[str, EffectParam] | None = None, **options: Any
+        self, sample_rate: float = 44100, param_range: Mapping[str, EffectParam] | None = None, **given: Any
     ) -> None:
         super().__init__()
         try:
             self.sample_rate = check_rate(sample_rate)
+            options = {name: given.pop(name) for name in self.options if name in given}
             self.construction = read_options(self.options, options, sample_rate)
             for name, option in self.options.items():
                 setattr(self, name, self.construction.get(name, option.default))
@@ -111,7 +114,12 @@ class Processor(Knobbed):
             if type(self).table is not Processor.table:
                 _check_equation(type(self), table)
             self.params = read_table(table, param_range or {}, self.sample_rate)
+            self._add_settings(self.params)
             self.prepare()
+            for name in given:
+                if name not in self.params:
+                    raise TypeError(unknown_name(name, [*self.options, *self.params], "option or knob"))
+            self.set(given)
         except (ValueError, TypeError) as error:
             raise in_context(error, self) from error
 
@@ -232,7 +240,7 @@ class Processor(Knobbed):
         total: int | None,
     ) -> tuple[Tensor, State]:
         check_audio(x, "x", self.channels)
-        knobs: dict[str, Any] = resolve(self.params, x, norm_params, dsp_params, start, total)
+        knobs: dict[str, Any] = resolve(self.params, x, norm_params, dsp_params, start, total, self.settings)
         if sidechain is not None:
             check_sidechain(x, sidechain, self.takes_sidechain)
         if self.takes_sidechain:
@@ -280,7 +288,7 @@ class Processor(Knobbed):
         total: int | None = None,
     ) -> dict[str, Tensor]:
         """Every knob as ``process`` takes it: in its unit, (B, 1, 1) or (B, 1, T), of the dtype and device of x."""
-        return resolve(self.params, x, norm_params, dsp_params, start, total)
+        return resolve(self.params, x, norm_params, dsp_params, start, total, self.settings)
 
     def tail_seconds(self, *, norm_params: Knobs | None = None, dsp_params: Knobs | None = None) -> float:
         """Seconds of sound left after the input ends (to -60 dB), the longest over the batch."""
@@ -299,13 +307,14 @@ class Processor(Knobbed):
             return draw(self.curve(**self._knobs_alone(norm_params, dsp_params)), ax)
 
     def extra_repr(self) -> str:
-        """What ``repr`` shows of the construction."""
-        return f"sample_rate={self.sample_rate:g}, knobs={len(self.params)}"
+        """What ``repr`` shows of the construction, and the settings."""
+        return f"sample_rate={self.sample_rate:g}, {super().extra_repr()}"
 
     # Inside --------------------------------------------------------------------------------------------------------
 
     def _knobs_alone(self, norm_params: Knobs | None, dsp_params: Knobs | None) -> dict[str, Tensor]:
-        given = as_dict(norm_params if norm_params is not None else dsp_params or {}, self.params)
+        given = norm_params if norm_params is not None else dsp_params
+        given = {**self.settings, **as_dict({} if given is None else given, self.params)}
         shapes = [v.shape for v in given.values() if isinstance(v, Tensor) and v.dim()]
         batch = max((s[0] for s in shapes), default=1)
         points = max((s[1] for s in shapes if len(s) == 2), default=1)

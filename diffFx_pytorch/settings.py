@@ -1,125 +1,284 @@
-"""What a module with knobs knows of them: their table, their names, their forms, their values."""
+"""Settings: values of knobs that stay, as attributes and as parameters of a module."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from .control import Knobs, KnobValue, as_dict, as_flat, physical, unknown_name
+from .control import Knobs, KnobValue, as_dict, physical, unknown_name
+from .knobs import Knobbed, in_context, shown
 from .params import EffectParam
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-class Knobbed(nn.Module):
-    """A module with a table of knobs, ``params``; the half of ``Processor`` that knows nothing of sound."""
 
-    params: Mapping[str, EffectParam] = {}
-    """The knobs by name."""
+class Setting:
+    """A knob as an attribute: reading gives the value that stays, or the default; writing makes a value stay.
+
+    Args:
+        name: of the knob.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, fx: Adjustable | None, cls: type | None = None) -> Any:
+        """The value in its unit: a float, or a tensor where it was set to one or is trainable."""
+        if fx is None:
+            return self
+        if self.name not in fx.params:
+            raise AttributeError(f"{type(fx).__name__}: {unknown_name(self.name, fx.params, 'setting')}")
+        value = fx.setting(self.name)
+        return fx.params[self.name].default if value is None else value
+
+    def __set__(self, fx: Adjustable, value: KnobValue) -> None:
+        fx.set({self.name: value})
+
+    def __delete__(self, fx: Adjustable) -> None:
+        fx.forget(self.name)
+
+
+class _Built(type):
+    """Marks an object whose constructor is done: from then on a new attribute is a misspelt one."""
+
+    if not TYPE_CHECKING:  # a checker takes a class with a metaclass like this for a function that returns anything
+
+        def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+            built = super().__call__(*args, **kwargs)
+            built.__dict__["_built"] = True
+            return built
+
+
+class Adjustable(Knobbed, metaclass=_Built):
+    """A module with a table of knobs and settings; the half of ``Processor`` that knows nothing of sound.
+
+    A setting is the value of a knob that stays: given when the module is built or as an attribute, found by an
+    optimiser, or loaded. It lives in the effect whose knob it is; what is made of effects reads it there.
+    """
+
+    constants: ClassVar[frozenset[str]] = frozenset()
+    """Names of attributes that are chosen when a module is built, and stay."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held: dict[str, float | Tensor | None] = {}
+        """Settings in their units by knob; None where the value is a parameter of the module, a position."""
 
     @property
-    def param_names(self) -> list[str]:
-        """Names of the knobs, in the order of the flat tensor."""
-        return list(self.params)
+    def settings(self) -> dict[str, float | Tensor]:
+        """The values that stay, by name, in their units; a knob that is not among them stands at its default."""
+        return self._settings()
 
-    def count_num_parameters(self) -> int:
-        """Number of knobs, P."""
-        return len(self.params)
+    def _settings(self) -> dict[str, float | Tensor]:
+        return {name: self.setting(name) for name in self._held} if self._held else {}  # type: ignore[misc]
 
-    def default_params(self) -> dict[str, float]:
-        """Every knob at its default, in its unit."""
-        return {name: param.default for name, param in self.params.items()}
+    def setting(self, name: str) -> float | Tensor | None:
+        """The value that a knob holds, in its unit; None where it stands at its default."""
+        fx, knob = self.home_of(name)
+        position = fx._parameters.get(_position(knob)) if fx._parameters else None
+        return fx._held.get(knob) if position is None else fx.params[knob].to_physical(_inward(position))
 
-    def random_params(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
-        """Uniformly random knob positions, flat (batch, P)."""
-        return torch.rand(batch, len(self.params), generator=generator)
+    def set(self, values: Knobs | None = None, **settings: KnobValue) -> Self:
+        """Make values stay, in the forms of ``dsp_params`` and of keywords.
 
-    def map_parameters(self, norm_params: Knobs) -> dict[str, Tensor] | Tensor:
-        """Knob positions in [0, 1] to values in their units; a dict gives a dict, a flat tensor a flat tensor."""
-        return self._convert(norm_params, to_norm=False)
+        A trainable setting stays trainable: its parameter takes the value.
 
-    def demap_parameters(self, dsp_params: Knobs) -> dict[str, Tensor] | Tensor:
-        """Values in their units to knob positions: the inverse of ``map_parameters``."""
-        return self._convert(dsp_params, to_norm=True)
-
-    def to_dict(self, flat: Tensor) -> dict[str, Tensor]:
-        """A flat tensor (B, P) or (B, P, F) as a dict of (B,) or (B, F) by name."""
-        return as_dict(flat, self.params)  # type: ignore[return-value]  # a flat tensor gives tensors
-
-    def to_flat(self, dsp_params: Mapping[str, KnobValue]) -> Tensor:
-        """A dict of values in their units as one flat tensor; names left out take their defaults."""
-        return as_flat(as_dict(dsp_params, self.params), self.params, self.default_params())
-
-    def describe(self, dsp_params: Knobs | None = None) -> str:
-        """One readable line a knob: name, value, unit, range, what it does. A batch shows all its values."""
-        given = as_dict({} if dsp_params is None else dsp_params, self.params)
-        width = max(map(len, self.params), default=0)
-        lines = []
-        for name, param in self.params.items():
-            value = given.get(name, param.default)
-            shown = torch.as_tensor(value).detach().flatten().tolist()
-            text = ", ".join(f"{v:.4g}" for v in shown[:8]) + (" ..." if len(shown) > 8 else "")
-            lines.append(
-                f"{name:<{width}}  {text} {param.unit}".rstrip() + f"  ({param.range_text()})  {param.doc}".rstrip()
-            )
-        return "\n".join(lines)
-
-    def _with_keywords(self, dsp_params: Knobs | None, settings: Mapping[str, KnobValue]) -> Knobs:
-        """``dsp_params`` and the knobs that a call gives as keywords."""
-        for name in settings:
-            if name not in self.params:
-                raise TypeError(f"{type(self).__name__}: {unknown_name(name, self.params, 'keyword')}")
-        given = {} if dsp_params is None else as_dict(dsp_params, self.params)
-        if twice := [name for name in settings if name in given]:
-            raise TypeError(f"{type(self).__name__}: {', '.join(twice)} given twice, in dsp_params and as a keyword")
-        return {**given, **settings}
-
-    def _convert(self, knobs: Knobs, to_norm: bool) -> dict[str, Tensor] | Tensor:
+        Raises:
+            ValueError: for unknown names and what is no legal value.
+            TypeError: for what is no value.
+        """
         try:
-            converted = {}
-            for name, value in as_dict(knobs, self.params).items():
-                param = self.params[name]
-                mapped = physical(name, param, value, not to_norm, None)
-                mapped = mapped if isinstance(mapped, Tensor) else torch.tensor(mapped, dtype=torch.float64)
-                converted[name] = param.to_norm(mapped) if to_norm else mapped
+            given = {**as_dict({} if values is None else values, self.params), **as_dict(settings, self.params)}
+            read = {name: _read(name, self.params[name], value) for name, value in given.items()}
+            for name, value in read.items():
+                fx, knob = self.home_of(name)
+                position = fx._parameters.get(_position(knob))
+                if position is None:
+                    fx._held[knob] = value
+                else:
+                    _move(name, position, torch.as_tensor(fx.params[knob].to_norm(value)))  # type: ignore[type-var]  # either
         except (ValueError, TypeError) as error:
             raise in_context(error, self) from error
-        return torch.stack(list(converted.values()), 1) if isinstance(knobs, Tensor) and converted else converted
+        return self
+
+    def forget(self, *names: str) -> Self:
+        """Let knobs return to their defaults: those named, or all."""
+        for fx, knob in self._named(names):
+            fx._held.pop(knob, None)
+            fx._parameters.pop(_position(knob), None)
+        return self
+
+    def trainable(self, *names: str) -> Self:
+        """Make settings parameters of the module, which hold knob positions in [0, 1]; ``frozen`` is the way back.
+
+        They begin where the knobs stand. A step of an optimiser that leaves [0, 1] acts as the end of the range, and
+        from there a gradient leads back inside, none further out.
+
+        Args:
+            *names: of knobs, or of effects with all their knobs; none are all.
+
+        Raises:
+            ValueError: for unknown names.
+
+        Example:
+            >>> from diffFx_pytorch.processors import Gain
+            >>> gain = Gain(gain_db=-6.0).trainable()
+            >>> [name for name, position in gain.named_parameters()], round(float(gain.gain_db), 3)
+            (['gain_db_position'], -6.0)
+        """
+        for fx, knob in self._named(names):
+            if fx._parameters.get(_position(knob)) is None:
+                value = fx._held.get(knob)
+                value = torch.as_tensor(fx.params[knob].default if value is None else value)
+                dtype = value.dtype if value.dim() else torch.get_default_dtype()
+                position = fx.params[knob].to_norm(value.detach().double()).to(dtype)
+                fx.register_parameter(_position(knob), nn.Parameter(position))
+                fx._held[knob] = None
+        return self
+
+    def frozen(self, *names: str) -> Self:
+        """Make settings constants again, at the values found: those named as for ``trainable``, or all."""
+        for fx, knob in self._named(names):
+            if _position(knob) in fx._parameters:
+                value = fx.setting(knob).detach()  # type: ignore[union-attr]  # a parameter gives a tensor
+                del fx._parameters[_position(knob)]
+                fx._held[knob] = value if value.dim() else float(value)
+        return self
+
+    def home_of(self, name: str) -> tuple[Adjustable, str]:
+        """Where the setting of a knob lives: a module, and the name of the knob there."""
+        return self, name
+
+    def _named(self, names: Iterable[str]) -> Iterator[tuple[Adjustable, str]]:
+        knobs = list(self.params) if not names else []
+        for name in names:
+            matching = [knob for knob in self.params if knob == name or knob.startswith(f"{name}.")]
+            if not matching:
+                raise ValueError(f"{type(self).__name__}: {unknown_name(name, self.params, 'setting')}")
+            knobs += matching
+        return map(self.home_of, knobs)
+
+    def _add_settings(self, table: Mapping[str, EffectParam]) -> None:
+        """Give the class an attribute for every knob of its own."""
+        cls = type(self)
+        for name in table:
+            if "." not in name and not isinstance(getattr(cls, name, None), Setting):
+                if hasattr(cls, name):
+                    raise TypeError(f"a knob cannot be named {name!r}, which is an attribute of every effect")
+                setattr(cls, name, Setting(name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; a new one, or one that a constructor chose, is refused once that is done."""
+        if isinstance(getattr(type(self), name, None), Setting):
+            object.__setattr__(self, name, value)
+            return
+        if "_built" in self.__dict__:
+            owner = type(self).__name__
+            if name in self.constants or name in self._modules:
+                raise AttributeError(f"{owner}: {name} is chosen when it is built; build another one")
+            if not name.startswith("_") and not hasattr(self, name) and not isinstance(value, nn.Module):
+                raise AttributeError(f"{owner}: {unknown_name(name, self.params, 'setting')}")
+        super().__setattr__(name, value)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        # Settings that are tensors follow to a device; they keep their precision.
+        super()._apply(fn, recurse)
+        for name, value in self._held.items():
+            if isinstance(value, Tensor):
+                self._held[name] = value.to(fn(value).device)
+        return self
+
+    def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
+        super()._save_to_state_dict(destination, prefix, keep_vars)
+        for name, value in self._held.items():
+            if value is not None:
+                tensor = value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
+                destination[prefix + name] = tensor if keep_vars else tensor.detach()
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: Any, strict: bool, missing: Any, unexpected: Any,
+        errors: Any,
+    ) -> None:  # fmt: skip
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing, unexpected, errors)
+        for name in filter(lambda name: "." not in name, self.params):
+            value, place = prefix + name, prefix + _position(name)
+            given = state_dict.get(value)
+            if place in unexpected:
+                unexpected.remove(place)
+                given = self.params[name].to_physical(state_dict[place])
+            if given is not None:
+                if value in unexpected:
+                    unexpected.remove(value)
+                if place in missing:
+                    missing.remove(place)
+                try:
+                    self.set({name: given if given.dim() else float(given)})
+                except ValueError as error:
+                    errors.append(str(error))
+            elif strict and self._held.get(name) is not None:
+                missing.append(value)
+
+    def extra_repr(self) -> str:
+        """What ``repr`` shows: how many knobs there are, and the settings of this module itself."""
+        held = [
+            f"{name}={shown(self.setting(name))}" + (" (trainable)" if value is None else "")
+            for name, value in self._held.items()
+        ]
+        return ", ".join([f"knobs={len(self.params)}", *held])
 
 
-def read_table(
-    table: Mapping[str, EffectParam], ranges: Mapping[str, EffectParam], sample_rate: float
-) -> dict[str, EffectParam]:
-    """A table of knobs, some ranges replaced, with ranges that the sample rate allows."""
-    table = dict(table)
-    for name, row in ranges.items():
-        if name not in table:
-            raise ValueError(unknown_name(name, table, "parameter in param_range"))
-        if not isinstance(row, EffectParam):
-            raise TypeError(f"param_range[{name!r}] must be an EffectParam, got {type(row).__name__}")
-        table[name] = row
-    for name, row in table.items():
+class _Inward(torch.autograd.Function):
+    """Positions clamped to [0, 1]; outside, a gradient that leads back passes, and none that leads further out."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(position: Tensor) -> Tensor:
+        """The clamped position."""
+        return position.clamp(0.0, 1.0)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        """Keep the position."""
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]  # of one output
+        """The gradient, zero where a step against it leads further out."""
+        (position,) = ctx.saved_tensors
+        outward = ((position > 1) & (grad < 0)) | ((position < 0) & (grad > 0))
+        return torch.where(outward, 0.0, grad)
+
+
+def _inward(position: Tensor) -> Tensor:
+    return _Inward.apply(position)  # type: ignore[return-value]
+
+
+def _position(knob: str) -> str:
+    """The name of the parameter that holds the position of a knob."""
+    return f"{knob}_position"
+
+
+def _read(name: str, param: EffectParam, value: Any) -> float | Tensor:
+    """A value as it is kept."""
+    if isinstance(value, nn.Parameter):
+        raise TypeError(f"{name} is set to a value in its unit; to learn it call trainable({name!r})")
+    value = physical(name, param, value, False, None)
+    if isinstance(value, Tensor) and value.dim() == 2 and value.shape[1] > 1 and not param.automatable:
+        raise ValueError(f"{name} cannot move within a signal; give one value per item, shape (B,)")
+    return value
+
+
+def _move(name: str, parameter: Tensor, position: Tensor) -> None:
+    """Give a trainable setting another position."""
+    with torch.no_grad():
         try:
-            table[name] = row.at_rate(sample_rate)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
-    return table
-
-
-def by_keyword_only(fx: Knobbed, misplaced: tuple[Any, ...]) -> str:
-    """The message for parameters that came without their keyword."""
-    given = "a dict" if isinstance(misplaced[0], Mapping) else f"a {type(misplaced[0]).__name__}"
-    some = next(iter(fx.params), "gain_db")
-    return (
-        f"{type(fx).__name__}: parameters are given by keyword, got {given} without one; use "
-        f"dsp_params={{{some!r}: ...}} for values in their units, norm_params=... for positions in [0, 1]"
-    )
-
-
-def in_context(error: Exception, fx: Knobbed) -> Exception:
-    """An error with the name of the module before it."""
-    name = type(fx).__name__
-    text = str(error)
-    kind = TypeError if isinstance(error, TypeError) else ValueError
-    return error if text.startswith(f"{name}: ") else kind(f"{name}: {text}")
+            parameter.copy_(position)
+        except RuntimeError:
+            raise ValueError(
+                f"{name} is trainable with shape {tuple(parameter.shape)}; call frozen({name!r}) to give it another"
+            ) from None

@@ -40,7 +40,7 @@ class Stream:
         if self._total is not None:
             return self._total
         given = self._norm_params if self._norm_params is not None else self._dsp_params
-        values = as_dict({} if given is None else given, self.fx.params).values()
+        values = {**self.fx.settings, **as_dict({} if given is None else given, self.fx.params)}.values()
         if any(isinstance(v, Tensor) and v.dim() == 2 and v.shape[1] > 1 for v in values):
             raise ValueError(
                 f"{type(self.fx).__name__}: automated knobs stretch over the whole signal, whose length a stream does "

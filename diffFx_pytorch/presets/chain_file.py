@@ -32,6 +32,7 @@ from ..processor import Processor
 from ..registry import effect, effects
 from ..render.atomic import replacing
 from ..routing import Chain
+from ..routing.routing import has_meaning
 from .nodes import ChainFileError, Reader
 
 __all__ = ["VERSION", "ChainFile", "ChainFileError", "dump_chain", "load_chain", "save_chain"]
@@ -121,7 +122,7 @@ def save_chain(path: str | os.PathLike[str], chain: Chain, dsp_params: Knobs | N
 
 def dump_chain(chain: Chain, dsp_params: Knobs | None = None) -> str:
     """The text of a chain file; arguments and errors as for ``save_chain``."""
-    given = as_dict({} if dsp_params is None else dsp_params, chain.params)
+    given = {**chain.settings, **as_dict({} if dsp_params is None else dsp_params, chain.params)}
     steps = []
     for name, fx in chain.steps.items():
         assert isinstance(fx, Processor)
@@ -222,7 +223,7 @@ def _name(reader: Reader, step: Mapping[str, yaml.Node], fx: Processor, built: M
     if not isinstance(name, str) or not name.isidentifier():
         reader.problem(step["name"], f"{name!r} is no name for an effect; use letters, digits and underscores")
         return default
-    if name == "self" or hasattr(torch.nn.ModuleDict(), name):
+    if name == "self" or has_meaning(name):
         reader.problem(step["name"], f"{name!r} has a meaning of its own in a chain; give another name")
         return default
     if name in built:

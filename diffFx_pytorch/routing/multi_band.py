@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -51,7 +52,7 @@ class Bands(Routing, abstract=True):
             )
             for i in range(1, count)
         }
-        table = self.join({f"band_{i + 1}": fx for i in range(count)}, {**crossovers, **(own or {})})
+        table = self.join({f"band_{i + 1}": copy.deepcopy(fx) for i in range(count)}, {**crossovers, **(own or {})})
         self.latency_samples = fx.latency_samples
         self.channels = fx.channels
         self.neutral = self._neutral_of_effects() or {}
@@ -124,7 +125,7 @@ class MultiBand(Bands):
 
     def table(self) -> dict[str, EffectParam]:
         """The knobs of the effect for every band, then those of the crossovers."""
-        return self.in_each(*self.__dict__.pop("_joined"))
+        return self.in_each(*vars(self).pop("_joined"))
 
 
 class EffectInBands(Bands, abstract=True):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..params import EffectParam
 from ..processor import TRAITS, Processor, State
+from ..settings import Adjustable
 
 Steps = Mapping[str, Processor]
 
@@ -51,11 +52,12 @@ class Routing(Processor, abstract=True):
 
     def table(self) -> dict[str, EffectParam]:
         """The knobs of the effects, then its own."""
-        return self.join(*self.__dict__.pop("_joined"))
+        return self.join(*vars(self).pop("_joined"))
 
     def join(self, steps: Steps, own: Mapping[str, EffectParam]) -> dict[str, EffectParam]:
         """Take in the effects and what they claim; the table of their knobs and its own."""
-        self.steps = nn.ModuleDict(steps)
+        self._modules.update(steps)
+        self._names = tuple(steps)
         self.traits = frozenset(TRAITS).intersection(*(fx.traits for fx in steps.values()))
         self.streamable = all(fx.streamable for fx in steps.values())
         self.takes_sidechain = any(fx.takes_sidechain for fx in steps.values())
@@ -64,10 +66,36 @@ class Routing(Processor, abstract=True):
 
     def __getitem__(self, name: str) -> Processor:
         """The effect of that name."""
-        return self.steps[name]  # type: ignore[return-value]  # only Processors are put in
+        return self._modules[name]  # type: ignore[return-value]  # only Processors are put in
+
+    @property
+    def steps(self) -> dict[str, Processor]:
+        """The effects by name; each is an attribute too."""
+        return dict(self._effects())
+
+    def _settings(self) -> dict[str, float | Tensor]:
+        # Those that the effects hold, and its own.
+        held = super()._settings()
+        for name, fx in self._effects():
+            for knob, value in fx._settings().items():
+                held[f"{name}.{knob}"] = value
+        return held
+
+    def _add_settings(self, table: Mapping[str, EffectParam]) -> None:
+        # A range that was replaced here is one of the effect's too: what it holds stays legal.
+        super()._add_settings(table)
+        for name, row in table.items():
+            fx, knob = self.home_of(name)
+            if fx is not self:
+                fx.params[knob] = row  # type: ignore[index]  # a dict once built
+
+    def home_of(self, name: str) -> tuple[Adjustable, str]:
+        """Where the setting of a knob lives: the effect that the first part of its name says, or here."""
+        step, dot, knob = name.partition(".")
+        return self[step].home_of(knob) if dot else (self, name)
 
     def _effects(self) -> list[tuple[str, Processor]]:
-        return list(self.steps.items())  # type: ignore[arg-type]
+        return [(name, self[name]) for name in self._names]
 
     def _neutral_of_effects(self) -> dict[str, float] | None:
         """The setting that makes every effect return its input, or None if one of them has no such setting."""
@@ -126,9 +154,14 @@ def named_effects(
             raise TypeError(f"{owner}: {name} must be a Processor, got {type(fx).__name__}")
         if not name.isidentifier():
             raise ValueError(f"{owner}: {name!r} is no name for an effect; use letters, digits and underscores")
-        if hasattr(nn.ModuleDict(), name):
-            raise ValueError(f"{owner}: {name!r} has a meaning of its own in torch; give the effect another name")
+        if has_meaning(name):
+            raise ValueError(f"{owner}: {name!r} has a meaning of its own in every effect; give this one another name")
     return steps
+
+
+def has_meaning(name: str) -> bool:
+    """Whether every routing has an attribute of that name, so that an effect cannot be one."""
+    return hasattr(Routing, name) or name in nn.Module().__dict__
 
 
 def one_effect(owner: str, effect: Any, named: Mapping[str, Any]) -> dict[str, Processor]:

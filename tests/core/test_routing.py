@@ -251,7 +251,7 @@ class TestAll:
             routing(x=torch.nn.Identity())
         with pytest.raises(ValueError, match=f"{name}: 'a b' is no name"):
             routing(**{"a b": Gain()})
-        with pytest.raises(ValueError, match=f"{name}: 'type' has a meaning of its own in torch"):
+        with pytest.raises(ValueError, match=f"{name}: 'type' has a meaning of its own in every effect"):
             routing(type=Gain())
 
     def test_what_needs_the_whole_signal_makes_all_need_it(self, routing):

@@ -45,7 +45,7 @@ def test_what_the_table_does_not_allow_is_refused_with_what_it_does(cls):
 @pytest.mark.parametrize("cls", EFFECTS, ids=lambda c: c.__name__)
 def test_unknown_options_are_refused_with_the_nearest_known(cls):
     name = next(iter(cls.options))
-    with pytest.raises(TypeError, match=f"^{cls.__name__}: unknown option '{name}_'; did you mean '{name}'?"):
+    with pytest.raises(TypeError, match=f"^{cls.__name__}: unknown option or knob '{name}_'; did you mean '{name}'?"):
         cls(**{f"{name}_": 1})
 
 
