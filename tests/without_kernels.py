@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 
-from torch._library.custom_ops import OPDEFS, CustomOpDef
+import torch
+
+from diffFx_pytorch.kernels.dispatch import Dispatched, declared
 
 ONLY_ON_THE_CPU = {"diffFx::heap_integration"}
 """Operators without an equation for other devices; who calls them moves to the CPU and back."""
 
 
-def operators() -> dict[str, CustomOpDef]:
+def operators() -> dict[str, Dispatched]:
     """Every operator of the library that has been declared by now, by name."""
-    return {name: op for name, op in OPDEFS.items() if name.startswith("diffFx") and name not in ONLY_ON_THE_CPU}
+    return {name: op for name, op in declared.items() if name not in ONLY_ON_THE_CPU}
 
 
 @contextlib.contextmanager
 def without_kernels() -> Iterator[None]:
     """Within this context the dispatcher gives every call on the CPU to the operator's default function."""
-    with contextlib.ExitStack() as stack:
-        for op in operators().values():
-            if "cpu" in op._backend_fns:
-                stack.enter_context(op.set_kernel_enabled("cpu", enabled=False))
+    with torch.library._scoped_library("diffFx", "IMPL") as library:
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # that kernels are overridden
+            for name, op in operators().items():
+                if "cpu" in op.kernels:
+                    library.impl(name, op.default, "CPU")
         yield

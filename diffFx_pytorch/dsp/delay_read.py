@@ -11,6 +11,7 @@ from diffFx_pytorch.dsp.interpolation import (
     interpolation_weights,
     split_delay,
 )
+from diffFx_pytorch.kernels.rows import broadcast_shape
 
 
 def gather_taps(
@@ -38,7 +39,7 @@ def gather_taps(
         weights = interpolation_weights(f, t, interpolation, derivative)
     now = torch.arange(start, line.shape[-1], device=line.device)
     oldest = now - k - t
-    batch_shape = torch.broadcast_shapes(line.shape[:-1], oldest.shape[:-1])
+    batch_shape = broadcast_shape(line.shape[:-1], oldest.shape[:-1])
     source = line.expand(*batch_shape, line.shape[-1])
     total = torch.zeros((), dtype=line.dtype, device=line.device)
     for p in range(POINTS[interpolation]):

@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.rows import broadcast_shape
+
 from .convolution import convolve
 
 ConvolutionState = dict[str, Any]
@@ -183,7 +185,7 @@ def _headmost(recent: Tensor, h: Tensor, head: Tensor | None, first: int, latenc
     samples = recent.shape[-1] - first
     if latency:
         inputs = recent.unsqueeze(-3) if matrix else recent
-        shape = torch.broadcast_shapes(inputs.shape[:-1], h.shape[:-1])
+        shape = broadcast_shape(inputs.shape[:-1], h.shape[:-1])
         return recent.new_zeros(*(shape[:-1] if matrix else shape), samples)
     if samples > first:
         return convolve(recent, h[..., :first], start=first, samples=samples, matrix=matrix)

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .dispatch import Dispatched
 from .rows import as_rows, denormal_threshold, indexed_rows, whole_rows
 from .table import Kernel, Rules, Shape, Table, as_results, as_tuple, differentiable
 from .threads import run_rows
@@ -88,7 +89,7 @@ class Operator(Table):
 
     def _define(self, suffix: str, function: Callable[..., Any], arguments: list[str], results: int) -> Any:
         schema = f"({', '.join(arguments)}) -> ({', '.join(['Tensor'] * results)})"
-        return torch.library.custom_op(f"diffFx::{self.name}{suffix}", function, mutates_args=(), schema=schema)
+        return Dispatched(self.name + suffix, schema, function)
 
     def __call__(self, *args: Any) -> Any:
         """The outputs: a tensor where there is one, else a tuple."""
@@ -105,9 +106,9 @@ class Operator(Table):
         The kernel's checkpoints have the names of those of the first kernel, or there are none.
         """
         self.kernels[device] = kernel
-        self._op.register_kernel(device)(lambda *args: self._forward_kernel(kernel, *args))
+        self._op.register_kernel(device, lambda *args: self._forward_kernel(kernel, *args))
         if self.rules.differentiable and kernel.backward is not None:
-            self._op_backward.register_kernel(device)(lambda *args: self._backward_kernel(kernel, *args))
+            self._op_backward.register_kernel(device, lambda *args: self._backward_kernel(kernel, *args))
 
     def gradient(self, *args: Any, needs: Sequence[bool]) -> tuple[Tensor, ...]:
         """The gradients of the inputs, for rules of derivatives: those that ``needs`` names, the others empty.

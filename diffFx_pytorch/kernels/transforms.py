@@ -89,14 +89,14 @@ def with_transforms(
     """Register gradient and batching of a custom operator; return the function to call it by.
 
     Args:
-        op: result of ``torch.library.custom_op``.
+        op: the operator, a `Dispatched`.
         setup_context: ``(ctx, inputs, output)``, as for ``register_autograd``.
         backward: ``(ctx, *grads)``, one result per input.
         jvp: ``(ctx, *tangents)``, one result per output.
         batched: ``(info, in_dims, *args)``, (outputs, out_dims), the rule of ``vmap``.
     """
     functional = type(
-        f"{op._name}_functional",
+        f"{op.name}_functional",
         (torch.autograd.Function,),
         {
             "forward": staticmethod(lambda *args: op(*args)),

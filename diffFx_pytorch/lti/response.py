@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.rows import broadcast_shape
+
 from .ops import closed_loop, solve
 
 
@@ -120,7 +122,7 @@ class Stack(Response):
     def multiply(self, X: Tensor) -> Tensor:
         """Concatenate the outputs of all branches along the channel axis."""
         parts = [branch.multiply(X) for branch in self.branches]
-        batch = torch.broadcast_shapes(*(p.shape[:-3] for p in parts))
+        batch = broadcast_shape(*(p.shape[:-3] for p in parts))
         points = max(p.shape[-1] for p in parts)
         return torch.cat([p.expand(*batch, *p.shape[-3:-1], points) for p in parts], -3)
 

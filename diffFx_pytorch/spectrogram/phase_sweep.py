@@ -10,7 +10,7 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.kernels.operator import Kernel, define
-from diffFx_pytorch.kernels.rows import as_rows, whole_rows
+from diffFx_pytorch.kernels.rows import as_rows, broadcast_shape, whole_rows
 
 from .cpu.phase_sweep import carry_backward_rows, carry_rows, loudest_path_rows
 
@@ -26,7 +26,7 @@ def _loudest_path_forward(batch_shape: tuple[int, ...], inputs: Any, outputs: An
 
 def _loudest_path_equation(level: Tensor, state: Tensor) -> Tensor:
     first = state.unsqueeze(-2)
-    batch_shape = torch.broadcast_shapes(level.shape[:-2], first.shape[:-2])
+    batch_shape = broadcast_shape(level.shape[:-2], first.shape[:-2])
     level, first = level.expand(*batch_shape, -1, -1), first.expand(*batch_shape, -1, -1)
     last = torch.cat((first, level[..., :-1, :]), -2).unbind(-1)
     here = level.unbind(-1)
@@ -94,7 +94,7 @@ def _carry_backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved
 
 
 def _carried(source: Tensor, advance: Tensor, state: Tensor, whole_turns: bool = False) -> Tensor:
-    batch_shape = torch.broadcast_shapes(source.shape[:-2], advance.shape[:-2], state.shape[:-1])
+    batch_shape = broadcast_shape(source.shape[:-2], advance.shape[:-2], state.shape[:-1])
     source, advance = (t.expand(*batch_shape, -1, -1) for t in (source, advance))
     phase = [state.expand(*batch_shape, -1)]
     for j, step in zip(source.unbind(-2), advance.unbind(-2), strict=True):

@@ -155,7 +155,7 @@ class PretendedDevice(TorchDispatchMode):
         try:
             # A mode is called below torch.func's transforms; an operator's function is called above them.
             with torch._C._ForceDispatchKeyGuard(*_BELOW_AUTOGRAD), self:
-                result = self._operators[name]._init_fn(*args, **kwargs)
+                result = self._operators[name].default(*args, **kwargs)
             return tree_map_only(DeviceTensor, lambda t: DeviceTensor(t.host), result)  # of whatever history
         finally:
             self._operator.pop()

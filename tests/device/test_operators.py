@@ -106,8 +106,8 @@ def test_gives_what_the_kernels_give(devices, name):
 
 def _declared_by_the_package(op):
     """Other tests of this process declare operators of their own."""
-    declaration = getattr(op._init_fn, "__self__", None)
-    equation = declaration.rules.equation if declaration else op._init_fn
+    declaration = getattr(op.default, "__self__", None)
+    equation = declaration.rules.equation if declaration else op.default
     return getattr(equation, "func", equation).__module__.startswith("diffFx_pytorch.")
 
 

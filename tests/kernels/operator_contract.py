@@ -22,7 +22,7 @@ def check_operator(operator: Operator, *args):
     wide = [a.double().requires_grad_() if isinstance(a, torch.Tensor) else a for a in args]
     assert torch.autograd.gradcheck(operator, wide, check_forward_ad=True)
     assert torch.autograd.gradgradcheck(operator, wide, check_fwd_over_rev=True)
-    torch.library.opcheck(operator._op, (*wide, *[True] * bool(operator.checkpoints)))
+    torch.library.opcheck(operator._op.overload, (*wide, *[True] * bool(operator.checkpoints)))
     _vmap_is_a_loop(operator, [a.detach() if isinstance(a, torch.Tensor) else a for a in wide])
     compiled = torch.compile(operator, fullgraph=True, backend="aot_eager")
     _same(_gradients(compiled, wide), _gradients(operator, wide))

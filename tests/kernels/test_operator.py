@@ -1,5 +1,8 @@
 """A made-up recursion through one declaration: derivatives, transforms and edges, by kernel and by equation."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -131,11 +134,11 @@ def test_vmap_and_gradients_under_it_are_a_loop(operator, dims):
 @both
 def test_opcheck(operator):
     for T, shapes in ((4, ((3, 2), (2,), (3, 1))), (4, ((), (), ())), (0, ((2,), (2,), (2,))), (4, ((0,), (1,), (0,)))):
-        torch.library.opcheck(operator._op, (*given(T, shapes), 0.1))
+        torch.library.opcheck(operator._op.overload, (*given(T, shapes), 0.1))
     args = [t.detach() for t in given(4, ((2,), (2,), (2,)))]
     y, zf = operator(*args, 0.1)
     if operator is by_kernel:  # opcheck looks into storages, which tensors inside torch.func do not have
-        torch.library.opcheck(operator._op_backward, (y, zf, *args, y, 0.1, [True, False, True]))
+        torch.library.opcheck(operator._op_backward.overload, (y, zf, *args, y, 0.1, [True, False, True]))
 
 
 @both
@@ -223,8 +226,8 @@ def test_checkpoints_are_kept_only_for_a_gradient():
     y, zf = by_equation(*args, 0.1)
     for a, b in zip(found, torch.autograd.grad(y.sum() + zf.sum(), args), strict=True):
         torch.testing.assert_close(a, b)
-    torch.library.opcheck(operator._op, (*args, 0.1, False))
-    torch.library.opcheck(operator._op, (*args, 0.1, True))
+    torch.library.opcheck(operator._op.overload, (*args, 0.1, False))
+    torch.library.opcheck(operator._op.overload, (*args, 0.1, True))
     assert torch.autograd.gradgradcheck(lambda *a: operator(*a, 0.1), args)
 
 
@@ -295,4 +298,17 @@ def test_complex_tensors_and_their_gradients():
     found = torch.func.vmap(torch.func.grad(lambda z, level: call(z, level).abs().square().sum()), (0, None))(z, level)
     (expected,) = torch.autograd.grad(call(z, level).abs().square().sum(), z)
     torch.testing.assert_close(found, expected)
-    torch.library.opcheck(operator._op, (z, level, torch.complex128))
+    torch.library.opcheck(operator._op.overload, (z, level, torch.complex128))
+
+
+def test_running_and_differentiating_imports_neither_dynamo_nor_sympy():
+    """Each takes about as long to import as a kernel to compile."""
+    program = """
+import sys
+from tests.kernels.test_operator import by_kernel, given
+y, zf = by_kernel(*given(), 0.1)
+(y.sum() + zf.sum()).backward()
+print(sorted({"torch._dynamo", "sympy"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

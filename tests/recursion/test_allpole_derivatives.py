@@ -75,10 +75,10 @@ def test_operators_follow_the_rules(time_varying):
     x, a = x.requires_grad_(), a.requires_grad_()
     a = a if time_varying else a.unsqueeze(-2)
     y, zf = all_pole(x, a, zi)
-    torch.library.opcheck(all_pole._op, (x, a, zi))
+    torch.library.opcheck(all_pole._op.overload, (x, a, zi))
     given = (torch.randn_like(y), zf.detach(), x, a, zi)
-    torch.library.opcheck(all_pole._op_backward, (*given, y.detach(), [True] * 3))
-    torch.library.opcheck(all_pole._op_backward, (*given, None, [True, False, True]))
+    torch.library.opcheck(all_pole._op_backward.overload, (*given, y.detach(), [True] * 3))
+    torch.library.opcheck(all_pole._op_backward.overload, (*given, None, [True, False, True]))
 
 
 @MOVING

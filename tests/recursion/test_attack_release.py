@@ -181,7 +181,7 @@ def test_gradcheck_to_second_order_and_forward_mode():
 
 def test_opcheck():
     x, a, r, zi = small()
-    torch.library.opcheck(_attack_release._op, (x, a[:, None], r, zi[:, None], True))
+    torch.library.opcheck(_attack_release._op.overload, (x, a[:, None], r, zi[:, None], True))
 
 
 def test_function_transforms():

@@ -112,10 +112,10 @@ def test_kernel_and_tensors_agree_on_the_sweep(shared):
 def test_operators_are_registered_properly():
     torch.manual_seed(2)
     level, before = torch.rand(2, 5, 8), torch.rand(2, 8)
-    torch.library.opcheck(_loudest_path._op, (level, before))
+    torch.library.opcheck(_loudest_path._op.overload, (level, before))
     source = loudest_path(level, before)
     arguments = source, torch.rand(2, 5, 8, dtype=torch.double, requires_grad=True), before.double().requires_grad_()
-    torch.library.opcheck(_carry_phase._op, arguments)
+    torch.library.opcheck(_carry_phase._op.overload, arguments)
     # Small advances: the whole turns that are taken out would be jumps to finite differences.
     torch.autograd.gradcheck(lambda a, b: carry_phase(source, a * 0.1, b), arguments[1:])
     torch.autograd.gradgradcheck(lambda a, b: carry_phase(source, a * 0.1, b).sin(), arguments[1:])

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from diffFx_pytorch.dsp.delay_read import gather_taps
 from diffFx_pytorch.dsp.interpolation import POINTS, split_delay
+from diffFx_pytorch.kernels.rows import broadcast_shape
 from diffFx_pytorch.recursion.fallback.scan import first_order_scan
 
 
@@ -46,7 +47,7 @@ def feedback_delay_blocks(
     Delays out of range are clamped, NaN to the least: a range error would make a device wait.
     """
     given = [t for t in (x, delay, feedback, lowpass, highpass, past, tail) if t is not None]
-    batch_shape = torch.broadcast_shapes(*(t.shape[:-1] for t in given))
+    batch_shape = broadcast_shape(*(t.shape[:-1] for t in given))
     T, youngest = x.shape[-1], 0 if feedback is None else 1
     delay = delay.double()
     delay = torch.where(delay >= youngest, delay, float(youngest)).clamp(max=limit)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
-from diffFx_pytorch.kernels.rows import as_rows, denormal_threshold, whole_rows
+from diffFx_pytorch.kernels.rows import as_rows, broadcast_shape, denormal_threshold, whole_rows
 from diffFx_pytorch.recursion.checks import check_signal
 from diffFx_pytorch.recursion.cpu.delay_graph import CHUNK, delay_graph_rows
 from diffFx_pytorch.recursion.cpu.delay_graph_backward import delay_graph_backward_rows
@@ -103,7 +103,7 @@ def _equation(
 ) -> tuple[Tensor, ...]:
     """Outputs, lines and states by torch operations, in float64."""
     given = list(zip((x, gains, delay, past, poles), _INPUTS.values(), strict=True))
-    batch_shape = torch.broadcast_shapes(*(t.shape[: t.ndim - core] for t, core in given))
+    batch_shape = broadcast_shape(*(t.shape[: t.ndim - core] for t, core in given))
     rows = math.prod(batch_shape)
     sound, *rest = (
         t.double().expand(*batch_shape, *t.shape[t.ndim - core :]).reshape(rows, *t.shape[t.ndim - core :])

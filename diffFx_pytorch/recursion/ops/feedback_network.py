@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
-from diffFx_pytorch.kernels.rows import as_rows, whole_rows
+from diffFx_pytorch.kernels.rows import as_rows, broadcast_shape, whole_rows
 from diffFx_pytorch.recursion.checks import check_signal, coefficients
 from diffFx_pytorch.recursion.cpu.feedback_network import CHUNK, feedback_network_rows
 from diffFx_pytorch.recursion.cpu.feedback_network_backward import feedback_network_backward_rows
@@ -90,7 +90,7 @@ def _equation(
     """The operator in torch operations, in its own layout, float64."""
     given = (x, delay, offset, mixing, coef, past, zi)
     cores = [(t, core) for t, core in zip(given, _INPUTS.values(), strict=True) if t is not None]
-    batch_shape = torch.broadcast_shapes(*(t.shape[: t.ndim - core] for t, core in cores))
+    batch_shape = broadcast_shape(*(t.shape[: t.ndim - core] for t, core in cores))
 
     R = math.prod(batch_shape)
 
@@ -269,11 +269,11 @@ def feedback_network(
 def _mixing(matrix: Tensor, input_gains: Tensor, output_gains: Tensor, direct: Tensor | None) -> Tensor:
     """(..., N + inputs, GO LANES): rows are who gives, columns who gets, the outputs after the lines."""
     N, inputs, outputs = matrix.shape[-1], input_gains.shape[-1], output_gains.shape[-2]
-    batch_shape = torch.broadcast_shapes(matrix.shape[:-2], input_gains.shape[:-2], output_gains.shape[:-2])
+    batch_shape = broadcast_shape(matrix.shape[:-2], input_gains.shape[:-2], output_gains.shape[:-2])
     if direct is None:
         direct = matrix.new_zeros(outputs, inputs)
     else:
-        batch_shape = torch.broadcast_shapes(batch_shape, direct.shape[:-2])
+        batch_shape = broadcast_shape(batch_shape, direct.shape[:-2])
     upper = torch.cat([matrix.expand(*batch_shape, N, N), input_gains.expand(*batch_shape, N, inputs)], -1)
     lower = torch.cat(
         [output_gains.expand(*batch_shape, outputs, N), direct.double().expand(*batch_shape, outputs, inputs)], -1

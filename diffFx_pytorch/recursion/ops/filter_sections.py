@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.rows import broadcast_shape
 from diffFx_pytorch.recursion.ops.sections import sosfilt
 from diffFx_pytorch.recursion.ops.svf import sos_to_svf, svfilt
 
@@ -31,7 +32,7 @@ def filter_sections(x: Tensor, sos: Tensor, state: SectionState | None = None) -
         ValueError: as `sosfilt`.
     """
     if not x.shape[-1]:
-        return x.expand(*torch.broadcast_shapes(x.shape[:-1], sos.shape[:-3]), 0), state or {}
+        return x.expand(*broadcast_shape(x.shape[:-1], sos.shape[:-3]), 0), state or {}
     given = state or {}
     constant = sos.shape[-3] == 1 and (x.shape[-1] > 1 or "direct" in given)
     if constant:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.rows import broadcast_shape
+
 
 def with_past(y: Tensor, zi: Tensor) -> Tensor:
     """(..., N + T): the past zi, most recent first, turned round, then the signal; differentiable."""
-    batch_shape = torch.broadcast_shapes(y.shape[:-1], zi.shape[:-1])
+    batch_shape = broadcast_shape(y.shape[:-1], zi.shape[:-1])
     past = zi.flip(-1).to(y.dtype)
     return torch.cat([past.expand(*batch_shape, -1), y.expand(*batch_shape, -1)], dim=-1)
 

@@ -1,0 +1,77 @@
+"""An operator in torch's dispatcher, registered so that torch._dynamo is imported only by who compiles.
+
+``torch.library.custom_op`` imports torch._dynamo when an operator first runs, which takes longer than the operators of
+many a program.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+NAMESPACE = "diffFx"
+
+declared: dict[str, Dispatched] = {}
+"""Every operator of this process by its full name."""
+
+
+class Dispatched:
+    """``diffFx::<name>``: call it as torch's dispatcher does.
+
+    Args:
+        name: of the operator; one of this name declared before is forgotten.
+        schema: ``(Tensor x, ...) -> Tensor``, of a function that changes and returns none of its arguments.
+        default: what serves every device without a kernel.
+    """
+
+    def __init__(self, name: str, schema: str, default: Callable[..., Any]) -> None:
+        self.name, self.default = f"{NAMESPACE}::{name}", default
+        self.kernels: dict[str, Callable[..., Any]] = {}
+        if self.name in declared:
+            declared.pop(self.name)._library._destroy()
+        self._library = torch.library.Library(NAMESPACE, "FRAGMENT")
+        self._library.define(name + schema, tags=(torch.Tag.pt2_compliant_tag,))
+        self._library.impl(name, _uncompiled(default), "CompositeExplicitAutograd")
+        self.overload: Any = getattr(getattr(torch.ops, NAMESPACE), name).default
+        declared[self.name] = self
+
+    def __call__(self, *args: Any) -> Any:
+        """Through the dispatcher."""
+        return self.overload(*args)
+
+    def register_kernel(self, device: str, kernel: Callable[..., Any]) -> None:
+        """What runs on one type of device."""
+        self.kernels[device] = kernel
+        torch.library.impl(self.name, device, _uncompiled(kernel), lib=self._library)
+
+    def register_fake(self, function: Callable[..., Any]) -> None:
+        """Shapes and dtypes of the results."""
+        torch.library.register_fake(self.name, function, lib=self._library)
+
+    def register_autograd(self, backward: Callable[..., Any], setup_context: Callable[..., None] | None = None) -> None:
+        """The gradient."""
+        torch.library.register_autograd(self.name, backward, setup_context=setup_context, lib=self._library)
+
+    def register_vmap(self, batched: Callable[..., Any]) -> None:
+        """The rule of ``torch.vmap``."""
+        torch.library.register_vmap(self.name, batched, lib=self._library)
+
+
+def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which torch._dynamo, once it is there, is told to leave alone."""
+    disabled = None
+
+    @functools.wraps(function)
+    def call(*args: Any) -> Any:
+        nonlocal disabled
+        if disabled is None:
+            if "torch._dynamo" not in sys.modules:
+                return function(*args)
+            disabled = torch.compiler.disable(function)
+        return disabled(*args)
+
+    return call
