@@ -23,7 +23,8 @@ def operators() -> dict[str, Dispatched]:
 def without_kernels() -> Iterator[None]:
     """Within this context the dispatcher gives every call on the CPU to the operator's default function."""
     with torch.library._scoped_library("diffFx", "IMPL") as library:
-        with warnings.catch_warnings(action="ignore", category=UserWarning):  # that kernels are overridden
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that kernels are overridden
             for name, op in operators().items():
                 if "cpu" in op.kernels:
                     library.impl(name, op.default, "CPU")
