@@ -91,8 +91,8 @@ def convolve_block(
     """
     taps = (h.shape[-1] if taps is None else taps) + latency
     samples = x.shape[-1]
-    if not samples:
-        return convolve(x, h, matrix=matrix), state or {"history": x}
+    if not x.numel():
+        return convolve(x, h, matrix=matrix), state or {"history": x[..., :0]}
     if state is None:
         state = {"history": x[..., :0]}
     if "history" in state:

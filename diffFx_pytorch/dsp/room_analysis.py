@@ -43,6 +43,34 @@ def energy_decay_curve(h: Tensor, noise_share: float = 0.0) -> Tensor:
     return _level(left, left[..., :1]).to(h.dtype)
 
 
+PINK_HZ = (20.0, 3500.0)
+"""The noise of ``pink_power``, in Hz: what every sample rate from 8 kHz up can hold."""
+
+
+def pink_power(h: Tensor, sample_rate: float) -> Tensor:
+    r"""Power of the response to pink noise of power 1, which has as much of it in every octave of 20 Hz .. 3.5 kHz.
+
+    .. math:: E = \frac{\sum_k |H(f_k)|^2 / f_k}{\sum_k 1 / f_k}, \qquad 20 \le f_k \le 3500
+
+    Noise of that band is what every sample rate can hold, so one response has one power at all of them; music has
+    little more than a tenth of its own above it.
+
+    Args:
+        h: impulse responses (..., T).
+        sample_rate: in Hz.
+
+    Returns:
+        (...).
+    """
+    # Points no farther apart than the response has bins, or than 2 Hz.
+    points = max(2 * h.shape[-1], math.ceil(sample_rate / 2))
+    freqs = torch.arange(points // 2 + 1, device=h.device, dtype=torch.float64) * (sample_rate / points)
+    heard = (freqs >= PINK_HZ[0]) & (freqs <= PINK_HZ[1])
+    weight = torch.where(heard, 1 / freqs.clamp_min(1.0), 0.0)
+    spectrum = torch.fft.rfft(h, points)
+    return (spectrum.real.square() + spectrum.imag.square()) @ (weight / weight.sum()).to(h.dtype)
+
+
 def octave_centres(sample_rate: float, low_hz: float = 125.0, high_hz: float = 8000.0) -> list[float]:
     """The octave bands' nominal centres from ``low_hz`` to ``high_hz`` whose upper edge lies below Nyquist, in Hz."""
     centres = [1000.0 * 2.0**i for i in range(-6, 5)]

@@ -76,3 +76,13 @@ def test_moving_knobs_need_a_length(first, make_noise):
     play = fx.stream(norm_params={name: torch.rand(1, 5)})
     with pytest.raises(ValueError, match="total=samples"):
         play(make_noise(1, first.channels(), 50))
+
+
+def test_no_items_in_blocks(case):
+    """Batch 0 goes on after its first block, whether blocks are short or longer than what is remembered."""
+    fx = _streaming(case)
+    for split in ([300, 100, 100], [40, 40, 3000, 40]):
+        state = None
+        for samples in split:
+            y, state = fx.run(torch.zeros(0, case.channels(), samples), state)
+            assert y.shape == (0, fx.channels_out or case.channels(), samples)

@@ -1,14 +1,18 @@
 """Convolution reverb: the sum of the convolution, one sample at a time, with the room the effect builds in."""
 
+import functools
 import math
 
 import numpy as np
+import soxr
 
 from tests.reference.fractional_read import shifted
 from tests.reference.one_poles import poles
 
 
-def room(rate, channels):
+@functools.cache
+def room(channels):
+    rate = 44100
     v, u = np.random.default_rng(20).standard_normal((round(1.2 * rate), channels)), np.zeros(channels)
     h = []
     for n, noise in enumerate(v):
@@ -17,6 +21,14 @@ def room(rate, channels):
         u = (1 - c) * noise + c * u
         h.append((1 - math.exp(-t / 0.008)) * 10 ** (-3 * t / 0.9) * u)
     return np.array(h).T
+
+
+def pink(h, rate):
+    """Power for noise with as much in every octave of 20 Hz .. 3.5 kHz."""
+    points = max(2 * h.shape[1], math.ceil(rate / 2))
+    f = np.arange(points) * rate / points
+    heard = np.flatnonzero((f >= 20) & (f <= 3500))
+    return (abs(np.fft.fft(h, points)[:, heard]) ** 2 / f[heard]).sum(1) / (1 / f[heard]).sum()
 
 
 def decayed(h, rate):
@@ -49,13 +61,16 @@ def twin(
     x, sample_rate, predelay_ms, decay, lowpass_hz, highpass_hz, width, mix,
     true_stereo=False, normalize=True, trim=False, latency=0, ir=None,
 ):  # fmt: skip
-    h = room(sample_rate, 4 if true_stereo else 2) if ir is None else np.asarray(ir)
+    h, rate = (room(4 if true_stereo else 2), 44100) if ir is None else (np.asarray(ir), sample_rate)
+    if normalize:
+        power = pink(h, rate)
+        h = h / math.sqrt(max(power[:2] + power[2:] if true_stereo else power))
+    if rate != sample_rate:
+        h = soxr.resample(h.T.copy(), rate, sample_rate, quality="VHQ").T * (rate / sample_rate)
     if trim:
         left = np.cumsum((h**2).sum(0)[::-1])[::-1]
         first = int(np.flatnonzero((abs(h) >= 1e-3 * abs(h).max()).any(0))[0])
         h = h[:, first : int((left > 1e-9 * left[0]).sum())]
-    if normalize:
-        h = h / math.sqrt(max((h**2).sum(1)))
     tau, count = decayed(h, sample_rate), len(x[0])
     shaped = []
     for row in h:

@@ -13,7 +13,7 @@ from ...params import EffectParam
 from ...recursion import delay_line
 from .predelay import MIX
 from .response import DARKNESS, EARLIEST, WIDTH, ResponseReverb, darkened
-from .room_response import built_in, decay_clock, load, trimmed
+from .room_response import BUILT_IN_RATE, built_in, decay_clock, load, normalized, resampled, trimmed
 
 
 class ConvolutionReverb(ResponseReverb):
@@ -30,8 +30,8 @@ class ConvolutionReverb(ResponseReverb):
     its first and the right with its second; of four, with ``true_stereo``, every side is heard on both: left to left,
     left to right, right to left, right to right.
 
-    Normalised, the loudest output for noise is as loud as its input: the energy of the loudest channel is 1 (that is
-    18 dB above what JUCE's convolution and pedalboard take, 0.125).
+    Normalised, the loudest output for pink noise is as loud as its input (``dsp.room_analysis.pink_power``), at every
+    sample rate; JUCE's convolution and pedalboard give white noise -18 dB.
 
     Raises:
         ValueError: for a response of another shape, empty, silent or not finite.
@@ -60,7 +60,7 @@ class ConvolutionReverb(ResponseReverb):
         "ir_rate": Number(
             1, 1e7, None, "samples/s", doc="Of a tensor ``ir``, None for that of the effect; another is resampled."
         ),
-        "normalize": Flag(True, doc="Scale the response to energy 1, or take it as it is."),
+        "normalize": Flag(True, doc="Scale the response to the level of pink noise, or take it as it is."),
         "true_stereo": Flag(False, doc="Take four channels as above; otherwise ``ir`` has one or two."),
         "trim": Flag(False, doc="Cut silence, before the sound (60 dB under the peak) and after (-90 dB of energy)."),
         "learnable": Flag(False, doc="Make the response a parameter that training moves: ``fx.response``, (C, L)."),
@@ -89,8 +89,11 @@ class ConvolutionReverb(ResponseReverb):
         """
         legal = (4,) if self.true_stereo else (1, 2)
         try:
-            rate = self.sample_rate
-            response = built_in(rate, legal[-1]) if self.ir is None else load(self.ir, rate, self.ir_rate)
+            response, rate = (
+                (built_in(legal[-1]), BUILT_IN_RATE)
+                if self.ir is None
+                else load(self.ir, self.sample_rate, self.ir_rate)
+            )
         except OSError as error:
             raise type(error)(f"ConvolutionReverb: {error}") from None
         if response.shape[0] not in legal:
@@ -99,11 +102,12 @@ class ConvolutionReverb(ResponseReverb):
             raise ValueError(
                 f"ir must have {' or '.join(map(str, legal))} channels{ways}, got {response.shape[0]}{cure}"
             )
+        if self.normalize:
+            # At its own rate, so that its level is the same at every other.
+            response = normalized(response, rate, inputs=2 if self.true_stereo else 1)
+        response = resampled(response, rate, self.sample_rate)
         if self.trim:
             response = trimmed(response)
-        if self.normalize:
-            energy = response.square().sum(-1)
-            response = response / (energy.view(2, 2).sum(0) if self.true_stereo else energy).max().sqrt()
         self.is_matrix, self.latency_samples = self.true_stereo, self.latency
         self.register_buffer("_clock", decay_clock(response, self.sample_rate), persistent=False)
         if self.learnable:
@@ -114,7 +118,7 @@ class ConvolutionReverb(ResponseReverb):
 
     def version(self) -> int:
         """That of a response that is trained."""
-        return 0 if torch.compiler.is_compiling() else self.response._version
+        return 0 if torch.compiler.is_compiling() or self.response.is_inference() else self.response._version
 
     def respond(
         self,

@@ -9,21 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...dsp.room_analysis import energy_decay_curve, reverberation_time
+from ...dsp.room_analysis import energy_decay_curve, pink_power, reverberation_time
 
 _SECONDS, _T60, _SEED = 1.2, 0.9, 20
+BUILT_IN_RATE = 44100
+"""Sample rate of the built-in room, in Hz: other rates hear the same one, resampled."""
 
 
-def built_in(sample_rate: float, channels: int) -> Tensor:
+def built_in(channels: int) -> Tensor:
     r"""A room that is none in particular: decaying noise that swells for some milliseconds and darkens with time.
 
     .. math:: h(t) = (1 - e^{-t / 0.008})\, 10^{-3 t / 0.9}\, u(t), \quad u_n = (1 - c_n) v_n + c_n u_{n-1}, \quad
         c = e^{-2 \pi f(t) / f_s}, \quad f(t) = 1500 + 10500 e^{-t / 0.25}\ \mathrm{Hz}
 
-    with v seeded Gaussian noise.
+    with v seeded Gaussian noise, and f_s of 44.1 kHz.
 
     Args:
-        sample_rate: in Hz.
         channels: how many, each with noise of its own.
 
     Returns:
@@ -31,6 +32,7 @@ def built_in(sample_rate: float, channels: int) -> Tensor:
     """
     from ...recursion import one_pole
 
+    sample_rate = BUILT_IN_RATE
     samples = round(_SECONDS * sample_rate)
     noise = torch.from_numpy(np.random.default_rng(_SEED).standard_normal((samples, channels)).T.copy())
     t = torch.arange(samples, dtype=torch.float64) / sample_rate
@@ -39,29 +41,30 @@ def built_in(sample_rate: float, channels: int) -> Tensor:
     return dark * (1 - torch.exp(-t / 0.008)) * torch.exp(-3 * math.log(10) / _T60 * t)
 
 
-def load(ir: Tensor | np.ndarray | str | os.PathLike[str], sample_rate: float, ir_rate: float | None) -> Tensor:
-    """A response at the sample rate, from a tensor or a sound file.
-
-    Resampled, it keeps the level it gives: the sum over more samples counts each less.
+def load(
+    ir: Tensor | np.ndarray | str | os.PathLike[str], sample_rate: float, ir_rate: float | None
+) -> tuple[Tensor, float]:
+    """A response from a tensor or a sound file, and its sample rate.
 
     Args:
         ir: (L,) or (C, L), or the path of a file.
-        sample_rate: in Hz, to resample to.
-        ir_rate: of a tensor, in Hz; None is ``sample_rate``. A file says its own.
+        sample_rate: in Hz, of a tensor where ``ir_rate`` is None.
+        ir_rate: of a tensor, in Hz. A file says its own.
 
     Returns:
-        (C, L), float64.
+        (C, L), float64, and Hz.
 
     Raises:
         OSError: if the file cannot be read, is damaged or cut short.
         TypeError: for what is neither tensor nor path.
         ValueError: for another shape, an empty or silent response, or one that holds NaN or infinity.
     """
+    rate = sample_rate if ir_rate is None else ir_rate
     if isinstance(ir, (str, os.PathLike)):
         # soundfile is slow to import, and most reverbs read no file.
         from ...files import audio_info, read_sound
 
-        response, ir_rate = read_sound(ir).double(), audio_info(ir).sample_rate
+        response, rate = read_sound(ir).double(), audio_info(ir).sample_rate
     elif isinstance(ir, (Tensor, np.ndarray)):
         response = torch.as_tensor(ir).detach().to("cpu", torch.float64)
     else:
@@ -75,14 +78,29 @@ def load(ir: Tensor | np.ndarray | str | os.PathLike[str], sample_rate: float, i
         raise ValueError("ir holds NaN or infinity")
     if not response.any():
         raise ValueError("ir is silent")
-    if ir_rate is not None and ir_rate != sample_rate:
-        if not ir_rate > 0:
-            raise ValueError(f"ir_rate must be positive, got {ir_rate!r}")
-        import soxr
+    return response, rate
 
-        resampled = soxr.resample(response.T.numpy(), ir_rate, sample_rate, quality="VHQ").T
-        response = torch.from_numpy(resampled.copy()) * (ir_rate / sample_rate)
-    return response
+
+def normalized(response: Tensor, sample_rate: float, inputs: int) -> Tensor:
+    """A response whose loudest output is as loud as its input, for pink noise that the inputs do not share.
+
+    Args:
+        response: (inputs * outputs, L), those of the first input first.
+        sample_rate: in Hz.
+        inputs: how many are heard on each output.
+    """
+    power = pink_power(response, sample_rate).view(inputs, -1).sum(0)
+    return response / power.max().sqrt()
+
+
+def resampled(response: Tensor, rate: float, sample_rate: float) -> Tensor:
+    """A response (C, L) at another rate, with the level it had: the sum over more samples counts each less."""
+    if rate == sample_rate:
+        return response
+    import soxr
+
+    samples = soxr.resample(response.T.numpy(), rate, sample_rate, quality="VHQ").T
+    return torch.from_numpy(samples.copy()) * (rate / sample_rate)
 
 
 def trimmed(response: Tensor) -> Tensor:

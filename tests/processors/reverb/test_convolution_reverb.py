@@ -1,8 +1,11 @@
 """Convolution reverb: a response is a response, its decay is its decay; scipy and pedalboard as oracles."""
 
+import os
+
 import numpy as np
 import pytest
 import scipy.signal
+import soxr
 import torch
 
 from diffFx_pytorch.dsp.room_analysis import energy_decay_curve, reverberation_time
@@ -17,6 +20,15 @@ def decaying(channels, seconds=0.6, t60=0.5, rate=RATE, seed=0):
     samples = int(seconds * rate)
     noise = torch.from_numpy(np.random.default_rng(seed).standard_normal((channels, samples)))
     return noise * 10 ** (-3 / t60 * torch.arange(samples) / rate)
+
+
+def pink_noise(rate, seconds):
+    """Pink noise between 20 Hz and 3.5 kHz, the same sound at every rate, (1, 2, T)."""
+    bins = np.arange(int(20 * seconds), int(3500 * seconds))
+    drawn = np.random.default_rng(1).standard_normal((2, 2, len(bins))) / np.sqrt(bins)
+    spectrum = np.zeros((2, int(rate * seconds) // 2 + 1), complex)
+    spectrum[:, bins] = (drawn[0] + 1j * drawn[1]) * rate
+    return torch.from_numpy(np.fft.irfft(spectrum, int(rate * seconds))[None])
 
 
 def impulse(samples, channels=2, at=0):
@@ -53,16 +65,55 @@ def test_equals_pedalboard_but_for_its_level():
     pedalboard = pytest.importorskip("pedalboard")
     x, h = torch.randn(2, RATE), decaying(2).float()
     theirs = pedalboard.Convolution(h.numpy(), mix=1.0, sample_rate=RATE)(x.numpy(), RATE)
-    ours = ConvolutionReverb(RATE, ir=h)(x[None], dsp_params=WET)[0].numpy()
-    assert np.linalg.norm(0.125 * ours - theirs) < 1e-4 * np.linalg.norm(theirs)
+    ours = ConvolutionReverb(RATE, ir=h, normalize=False)(x[None], dsp_params=WET)[0].numpy()
+    ours *= 0.125 / float(h.square().sum(-1).max().sqrt())
+    assert np.linalg.norm(ours - theirs) < 1e-4 * np.linalg.norm(theirs)
 
 
 @pytest.mark.parametrize("true_stereo", [False, True])
-def test_normalised_noise_keeps_its_level(true_stereo):
-    x = torch.randn(1, 2, 4 * RATE, dtype=torch.float64)
+def test_normalised_pink_noise_keeps_its_level(true_stereo):
+    x = pink_noise(RATE, 8.0)
     h = decaying(4 if true_stereo else 2) * 37.0
     y = ConvolutionReverb(RATE, ir=h, true_stereo=true_stereo)(x, dsp_params=WET)
-    assert float(y[..., RATE:].std()) == pytest.approx(1.0, rel=0.05)
+    loudest = (y[..., RATE:].std(-1) / x[..., RATE:].std(-1)).max()
+    assert float(loudest) == pytest.approx(1.0, rel=0.05)
+
+
+@pytest.mark.parametrize("ir_rate", [8000, 44100, 96000])
+def test_one_response_has_one_level_at_all_rates(ir_rate):
+    """And the same response given at another rate has the same level too."""
+    h = decaying(2, rate=ir_rate).float()
+    levels = []
+    for rate in (8000, 16000, 22050, 44100, 48000, 96000, 192000):
+        x = pink_noise(rate, 2.0)
+        for ir in (h, torch.from_numpy(soxr.resample(h.T.numpy(), ir_rate, rate, "VHQ").T.copy())):
+            fx = ConvolutionReverb(rate, ir=ir, ir_rate=ir_rate if ir is h else rate)
+            levels.append(20 * float((fx(x, dsp_params=WET).std() / x.std()).log10()))
+    assert max(levels) - min(levels) < 0.1
+
+
+def test_a_float32_response_is_normalised_in_float64():
+    h = decaying(2).float()
+    assert torch.equal(ConvolutionReverb(RATE, ir=h).response, ConvolutionReverb(RATE, ir=h.double()).response)
+
+
+@pytest.mark.parametrize("learnable", [False, True])
+def test_inference_mode(learnable):
+    x = torch.randn(1, 2, 3000)
+    expected = ConvolutionReverb(RATE, learnable=learnable)(x)
+    with torch.inference_mode():
+        assert torch.equal(ConvolutionReverb(RATE, learnable=learnable)(x), expected)
+
+
+def test_half_a_file_and_a_pipe_are_refused(tmp_path):
+    soundfile = pytest.importorskip("soundfile")
+    soundfile.write(tmp_path / "room.wav", decaying(2).T.numpy(), RATE, "FLOAT")
+    whole = (tmp_path / "room.wav").read_bytes()
+    (tmp_path / "half.wav").write_bytes(whole[: len(whole) // 2])
+    os.mkfifo(tmp_path / "pipe.wav")
+    for name in ("half.wav", "pipe.wav"):
+        with pytest.raises(OSError, match=f"^ConvolutionReverb: .*{name}"):
+            ConvolutionReverb(RATE, ir=tmp_path / name)
 
 
 def test_latency_only_delays():
