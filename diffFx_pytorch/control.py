@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .kernels.transforms import is_traced
 from .params import EffectParam, keep_inside
 
 KnobValue: TypeAlias = "float | int | np.number | Tensor"
@@ -64,7 +65,7 @@ def can_look_at(value: Tensor) -> bool:
     return (
         value.device.type == "cpu"
         and value.numel() > 0
-        and not torch.compiler.is_compiling()
+        and not is_traced()
         and not torch._C._functorch.is_functorch_wrapped_tensor(value)  # pyright: ignore[reportAttributeAccessIssue]
         and not isinstance(value, torch._subclasses.FakeTensor)
     )

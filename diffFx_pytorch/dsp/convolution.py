@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
+from ..kernels import define
+from ..kernels.transforms import is_traced
+
 _LARGEST = 1 << 20
 """Points of the largest transform of a long signal: larger ones leave the cache and cost more per point."""
 
@@ -36,6 +39,13 @@ def convolve(x: Tensor, h: Tensor, *, start: int = 0, samples: int | None = None
     References:
         T. G. Stockham, "High-speed convolution and correlation", AFIPS Spring Joint Computer Conference, 1966.
     """
+    if is_traced():
+        return _traced(x, h, start, samples, matrix)
+    return _convolve(x, h, start, samples, matrix)
+
+
+def _convolve(x: Tensor, h: Tensor, start: int, samples: int | None, matrix: bool) -> Tensor:
+    """`convolve` by transforms whose sizes are chosen by the lengths of x and h."""
     T = x.shape[-1]
     samples = T if samples is None else samples
     stop = max(start + samples, 0)
@@ -49,14 +59,48 @@ def convolve(x: Tensor, h: Tensor, *, start: int = 0, samples: int | None = None
         nothing = x.sum(-1, keepdim=True) * h.sum(-1, keepdim=True)
         return (nothing.sum(-2) if matrix else nothing).expand(*nothing.shape[: nothing.dim() - 1 - matrix], samples)
     eager = (
-        torch.compiler.is_compiling()
-        or torch._C._are_functorch_transforms_active()
+        torch._C._are_functorch_transforms_active()
         or forward_ad._current_level >= 0
         or not (torch.is_grad_enabled() and (x.requires_grad or h.requires_grad))
     )
     if eager:
         return _convolved(x, h, start, samples, matrix)[0]
     return _Convolution.apply(x, h, start, samples, matrix)  # type: ignore[return-value]
+
+
+def _equation(x: Tensor, h: Tensor) -> Tensor:
+    if h.shape[-3:-1] == (1, 1):
+        return _convolve(x, h.squeeze(-2), 0, None, False)
+    return _convolve(x, h, 0, None, True)
+
+
+def _adjoint(_: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any) -> tuple[Tensor | None, ...]:
+    (x, h), gy = inputs, grads.y
+    gx = _convolve(gy, h.transpose(-3, -2).flip(-1), h.shape[-1] - 1, x.shape[-1], True) if needs.x else None
+    if not needs.h:
+        return gx, None
+    return gx, _convolve(gy.unsqueeze(-2), x.unsqueeze(-3).flip(-1), x.shape[-1] - 1, h.shape[-1], False)
+
+
+_causal = define(
+    "convolve",
+    inputs={"x": 2, "h": 3},
+    outputs={"y": lambda x, h: ((h.shape[-3], x.shape[-1]), x.dtype)},
+    equation=_equation,
+    adjoint=_adjoint,
+)
+"""``y_o[n] = sum_i sum_k h_oi[k] x_i[n - k]``, as long as x: what is traced has no sizes of transforms in it."""
+
+
+def _traced(x: Tensor, h: Tensor, start: int, samples: int | None, matrix: bool) -> Tensor:
+    """`convolve` by the operator: latency as zeros before the response, other lengths as zeros behind the signal."""
+    pad = torch.nn.functional.pad
+    if start < 0:
+        h, start = pad(h, (-start, 0)), 0
+    if samples is not None or start:
+        x = pad(x, (0, start + (x.shape[-1] if samples is None else samples) - x.shape[-1]))
+    y = _causal(x, h) if matrix else _causal(x.unsqueeze(-2), h[..., None, None, :]).squeeze(-2)
+    return y[..., start:] if start else y
 
 
 def _plan(taps: int, samples: int) -> tuple[int, int, int]:
@@ -74,11 +118,6 @@ def _plan(taps: int, samples: int) -> tuple[int, int, int]:
 
 
 _remembered_plan = functools.lru_cache(maxsize=512)(_plan)
-
-
-def _planned(taps: int, samples: int) -> tuple[int, int, int]:
-    # Dynamo warns of caches.
-    return (_plan if torch.compiler.is_compiling() else _remembered_plan)(taps, samples)
 
 
 def _segments(x: Tensor, taps: int, start: int, plan: tuple[int, int, int]) -> Tensor:
@@ -110,7 +149,7 @@ def _to_signal(spectrum: Tensor, points: int) -> Tensor:
 def _convolved(x: Tensor, h: Tensor, start: int, samples: int, matrix: bool) -> tuple[Tensor, Tensor, Tensor]:
     """The samples asked for, and the spectra (..., S, F) and (..., 1, F) they came from."""
     taps = h.shape[-1]
-    plan = points, _, _ = _planned(taps, samples)
+    plan = points, _, _ = _remembered_plan(taps, samples)
     X = _to_spectrum(_segments(x, taps, start, plan), points)
     H = _to_spectrum(h, points).unsqueeze(-2)
     Y = (X * H).sum(-3) if matrix else X * H
@@ -153,7 +192,7 @@ def _gradients(
 ) -> tuple[Tensor | None, Tensor | None]:
     """Both gradients by one transform of gy, placed where the forward pass took its samples from a segment."""
     taps = h.shape[-1]
-    points, hop, count = _planned(taps, gy.shape[-1])
+    points, hop, count = _remembered_plan(taps, gy.shape[-1])
     pieces = torch.nn.functional.pad(gy, (0, count * hop - gy.shape[-1]))
     pieces = pieces.reshape(*gy.shape[:-1], count, hop)
     G = _to_spectrum(torch.nn.functional.pad(pieces, (taps - 1, 0)), points)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..kernels.transforms import is_traced
 from . import gain_constant
 from .levels import NEPER_PER_DB
 
@@ -50,7 +51,7 @@ def overshoot(key: Tensor, threshold_db: Tensor, knee_db: Tensor, *, power: bool
         JAES 60(6), 2012, equation 4.
     """
     function = _Overshoot if torch.compiler.is_compiling() else _OvershootBothModes
-    return function.apply(key, threshold_db, knee_db, power, link)  # pyright: ignore[reportReturnType]
+    return _called(function)(key, threshold_db, knee_db, power, link)
 
 
 def compress(x: Tensor, overshoot: Tensor, ratio: Tensor, makeup_db: Tensor, mix: Tensor) -> Tensor:
@@ -64,7 +65,12 @@ def compress(x: Tensor, overshoot: Tensor, ratio: Tensor, makeup_db: Tensor, mix
         mix: 0 .. 1.
     """
     function = _Gain if torch.compiler.is_compiling() else _GainBothModes
-    return function.apply(x, overshoot, 1 - 1 / ratio, NEPER_PER_DB * makeup_db, mix)  # pyright: ignore[reportReturnType]
+    return _called(function)(x, overshoot, 1 - 1 / ratio, NEPER_PER_DB * makeup_db, mix)
+
+
+def _called(function: Any) -> Callable[..., Tensor]:
+    """How a function of autograd is called; ``torch.jit.trace`` would record it as an object of Python."""
+    return function.forward if torch.jit.is_tracing() else function.apply
 
 
 def _width(knee_db: Tensor) -> Tensor:
@@ -93,7 +99,7 @@ def _in_pieces(function: Callable[..., Sequence[Tensor | None]], *tensors: Tenso
     """
     T = max(t.shape[-1] for t in tensors)
     elements = max(t.numel() for t in tensors)
-    pieces = 1 if torch.compiler.is_compiling() else min(elements // _PIECE, T // 2)
+    pieces = 1 if is_traced() else min(elements // _PIECE, T // 2)
     if pieces < 2:
         return list(function(*tensors))
     cuts = zip(*(t.tensor_split(pieces, -1) if t.shape[-1] > 1 else [t] * pieces for t in tensors), strict=True)

@@ -8,6 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ..kernels.transforms import is_traced
+
 Shape = Literal["sine", "triangle", "square"]
 SHAPES: tuple[Shape, ...] = ("sine", "triangle", "square")
 
@@ -32,12 +34,15 @@ def phase_ramp(rate_hz: Tensor, sample_rate: float, samples: int, start: Tensor 
     """
     step = rate_hz.double() / sample_rate
     origin = torch.zeros_like(step[..., :1]) if start is None else start
-    if step.shape[-1] == 1:
+    if step.shape[-1] == 1 and not is_traced():
         # A few coarse steps and a short ramp: one pass over the signal instead of three.
         coarse = torch.arange(0, samples, _RAMP, device=step.device, dtype=torch.float64)
         fine = torch.arange(_RAMP, device=step.device, dtype=torch.float64)
         pieces = (origin + step * coarse).unsqueeze(-1) + (step * fine).unsqueeze(-2)
         phase, end = pieces.flatten(-2)[..., :samples], origin + step * samples
+    elif step.shape[-1] == 1:
+        phase = origin + step * torch.arange(samples, device=step.device, dtype=torch.float64)
+        end = origin + step * samples
     else:
         total = step.cumsum(-1)
         phase, end = origin + total - step, origin + total[..., -1:] if samples else origin
@@ -91,7 +96,7 @@ def oscillator(
     """
     step = rate_hz.double() / sample_rate
     time_varying = step.shape[-1] != 1 or (isinstance(ahead, Tensor) and ahead.shape[-1] != 1)
-    if time_varying or shape == "triangle":
+    if time_varying or shape == "triangle" or is_traced():
         phase, end = phase_ramp(rate_hz, sample_rate, samples, start)
         phase = phase + ahead
         # The phase counts turns in float64; within one turn the precision of the sound is enough.

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels.rows import broadcast_shape
+from diffFx_pytorch.kernels.transforms import is_traced
 
 from .convolution import convolve
 
@@ -52,6 +53,8 @@ def partitions(taps: int, first: int = _FIRST) -> list[tuple[int, int]]:
 
 def needed_taps(state: ConvolutionState | None, samples: int, taps: int) -> int:
     """Number of taps of a response that the next block needs: all that the sound so far can reach."""
+    if is_traced():
+        return taps
     if state is None:
         return min(samples, taps)
     if "history" in state and _as_a_whole(state, samples, taps):
@@ -91,6 +94,13 @@ def convolve_block(
     """
     taps = (h.shape[-1] if taps is None else taps) + latency
     samples = x.shape[-1]
+    if is_traced() and (state is None or "history" in state):
+        # The past in its full length, zeros where there was none, so that no shape depends on how long it is.
+        past = x.new_zeros(*x.shape[:-1], taps - 1) if state is None else state["history"]
+        past = torch.nn.functional.pad(past, (taps - 1 - past.shape[-1], 0))
+        whole = torch.cat((past, x), -1)
+        y = convolve(x if state is None else whole, h, start=-latency, matrix=matrix)
+        return y if state is None else y[..., taps - 1 :], {"history": whole[..., samples:]}
     if not x.numel():
         return convolve(x, h, matrix=matrix), state or {"history": x[..., :0]}
     if state is None:
@@ -165,7 +175,7 @@ def _spectra_of(
     Those of the block before if the response is its own. A response that needs gradients is transformed each time, as
     its values may have been changed by an optimiser.
     """
-    if not torch.compiler.is_compiling() and not h.requires_grad and state.get("response") is h:
+    if not is_traced() and not h.requires_grad and state.get("response") is h:
         return state["spectra"]
     first = state["first"]
     head = None if latency else torch.fft.rfft(h[..., :first], 2 * first)

@@ -16,6 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .transforms import is_traced
+
 
 def denormal_threshold(dtype: torch.dtype) -> float:
     """The magnitude below which a state is set to zero: far under the noise of the dtype, far over its denormals.
@@ -31,7 +33,7 @@ def broadcast_shape(*shapes: Sequence[int]) -> tuple[int, ...]:
     Raises:
         RuntimeError: the shapes do not broadcast.
     """
-    if torch.compiler.is_compiling():
+    if is_traced():
         return _broadcast_shape(shapes)
     try:
         return _remembered_shape(shapes)

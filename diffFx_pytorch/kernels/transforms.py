@@ -15,6 +15,14 @@ import torch
 from torch import Tensor
 
 
+def is_traced() -> bool:
+    """Whether operations are recorded to run again with other values and lengths, so that nothing may depend on them.
+
+    That is so under ``torch.compile``, ``torch.export`` and ``torch.jit.trace``.
+    """
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
+
+
 def transforms_active() -> bool:
     """Whether a transform of ``torch.func`` is active (never where torch.compile traces)."""
     return not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active()

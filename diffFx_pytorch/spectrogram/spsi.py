@@ -61,7 +61,7 @@ def peak_of_region(s: Tensor) -> tuple[Tensor, Tensor]:
     # The mirror image at 0 Hz hides on which side a bin is louder there.
     is_peak = ((s > below) | (k == 0)) & (s >= above)
     uphill = torch.where(is_peak, k, torch.where((above > below) | (k == 0), k + 1, k - 1)).clamp(0, F - 1)
-    for _ in range(F.bit_length()):
+    for _ in range(int(F).bit_length()):
         uphill = uphill.gather(-1, uphill)
     bend = below - 2 * s + above
     bent = is_peak & (bend < 0)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...kernels.transforms import is_traced
 from ...options import Choice, Flag, Given, Number
 from ...params import EffectParam
 from ...recursion import delay_line
@@ -118,7 +119,7 @@ class ConvolutionReverb(ResponseReverb):
 
     def version(self) -> int:
         """That of a response that is trained."""
-        return 0 if torch.compiler.is_compiling() or self.response.is_inference() else self.response._version
+        return 0 if is_traced() or self.response.is_inference() else self.response._version
 
     def respond(
         self,

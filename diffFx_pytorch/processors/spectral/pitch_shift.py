@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...curve import Curve
+from ...kernels.transforms import is_traced
 from ...options import Choice, Flag, Number
 from ...params import EffectParam
 from ...processor import Processor, State
@@ -100,9 +101,11 @@ class PitchShift(Processor):
         y = padded.new_zeros(*padded.shape[:2], (count - 1) * H + 2 * reach)
         weight = padded.new_zeros(padded.shape[0], y.shape[-1])
         last_ratio = ratio[:, :1]
-        for first in range(0, count, BLOCK):
-            frames = padded[..., first * H :].unfold(-1, N, H)[..., :BLOCK, :]
-            r = ratio if ratio.shape[-1] == 1 else ratio[:, first : first + BLOCK]
+        # Traced, the number of blocks must not depend on the length: there is one.
+        for first in (0,) if is_traced() else range(0, count, BLOCK):
+            block = slice(first, None if is_traced() else first + BLOCK)
+            frames = padded.unfold(-1, N, H)[..., block, :]
+            r = ratio if ratio.shape[-1] == 1 else ratio[:, block]
             X = centred_spectra(frames, window)
             previous = torch.cat((last, X[..., :-1, :]), -2)
             mean_ratio = (r + torch.cat((last_ratio, r[:, :-1]), -1)) / 2

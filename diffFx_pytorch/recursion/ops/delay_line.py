@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.dsp.interpolation import INTERPOLATIONS, POINTS, history_length
+from diffFx_pytorch.kernels.transforms import is_traced
 from diffFx_pytorch.recursion.checks import REAL, broadcast_batch, check_signal, coefficients
 from diffFx_pytorch.recursion.ops.feedback_delay import feedback_delay_operator
 
@@ -78,8 +79,9 @@ def _run(
         return v
     assert max_delay is not None
     history = history_length(max_delay, interpolation)
-    missing = history - line.shape[-1]
-    kept = torch.nn.functional.pad(line, (missing, 0)) if missing > 0 else line[..., line.shape[-1] - history :]
+    missing = history if is_traced() else history - line.shape[-1]
+    kept = torch.nn.functional.pad(line, (missing, 0)) if missing > 0 else line
+    kept = kept[..., kept.shape[-1] - history :]
     return v, torch.cat([kept.double(), end], -1)
 
 
