@@ -55,7 +55,7 @@ def render(
 
     from ..presets import load_chain
     from ..render import plan, render_batch
-    from ..render.audio_file import format_of
+    from ..render.formats import format_of
 
     try:
         chain_file = load_chain(chain)

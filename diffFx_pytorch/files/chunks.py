@@ -116,7 +116,7 @@ def extent_of_wave(file: BinaryIO, size: int, magic: bytes) -> Extent:
     tag, _, _, byte_rate, _, _, _, _, mask = struct.unpack(f"{order}HHIIHHHHI", content(b"fmt ", 24))
     wraps = magic in (b"RIFF", b"RIFX")
     compared = _compared(file, size, _Sound(data.start, data.size, byte_rate, repaired, wraps))
-    compared.mask = mask if tag == 0xFFFE else 0
+    compared.mask = mask if tag == 0xFFFE else None
     return compared
 
 

@@ -18,7 +18,7 @@ class Extent:
         notice: what was put right or left out, for the listener.
         patches: bytes by place that stand for those of the file while it is decoded.
         end: place in the file where it ends for the decoder; None for all of it.
-        mask: channel mask of a WAVEFORMATEXTENSIBLE header; 0 if there is none.
+        mask: channel mask of a WAVEFORMATEXTENSIBLE header; None if there is none.
     """
 
     declared: float | None = None
@@ -27,7 +27,7 @@ class Extent:
     notice: str = ""
     patches: dict[int, bytes] = field(default_factory=dict)
     end: int | None = None
-    mask: int = 0
+    mask: int | None = None
 
     @property
     def error(self) -> str:

@@ -32,14 +32,14 @@ class AudioInfo:
         sample_rate: in Hz.
         channels: C.
         frames: length in samples.
-        mask: channel mask of a WAVEFORMATEXTENSIBLE header; 0 if there is none.
+        mask: channel mask of a WAVEFORMATEXTENSIBLE header; None if there is none.
         notice: what the reader put right or left out, for the listener; empty if nothing.
     """
 
     sample_rate: int
     channels: int
     frames: int
-    mask: int = 0
+    mask: int | None = None
     notice: str = ""
 
 
@@ -176,15 +176,18 @@ def _open(path: str | os.PathLike[str]) -> Iterator[tuple[soundfile.SoundFile, E
     found = extent_of(path)
     if found.problem:
         raise OSError(f"{os.fspath(path)}: {found.error}")
-    # Names need not be text: libsndfile takes the bytes.
-    name = os.fsencode(path) if os.name == "posix" else os.fspath(path)
     with ExitStack() as stack:
-        source: Any = stack.enter_context(_Patched(path, found)) if found.patches else name
+        source: Any = stack.enter_context(_Patched(path, found)) if found.patches else native_name(path)
         try:
             file = stack.enter_context(soundfile.SoundFile(source))
         except soundfile.LibsndfileError as error:
             raise OSError(f"{os.fspath(path)}: cannot be read as a sound file: {error.error_string}") from None
         yield file, found
+
+
+def native_name(path: str | os.PathLike[str]) -> Any:
+    """The name by which libsndfile opens a file: its bytes, where names need not be text."""
+    return os.fsencode(path) if os.name == "posix" else os.fspath(path)
 
 
 def _info(file: soundfile.SoundFile, extent: Extent) -> AudioInfo:

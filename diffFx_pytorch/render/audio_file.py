@@ -1,4 +1,4 @@
-"""Writing sound files in blocks, with dither."""
+"""Writing sound files in blocks, with dither, at a rate their format takes, and with what the source says of itself."""
 
 from __future__ import annotations
 
@@ -10,25 +10,14 @@ from typing import Any
 
 import numpy as np
 import soundfile
+import soxr
 
-from ..files.reader import highest
+from ..files import audio_info, extent_of
+from ..files.reader import highest, native_name
 from .atomic import replacing
+from .formats import check_channels, format_of, writable_rate
+from .metadata import Metadata
 from .quantize import INTEGER_BITS, Quantizer
-
-FORMATS = {
-    ".wav": ("WAV", "PCM_24"),
-    ".flac": ("FLAC", "PCM_24"),
-    ".ogg": ("OGG", "VORBIS"),
-    ".opus": ("OGG", "OPUS"),
-    ".mp3": ("MP3", "MPEG_LAYER_III"),
-    ".aif": ("AIFF", "PCM_24"),
-    ".aiff": ("AIFF", "PCM_24"),
-    ".caf": ("CAF", "PCM_24"),
-    ".au": ("AU", "PCM_24"),
-    ".w64": ("W64", "PCM_24"),
-    ".rf64": ("RF64", "PCM_24"),
-}
-"""Extensions that are read and written: the format, and the subtype written unless another is asked for."""
 
 _LARGEST_WAV = 2**32 - 2**16
 # libsndfile keeps a whole write of Ogg on the stack; a minute of it crashes.
@@ -38,16 +27,20 @@ _FRAMES_A_WRITE = 1 << 14
 class AudioWriter(AbstractContextManager["AudioWriter"]):
     """Writes a sound file in blocks; the file appears when the context ends without an error, else not at all.
 
+    A rate that the format does not take is resampled to the next one that it does (soxr, very high quality).
+
     Args:
         target: path; its extension gives the format.
-        sample_rate: in Hz.
+        sample_rate: of the blocks, in Hz.
         channels: C.
         subtype: of the samples, as soundfile names it ("PCM_16", "FLOAT", ...); None takes that of ``FORMATS``.
         frames: expected length, which decides whether a .wav needs 64-bit sizes (RF64).
         seed: of the dither of 16-bit files.
+        source: sound file whose tags, markers and channel mask are kept; None for a sound that is of no file.
+        speed: of the sound, as a ratio to the source's; places in time are moved accordingly.
 
     Raises:
-        ValueError: for an unknown extension, or a format that does not take the subtype.
+        ValueError: for an unknown extension, a format that does not take the subtype or so many channels.
     """
 
     def __init__(
@@ -58,16 +51,33 @@ class AudioWriter(AbstractContextManager["AudioWriter"]):
         subtype: str | None = None,
         frames: int = 0,
         seed: int = 0,
+        source: str | os.PathLike[str] | None = None,
+        speed: float = 1.0,
     ) -> None:
         self.target = Path(target)
         self.format, self.subtype = format_of(self.target, subtype)
+        check_channels(self.target, channels, subtype)
         self.sample_rate, self.channels = sample_rate, channels
+        self.file_rate = writable_rate(self.target, sample_rate, subtype)
         self.peak = 0.0
         self.frames = 0
+        self._notices: list[str] = []
+        self._resampler = None
+        if self.file_rate != sample_rate:
+            rates = (sample_rate, self.file_rate)
+            self._resampler = soxr.ResampleStream(*rates, channels, dtype="float32", quality="VHQ")
+            name = self.target.suffix.lower().lstrip(".")
+            self._notices.append(f"{name} takes no rate of {sample_rate} Hz; it was resampled to {self.file_rate} Hz")
+        self._frames_written = 0
         bits = INTEGER_BITS.get(self.subtype)
         self._quantize = Quantizer(bits, seed) if bits else None
         if self.format == "WAV" and frames * channels * (bits or 64) // 8 > _LARGEST_WAV:
             self.format = "RF64"
+        self._metadata = None
+        if source is not None:
+            ratio = self.file_rate / audio_info(source).sample_rate
+            self._metadata = Metadata(Path(source), self.format, self.subtype, channels, ratio, speed)
+            self.format = self._metadata.format
 
     @property
     def clips(self) -> bool:
@@ -76,28 +86,42 @@ class AudioWriter(AbstractContextManager["AudioWriter"]):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Warnings for the listener on the samples written so far, one sentence each."""
-        if not self.clips or self.peak <= 1:
-            return ()
-        level = 20 * math.log10(self.peak)
-        return (f"peaks at {level:+.1f} dBFS and is clipped in {self.subtype}; lower the level, or write FLOAT",)
+        """Warnings for the listener on what was written so far, one sentence each."""
+        clipped = ()
+        if self.clips and self.peak > 1:
+            level = 20 * math.log10(self.peak)
+            clipped = (f"peaks at {level:+.1f} dBFS and is clipped in {self.subtype}; lower the level, or write FLOAT",)
+        return (*self._notices, *clipped)
 
     def __enter__(self) -> AudioWriter:
         with ExitStack() as stack:
-            part = stack.enter_context(replacing(self.target))
+            self._part = stack.enter_context(replacing(self.target))
             try:
-                file = soundfile.SoundFile(part, "w", self.sample_rate, self.channels, self.subtype, format=self.format)
+                settings = (self.file_rate, self.channels, self.subtype)
+                file = soundfile.SoundFile(native_name(self._part), "w", *settings, format=self.format)
             except soundfile.LibsndfileError as error:
                 raise OSError(
                     f"cannot write {self.target}: {self.format} of {self.subtype} with {self.channels} channels at "
-                    f"{self.sample_rate} Hz: {error.error_string}"
+                    f"{self.file_rate} Hz: {error.error_string}"
                 ) from None
             self._file = stack.enter_context(file)
+            if self._metadata:
+                self._metadata.before_sound(self._file)
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._stack.__exit__(*error)
+        if error[0] is not None:
+            self._stack.__exit__(*error)
+            return
+        with self._stack:
+            self._put(np.zeros((0, self.channels), np.float32), more=False)
+            self._file.close()
+            # The encoders of flac, ogg and mp3 do not say that the disk was full when they closed the file.
+            if problem := extent_of(self._part).error:
+                raise OSError(f"cannot write {self.target}: what was written {problem}; is the disk full?")
+            if self._metadata:
+                self._notices += self._metadata.after_sound(self._part)
 
     def write(self, block: np.ndarray) -> None:
         """Append float samples (T, C).
@@ -114,37 +138,19 @@ class AudioWriter(AbstractContextManager["AudioWriter"]):
             raise ValueError(f"the output is NaN or infinite at {at / self.sample_rate:.3f} s; nothing was written")
         self.peak = max(self.peak, peak)
         self.frames += len(block)
-        samples = self._quantize(block) if self._quantize else block
+        self._put(block, more=True)
+
+    def _put(self, block: np.ndarray, more: bool) -> None:
+        if self._resampler:
+            block = self._resampler.resample_chunk(np.ascontiguousarray(block, np.float32), last=not more)
+            whole = round(self.frames * self.file_rate / self.sample_rate)
+            missing = 0 if more else max(0, whole - self._frames_written - len(block))
+            block = np.pad(block, ((0, missing), (0, 0)))[: whole - self._frames_written]
+            self.peak = max(self.peak, highest(block)) if block.size else self.peak
+        self._frames_written += len(block)
+        samples = self._quantize(block, more) if self._quantize else block
         try:
             for start in range(0, len(samples), _FRAMES_A_WRITE):
                 self._file.write(samples[start : start + _FRAMES_A_WRITE])
         except soundfile.LibsndfileError as error:
             raise OSError(f"cannot write {self.target}: {error.error_string}") from None
-
-
-def format_of(target: Path, subtype: str | None = None) -> tuple[str, str]:
-    """Format and subtype that a path is written with.
-
-    Raises:
-        ValueError: for an unknown extension, or a format that does not take the subtype.
-    """
-    extension = target.suffix.lower()
-    if extension not in FORMATS:
-        raise ValueError(f"{target}: cannot write {extension or 'no extension'!r}; formats are {', '.join(FORMATS)}")
-    name, default = FORMATS[extension]
-    subtype = (subtype or default).upper()
-    if not soundfile.check_format(name, subtype):
-        legal = [s for s in soundfile.available_subtypes(name) if soundfile.check_format(name, s)]
-        raise ValueError(f"{extension} takes no subtype {subtype!r}; it takes {', '.join(legal)}")
-    return name, subtype
-
-
-def check_target(source: Path, target: Path, subtype: str | None = None) -> None:
-    """Refuse a target that is the source, or that cannot be written.
-
-    Raises:
-        ValueError: saying which, and the cure.
-    """
-    if target.exists() and source.exists() and target.samefile(source):
-        raise ValueError(f"{target}: is the input itself; give another output")
-    format_of(target, subtype)

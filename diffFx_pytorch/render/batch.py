@@ -14,8 +14,8 @@ from typing import Any, Literal
 from ..control import Knobs
 from ..files import audio_info
 from ..processor import Processor
-from .audio_file import FORMATS
 from .file import Rendered, render_file
+from .formats import FORMATS
 
 _log = logging.getLogger(__name__)
 

@@ -16,7 +16,8 @@ from torch import Tensor
 from ..control import Knobs
 from ..files import AudioInfo, audio_info, read_blocks, resampled_frames
 from ..processor import Processor, State
-from .audio_file import AudioWriter, check_target
+from .audio_file import AudioWriter
+from .formats import check_target
 from .loudness import Loudness
 
 Progress = Callable[[float], None]
@@ -53,6 +54,7 @@ def render_file(
     sample_rate: int | None = None,
     subtype: str | None = None,
     lufs: float | None = None,
+    dual_mono: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Rendered:
@@ -72,6 +74,7 @@ def render_file(
         sample_rate: in Hz, to resample the input to; None keeps the file's rate.
         subtype: of the samples, as soundfile names it; None takes the format's usual one (24 bits for .wav).
         lufs: integrated loudness to normalise the output to; None leaves the level alone.
+        dual_mono: measure the loudness of mono as played by two speakers, 3 dB higher (EBU Tech 3341).
         seed: of the dither of 16-bit files.
         progress: called with the seconds of input read since the last call.
 
@@ -93,7 +96,7 @@ def render_file(
             f"{source}: the chain is built for {chain.sample_rate:g} Hz and the audio has {rate} Hz; build it for "
             f"that rate, or give sample_rate={chain.sample_rate:g}"
         )
-    warnings: list[str] = []
+    warnings = [info.notice] if info.notice else []
     channels = _channels(chain, info, warnings)
     total = resampled_frames(info, rate)
     tail_frames = _tail_frames(chain, dsp_params, tail, warnings) if total else 0
@@ -105,13 +108,16 @@ def render_file(
         for y in processed(chain, dsp_params, sounds, total, tail_frames, max(1, round(block_seconds * rate))):
             yield np.ascontiguousarray(y[0].T.numpy())
 
-    with AudioWriter(target, rate, chain.channels_out or channels, subtype, total + tail_frames, seed) as writer:
+    channels_out = chain.channels_out or channels
+    with AudioWriter(target, rate, channels_out, subtype, total + tail_frames, seed, source) as writer:
         loudness = None
         if lufs is None:
             for block in rendered():
                 writer.write(block)
         else:
-            loudness = _write_at(lufs, rendered(), writer, warnings)
+            mask = info.mask if channels_out == info.channels else None
+            meter = Loudness(rate, channels_out, mask=mask, dual_mono=dual_mono)
+            loudness = _write_at(lufs, meter, rendered(), writer, warnings)
     peak_db = 20.0 * math.log10(writer.peak) if writer.peak > 0 else -math.inf
     return Rendered(writer.frames / rate, tail_frames / rate, peak_db, loudness, (*warnings, *writer.warnings))
 
@@ -190,9 +196,10 @@ def _tail_frames(chain: Processor, dsp_params: Knobs | None, longest: float, war
     return math.ceil(seconds * chain.sample_rate)
 
 
-def _write_at(lufs: float, blocks: Iterable[np.ndarray], writer: AudioWriter, warnings: list[str]) -> float:
+def _write_at(
+    lufs: float, meter: Loudness, blocks: Iterable[np.ndarray], writer: AudioWriter, warnings: list[str]
+) -> float:
     # Loudness is known at the end only, so the sound is stored in a file beside the target, not in memory.
-    meter = Loudness(writer.sample_rate, writer.channels)
     with tempfile.TemporaryFile(dir=writer.target.parent) as waiting:
         longest = 1
         for block in blocks:

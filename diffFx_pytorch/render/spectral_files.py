@@ -15,7 +15,8 @@ from torch import Tensor
 
 from ..files import audio_info, check_regular, read_sound
 from ..spectrogram import STFT, Inversion, invert_spectrogram, time_stretch
-from .audio_file import AudioWriter, check_target, format_of
+from .audio_file import AudioWriter
+from .formats import check_target, format_of
 
 _BLOCK = 1 << 16
 _MOST_SEMITONES = 48.0
@@ -140,7 +141,7 @@ def stretch_file(
         # Both lengths are rounded up: the result may be one sample too short or too long.
         length = math.ceil(x.shape[-1] / rate)
         x = torch.nn.functional.pad(y, (0, max(0, length - y.shape[-1])))[:, :length]
-    return _write(target, x, sample_rate, subtype)
+    return _write(target, x, sample_rate, subtype, source=source, speed=rate)
 
 
 def _magnitude(path: Path) -> Tensor:
@@ -170,9 +171,12 @@ def _write(
     subtype: str | None,
     seed: int = 0,
     convergence_db: float = math.nan,
+    source: Path | None = None,
+    speed: float = 1.0,
 ) -> Written:
     x = x if x.dim() == 2 else x.unsqueeze(0)
-    with AudioWriter(target, sample_rate, len(x), subtype, x.shape[-1], seed) as writer:
+    with AudioWriter(target, sample_rate, len(x), subtype, x.shape[-1], seed, source, speed) as writer:
         for block in x.split(_BLOCK, -1):
             writer.write(np.ascontiguousarray(block.T.numpy()))
-    return Written(x.shape[-1] / sample_rate, writer.warnings, convergence_db)
+    notice = audio_info(source).notice if source else ""
+    return Written(x.shape[-1] / sample_rate, (*filter(None, [notice]), *writer.warnings), convergence_db)

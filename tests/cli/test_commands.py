@@ -156,7 +156,7 @@ def test_a_terminated_run_leaves_whole_files_only(place):
     command = [sys.executable, "-m", "diffFx_pytorch.cli", "render", "chain.yaml", "in/long.wav", "-o", "out"]
     run = subprocess.Popen([*command, "--block", "0.001"], cwd=place, stderr=subprocess.PIPE)
     for _ in range(1200):
-        if list(place.glob("out/.long.wav.*.part")) or run.poll() is not None:
+        if list(place.glob("out/.difffx-*.part")) or run.poll() is not None:
             break
         time.sleep(0.05)
     run.send_signal(signal.SIGTERM)
