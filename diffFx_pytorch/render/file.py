@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..control import Knobs
 from ..files import AudioInfo, audio_info, read_blocks, resampled_frames
+from ..notices import listening
 from ..processor import Processor, State
 from .audio_file import AudioWriter
 from .formats import check_target
@@ -109,7 +110,10 @@ def render_file(
             yield np.ascontiguousarray(y[0].T.numpy())
 
     channels_out = chain.channels_out or channels
-    with AudioWriter(target, rate, channels_out, subtype, total + tail_frames, seed, source) as writer:
+    with (
+        AudioWriter(target, rate, channels_out, subtype, total + tail_frames, seed, source) as writer,
+        listening(warnings.append),
+    ):
         loudness = None
         if lufs is None:
             for block in rendered():

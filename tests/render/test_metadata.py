@@ -123,7 +123,9 @@ def test_without_mutagen_the_strings_stay_and_the_rest_is_said(tmp_path, monkeyp
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     target, result = rendered(source, "b.flac")
     assert strings(target) == {**STRINGS, "artist": "One"}
-    assert result.warnings == ("cover art and other tags of the source were left out: pip install mutagen to keep them",)
+    assert result.warnings == (
+        "cover art and other tags of the source were left out: pip install mutagen to keep them",
+    )
     _, result = rendered(source, "b.mp3")
     assert result.warnings[0].startswith("title, cover art")  # its encoder would garble what is not Latin
 

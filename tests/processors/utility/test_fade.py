@@ -44,8 +44,9 @@ def test_each_shape_is_what_it_is_called():
 @pytest.mark.parametrize("name", ["fade_in_s", "fade_out_s"])
 def test_a_fade_longer_than_the_file_says_so(name):
     x = torch.ones(2, 2, 1000)
-    with pytest.raises(ValueError, match=rf"Fade: {name} is 1\.5 s, longer than the signal, which lasts 1 s"):
-        Fade(RATE)(x, dsp_params={name: torch.tensor([0.5, 1.5])})
+    with pytest.warns(UserWarning, match=rf"{name} is 1\.5 s, longer than the signal; it was cut to the 1 s"):
+        y = Fade(RATE)(x, dsp_params={name: torch.tensor([0.5, 1.5])})
+    assert torch.equal(y[1:], Fade(RATE)(x[1:], dsp_params={name: 1.0}))
     with pytest.raises(ValueError, match=rf"Fade: {name} must lie in 0 \.\. 1 s, got 1\.5"):
         Fade(RATE, length_s=1.0)(x, dsp_params={name: 1.5})
     assert Fade(RATE)(x, dsp_params={name: 1.0}).shape == x.shape
