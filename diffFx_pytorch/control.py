@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .automation import Points, line, read_points
 from .kernels.transforms import is_traced
-from .params import EffectParam, keep_inside
+from .params import EffectParam, at_least_float32, keep_inside
 
-KnobValue: TypeAlias = "float | int | np.number | Tensor"
+KnobValue: TypeAlias = "float | int | np.number | Tensor | Points | Mapping[float, Any]"
 Knobs: TypeAlias = "Mapping[str, KnobValue] | Tensor"
 
 _ROUNDING = 16.0
@@ -28,7 +30,10 @@ def unknown_name(name: str, known: Iterable[str], noun: str) -> str:
 
 
 def as_dict(knobs: Knobs, table: Mapping[str, EffectParam]) -> dict[str, KnobValue]:
-    """Knobs by name, from a dict or from a flat tensor (B, P) or (B, P, F) in the order of ``table``."""
+    """Knobs by name, from a dict or from a flat tensor (B, P) or (B, P, F) in the order of ``table``.
+
+    What is ``{time_s: value}`` becomes ``Points``.
+    """
     if isinstance(knobs, Tensor):
         if knobs.dim() not in (2, 3) or knobs.shape[1] != len(table):
             raise ValueError(
@@ -41,14 +46,21 @@ def as_dict(knobs: Knobs, table: Mapping[str, EffectParam]) -> dict[str, KnobVal
     for name in knobs:
         if name not in table:
             raise ValueError(unknown_name(name, table, "parameter"))
-    return dict(knobs)
+    return {name: read_points(name, v) if isinstance(v, Mapping) else v for name, v in knobs.items()}
 
 
 def as_flat(
     knobs: Mapping[str, KnobValue], table: Mapping[str, EffectParam], missing: Mapping[str, KnobValue]
 ) -> Tensor:
-    """The flat tensor (B, P) or (B, P, F) of knobs by name; names left out take ``missing``."""
-    tensors = [torch.as_tensor(knobs.get(name, missing[name])) for name in table]
+    """The flat tensor (B, P) or (B, P, F) of knobs by name; names left out take ``missing``.
+
+    Raises:
+        ValueError: for points in time, which a flat tensor cannot hold.
+    """
+    values = {name: knobs.get(name, missing[name]) for name in table}
+    if timed := [name for name, value in values.items() if isinstance(value, Points)]:
+        raise ValueError(f"{timed[0]} has points in time, which a flat tensor cannot hold; give the dict itself")
+    tensors = [torch.as_tensor(value) for value in values.values()]
     if not tensors:
         return torch.zeros(1, 0)
     dtype = torch.get_default_dtype()
@@ -71,7 +83,7 @@ def can_look_at(value: Tensor) -> bool:
     )
 
 
-def check_range(name: str, value: KnobValue, low: float, high: float, range_text: str) -> None:
+def check_range(name: str, value: float | Tensor, low: float, high: float, range_text: str) -> None:
     """Refuse what lies outside [low, high] by more than rounding, and NaN.
 
     Raises:
@@ -94,8 +106,11 @@ def check_range(name: str, value: KnobValue, low: float, high: float, range_text
     raise ValueError(f"{name} must lie in {range_text}, got {given}")
 
 
-def check_kind(name: str, value: Any, batch: int | None) -> KnobValue:
-    """Refuse what is no knob value: the wrong type, or a tensor that is not 0-d, (B,) or (B, F)."""
+def check_kind(name: str, value: Any, batch: int | None) -> float | Tensor:
+    """Refuse what is no knob value: the wrong type, or a tensor that is not 0-d, (B,) or (B, F).
+
+    Half precision becomes float32: it is read as exactly what it is, and nothing is computed in it.
+    """
     if isinstance(value, np.ndarray) and value.ndim:
         raise TypeError(f"{name} is a numpy array; give a tensor: torch.from_numpy(...)")
     if isinstance(value, bool) or not isinstance(value, (float, int, np.number, np.ndarray, Tensor)):
@@ -109,17 +124,57 @@ def check_kind(name: str, value: Any, batch: int | None) -> KnobValue:
         raise ValueError(f"{name} must be {legal}, got shape {tuple(value.shape)}")
     if value.dim() == 2 and value.shape[1] == 0:
         raise ValueError(f"{name} moves through no points: shape {tuple(value.shape)}")
-    return value if value.is_floating_point() else value.to(torch.get_default_dtype())
+    return at_least_float32(value) if value.is_floating_point() else value.to(torch.get_default_dtype())
 
 
-def physical(name: str, param: EffectParam, value: Any, is_norm: bool, batch: int | None) -> float | Tensor:
-    """A value in the unit of a knob, checked, from a position in [0, 1] or a value."""
+def checked(name: str, param: EffectParam, value: Any, is_norm: bool, batch: int | None) -> float | Tensor:
+    """A position in [0, 1], or a value in the unit of a knob, that is one."""
     value = check_kind(name, value, batch)
     if is_norm:
         check_range(f"norm_params[{name!r}]", value, 0.0, 1.0, "0 .. 1")
-        return param.to_physical(value)  # type: ignore[arg-type]  # check_kind leaves float or Tensor
+        return value
     check_range(name, value, param.min_val, param.max_val, param.range_text())
-    return param.inside(value)  # type: ignore[arg-type]
+    return param.inside(value)
+
+
+def physical(name: str, param: EffectParam, value: Any, is_norm: bool, batch: int | None) -> Any:
+    """A value in the unit of a knob, checked, from a position in [0, 1] or a value: a float, a tensor, or points."""
+    if isinstance(value, Points):
+        return replace(value, values=physical(name, param, value.values, is_norm, batch))
+    value = checked(name, param, value, is_norm, batch)
+    return param.to_physical(value) if is_norm else value
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """The part of a signal that knobs are wanted for.
+
+    Args:
+        start: index of its first sample in the whole signal.
+        total: length of the whole signal, over which evenly spread points stand; None ends it with this part.
+        sample_rate: in Hz, for points in time.
+        latency: by knob, the samples of latency before the place where it acts; a curve is read that much earlier.
+    """
+
+    start: int = 0
+    total: int | None = None
+    sample_rate: float = 44100.0
+    latency: Mapping[str, float] = field(default_factory=dict)
+
+    def moving(self, name: str, param: EffectParam, points: Points, is_norm: bool, x: Tensor) -> Tensor:
+        """A knob that moves, (B, 1, T), from points that are checked."""
+        samples = x.shape[-1]
+        total = self.start + samples if self.total is None else self.total
+        lines = param.to_line(points.values.to(x.device, torch.float64), is_norm)
+        moved = line(
+            replace(points, values=lines), self.start - self.latency.get(name, 0), samples, total, self.sample_rate
+        )
+        return param.from_line(moved).to(x.dtype).unsqueeze(1)
+
+
+def spreads(value: Any) -> bool:
+    """Whether a value of a knob is points spread evenly over the signal, whose length it then needs."""
+    return not isinstance(value, Points) and getattr(value, "ndim", 0) == 2 and value.shape[1] > 1
 
 
 def resolve(
@@ -127,8 +182,7 @@ def resolve(
     x: Tensor,
     norm_params: Knobs | None,
     dsp_params: Knobs | None,
-    start: int = 0,
-    total: int | None = None,
+    stretch: Stretch = Stretch(),  # frozen
     settings: Mapping[str, KnobValue] = {},  # only read
 ) -> dict[str, Tensor]:
     """Every knob of a table in its unit, (B, 1, 1) or (B, 1, T), of the dtype and device of x (B, C, T).
@@ -138,8 +192,7 @@ def resolve(
         x: the sound.
         norm_params: positions, or None.
         dsp_params: values, or None.
-        start: index of the first sample of x in the whole signal.
-        total: length of the whole signal; None is ``start + T``.
+        stretch: where x lies in the whole signal.
         settings: values in their units of knobs that are not given; None of either is the default.
 
     Raises:
@@ -159,34 +212,35 @@ def resolve(
             return dict(zip(table, columns, strict=True))
     values = {}
     for name, param in table.items():
-        if name in given:
-            value = physical(name, param, given[name], is_norm, batch)
-        else:
-            value = physical(name, param, settings[name], False, batch) if name in settings else param.default
-        if not isinstance(value, Tensor):
-            values[name] = x.new_full((1, 1, 1), value).expand(batch, 1, 1)
+        value = given[name] if name in given else settings.get(name)
+        if value is None:
+            values[name] = x.new_full((1, 1, 1), param.default).expand(batch, 1, 1)
             continue
-        value = value.to(x)
-        if value.dim() == 2 and value.shape[1] > 1:
+        is_position = is_norm and name in given
+        points = value if isinstance(value, Points) else None
+        value = checked(name, param, value if points is None else points.values, is_position, batch)
+        if isinstance(value, Tensor) and value.dim() == 2 and value.shape[1] > 1:
             if not param.automatable:
                 raise ValueError(f"{name} cannot move within a signal; give one value per item, shape (B,)")
-            values[name] = interpolate(value, start, samples, start + samples if total is None else total).expand(
-                batch, 1, samples
-            )
-        else:
-            values[name] = value.reshape(-1, 1, 1).expand(batch, 1, 1)
+            points = Points(value) if points is None else replace(points, values=value)
+            values[name] = stretch.moving(name, param, points, is_position, x).expand(batch, 1, samples)
+            continue
+        value = param.to_physical(value) if is_position else value  # type: ignore[type-var]  # one or the other
+        column = value.to(x).reshape(-1, 1, 1) if isinstance(value, Tensor) else x.new_full((1, 1, 1), value)
+        values[name] = column.expand(batch, 1, 1)
     return values
 
 
 def map_positions(flat: Tensor, table: Mapping[str, EffectParam], batch: int) -> Tensor | None:
     """Values of all knobs in one go, from positions (B, P) or (B, P, F); None where one needs a look at it.
 
-    Bit for bit what ``EffectParam.to_physical`` gives knob by knob, at the cost of one. Positions that lie outside of
-    [0, 1], NaN, and tensors of the wrong kind or batch are left to the checks that name the knob.
+    Bit for bit what ``EffectParam.to_physical`` gives knob by knob, at the cost of one; float32 for half precision.
+    Positions that lie outside of [0, 1], NaN, and tensors of the wrong kind or batch are left to the checks that name
+    the knob.
     """
     if not flat.is_floating_point() or flat.shape[0] not in (1, batch) or flat.numel() == 0:
         return None
-    inside = False
+    flat, inside = at_least_float32(flat), False
     if can_look_at(flat):
         low, high = (float(v) for v in torch.aminmax(flat.detach()))
         inside = low >= 0.0 and high <= 1.0
@@ -208,30 +262,6 @@ def map_positions(flat: Tensor, table: Mapping[str, EffectParam], batch: int) ->
     # Zeros in the place of what is linear: its exponential could be infinite, and the gradient NaN.
     raised = keep_inside(torch.where(ratio, value, 0.0).exp(), smallest, largest)
     return torch.where(ratio, raised, value)
-
-
-def interpolate(points: Tensor, start: int, samples: int, total: int) -> Tensor:
-    """Samples ``start .. start + samples - 1`` of F control points that stand evenly over ``total`` samples.
-
-    The first point stands on the first sample, the last on the last; straight lines between. After ``total`` samples
-    (a tail) the last point holds.
-
-    Args:
-        points: (B, F).
-        start: index of the first sample wanted.
-        samples: how many.
-        total: length over which the points stand.
-
-    Returns:
-        (B, 1, samples).
-    """
-    last = points.shape[1] - 1
-    n = torch.arange(start, start + samples, device=points.device, dtype=torch.float64)
-    position = (n * (last / max(total - 1, 1))).clamp_max(last)
-    left = position.floor().clamp(0, max(last - 1, 0))
-    weight = (position - left).to(points.dtype)
-    index = left.long()
-    return torch.lerp(points[:, index], points[:, (index + 1).clamp_max(last)], weight).unsqueeze(1)
 
 
 def check_rate(sample_rate: Any) -> float:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .automation import Points, values_of
 from .control import Knobs, KnobValue, as_dict, as_flat, physical, unknown_name
 from .params import EffectParam
 
@@ -89,6 +91,9 @@ class Knobbed(nn.Module):
             for name, value in as_dict(knobs, self.params).items():
                 param = self.params[name]
                 mapped = physical(name, param, value, not to_norm, None)
+                if isinstance(mapped, Points):
+                    converted[name] = replace(mapped, values=param.to_norm(mapped.values)) if to_norm else mapped
+                    continue
                 mapped = mapped if isinstance(mapped, Tensor) else torch.tensor(mapped, dtype=torch.float64)
                 converted[name] = param.to_norm(mapped) if to_norm else mapped
         except (ValueError, TypeError) as error:
@@ -98,7 +103,7 @@ class Knobbed(nn.Module):
 
 def shown(value: Any) -> str:
     """A value, or the first of many, in four digits."""
-    numbers = torch.as_tensor(value).detach().flatten().tolist()
+    numbers = torch.as_tensor(values_of(value)).detach().flatten().tolist()
     return ", ".join(f"{v:.4g}" for v in numbers[:8]) + (" ..." if len(numbers) > 8 else "")
 
 

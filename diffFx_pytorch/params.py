@@ -67,13 +67,13 @@ class EffectParam:
                 with the gradient of the end they left.
 
         Returns:
-            Value in ``unit``, same type and shape; exactly ``min_val`` at 0 and ``max_val`` at 1 (to the last bit for
-            linear curves).
+            Value in ``unit``, same type and shape, but float32 for half precision; exactly ``min_val`` at 0 and
+            ``max_val`` at 1 (to the last bit for linear curves).
         """
         if not isinstance(norm, Tensor):
-            return float(self.to_physical(torch.tensor(float(norm), dtype=torch.float64)))
+            return float(self.to_physical(torch.tensor(float(norm), dtype=torch.float64, device="cpu")))
         low, high = self.ends()
-        norm = keep_inside(norm, 0.0, 1.0)
+        norm = keep_inside(at_least_float32(norm), 0.0, 1.0)
         value = norm * high + (1 - norm) * low  # exact at both ends, as low + norm (high - low) is not
         return keep_inside(value.exp(), self.min_val, self.max_val) if self.curve == "log" else value
 
@@ -87,10 +87,24 @@ class EffectParam:
             Position in [0, 1], same type and shape.
         """
         if not isinstance(value, Tensor):
-            return float(self.to_norm(torch.tensor(float(value), dtype=torch.float64)))
+            return float(self.to_norm(torch.tensor(float(value), dtype=torch.float64, device="cpu")))
         low, high = self.ends()
+        value = at_least_float32(value)
         position = value.log() if self.curve == "log" else value
         return keep_inside((position - low) / (high - low), 0.0, 1.0)
+
+    def to_line(self, value: Tensor, is_norm: bool) -> Tensor:
+        """A value, or a position, where the knob moves in straight lines: ln(value / min_val) on a log curve."""
+        if self.curve == "linear":
+            return self.to_physical(value) if is_norm else value
+        length = math.log(self.max_val / self.min_val)
+        # Short of the end by what rounding may add: nothing on the way needs to be clamped.
+        line = value * length if is_norm else (value / self.min_val).log()
+        return keep_inside(line, 0.0, length * (1 - 1e-15))
+
+    def from_line(self, line: Tensor) -> Tensor:
+        """The value of a point of ``to_line``, inside the range."""
+        return line.exp() * self.min_val if self.curve == "log" else line
 
     def at_rate(self, sample_rate: float) -> EffectParam:
         """This knob with a range that the sample rate allows: frequencies end at ``HIGHEST_FREQUENCY * sample_rate``.
@@ -121,6 +135,11 @@ class EffectParam:
     def ends(self) -> tuple[float, float]:
         """Both ends of the range where the curve is straight: of the values, or of their logarithms."""
         return (math.log(self.min_val), math.log(self.max_val)) if self.curve == "log" else (self.min_val, self.max_val)
+
+
+def at_least_float32(value: Tensor) -> Tensor:
+    """``value`` as it is, in float32 where it has half precision, in which 2504 Hz would become 2512."""
+    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
 
 
 def keep_inside(value: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:

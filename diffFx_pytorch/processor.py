@@ -9,13 +9,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor
 
-from .control import Knobs, KnobValue, as_dict, check_audio, check_rate, check_sidechain, resolve, unknown_name
+from .automation import values_of
+from .control import (
+    Knobs,
+    KnobValue,
+    Stretch,
+    as_dict,
+    check_audio,
+    check_rate,
+    check_sidechain,
+    resolve,
+    unknown_name,
+)
 from .curve import Curve, draw
 from .knobs import by_keyword_only, in_context, read_table
 from .options import ConstructorSignature, Option, documented, read_options
 from .params import EffectParam
 from .settings import Adjustable
-from .stream import Stream
+from .stream import OnNan, Stream, kind_of, run_block
 
 State = Any
 """What a block leaves for the next: nested tuples and dicts of tensors, or None for silence before time zero."""
@@ -59,6 +70,9 @@ class Processor(Adjustable):
     neutral: Mapping[str, float] = {}
     traits: frozenset[str] | set[str] = frozenset()
     latency_samples: int = 0
+    knob_latency: Mapping[str, float] = {}
+    """By knob, the samples of latency before the place where it acts, 0 where none is said: a curve is read that much
+    earlier, so that it acts on the sound of its time."""
     streamable: bool = True
     takes_sidechain: bool = False
     channels: tuple[int, ...] | None = None
@@ -116,6 +130,7 @@ class Processor(Adjustable):
             self.params = read_table(table, param_range or {}, self.sample_rate)
             self._add_settings(self.params)
             self.prepare()
+            self._kind = kind_of(self)
             for name in given:
                 if name not in self.params:
                     raise TypeError(unknown_name(name, [*self.options, *self.params], "option or knob"))
@@ -240,12 +255,17 @@ class Processor(Adjustable):
         total: int | None,
     ) -> tuple[Tensor, State]:
         check_audio(x, "x", self.channels)
-        knobs: dict[str, Any] = resolve(self.params, x, norm_params, dsp_params, start, total, self.settings)
         if sidechain is not None:
             check_sidechain(x, sidechain, self.takes_sidechain)
-        if self.takes_sidechain:
-            knobs["sidechain"] = sidechain
-        return self.process(x, state, **knobs)
+        stretch = Stretch(start, total, self.sample_rate, self.knob_latency)
+
+        def process(sound: Tensor, inner: State, key: Tensor | None) -> tuple[Tensor, State]:
+            knobs: dict[str, Any] = resolve(self.params, sound, norm_params, dsp_params, stretch, self.settings)
+            if self.takes_sidechain:
+                knobs["sidechain"] = key
+            return self.process(sound, inner, **knobs)
+
+        return run_block(process, self._kind, x, state, sidechain, self.channels_out)
 
     def stream(
         self,
@@ -253,6 +273,7 @@ class Processor(Adjustable):
         norm_params: Knobs | None = None,
         dsp_params: Knobs | None = None,
         total: int | None = None,
+        on_nan: OnNan = "keep",
         **settings: KnobValue,
     ) -> Stream:
         """A function of blocks that remembers: ``play = fx.stream(dsp_params=...); y = play(block)``.
@@ -261,11 +282,14 @@ class Processor(Adjustable):
             norm_params: as for ``forward``.
             dsp_params: as for ``forward``.
             *misplaced: an error.
-            total: length of the whole signal in samples, needed only where knobs are automated.
+            total: length of the whole signal in samples, needed only for points spread evenly over it.
+            on_nan: what a block with NaN or infinity in it, or in what comes of it, does. ``"keep"`` hands it on, and
+                where an effect remembers, NaN stays in its state for good; ``"raise"`` is an error; ``"reset"`` gives a
+                silent block and begins anew after it. The last two look at every block, so they wait for the device.
             settings: as for ``forward``.
 
         Raises:
-            ValueError: if the effect needs the whole signal at once.
+            ValueError: if the effect needs the whole signal at once, or for another ``on_nan``.
             TypeError: for parameters without a keyword, or a keyword that is no knob.
         """
         if misplaced:
@@ -274,7 +298,7 @@ class Processor(Adjustable):
             raise ValueError(f"{type(self).__name__} needs the whole signal at once and cannot stream; call it instead")
         if settings:
             dsp_params = self._with_keywords(dsp_params, settings)
-        return Stream(self, norm_params, dsp_params, total)
+        return Stream(self, norm_params, dsp_params, total, on_nan)
 
     # Knobs ---------------------------------------------------------------------------------------------------------
 
@@ -288,7 +312,8 @@ class Processor(Adjustable):
         total: int | None = None,
     ) -> dict[str, Tensor]:
         """Every knob as ``process`` takes it: in its unit, (B, 1, 1) or (B, 1, T), of the dtype and device of x."""
-        return resolve(self.params, x, norm_params, dsp_params, start, total, self.settings)
+        stretch = Stretch(start, total, self.sample_rate, self.knob_latency)
+        return resolve(self.params, x, norm_params, dsp_params, stretch, self.settings)
 
     def tail_seconds(self, *, norm_params: Knobs | None = None, dsp_params: Knobs | None = None) -> float:
         """Seconds of sound left after the input ends (to -60 dB), the longest over the batch."""
@@ -314,12 +339,14 @@ class Processor(Adjustable):
 
     def _knobs_alone(self, norm_params: Knobs | None, dsp_params: Knobs | None) -> dict[str, Tensor]:
         given = norm_params if norm_params is not None else dsp_params
-        given = {**self.settings, **as_dict({} if given is None else given, self.params)}
-        shapes = [v.shape for v in given.values() if isinstance(v, Tensor) and v.dim()]
+        given = {name: values_of(v) for name, v in as_dict({} if given is None else given, self.params).items()}
+        settings = {name: values_of(v) for name, v in self.settings.items() if name not in given}
+        shapes = [v.shape for v in (*given.values(), *settings.values()) if isinstance(v, Tensor) and v.dim()]
         batch = max((s[0] for s in shapes), default=1)
         points = max((s[1] for s in shapes if len(s) == 2), default=1)
         x = torch.empty(batch, 1, points, dtype=torch.float64)
-        return self.knobs(x, norm_params=norm_params, dsp_params=dsp_params)
+        is_norm = norm_params is not None
+        return resolve(self.params, x, given if is_norm else None, None if is_norm else given, settings=settings)
 
 
 def _check_equation(cls: type[Processor], table: Mapping[str, EffectParam]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from .automation import Points, values_of
 from .control import Knobs, KnobValue, as_dict, physical, unknown_name
 from .knobs import Knobbed, in_context, shown
 from .params import EffectParam
@@ -195,6 +196,8 @@ class Adjustable(Knobbed, metaclass=_Built):
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
         super()._save_to_state_dict(destination, prefix, keep_vars)
         for name, value in self._held.items():
+            if isinstance(value, Points):
+                raise ValueError(f"{prefix}{name} moves through points in time, which a state_dict cannot hold")
             if value is not None:
                 tensor = value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
                 destination[prefix + name] = tensor if keep_vars else tensor.detach()
@@ -268,7 +271,8 @@ def _read(name: str, param: EffectParam, value: Any) -> float | Tensor:
     if isinstance(value, nn.Parameter):
         raise TypeError(f"{name} is set to a value in its unit; to learn it call trainable({name!r})")
     value = physical(name, param, value, False, None)
-    if isinstance(value, Tensor) and value.dim() == 2 and value.shape[1] > 1 and not param.automatable:
+    values = values_of(value)
+    if isinstance(values, Tensor) and values.dim() == 2 and values.shape[1] > 1 and not param.automatable:
         raise ValueError(f"{name} cannot move within a signal; give one value per item, shape (B,)")
     return value
 

@@ -1,25 +1,135 @@
-"""A signal that comes block by block."""
+"""A signal that comes block by block, and what is remembered between its blocks."""
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
+import torch
 from torch import Tensor
 
-from .control import Knobs, as_dict
+from .control import Knobs, as_dict, spreads
+from .params import at_least_float32
+
+OnNan = Literal["keep", "raise", "reset"]
+Nest = TypeVar("Nest")
+
+
+class BlockState(NamedTuple):
+    """What a block leaves for the next, and what it is good for."""
+
+    left_by: str
+    batch: int
+    channels: int
+    dtype: torch.dtype
+    inner: Any
+    """What ``process`` returned: nested tuples and dicts of tensors, or None for silence."""
+
+
+def run_block(
+    process: Callable[[Tensor, Any, Tensor | None], tuple[Tensor, Any]],
+    kind: str,
+    x: Tensor,
+    state: Any,
+    sidechain: Tensor | None,
+    channels_out: int | None,
+) -> tuple[Tensor, BlockState]:
+    """One block through an effect, whatever its precision, its length, and where its state comes from.
+
+    Half precision is for sound at rest: it is computed in float32, inside autocast too, and comes out as it went in. A
+    block of no samples or no items leaves the state as it was.
+
+    Args:
+        process: of sound, state and sidechain, in float32 or float64, to sound and state.
+        kind: of the effect, in words: ``kind_of``.
+        x: (B, C, T).
+        state: None, or what the block before returned.
+        sidechain: (B, 1 or C, T) or None.
+        channels_out: of the effect, None for as many as come in.
+
+    Raises:
+        TypeError: for what is no state.
+        ValueError: for the state of another effect, or of blocks with other items, channels or dtype than x.
+    """
+    sound, key = at_least_float32(x), None if sidechain is None else at_least_float32(sidechain)
+    inner = _opened(state, kind, sound)
+    if sound.numel() == 0:
+        y = sound if channels_out is None else sound.sum(1, True).expand(-1, channels_out, -1)
+    else:
+        device = x.device.type
+        in_autocast = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+        with torch.autocast(device, enabled=False) if in_autocast else contextlib.nullcontext():
+            y, inner = process(sound, inner, key)
+    return y.to(x.dtype), BlockState(kind, x.shape[0], x.shape[1], sound.dtype, inner)
+
+
+def kind_of(fx: Any) -> str:
+    """A processor in words, as far as its states depend on it."""
+    parts = [f"{name}={step._kind}" for name, step in getattr(fx, "steps", {}).items()]
+    for name, value in fx.construction.items():
+        parts.append(f"{name}={tuple(value.shape) if hasattr(value, 'shape') else repr(value)}")
+    return f"{type(fx).__name__}({', '.join(parts)}) at {fx.sample_rate:g} Hz"
+
+
+def _opened(state: Any, kind: str, x: Tensor) -> Any:
+    if state is None:
+        return None
+    if not isinstance(state, BlockState):
+        raise TypeError(f"state must be None or what run() returned for the block before, got {type(state).__name__}")
+    if state.left_by != kind:
+        raise ValueError(f"the state was left by {state.left_by}; {kind} cannot go on from it, begin with state=None")
+    cure = "begin with state=None (Stream.reset()), or go on with blocks like those before"
+    if (state.batch, state.channels) != (x.shape[0], x.shape[1]):
+        before, now = (f"({batch}, {channels}, T)" for batch, channels in ((state.batch, state.channels), x.shape[:2]))
+        raise ValueError(f"the state was left by blocks {before}, and x is {now}; {cure}")
+    if state.dtype != x.dtype:
+        raise ValueError(f"the state was left by blocks in {state.dtype}, and x is in {x.dtype}; {cure}")
+    return state.inner
+
+
+def detached(state: Nest) -> Nest:
+    """A state without the graph that made it, for truncated backpropagation through time.
+
+    Args:
+        state: what ``Processor.run`` returned, or any nest of tuples, lists and dicts of tensors.
+    """
+    copy: Any = state
+    if isinstance(state, Tensor):
+        copy = state.detach()
+    elif isinstance(state, dict):
+        copy = {name: detached(value) for name, value in state.items()}
+    elif isinstance(state, (tuple, list)):
+        values = [detached(value) for value in state]
+        copy = type(state)(*values) if hasattr(state, "_fields") else type(state)(values)
+    return copy
 
 
 class Stream:
-    """An effect that remembers between blocks; made by ``Processor.stream``."""
+    """An effect that remembers between blocks; made by ``Processor.stream``, which documents the arguments."""
 
-    def __init__(self, fx: Any, norm_params: Knobs | None, dsp_params: Knobs | None, total: int | None) -> None:
+    def __init__(
+        self,
+        fx: Any,
+        norm_params: Knobs | None = None,
+        dsp_params: Knobs | None = None,
+        total: int | None = None,
+        on_nan: OnNan = "keep",
+    ) -> None:
+        if on_nan not in get_args(OnNan):
+            legal = " or ".join(map(repr, get_args(OnNan)))
+            raise ValueError(f"{type(fx).__name__}: on_nan must be {legal}, got {on_nan!r}")
         self.fx = fx
-        self._norm_params, self._dsp_params, self._total = norm_params, dsp_params, total
+        self._norm_params, self._dsp_params, self._total, self._on_nan = norm_params, dsp_params, total, on_nan
         self.reset()
 
     def __call__(self, x: Tensor, sidechain: Tensor | None = None) -> Tensor:
-        """The next block (B, C, T), of any length."""
-        y, self.state = self.fx.run(
+        """The next block (B, C, T), of any length.
+
+        Raises:
+            ValueError: with ``on_nan="raise"``, for a block that is not finite; the stream stays as it was before it.
+        """
+        y, state = self.fx.run(
             x,
             self.state,
             norm_params=self._norm_params,
@@ -28,6 +138,14 @@ class Stream:
             start=self.position,
             total=self._length(x),
         )
+        if self._on_nan != "keep" and (broken := _not_finite(x=x, sidechain=sidechain, output=y)):
+            if self._on_nan == "raise":
+                raise ValueError(
+                    f"{type(self.fx).__name__}: the block from sample {self.position} on has NaN or infinity in its "
+                    f"{broken}"
+                )
+            y, state = torch.zeros_like(y), None
+        self.state = state
         self.position += x.shape[-1]
         return y
 
@@ -36,14 +154,23 @@ class Stream:
         self.state: Any = None
         self.position = 0
 
+    def detach(self) -> None:
+        """Let go of the graph of the blocks so far: what follows is differentiated back to here and no further."""
+        self.state = detached(self.state)
+
     def _length(self, x: Tensor) -> int | None:
         if self._total is not None:
             return self._total
         given = self._norm_params if self._norm_params is not None else self._dsp_params
         values = {**self.fx.settings, **as_dict({} if given is None else given, self.fx.params)}.values()
-        if any(isinstance(v, Tensor) and v.dim() == 2 and v.shape[1] > 1 for v in values):
+        if any(map(spreads, values)):
             raise ValueError(
                 f"{type(self.fx).__name__}: automated knobs stretch over the whole signal, whose length a stream does "
-                "not know; give stream(..., total=samples)"
+                "not know; give stream(..., total=samples), or points in time"
             )
         return None
+
+
+def _not_finite(**parts: Tensor | None) -> str | None:
+    """The name of the first part with NaN or infinity in it."""
+    return next((name for name, part in parts.items() if part is not None and not part.isfinite().all()), None)

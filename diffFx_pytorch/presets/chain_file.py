@@ -9,7 +9,11 @@
         options: {num_peaks: 3}   # optional; keywords of the constructor
         params:                   # optional; what is left out takes its default
           peak_1_gain_db: 3.0
-          peak_1_freq_hz: [200, 800]   # points evenly spaced over the signal, straight lines between
+          peak_1_freq_hz: [200, 800]   # points evenly spaced over the signal
+          peak_1_q: {0: 0.7, 1.5: [4, hold], 3: 1}   # points in time, in seconds
+
+Between its points a knob moves in straight lines of its position, as automation in a DAW does; a point in time may say
+how it goes on to the next: ``linear``, ``smooth`` (without corners) or ``hold`` (a step at the next point).
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ import torch
 import yaml
 from torch import Tensor
 
+from ..automation import SEGMENTS, Points, Segment
 from ..control import Knobs, KnobValue, as_dict, check_range
 from ..options import Integer, Number, Option
 from ..params import HIGHEST_FREQUENCY, EffectParam
@@ -39,6 +44,7 @@ __all__ = ["VERSION", "ChainFile", "ChainFileError", "dump_chain", "load_chain",
 
 VERSION = 1
 _WIDEST_RATE = 192000.0
+_LEGAL = "a number, a list of numbers or {time_s: number}"
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,8 @@ class ChainFile:
             sample_rate: in Hz.
 
         Returns:
-            ``(chain, dsp_params)``: what ``chain(x, dsp_params=dsp_params)`` takes; an automated knob is (1, F).
+            ``(chain, dsp_params)``: what ``chain(x, dsp_params=dsp_params)`` takes; an automated knob is (1, F), or
+            ``{time_s: value}``.
 
         Raises:
             ChainFileError: naming line and column of everything that is wrong.
@@ -110,7 +117,8 @@ def save_chain(path: str | os.PathLike[str], chain: Chain, dsp_params: Knobs | N
     Args:
         path: of the file, replaced in one step.
         chain: effects of the registry.
-        dsp_params: settings in physical units, one item: numbers, or tensors 0-d, (1,) or (1, F).
+        dsp_params: settings in physical units, one item: numbers, tensors 0-d, (1,) or (1, F), or
+            ``{time_s: value}``.
 
     Raises:
         ValueError: for a batch of settings, or a chain that a file cannot say.
@@ -233,28 +241,60 @@ def _name(reader: Reader, step: Mapping[str, yaml.Node], fx: Processor, built: M
 
 
 def _setting(reader: Reader, node: yaml.Node, knob: str, param: EffectParam, sample_rate: float) -> KnobValue | None:
-    automated = isinstance(node, yaml.SequenceNode)
-    points = []
-    for item in reader.sequence(node, knob, "a number or a list of numbers") if automated else [node]:
-        value = reader.number(item, knob, param.range_text())
-        if value is None:
-            continue
-        try:
-            check_range(knob, value, param.min_val, param.max_val, param.range_text())
-        except ValueError as error:
-            cut = param.unit == "Hz" and value > param.max_val == HIGHEST_FREQUENCY * sample_rate
-            reader.problem(item, str(error) + (f" at a sample rate of {sample_rate:g} Hz" if cut else ""))
-            continue
-        points.append(value)
-    if not automated:
-        return points[0] if points else None
+    if isinstance(node, yaml.ScalarNode):
+        return _value(reader, node, knob, param, sample_rate)
     if not node.value:
-        reader.problem(node, f"{knob} moves through no points; give a number or a list of numbers")
-    if len(points) > 1 and not param.automatable:
+        reader.problem(node, f"{knob} moves through no points; give {_LEGAL}")
+    if len(node.value) > 1 and not param.automatable:
         reader.problem(node, f"{knob} cannot move within a signal; give one number")
+    if isinstance(node, yaml.MappingNode):
+        timed = _timed(reader, node, knob, param, sample_rate)
+        return timed if len(timed) == len(node.value) > 0 else None
+    read = (_value(reader, item, knob, param, sample_rate) for item in reader.sequence(node, knob, _LEGAL))
+    points = [value for value in read if value is not None]
     if len(points) != len(node.value) or not points:
         return None
     return points[0] if len(points) == 1 else torch.tensor([points], dtype=torch.float64)
+
+
+def _timed(
+    reader: Reader, node: yaml.MappingNode, knob: str, param: EffectParam, sample_rate: float
+) -> dict[float, float | tuple[float, Segment]]:
+    """The legal points of ``{time_s: value}`` or ``{time_s: [value, segment]}``."""
+    points: dict[float, float | tuple[float, Segment]] = {}
+    for key, item in node.value:
+        time = reader.number(key, f"a time of {knob}", "seconds, 0 or more")
+        if time is None:
+            continue
+        if time < 0 or time in points:
+            reader.problem(
+                key, f"a time of {knob} must be " + ("0 s or more" if time < 0 else "given once") + f", got {time:g}"
+            )
+            continue
+        segment, place = "linear", item
+        if isinstance(item, yaml.SequenceNode) and len(item.value) == 2:
+            place, kind = item.value
+            segment = reader.scalar(kind, f"the segment after {time:g} s of {knob}")
+            if segment not in SEGMENTS:
+                reader.problem(kind, f"a segment of {knob} must be {' or '.join(SEGMENTS)}, got {segment!r}")
+                continue
+        value = _value(reader, place, knob, param, sample_rate)
+        if value is not None:
+            points[time] = value if segment == "linear" else (value, segment)
+    return points
+
+
+def _value(reader: Reader, node: yaml.Node, knob: str, param: EffectParam, sample_rate: float) -> float | None:
+    value = reader.number(node, knob, param.range_text())
+    if value is None:
+        return None
+    try:
+        check_range(knob, value, param.min_val, param.max_val, param.range_text())
+    except ValueError as error:
+        cut = param.unit == "Hz" and value > param.max_val == HIGHEST_FREQUENCY * sample_rate
+        reader.problem(node, str(error) + (f" at a sample rate of {sample_rate:g} Hz" if cut else ""))
+        return None
+    return value
 
 
 def _options_of(name: str, fx: Processor) -> dict[str, Any]:
@@ -271,7 +311,14 @@ def _options_of(name: str, fx: Processor) -> dict[str, Any]:
     return options
 
 
-def _plain(name: str, value: KnobValue) -> float | list[float]:
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, Points):
+        values = _plain(name, value.values)
+        values = values if isinstance(values, list) else [values]
+        times = value.times or ()
+        segments = (*(value.segments or ("linear",) * (len(times) - 1)), "linear")
+        rows = zip(times, values, segments, strict=True)
+        return {time: one if segment == "linear" else [one, segment] for time, one, segment in rows}
     if not isinstance(value, Tensor):
         return float(value)
     if value.dim() and value.shape[0] != 1:
@@ -290,8 +337,8 @@ class _Dumper(yaml.SafeDumper):
     """Lists of numbers on one line, mappings on lines of their own."""
 
     def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> yaml.SequenceNode:
-        numbers = all(isinstance(item, (int, float)) for item in sequence)
+        numbers = isinstance(sequence[0], (int, float)) if sequence else True
         return super().represent_sequence(tag, sequence, flow_style=numbers)
 
     def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:
-        return super().represent_mapping(tag, mapping, flow_style=False)
+        return super().represent_mapping(tag, mapping, flow_style=all(isinstance(key, float) for key in mapping))

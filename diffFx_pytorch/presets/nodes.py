@@ -35,7 +35,7 @@ class Reader:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.problems: list[tuple[int, int, str]] = []
+        self.problems: dict[tuple[int, int, str], None] = {}
         """Line, column (both from 1) and message of everything found so far."""
 
     def compose(self, text: str) -> yaml.Node:
@@ -59,9 +59,7 @@ class Reader:
     def problem(self, node: yaml.Node, message: str) -> None:
         """Remember a problem at a node."""
         mark = node.start_mark
-        problem = (mark.line + 1, mark.column + 1, message)
-        if problem not in self.problems:
-            self.problems.append(problem)
+        self.problems[mark.line + 1, mark.column + 1, message] = None
 
     def finish(self) -> None:
         """Raise the problems remembered, if there are any.

@@ -14,6 +14,7 @@ import soundfile
 import torch
 from torch import Tensor
 
+from ..automation import values_of
 from ..control import Knobs, KnobValue, as_dict
 from ..params import EffectParam
 from ..processor import Processor
@@ -46,7 +47,7 @@ def write_page(
         dsp_params: its settings, one item.
     """
     given = as_dict({} if dsp_params is None else dsp_params, chain.params)
-    values = {name: given.get(name, param.default) for name, param in chain.params.items()}
+    values = {name: values_of(given.get(name, param.default)) for name, param in chain.params.items()}
     styles = dict(zip(takes, ("dry", *("wet",) * (len(takes) - 1)), strict=True))
     switches = "".join(f'<button data-take="{i}">{escape(name)}</button>' for i, name in enumerate(takes))
     sounds = "".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 from torch import Tensor
@@ -33,6 +34,11 @@ class Chain(Routing):
         self.neutral = self._neutral_of_effects() or {}
         self.latency_samples = sum(fx.latency_samples for _, fx in self._effects())
         self.channels, self.channels_out = _channels_through(dict(self._effects()))
+
+    def prepare(self) -> None:
+        """Curves act on the sound of their time, however late it comes to an effect."""
+        delays = [fx.latency_samples for _, fx in self._effects()]
+        self.read_knobs_at({}, dict(zip(self.steps, itertools.accumulate(delays, initial=0), strict=False)))
 
     def process(
         self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor

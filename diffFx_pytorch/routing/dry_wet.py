@@ -34,6 +34,11 @@ class DryWet(Routing):
         self.latency_samples = fx.latency_samples
         self.channels, self.channels_out = channels_where_they_meet("DryWet", {"dry": None, **steps})
 
+    def prepare(self) -> None:
+        """The mixture comes after the effect."""
+        ((_, fx),) = self._effects()
+        self.read_knobs_at({"mix": fx.latency_samples})
+
     def process(
         self, x: Tensor, state: State, sidechain: Tensor | None = None, *, mix: Tensor, **knobs: Tensor
     ) -> tuple[Tensor, State]:

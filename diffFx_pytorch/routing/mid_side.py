@@ -45,6 +45,10 @@ class MidSide(Routing):
         self.latency_samples = max((fx.latency_samples for fx in steps.values()), default=0)
         self.neutral = self._neutral_of_effects() or {}
 
+    def prepare(self) -> None:
+        """Both effects come first."""
+        self.read_knobs_at({})
+
     def process(
         self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
     ) -> tuple[Tensor, State]:

@@ -57,6 +57,7 @@ class Bands(Routing, abstract=True):
         self.channels = fx.channels
         self.neutral = self._neutral_of_effects() or {}
         self.traits = self.traits - {"memoryless"}
+        self.read_knobs_at({})
         return table
 
     def process(

@@ -45,6 +45,7 @@ class Parallel(Routing):
         super().__init__(steps, levels)
         self.branches = tuple(branches)
         self.latency_samples = max(fx.latency_samples for fx in steps.values())
+        self.read_knobs_at(dict.fromkeys(levels, self.latency_samples))
         self.channels, self.channels_out = channels_where_they_meet("Parallel", branches)
         share = -20 * math.log10(len(branches))
         neutral = self._neutral_of_effects()

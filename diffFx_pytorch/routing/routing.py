@@ -64,6 +64,21 @@ class Routing(Processor, abstract=True):
         self.crosses_channels = any(fx.crosses_channels for fx in steps.values())
         return {**{f"{name}.{knob}": row for name, fx in steps.items() for knob, row in fx.params.items()}, **own}
 
+    def read_knobs_at(self, own: Mapping[str, float], before: Mapping[str, float] | None = None) -> None:
+        """Say how much latency stands before the place where each knob acts.
+
+        Args:
+            own: by knob of the routing itself.
+            before: by effect, the latency before its input; None is none.
+        """
+        before = before or {}
+        of_effects = {
+            f"{name}.{knob}": before.get(name, 0) + fx.knob_latency.get(knob, 0)
+            for name, fx in self._effects()
+            for knob in fx.params
+        }
+        self.knob_latency = {name: late for name, late in {**of_effects, **own}.items() if late}
+
     def __getitem__(self, name: str) -> Processor:
         """The effect of that name."""
         return self._modules[name]  # type: ignore[return-value]  # only Processors are put in

@@ -39,6 +39,10 @@ class Send(Routing):
         self.latency_samples = fx.latency_samples
         self.channels, self.channels_out = channels_where_they_meet("Send", {"dry": None, **steps})
 
+    def prepare(self) -> None:
+        """The send comes before the effect."""
+        self.read_knobs_at({})
+
     def process(
         self, x: Tensor, state: State, sidechain: Tensor | None = None, *, send_db: Tensor, **knobs: Tensor
     ) -> tuple[Tensor, State]:

@@ -152,7 +152,10 @@ chain:
         (step("{effect: Gain, params: {gain_db: 1:30}}"), "gain_db must be a number in -60 .. 24 dB, got '1:30'"),
         (step("{effect: Gain, params: {gain_db: .inf}}"), "gain_db must be a finite number"),
         (step("{effect: Gain, params: {gain_db: }}"), "gain_db must be a number in -60 .. 24 dB, got ''"),
-        (step("{effect: Gain, params: {gain_db: {a: 1}}}"), "gain_db must be a number in -60 .. 24 dB, got a mapping"),
+        (
+            step("{effect: Gain, params: {gain_db: {a: 1}}}"),
+            "a time of gain_db must be a number in seconds, 0 or more, got 'a'",
+        ),
         (step("{effect: Gain, params: {gain_db: []}}"), "gain_db moves through no points"),
         (step("{effect: Gain, params: {gain_db: [1, [2]]}}"), "3:42: gain_db must be a number"),
         (

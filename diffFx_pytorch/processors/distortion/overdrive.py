@@ -46,6 +46,11 @@ class Overdrive(Shaper):
 
     variants = ({}, {"oversampling": 2, "antialias": "adaa"})
 
+    def prepare(self) -> None:
+        """The stage; the tone comes after it."""
+        super().prepare()
+        self.knob_latency = {**self.knob_latency, "tone_db": self.latency_samples}
+
     def process(
         self,
         x: Tensor,

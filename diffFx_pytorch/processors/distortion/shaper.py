@@ -156,7 +156,9 @@ class Shaper(Processor, abstract=True):
     def prepare(self) -> None:
         """The stage."""
         self.stage = ShaperStage(self.sample_rate, self.oversampling, self.phase, self.antialias)
-        self.latency_samples = self.stage.latency
+        self.latency_samples = late = self.stage.latency
+        # The drive acts before the oversampling, mix and level after it, what shapes after half of its delay.
+        self.knob_latency = {**dict.fromkeys(self.params, late / 2), "drive_db": 0, "mix": late, "output_db": late}
 
     def shape_at(self, **knobs: Tensor) -> Shape:
         """The shape for the knobs that are its own."""

@@ -70,6 +70,7 @@ class Compressor(Processor):
         """The filters of the key, and the look-ahead."""
         self.crosses_channels = self.link
         self.latency_samples = round(self.lookahead_ms * self.sample_rate / 1000)
+        self.knob_latency = dict.fromkeys(self.params, self.latency_samples)
         self._rms_smoothing = math.exp(-1000 / (self.sample_rate * self.rms_ms))
         # The mean square is left 1 / (1 - c) too large: a threshold to match spares a pass over the signal.
         self._key_gain_db = -10 * math.log10(1 - self._rms_smoothing) if self.detector == "rms" else 0.0

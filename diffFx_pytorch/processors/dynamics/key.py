@@ -52,6 +52,7 @@ class KeyedGain(Processor, abstract=True):
         """The peaks and the look-ahead."""
         self.crosses_channels = self.link
         self.latency_samples = round(self.lookahead_ms * self.sample_rate / 1000)
+        self.knob_latency = dict.fromkeys(self.params, self.latency_samples)
         self._peak = PeakLevel(self.sample_rate, self.link)
 
     def gain(self, peak: Tensor, state: dict[str, Any], **knobs: Tensor) -> tuple[Tensor, dict[str, Any]]:

@@ -73,7 +73,10 @@ class Limiter(Processor):
         self._window = tuple((window / window.sum()).tolist())
         self._plateau = _PLATEAU if self.true_peak else 0
         self._ahead = samples + self._plateau
-        self.latency_samples = 2 * (REACH + self._ahead) if self.true_peak else self._ahead
+        first = REACH + self._ahead if self.true_peak else self._ahead
+        self.latency_samples = 2 * first if self.true_peak else first
+        # The gain acts on the input, the ceiling is delayed like the sound, the release on a reduction that is ahead.
+        self.knob_latency = {"release_ms": first}
 
     def process(
         self, x: Tensor, state: State, *, gain_db: Tensor, ceiling_db: Tensor, release_ms: Tensor

@@ -90,7 +90,10 @@ class MultiBandLimiter(EffectInBands):
         self.output = Limiter(
             self.sample_rate, lookahead_ms=self.lookahead_ms, link=self.link, true_peak=self.true_peak
         )
+        before = self.latency_samples
         self.latency_samples += self.output.latency_samples
+        late = {name: before + self.output.knob_latency.get(name, 0) for name in ("ceiling_db", "release_ms")}
+        self.knob_latency = {**self.knob_latency, **late}
         self.neutral = {**self.neutral, "ceiling_db": 0.0}
 
     def process(

@@ -41,6 +41,7 @@ class Vibrato(Processor):
     def prepare(self) -> None:
         """The length of the line."""
         self.latency_samples = POINTS[self.interpolation] // 2 - 1
+        self.knob_latency = dict.fromkeys(self.params, self.latency_samples)
         self._reach = _REACH_MS * self.sample_rate / 1000
         self._longest = math.ceil(2 * self._reach * self.params["depth"].max_val) + self.latency_samples + 1
 

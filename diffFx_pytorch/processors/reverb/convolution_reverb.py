@@ -110,6 +110,7 @@ class ConvolutionReverb(ResponseReverb):
         if self.trim:
             response = trimmed(response)
         self.is_matrix, self.latency_samples = self.true_stereo, self.latency
+        self.knob_latency = {"width": self.latency, "mix": self.latency}
         self.register_buffer("_clock", decay_clock(response, self.sample_rate), persistent=False)
         if self.learnable:
             self.response = nn.Parameter(response.to(torch.get_default_dtype()))

@@ -96,6 +96,8 @@ class SpectralGate(Processor):
         self.window = 2 ** round(math.log2(max(_OVERLAP * 2, self.window_ms * self.sample_rate / 1000)))
         self.hop = self.window // _OVERLAP
         self.latency_samples = self.window - 1
+        # Knobs are read at the end of a frame and act on all of it.
+        self.knob_latency = dict.fromkeys(self.params, int(self.window) // 2 - 1)
         self.crosses_channels = self.link
         root = torch.hann_window(self.window, periodic=True, dtype=torch.float64).sqrt()
         self.register_buffer("_root", root, persistent=False)

@@ -71,7 +71,9 @@ def test_an_hour_in_float32_keeps_its_sample():
     samples = 3600 * 48000
     fx = Fade(48000, shape="linear", length_s=3600.0)
     state = torch.tensor(samples - 1000)
-    y, _ = fx.run(torch.ones(1, 1, 1000), state, dsp_params={"fade_out_s": 500 / 48000})
+    y, _ = fx.process(
+        torch.ones(1, 1, 1000), state, fade_in_s=torch.zeros(1, 1, 1), fade_out_s=torch.full((1, 1, 1), 500 / 48000)
+    )
     assert y[0, 0, 499] == 1
     assert y[0, 0, 500] == pytest.approx(499 / 500, abs=1e-6)
     assert y[0, 0, -1] == 0
