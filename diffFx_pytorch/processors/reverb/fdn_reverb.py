@@ -13,6 +13,7 @@ from ...curve import Curve
 from ...dsp.absorption import ThreeBands, octave_absorption, octave_decay
 from ...dsp.interpolation import POINTS, interpolation_table, split_delay
 from ...dsp.oscillator import phase_ramp
+from ...kernels.transforms import is_traced
 from ...lti.grid import Circle, Grid, Points
 from ...lti.ops.closed_loop import closed_loop
 from ...options import Choice, Flag
@@ -101,7 +102,8 @@ class FDNReverb(Processor):
 
     ``compute="frequency"`` samples the same coefficients in frequency instead: exact up to an alias 90 dB (float32) or
     180 dB (float64) down, faster to train on a GPU or on many settings at once, for whole signals and knobs that stand
-    still only. ``frequency_response`` and ``impulse_response`` do so whatever ``compute`` is.
+    still only; compiled, exported or traced, which must serve any length, it is computed in time after all.
+    ``frequency_response`` and ``impulse_response`` sample whatever ``compute`` is.
 
     Raises:
         ValueError: for modulation with ``compute="frequency"``.
@@ -178,7 +180,8 @@ class FDNReverb(Processor):
     def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
         """Predelay, network, tilt, sides, mix; the state is that of the first three and of the oscillator."""
         sides = x.expand(-1, 2, -1)
-        if self.compute == "frequency":
+        # Operations that are recorded must not have a transform in them whose size is that of one signal.
+        if self.compute == "frequency" and not is_traced():
             return self._sampled(sides, knobs), None
         state, new_state = state or {}, {}
         early, new_state["predelay"] = predelayed(

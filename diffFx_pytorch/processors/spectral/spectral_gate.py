@@ -232,11 +232,12 @@ def _level(power: Tensor) -> Tensor:
 def _quantile(level: Tensor, share: float) -> Tensor:
     """The level that a band stays below for a share of its frames, between two of them linear: (..., 1)."""
     order = level.sort(-1).values
-    place = share * (level.shape[-1] - 1)
-    low = min(int(place), max(0, level.shape[-1] - 2))
-    return (
-        order[..., low : low + 2].mul(level.new_tensor([1 - place + low, place - low])[: level.shape[-1]]).sum(-1, True)
-    )
+    # A tensor, not a number: it may be recorded for other lengths.
+    last = torch.arange(level.shape[-1], device=level.device)[-1:]
+    place = share * last.double()
+    low = place.long()
+    lower, upper = (order.index_select(-1, at) for at in (low, torch.minimum(low + 1, last)))
+    return torch.lerp(lower, upper, (place - low).to(level.dtype))
 
 
 def _overlap_add(frames: Tensor, hop: int) -> Tensor:
