@@ -8,14 +8,13 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.ballistics import smoothing
+from ...dsp.ballistics import limited_slope, smoothing
 from ...dsp.levels import amp_to_db, db_to_amp
 from ...params import EffectParam
 from ...recursion import attack_release
 from .key import FLOOR_DB, KeyedGain
 
 _SHARPEST_KNEE_DB = 1e-3
-_SMALLEST_SLOPE = 1e-6
 
 
 class Expander(KeyedGain):
@@ -56,15 +55,16 @@ class Expander(KeyedGain):
         range_db: Tensor,
     ) -> tuple[Tensor, dict[str, Any]]:
         """Curve and ballistics; the state holds the undershoot."""
-        curve = threshold_db, ratio, knee_db, range_db
-        start = state.get("undershoot")
+        reach, width = limited_slope(ratio - 1, range_db)
+        wanted = (undershoot(amp_to_db(peak, FLOOR_DB), threshold_db, knee_db) / width).clamp_max(1.0)
+        start = state.get("part")
         if start is None:  # after silence it is shut
             silence = torch.full_like(peak[..., :1], FLOOR_DB)
-            start = undershoot(silence, *(knob[..., :1] for knob in curve)).squeeze(-1)
+            start = undershoot(silence, threshold_db[..., :1], knee_db[..., :1]) / width[..., :1]
+            start = start.clamp_max(1.0).squeeze(-1)
         opening, closing = (smoothing(ms, self.sample_rate) for ms in (attack_ms, release_ms))
-        wanted = undershoot(amp_to_db(peak, FLOOR_DB), *curve)
         smooth, end = attack_release(wanted, closing, opening, start, return_zf=True)
-        return db_to_amp((1 - ratio) * smooth), {"undershoot": end}
+        return db_to_amp(-reach * smooth), {"part": end}
 
     def curve(
         self, *, threshold_db: Tensor, ratio: Tensor, knee_db: Tensor, range_db: Tensor, **others: Tensor
@@ -72,17 +72,13 @@ class Expander(KeyedGain):
         """Output level over input level, settled."""
         level = torch.linspace(-110.0, 0.0, 441, dtype=ratio.dtype)
         T, R, W, most = (k[:1, :, :1] for k in (threshold_db, ratio, knee_db, range_db))
-        out = level + ((1 - R) * undershoot(level[None, None], T, R, W, most))[0, 0]
+        out = level - torch.minimum((R - 1) * undershoot(level[None, None], T, W), most)[0, 0]
         return Curve(level, out, "input (dB)", "output (dB)", title="Expander")
 
 
-def undershoot(level_db: Tensor, threshold_db: Tensor, ratio: Tensor, knee_db: Tensor, range_db: Tensor) -> Tensor:
-    """How far a level lies under the threshold, in dB, with a knee, and no further than (R - 1) u = range.
-
-    The slope comes after the smoothing, with which it commutes: at a ratio of 1 the gain would stand still, and its
-    gradient not know which way it would go.
-    """
+def undershoot(level_db: Tensor, threshold_db: Tensor, knee_db: Tensor) -> Tensor:
+    """How far a level lies under the threshold, in dB, with a knee."""
     W = knee_db.clamp_min(_SHARPEST_KNEE_DB)
     v = (threshold_db - level_db + 0.5 * W).clamp_min(0.0)
     m = torch.minimum(v, W)
-    return torch.minimum(m * (v - 0.5 * m) / W, range_db / (ratio - 1).clamp_min(_SMALLEST_SLOPE))
+    return m * (v - 0.5 * m) / W

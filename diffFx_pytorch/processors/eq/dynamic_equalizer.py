@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.ballistics import smoothing
+from ...dsp.ballistics import limited_slope, smoothing
 from ...dsp.biquad import band_pass
 from ...dsp.levels import NEPER_PER_DB, amp_to_db
 from ...options import Given, Integer
@@ -22,7 +22,6 @@ from ..choices import LINK, RMS
 Direction = Literal["above", "below"]
 
 _FLOOR_DB = -200.0
-_SMALLEST = 1e-9
 
 
 class DynamicEqualizer(Processor):
@@ -146,24 +145,21 @@ class DynamicEqualizer(Processor):
         if self.link and power.shape[1] > 1:
             power = power.amax(1, keepdim=True)
         level = (10 / math.log(10)) * power.clamp_min(10 ** (_FLOOR_DB / 10)).log()
-        silence = torch.full_like(level[..., :1], _FLOOR_DB)
-        # Smoothing commutes with a factor. What is smoothed is the gain over range and slope, which still tells attack
-        # from release where one of them is 0, so that gradients know which.
+        reach, width = limited_slope(1 - 1 / bands["ratio"], bands["range_db"])
+        side = level.new_tensor([1.0 if d == "above" else -1.0 for d in self.directions])[:, None]
+
+        def part(level: Tensor, at: slice = slice(None)) -> Tensor:
+            """The gain asked for, as the part of its reach."""
+            return ((level - bands["threshold_db"][..., at]) * (side / width[..., at])).clamp(0.0, 1.0)
+
         smooth, new_state["gain"] = attack_release(
-            self._part(level, bands),
+            part(level),
             smoothing(bands["attack_ms"], self.sample_rate),
             smoothing(bands["release_ms"], self.sample_rate),
-            state["gain"] if state else self._part(silence, bands)[..., 0],
+            state["gain"] if state else part(torch.full_like(level[..., :1], _FLOOR_DB), slice(1))[..., 0],
             return_zf=True,
         )
-        slope, reach = 1 - 1 / bands["ratio"], bands["range_db"]
-        return reach * slope * smooth, new_state
-
-    def _part(self, level: Tensor, bands: Mapping[str, Tensor]) -> Tensor:
-        """The gain asked for over range and slope: min(over, |range| / slope) / |range|; (B, 1 or C, K, T)."""
-        side = level.new_tensor([1.0 if d == "above" else -1.0 for d in self.directions])[:, None]
-        beyond = (side * (level - bands["threshold_db"])).clamp_min(0.0)
-        return beyond / torch.maximum((1 - 1 / bands["ratio"]) * beyond, bands["range_db"].abs()).clamp_min(_SMALLEST)
+        return reach * smooth, new_state
 
 
 def _directions(given: Direction | Sequence[Direction], count: int) -> tuple[Direction, ...]:
