@@ -19,7 +19,8 @@ from . import gain_constant
 from .levels import NEPER_PER_DB
 
 _SHARPEST_KNEE_DB = 1e-3
-_FLOOR = 1e-15
+FLOOR = 1e-15
+"""Amplitudes below this count as this: -300 dB."""
 _SMALL = 1e-12
 _PIECE = 2**17
 
@@ -75,6 +76,17 @@ def _called(function: Any) -> Callable[..., Tensor]:
 
 def _width(knee_db: Tensor) -> Tensor:
     return NEPER_PER_DB * knee_db.clamp_min(_SHARPEST_KNEE_DB)
+
+
+def offset_and_width(threshold_db: Tensor, knee_db: Tensor) -> tuple[Tensor, Tensor]:
+    """What the kernels take, in neper: half the knee less the threshold, and the width of the knee."""
+    W = _width(knee_db)
+    return 0.5 * W - NEPER_PER_DB * threshold_db, W
+
+
+def to_knobs(to_level: Tensor, to_width: Tensor, knee_db: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradients of threshold and knee from what the kernels give for level and width."""
+    return -NEPER_PER_DB * to_level, _wide(knee_db) * to_width
 
 
 def _wide(knee_db: Tensor) -> Tensor:
@@ -140,15 +152,14 @@ class _Overshoot(torch.autograd.Function):
         def piece(key: Tensor, offset: Tensor, W: Tensor) -> tuple[Tensor]:
             level = key if power else key.abs()
             level = level.amax(1, keepdim=True) if link and level.shape[1] > 1 else level
-            level = level.clamp_min(_FLOOR**2 if power else _FLOOR).log()
+            level = level.clamp_min(FLOOR**2 if power else FLOOR).log()
             v = torch.add(offset, level, alpha=0.5 if power else 1.0).clamp_min(0.0)
             m = torch.minimum(v, W)
             return (torch.sub(v, m, alpha=0.5) * m / W,)
 
-        W = _width(knee_db)
-        offset = 0.5 * W - NEPER_PER_DB * threshold_db
+        offset, W = offset_and_width(threshold_db, knee_db)
         if gain_constant.applies(key, None, offset, W):
-            return gain_constant.overshoot(key, offset, W, _FLOOR, power, link)
+            return gain_constant.overshoot(key, offset, W, FLOOR, power, link)
         (overshoot,) = _in_pieces(piece, key, offset, W)
         return overshoot  # pyright: ignore[reportReturnType]
 
@@ -177,9 +188,9 @@ class _Overshoot(torch.autograd.Function):
 
         if gain_constant.applies(key, overshoot, threshold_db, knee_db):
             to_level, to_width, from_key = gain_constant.overshoot_adjoint(
-                grads[0], key, overshoot, _width(knee_db), _FLOOR, ctx.power, to_key
+                grads[0], key, overshoot, _width(knee_db), FLOOR, ctx.power, to_key
             )
-            return from_key, -NEPER_PER_DB * to_level, _wide(knee_db) * to_width, None, None
+            return from_key, *to_knobs(to_level, to_width, knee_db), None, None
         return *_in_pieces(piece, grads[0], key, overshoot, threshold_db, knee_db), None, None
 
 
@@ -194,7 +205,7 @@ def _through_level(grad: Tensor, key: Tensor, power: bool, link: bool) -> Tensor
     size = key if power else key.abs()
     together = link and key.shape[1] > 1
     top = size.amax(1, keepdim=True) if together else size
-    grad = grad / ((2 * top).clamp_min(_FLOOR**2) if power else top.square().clamp_min(_FLOOR**2))
+    grad = grad / ((2 * top).clamp_min(FLOOR**2) if power else top.square().clamp_min(FLOOR**2))
     if not together:
         return grad if power else grad * key
     loudest = (size == top).to(key.dtype)  # a sum over booleans would be one of int64

@@ -21,9 +21,14 @@ _STRETCH = 2**15
 
 
 def applies(signal: Tensor, over: Tensor | None, *knobs: Tensor) -> bool:
-    """Whether tensors are what the kernels take: float32 memory, (B, C, T) and (B, 1, 1), with nothing to record."""
+    """Whether tensors are what the kernels take, with nothing to record."""
+    return not torch.is_grad_enabled() and fits(signal, over, *knobs)
+
+
+def fits(signal: Tensor, over: Tensor | None, *knobs: Tensor) -> bool:
+    """Whether tensors are what the kernels take: float32 memory, (B, C, T) and (B, 1, 1)."""
     tensors = (signal, *knobs) if over is None else (signal, over, *knobs)
-    if is_traced() or torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+    if is_traced() or torch._C._are_functorch_transforms_active():
         return False
     if not all(
         type(t) in (Tensor, torch.nn.Parameter) and t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors
@@ -50,7 +55,6 @@ def overshoot_adjoint(
     grad: Tensor, key: Tensor, over: Tensor, width: Tensor, floor: float, power: bool, to_key: bool
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """Gradients of the level and, of g (1 - slope), of the width, summed (B, 1, 1), and of the key or None."""
-    B = key.shape[0]
     grad_key = key.new_empty(key.shape if to_key else (*key.shape[:2], 0))
     sums = _run(
         "overshoot_adjoint_rows",
@@ -64,8 +68,44 @@ def overshoot_adjoint(
         _grouped(grad_key, over),
         sums=2,
     )
-    to_level, to_width = torch.from_numpy(sums.reshape(B, -1, 2).sum(1)).to(key.dtype).unbind(-1)
-    return to_level.view(B, 1, 1), to_width.view(B, 1, 1), grad_key if to_key else None
+    return *_knobs(sums, key), grad_key if to_key else None
+
+
+def held_overshoot(key: Tensor, past: Tensor, offset: Tensor, width: Tensor, floor: float) -> Tensor:
+    """Overshoot, of the shape of ``past`` but T long, of the largest of the last W sizes of a key (B, C, T).
+
+    Args:
+        key: (B, C, T).
+        past: the W - 1 sizes before it, (B, C, W - 1), or (B, 1, W - 1) where channels share.
+        offset: (B, 1, 1).
+        width: (B, 1, 1).
+        floor: keys below this count as this.
+    """
+    over = key.new_empty(*past.shape[:2], key.shape[-1])
+    sizes = _grouped(key, over), _two(past)
+    _run("held_overshoot_rows", over, *sizes, _flat(offset), _flat(width), np.float32(floor), _two(over))
+    return over
+
+
+def held_overshoot_adjoint(
+    grad: Tensor, key: Tensor, past: Tensor, over: Tensor, width: Tensor, floor: float, to_key: bool
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """As ``overshoot_adjoint``; what was before the block gets nothing."""
+    grad_key = key.new_empty(key.shape if to_key else (*key.shape[:2], 0))
+    sums = _run(
+        "held_overshoot_adjoint_rows",
+        over,
+        _two(grad),
+        _grouped(key, over),
+        _two(past),
+        _two(over),
+        _flat(width),
+        np.float32(floor**2),
+        _grouped(grad_key, over),
+        sums=2,
+        whole=True,
+    )
+    return *_knobs(sums, key), grad_key if to_key else None
 
 
 def gain(x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> Tensor:
@@ -96,19 +136,26 @@ def gain_adjoint(
         _two(grad_over),
         sums=3,
     )
-    knobs = torch.from_numpy(sums.reshape(B, -1, 3).sum(1)).to(x.dtype).unbind(-1)
-    return grad_x if to_x else None, grad_over, *(k.view(B, 1, 1) for k in knobs)
+    return grad_x if to_x else None, grad_over, *_knobs(sums, x)
 
 
-def _run(kernel: str, over: Tensor, *arguments: Any, sums: int = 0) -> np.ndarray:
+def _run(kernel: str, over: Tensor, *arguments: Any, sums: int = 0, whole: bool = False) -> np.ndarray:
+    """Call a kernel for pieces of time, or ``whole`` groups; its sums, (pieces of work, sums)."""
     # Imported when first needed: Numba takes its time.
     run_rows = importlib.import_module("diffFx_pytorch.kernels").run_rows
-    rows = importlib.import_module("diffFx_pytorch.dsp.cpu.gain_rows")
+    rows = importlib.import_module(f"diffFx_pytorch.dsp.cpu.{'held' if kernel.startswith('held') else 'gain'}_rows")
     B, channels, T = over.shape
-    pieces = math.ceil(T / _STRETCH)
+    pieces = 1 if whole else math.ceil(T / _STRETCH)
     totals = np.empty((B * channels * pieces, sums))
     run_rows(getattr(rows, kernel), B * channels * pieces, 1, pieces, channels, *arguments, *([totals] if sums else []))
     return totals
+
+
+def _knobs(sums: np.ndarray, like: Tensor) -> list[Tensor]:
+    """Sums (pieces of work, N) as N gradients (B, 1, 1)."""
+    B = like.shape[0]
+    columns = torch.from_numpy(sums.reshape(B, -1, sums.shape[1]).sum(1)).to(like.dtype).unbind(-1)
+    return [column.view(B, 1, 1) for column in columns]
 
 
 def _grouped(signal: Tensor, over: Tensor) -> np.ndarray:

@@ -8,7 +8,13 @@ from ..dsp.panning import PAN_LAWS
 from ..options import Choice, Flag, Integer, Number
 
 LINK = Flag(True, doc="Channels share the gain that the loudest of them asks for; False gives each its own.")
-RMS = Number(0.01, 10000, 5.0, "ms", doc="Time constant of the mean square.")
+RMS = Number(
+    0.01,
+    10000,
+    25.0,
+    "ms",
+    doc="Time constant of the mean square; at 25 a tone of 50 Hz ripples by 0.3 dB, at 5 by 1.4.",
+)
 SHAPE = Choice(*SHAPES, doc="Of the oscillator; the square has rounded corners.")
 LAW = Choice(*PAN_LAWS, doc="How loud the sides are for a position; see ``StereoPanning``.")
 INTERPOLATION = Choice(

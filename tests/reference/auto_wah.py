@@ -9,9 +9,10 @@ def twin(x, sample_rate, sensitivity_db, freq_hz, octaves, q, attack_ms, release
     for channel in x:
         envelope = s1 = s2 = 0.0
         y.append([])
-        for sample in channel:
-            hold = attack if abs(sample) > envelope else release
-            envelope = hold * envelope + (1 - hold) * abs(sample)
+        for n, sample in enumerate(channel):
+            peak = max(abs(s) for s in channel[max(0, n - round(0.01 * sample_rate) + 1) : n + 1])
+            hold = attack if peak > envelope else release
+            envelope = hold * envelope + (1 - hold) * peak
             e = envelope * 10 ** (sensitivity_db / 20)
             freq = min(freq_hz * 2 ** (octaves * e / (1 + e)), 0.49 * sample_rate)
             g, r = math.tan(math.pi * freq / sample_rate), 1 / q

@@ -24,13 +24,16 @@ def static_reduction(level, T, R, W):
 
 def twin(
     x, sample_rate, threshold_db, ratio, knee_db, attack_ms, release_ms, makeup_db, mix,
-    detector="peak", link=True, lookahead_ms=0.0, key_highpass_hz=None, rms_ms=5.0, sidechain=None,
+    detector="peak", link=True, lookahead_ms=0.0, key_highpass_hz=None, rms_ms=25.0, sidechain=None,
 ):  # fmt: skip
     keys = x if sidechain is None else sidechain
     if key_highpass_hz:
         keys = [highpass(key, key_highpass_hz, sample_rate) for key in keys]
     sizes = [[abs(s) for s in key] for key in keys]
-    if detector == "rms":
+    window = round(0.01 * sample_rate)
+    if detector == "peak":
+        sizes = [[max(key[max(0, n - window + 1) : n + 1]) for n in range(len(key))] for key in sizes]
+    else:
         for key in sizes:
             power = 0.0
             for n, s in enumerate(key):

@@ -22,7 +22,7 @@ def mean_square(x, rms_ms, sample_rate):
     return y
 
 
-def twin(x, sample_rate, num_bands=3, direction="above", link=True, rms_ms=5.0, sidechain=None, **knobs):
+def twin(x, sample_rate, num_bands=3, direction="above", link=True, rms_ms=25.0, sidechain=None, **knobs):
     keys, y = x if sidechain is None else sidechain, x
     for k in range(num_bands):
         names = ("freq_hz", "q", "threshold_db", "ratio", "range_db", "attack_ms", "release_ms")

@@ -20,7 +20,7 @@ _SMALL = np.float32(1e-12)
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def _total(values, count):  # pragma: no cover
+def total(values, count):  # pragma: no cover
     """Sum in float64, in whatever order is quick."""
     total = 0.0
     for i in range(count):
@@ -29,7 +29,7 @@ def _total(values, count):  # pragma: no cover
 
 
 @njit(**INLINE)
-def _loudest(key, group, first, count, power, size):  # pragma: no cover
+def find_loudest(key, group, first, count, power, size):  # pragma: no cover
     """``size[t]`` is the greatest magnitude (or power) of the channels; NaN where one is NaN."""
     one = key[group, 0, first : first + count]
     for i in range(count):
@@ -39,6 +39,14 @@ def _loudest(key, group, first, count, power, size):  # pragma: no cover
         for i in range(count):
             v, most = one[i] if power else abs(one[i]), size[i]
             size[i] = most if (most >= v) | (most != most) else v
+
+
+@njit(**INLINE)
+def overshoot_slope(over, per):  # pragma: no cover
+    """Derivative of an overshoot by the level, from the overshoot and 2 over the width of the knee."""
+    square = over * per
+    square = _ROOT_OF if square < _ROOT_OF else square
+    return np.sqrt(ONE if square > ONE else square) - _SMALL
 
 
 @njit(**INLINE)
@@ -67,7 +75,7 @@ def overshoot_rows(start, stop, pieces, share, key, offset, width, floor, power,
         per = ONE / W
         for first in range(begin, end, CHUNK):
             count = min(CHUNK, end - first)
-            _loudest(key, group, first, count, power, size)
+            find_loudest(key, group, first, count, power, size)
             out = over[group, first : first + count]
             for i in range(count):
                 s = size[i]
@@ -110,16 +118,14 @@ def overshoot_adjoint_rows(
             count = min(CHUNK, end - first)
             g, height = grad[group, first : first + count], over[group, first : first + count]
             for i in range(count):
-                square = height[i] * per
-                square = _ROOT_OF if square < _ROOT_OF else square
-                slope = np.sqrt(ONE if square > ONE else square) - _SMALL
+                slope = overshoot_slope(height[i], per)
                 level[i] = g[i] * slope
                 knee[i] = level[i] - level[i] * slope
-            sums[piece, 0] += _total(level, count)
-            sums[piece, 1] += _total(knee, count)
+            sums[piece, 0] += total(level, count)
+            sums[piece, 1] += total(knee, count)
             if grad_key.shape[2] == 0:
                 continue
-            _loudest(key, group, first, count, power, size)
+            find_loudest(key, group, first, count, power, size)
             if C > 1:
                 # Channels that are loudest together share.
                 knee[:count] = ZERO
@@ -217,11 +223,11 @@ def gain_adjoint_rows(
                 logs[i] = share_of[i] * gain[i] * m
                 out_over[i] = -s * logs[i]
                 share_of[i] *= gain[i] - ONE
-            sums[piece, 1] += _total(logs, count)
-            sums[piece, 2] += _total(share_of, count)
+            sums[piece, 1] += total(logs, count)
+            sums[piece, 2] += total(share_of, count)
             for i in range(count):
                 logs[i] *= height[i]
-            sums[piece, 0] -= _total(logs, count)
+            sums[piece, 0] -= total(logs, count)
             if grad_x.shape[2] == 0:
                 continue
             for c in range(C):

@@ -18,19 +18,20 @@ from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import allpole, attack_release, sosfilt
 from ..choices import LINK, RMS
-from .key import LOOKAHEAD
+from .key import LOOKAHEAD, PeakLevel
 
 
 class Compressor(Processor):
     """Feed-forward compressor: the louder the key over threshold, the lower the gain.
 
-    The level of the key (its magnitude, or its mean square over a few ms) asks for a gain reduction by the static curve
-    with a soft knee (``plot`` draws it); that reduction, in dB, is smoothed with one coefficient while it grows
-    (attack) and one while it shrinks (release); the smoothed reduction, less the make-up gain, is applied to the
-    signal, and ``mix`` blends with the dry one.
+    The level of the key (its peak over the last 10 ms, so that a tone has one level, whatever the times, or its mean
+    square) asks for a gain reduction by the static curve with a soft knee (``plot`` draws it); that reduction, in dB,
+    is smoothed with one coefficient while it grows (attack) and one while it shrinks (release); the smoothed reduction,
+    less the make-up gain, is applied to the signal, and ``mix`` blends with the dry one.
 
     ``attack_ms`` and ``release_ms`` are the times in which the gain reduction, in dB, covers 1 - 1/e (63 %) of a step
-    of the level. The averaging of the RMS detector comes on top. Levels are in dB of full scale: a sine of amplitude 1
+    of the level. The 10 ms for which a peak counts come before the release, the averaging of the RMS detector before
+    both. Levels are in dB of full scale: a sine of amplitude 1
     has a peak of 0 dB and an RMS level of -3.01 dB.
 
     References:
@@ -48,7 +49,9 @@ class Compressor(Processor):
         "mix": EffectParam(0.0, 1.0, 1.0, doc="0 is the dry signal, 1 the compressed one."),
     }
     options = {
-        "detector": Choice("peak", "rms", doc="What is followed: the magnitude, or the mean square over ``rms_ms``."),
+        "detector": Choice(
+            "peak", "rms", doc="What is followed: the peak of the last 10 ms, or the mean square over ``rms_ms``."
+        ),
         "link": LINK,
         "lookahead_ms": LOOKAHEAD,
         "key_highpass_hz": Number(
@@ -73,7 +76,8 @@ class Compressor(Processor):
         self.knob_latency = dict.fromkeys(self.params, self.latency_samples)
         self._rms_smoothing = math.exp(-1000 / (self.sample_rate * self.rms_ms))
         # The mean square is left 1 / (1 - c) too large: a threshold to match spares a pass over the signal.
-        self._key_gain_db = -10 * math.log10(1 - self._rms_smoothing) if self.detector == "rms" else 0.0
+        self._key_gain_db = -10 * math.log10(1 - self._rms_smoothing)
+        self._peak = PeakLevel(self.sample_rate, self.link)
         corner = self.key_highpass_hz
         self._key_sos = None if corner is None else _highpass(corner, self.sample_rate)
 
@@ -96,8 +100,12 @@ class Compressor(Processor):
             return x, state
         state = state or {}
         key, new_state = self._key(x if sidechain is None else sidechain, state)
+        if self.detector == "rms":
+            asked = overshoot(key, threshold_db + self._key_gain_db, knee_db, power=True, link=self.link)
+        else:
+            asked, new_state["peak"] = self._peak.overshoot(key, state.get("peak"), threshold_db, knee_db)
         over, new_state["overshoot"] = attack_release(
-            overshoot(key, threshold_db + self._key_gain_db, knee_db, power=self.detector == "rms", link=self.link),
+            asked,
             smoothing(attack_ms, self.sample_rate),
             smoothing(release_ms, self.sample_rate),
             state.get("overshoot"),

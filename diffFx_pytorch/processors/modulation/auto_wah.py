@@ -13,14 +13,16 @@ from ...dsp.levels import db_to_amp
 from ...params import HIGHEST_FREQUENCY, EffectParam
 from ...processor import Processor, State
 from ...recursion import attack_release, svfilt
+from ..dynamics.key import PeakLevel
 
 
 class AutoWah(Processor):
     """A resonance that opens with the level: y[n] = (1 - m) x[n] + m BP(x)[n] at f[n] = f_0 2^(octaves e / (1 + e)).
 
-    The envelope e is the rectified signal times the sensitivity, smoothed with an attack and a release; e / (1 + e)
-    holds the sweep inside its octaves however loud the signal. BP is the band-pass of a state variable filter, with a
-    gain of 1 at its centre, whose states stay bounded however fast it moves. Every channel follows its own level.
+    The envelope e is the peak of the last 10 ms times the sensitivity, smoothed with an attack and a release, so that a
+    tone has one level; e / (1 + e) holds the sweep inside its octaves however loud the signal. BP is the band-pass of
+    a state variable filter, with a gain of 1 at its centre, whose states stay bounded however fast it moves. Every
+    channel follows its own level.
 
     References:
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.4.1 (wah-wah).
@@ -39,6 +41,10 @@ class AutoWah(Processor):
     neutral = {"mix": 0.0}
     traits = {"time_invariant", "causal", "odd"}
 
+    def prepare(self) -> None:
+        """The peaks."""
+        self._peak = PeakLevel(self.sample_rate, link=False)
+
     def process(
         self,
         x: Tensor,
@@ -52,19 +58,20 @@ class AutoWah(Processor):
         release_ms: Tensor,
         mix: Tensor,
     ) -> tuple[Tensor, State]:
-        """Follow the level, move the filter; the state is the envelope and the filter's."""
+        """Follow the level, move the filter; the state is the peaks', the envelope's and the filter's."""
         if x.shape[-1] == 0:
             return x, state
-        envelope, filtered = (None, None) if state is None else state
+        peak, envelope, filtered = (None, None, None) if state is None else state
         attack, release = (smoothing(ms, self.sample_rate) for ms in (attack_ms, release_ms))
-        level, envelope = attack_release(x.abs(), attack, release, envelope, return_zf=True)
+        level, peak = self._peak(x, peak)
+        level, envelope = attack_release(level, attack, release, envelope, return_zf=True)
         freq = self._frequency(level * db_to_amp(sensitivity_db), freq_hz, octaves)
         g = torch.tan(freq.clamp_max(HIGHEST_FREQUENCY * self.sample_rate) * (math.pi / self.sample_rate))
         r = (1 / q).expand_as(g)
         none = torch.zeros_like(g)
         sections = torch.stack([g, r, none, r, none], -1).unsqueeze(-2)
         y, filtered = svfilt(x, sections, filtered, return_zf=True)
-        return torch.lerp(x, y, mix), (envelope, filtered)
+        return torch.lerp(x, y, mix), (peak, envelope, filtered)
 
     def tail(self, *, freq_hz: Tensor, q: Tensor, **others: Tensor) -> Tensor:
         """The resonance at rest rings out."""

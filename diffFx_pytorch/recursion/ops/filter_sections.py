@@ -10,7 +10,11 @@ from diffFx_pytorch.recursion.ops.sections import sosfilt
 from diffFx_pytorch.recursion.ops.svf import sos_to_svf, svfilt
 
 SectionState = dict[str, Tensor]
-"""``{"direct": s}`` or ``{"svf": s}`` with s (..., K, 2), float64: what a block leaves for the next."""
+"""``{"direct": s, "sos": sections}`` or ``{"svf": s}`` with s (..., K, 2), float64: what a block leaves for the next.
+
+A direct form's state means something for its own sections only, so it names them; state variables are bounded by the
+sound, and go from sections to sections.
+"""
 
 
 def filter_sections(x: Tensor, sos: Tensor, state: SectionState | None = None) -> tuple[Tensor, SectionState]:
@@ -37,13 +41,29 @@ def filter_sections(x: Tensor, sos: Tensor, state: SectionState | None = None) -
     constant = sos.shape[-3] == 1 and (x.shape[-1] > 1 or "direct" in given)
     if constant:
         fixed = sos.squeeze(-3)
-        zi = _svf_to_direct(given["svf"], fixed) if "svf" in given else given.get("direct")
+        if "direct" in given and _same(given["sos"], fixed):
+            zi = given["direct"]
+        else:
+            variables = _variables(given)
+            zi = None if variables is None else _svf_to_direct(variables, fixed)
         y, zf = sosfilt(x, fixed, zi, return_zf=True, time_varying=False)
-        return y, {"direct": zf}
+        return y, {"direct": zf, "sos": fixed}
     svf = sos_to_svf(sos).expand(*sos.shape[:-3], x.shape[-1], -1, -1)
-    zi = _direct_to_svf(given["direct"], sos[..., 0, :, :]) if "direct" in given else given.get("svf")
+    zi = _variables(given)
     y, zf = svfilt(x, svf, zi, return_zf=True, time_varying=True)
     return y, {"svf": zf}
+
+
+def _same(a: Tensor, b: Tensor) -> bool:
+    """Whether sections are known to be the same; where that cannot be seen at no cost, they may not be."""
+    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    seen = not traced and a.device.type == "cpu" and type(a) is type(b) is Tensor
+    return a is b or (seen and torch.equal(a, b))
+
+
+def _variables(state: SectionState) -> Tensor | None:
+    """The state variables that a block left, in whichever form it ran; None for silence."""
+    return _direct_to_svf(state["direct"], state["sos"]) if "direct" in state else state.get("svf")
 
 
 def _ringing(s: Tensor, svf: Tensor) -> tuple[Tensor, Tensor]:

@@ -42,7 +42,7 @@ def test_attack_opens_faster_than_release_closes():
     x = torch.full((1, 1, RATE), 0.5, dtype=torch.float64)
     x[..., RATE // 2 :] = 0
     fx = AutoWah(RATE)
-    envelope, _ = fx.run(x[..., : RATE // 100], dsp_params={**KNOBS, "attack_ms": 10.0})[1].inner
+    _, envelope, _ = fx.run(x[..., : RATE // 100], dsp_params={**KNOBS, "attack_ms": 10.0})[1].inner
     assert float(envelope) == pytest.approx(0.5 * (1 - math.exp(-1)), rel=1e-3)
-    envelope, _ = fx.run(x[..., : RATE // 2 + 2205], dsp_params={**KNOBS, "attack_ms": 10.0})[1].inner
+    _, envelope, _ = fx.run(x[..., : RATE // 2 + 440 + 2205], dsp_params={**KNOBS, "attack_ms": 10.0})[1].inner
     assert float(envelope) == pytest.approx(0.5 * math.exp(-1), rel=1e-3)
