@@ -91,7 +91,7 @@ def held_overshoot_adjoint(
     grad: Tensor, key: Tensor, past: Tensor, over: Tensor, width: Tensor, floor: float, to_key: bool
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """As ``overshoot_adjoint``; what was before the block gets nothing."""
-    grad_key = key.new_empty(key.shape if to_key else (*key.shape[:2], 0))
+    grad_key = key.new_zeros(key.shape if to_key else (*key.shape[:2], 0))
     sums = _run(
         "held_overshoot_adjoint_rows",
         over,
@@ -120,7 +120,6 @@ def gain_adjoint(
     grad: Tensor, x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor, *, to_x: bool
 ) -> tuple[Tensor | None, ...]:
     """Gradients of x (or None), overshoot, slope, make-up and mix."""
-    B = x.shape[0]
     grad_x = x.new_empty(x.shape if to_x else (*x.shape[:2], 0))
     grad_over = over.new_empty(over.shape)
     sums = _run(

@@ -130,11 +130,7 @@ def _loudest_before(key, past, group, now, size):  # pragma: no cover
     """Where the largest of the last W sizes stands; the last of equal ones."""
     window = past.shape[1] + 1
     _sizes(key, past, group, now - window + 1, window, size)
-    place, most = 0, size[0]
-    for i in range(1, window):
-        if size[i] >= most:
-            place, most = i, size[i]
-    return now - window + 1 + place
+    return now - window + 1 + _largest(size.view(np.int32), 0, window)[1]
 
 
 @njit(**INLINE)
@@ -154,9 +150,9 @@ def _give(key, group, at, grad, floor, grad_key):  # pragma: no cover
 
 
 @njit(**INLINE)
-def _all_equal(bits, first, value):  # pragma: no cover
-    piece, differs = bits[first : first + MANY], np.int32(0)
-    for i in range(MANY):
+def _all_equal(bits, first, lanes, value):  # pragma: no cover
+    piece, differs = bits[first : first + lanes], np.int32(0)
+    for i in range(lanes):
         differs |= np.int32(piece[i] != value)
     return differs == 0
 
@@ -189,12 +185,13 @@ def held_overshoot_adjoint_rows(
             sums[group, 1] += total(knee, count)
         if grad_key.shape[2] == 0:
             continue
-        grad_key[group] = ZERO
         begin = 0
         while begin < T:
             v, end = height[begin], begin + 1
-            while end + MANY <= T and _all_equal(bits, end, bits[begin]):
+            while end + MANY <= T and _all_equal(bits, end, MANY, bits[begin]):
                 end += MANY
+            while end + FEW <= T and _all_equal(bits, end, FEW, bits[begin]):
+                end += FEW
             while end < T and bits[end] == bits[begin]:
                 end += 1
             rest = begin
