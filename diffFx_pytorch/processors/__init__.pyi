@@ -155,7 +155,7 @@ class Compressor(_Compressor):
         link: bool = True,
         lookahead_ms: float = 0.0,
         key_highpass_hz: float | None = None,
-        rms_ms: float = 5.0,
+        rms_ms: float = 25.0,
     ) -> None: ...
 
 class _LikeDeEsser:
@@ -193,7 +193,7 @@ class MultiBandCompressor(_MultiBandCompressor):
         detector: Literal["peak", "rms"] = "peak",
         link: bool = True,
         lookahead_ms: float = 0.0,
-        rms_ms: float = 5.0,
+        rms_ms: float = 25.0,
     ) -> None: ...
 
 class _LikeMultiBandExpander:
@@ -236,7 +236,7 @@ class DynamicEqualizer(_DynamicEqualizer):
         num_bands: int = 3,
         direction: Any = "above",
         link: bool = True,
-        rms_ms: float = 5.0,
+        rms_ms: float = 25.0,
     ) -> None: ...
 
 class GraphicEqualizer(_GraphicEqualizer):
