@@ -40,7 +40,7 @@ def draw(curve: Curve, ax: Any = None) -> Any:
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise ImportError("plotting needs matplotlib: pip install 'diffFx-pytorch[plot]'") from error
+        raise ImportError("plotting needs matplotlib: pip install matplotlib") from error
     if ax is None:
         ax = plt.subplots(figsize=(7, 3.5), layout="constrained")[1]
     x, y = (t.detach().cpu().numpy() for t in (curve.x, curve.y))

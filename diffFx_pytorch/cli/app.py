@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -16,15 +18,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 app = typer.Typer(
-    help="Audio effects in physical units: render files through a chain, list and describe effects.",
+    help="Audio effects in physical units: apply them to files, alone or in a chain; list and describe them.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 USAGE, FAILED = 2, 1
+_PIPE_WIDTH = 80
+_with_bar: Console | None = None  # what is printed beside a bar goes through the console that draws it
 
 SUBTYPE = typer.Option(help="Samples: PCM_16 (dithered), PCM_24, FLOAT, ...; 24 bits for wav, flac, aiff if not given.")
 QUIET = typer.Option("--quiet", "-q", help="Say only what went wrong.")
@@ -33,6 +36,9 @@ QUIET = typer.Option("--quiet", "-q", help="Say only what went wrong.")
 def main() -> None:
     """Run the command line; a terminated run leaves no half-written files."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() == "utf-8":
+            stream.reconfigure(errors="surrogateescape")  # a name that is no text is printed as its bytes
     app(prog_name="difffx")
 
 
@@ -52,12 +58,14 @@ def _root(
 
 
 def consoles() -> tuple[Console, Console]:
-    """The consoles of standard output and standard error."""
+    """The consoles of standard output and standard error; one for both while a bar is shown on a terminal."""
     from rich.console import Console
 
-    # A pipe has no width; let whoever reads it break the lines.
-    wide = {} if sys.stdout.isatty() else {"width": 200}
-    return Console(highlight=False, **wide), Console(stderr=True, highlight=False)  # type: ignore[arg-type]
+    if _with_bar is not None and sys.stdout.isatty():
+        return _with_bar, _with_bar
+    # A pipe has no width of its own; rich knows that of a terminal.
+    width = None if sys.stdout.isatty() else int(os.environ.get("COLUMNS") or _PIPE_WIDTH)
+    return Console(highlight=False, width=width), _with_bar or Console(stderr=True, highlight=False)
 
 
 def print_lines(console: Console, *lines: Any) -> None:
@@ -86,6 +94,7 @@ def progress_bar(total: Callable[[], float], quiet: bool) -> Iterator[Callable[.
     Yields:
         A function of the keywords ``completed`` or ``advance``, and ``description``; None without a bar.
     """
+    global _with_bar
     console = consoles()[1]
     if quiet or not console.is_terminal:
         yield None
@@ -94,9 +103,12 @@ def progress_bar(total: Callable[[], float], quiet: bool) -> Iterator[Callable[.
 
     columns = (BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
     # What goes to a file or a pipe must not be drawn above the bar instead.
-    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as shown:
-        task = shown.add_task("", total=total())
-        yield lambda **state: shown.update(task, **state)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as shown:
+        task, _with_bar = shown.add_task("", total=total()), console
+        try:
+            yield lambda **state: shown.update(task, **state)
+        finally:
+            _with_bar = None
 
 
 def refuse(error: Exception, status: int = USAGE) -> NoReturn:

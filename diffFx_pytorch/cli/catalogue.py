@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .app import app, consoles, print_lines, refuse
+from .steps import complete_effect
 
 if TYPE_CHECKING:
     from ..processor import Processor
@@ -23,19 +25,42 @@ def list_effects() -> None:
     families: dict[str, list[tuple[str, type[Processor]]]] = {}
     for name, cls in sorted(registry.effects().items()):
         families.setdefault(registry.family(cls), []).append((name, cls))
-    table = Table(box=None, pad_edge=False)
-    for heading in ("Family", "Effect", "Knobs", "What it does"):
-        table.add_column(heading, no_wrap=heading != "What it does", justify="right" if heading == "Knobs" else "left")
+    # Columns alike in all families.
+    widest = max(len(name) for members in families.values() for name, _ in members)
     for family, members in sorted(families.items()):
-        for i, (name, cls) in enumerate(members):
-            summary = cls.about.split("\n\n")[0].replace("\n", " ")
-            table.add_row("" if i else family, name, str(len(cls().params)), summary)
-    print_lines(console, table)
+        table = Table(box=None, show_header=False, padding=(0, 0, 0, 2))
+        table.add_column(width=widest, no_wrap=True)
+        table.add_column()
+        for name, cls in members:
+            table.add_row(name, in_words(cls.about))
+        print_lines(console, family, table, "")
+    print_lines(console, "difffx describe EFFECT shows its knobs.", "difffx apply EFFECT IN -o OUT runs it.")
+
+
+_FORMULA = re.compile(r"[=^|]|\w\[|\b\w\(|\d/\d|``")
+_WORDS = re.compile(r"(?:[A-Za-z][\w'-]+ ?)*")
+
+
+def in_words(about: str) -> str:
+    """The summary of an effect without its formulas: its clauses up to the first that is one."""
+    summary = about.split("\n\n")[0].replace("\n", " ").replace("``", "`")
+    said = ""
+    for clause, mark in re.findall(r"(.+?)([:;,.] |\.?$)", summary):
+        words = clause.replace("`", "")
+        if _FORMULA.search(clause):
+            words = _WORDS.match(words).group().strip()  # type: ignore[union-attr]  # it matches nothing at least
+            if said or not words:
+                break
+        said += words + mark
+    return said.rstrip(" :;,.")
 
 
 @app.command()
 def describe(
-    effect: Annotated[str, typer.Argument(metavar="EFFECT", help="Name, as `difffx list` shows it.")],
+    effect: Annotated[
+        str,
+        typer.Argument(metavar="EFFECT", help="Name, as `difffx list` shows it.", autocompletion=complete_effect),
+    ],
 ) -> None:
     """Describe an effect: what it does, its knobs and options, and a step of a chain file to copy."""
     console, _ = consoles()

@@ -10,12 +10,23 @@ import typer
 from .app import QUIET, SUBTYPE, app, progress_bar, refuse, report_written
 
 _OUT = typer.Option("--out", "-o", metavar="OUT", help="Sound file to write.", show_default=False)
-_BESIDE = typer.Option(
-    "--out", "-o", metavar="OUT", help="Sound file to write; beside the input if not given.", show_default=False
-)
-_SOUND = typer.Argument(metavar="IN", help="Sound file.", show_default=False)
-_WINDOW = typer.Option("--n-fft", min=4, help="Window in samples, even: long for low notes, short for attacks.")
-_VOCODER = typer.Option("--method", help="locked (phases locked to peaks) or gradient (phase gradient integration).")
+
+# What `stretch` and `pitch` both take.
+_Sound = Annotated[Path, typer.Argument(metavar="IN", help="Sound file.", show_default=False)]
+_Beside = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", metavar="OUT", help="Sound file to write; beside the input if not given.", show_default=False
+    ),
+]
+_Window = Annotated[
+    int, typer.Option("--n-fft", min=4, help="Window in samples, even: long for low notes, short for attacks.")
+]
+_Vocoder = Annotated[
+    str, typer.Option("--method", help="locked (phases locked to peaks) or gradient (phase gradient integration).")
+]
+_Subtype = Annotated[str | None, SUBTYPE]
+_Quiet = Annotated[bool, QUIET]
 
 
 @app.command()
@@ -41,8 +52,8 @@ def invert(
         int | None, typer.Option(min=1, help="Length of the sound; the shortest with so many frames if not given.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of --init random.")] = 0,
-    subtype: Annotated[str | None, SUBTYPE] = None,
-    quiet: Annotated[bool, QUIET] = False,
+    subtype: _Subtype = None,
+    quiet: _Quiet = False,
 ) -> None:
     """Write the sound that a magnitude spectrogram is of (Hann window, centred frames)."""
     import torch
@@ -73,13 +84,13 @@ def invert(
 
 @app.command()
 def stretch(
-    source: Annotated[Path, _SOUND],
+    source: _Sound,
     rate: Annotated[float, typer.Option(help="How much faster: 1.25 takes 4/5 of the time.", show_default=False)],
-    out: Annotated[Path | None, _BESIDE] = None,
-    n_fft: Annotated[int, _WINDOW] = 2048,
-    method: Annotated[str, _VOCODER] = "locked",
-    subtype: Annotated[str | None, SUBTYPE] = None,
-    quiet: Annotated[bool, QUIET] = False,
+    out: _Beside = None,
+    n_fft: _Window = 2048,
+    method: _Vocoder = "locked",
+    subtype: _Subtype = None,
+    quiet: _Quiet = False,
 ) -> None:
     """Make a sound faster or slower, at its pitch."""
     _stretch(source, out, f"x{rate:g}", quiet, rate=rate, n_fft=n_fft, method=method, subtype=subtype)
@@ -87,13 +98,13 @@ def stretch(
 
 @app.command()
 def pitch(
-    source: Annotated[Path, _SOUND],
+    source: _Sound,
     semitones: Annotated[float, typer.Option(help="Up, or negative down; 12 is an octave.", show_default=False)],
-    out: Annotated[Path | None, _BESIDE] = None,
-    n_fft: Annotated[int, _WINDOW] = 2048,
-    method: Annotated[str, _VOCODER] = "locked",
-    subtype: Annotated[str | None, SUBTYPE] = None,
-    quiet: Annotated[bool, QUIET] = False,
+    out: _Beside = None,
+    n_fft: _Window = 2048,
+    method: _Vocoder = "locked",
+    subtype: _Subtype = None,
+    quiet: _Quiet = False,
 ) -> None:
     """Make a sound higher or lower, at its speed."""
     _stretch(source, out, f"{semitones:+g}st", quiet, semitones=semitones, n_fft=n_fft, method=method, subtype=subtype)

@@ -270,5 +270,5 @@ def _pyplot() -> Any:
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
-        raise ImportError("plotting needs matplotlib: pip install 'diffFx-pytorch[plot]'") from error
+        raise ImportError("plotting needs matplotlib: pip install matplotlib") from error
     return plt

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 
@@ -65,25 +65,47 @@ def demo_chain_text() -> str:
     return resources.files("diffFx_pytorch.report").joinpath("data/demo.yaml").read_text(encoding="utf-8")
 
 
-def write_demo(folder: str | os.PathLike[str], sample_rate: int = 44100, seconds: float = 9.6) -> Path:
+STEPS = ("the clip", "the chain", "the sound", "the page")
+"""What ``write_demo`` makes, in this order."""
+
+
+def write_demo(
+    folder: str | os.PathLike[str],
+    sample_rate: int = 44100,
+    seconds: float = 9.6,
+    progress: Callable[[float, str], None] | None = None,
+) -> Path:
     """Write ``dry.wav``, ``chain.yaml``, ``wet.wav`` rendered from them, and ``index.html`` to hear and see them.
 
     Args:
         folder: made if it is not there.
         sample_rate: in Hz.
         seconds: length of the clip.
+        progress: called with how many of the ``STEPS`` are done, in parts too, and the one that follows.
 
     Returns:
         Path of the page.
     """
+    tell = progress or (lambda done, step: None)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     dry, wet, page = folder / "dry.wav", folder / "wet.wav", folder / "index.html"
+    tell(0, STEPS[0])
     with AudioWriter(dry, sample_rate, 2) as writer:
         writer.write(demo_clip(sample_rate, seconds)[0].T.numpy())
+    tell(1, STEPS[1])
     (folder / "chain.yaml").write_text(demo_chain_text(), encoding="utf-8")
     chain, dsp_params = load_chain(folder / "chain.yaml").build(sample_rate)
-    render_file(chain, dsp_params, dry, wet)
+    tell(2, STEPS[2])
+    rendered = 0.0
+
+    def read(more: float) -> None:
+        nonlocal rendered
+        rendered += more
+        tell(2 + rendered / seconds, STEPS[2])
+
+    render_file(chain, dsp_params, dry, wet, progress=read)
+    tell(3, STEPS[3])
     takes = {name: read_sound(path) for name, path in (("dry", dry), ("wet", wet))}
     write_page(page, "A chain of effects, before and after", takes, sample_rate, chain, dsp_params)
     return page

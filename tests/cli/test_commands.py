@@ -123,12 +123,20 @@ def test_clipping_is_said(place):
     ("arguments", "wanted"),
     [
         (["none.yaml", "in", "-o", "out"], "difffx: none.yaml: No such file"),
-        (["in/a.wav", "in", "-o", "out"], "difffx: in/a.wav: is no text file"),
+        (
+            ["in/a.wav", "in", "-o", "out"],
+            "difffx: in/a.wav: is a sound file; name a chain file first, or give effects with -e",
+        ),
         (["chain.yaml", "none.wav", "-o", "out"], "difffx: none.wav: no such file or folder"),
         (["chain.yaml", "in", "-o", "in"], "would overwrite an input"),
         (["chain.yaml", "in", "-o", "out", "-f", "docx"], "difffx: cannot write '.docx'"),
         (["chain.yaml", "in", "-o", "out", "-f", "flac", "--subtype", "float"], "takes no subtype 'FLOAT'"),
         (["chain.yaml", "in"], "Missing option '--out'"),
+        (["chain.yaml", "-o", "out"], "no input: name sound files"),
+        (["-e", "Gane", "in", "-o", "out"], "unknown effect 'Gane'; did you mean 'Gain'?"),
+        (["-e", "Gain:gain_bd=-6", "in", "-o", "out"], "params of Gain: unknown parameter 'gain_bd'; did you mean"),
+        (["-e", "Compressor:ratio=4000", "in", "-o", "out"], "difffx: Compressor: ratio must lie in 1 .. "),
+        (["-e", "Gain:gain_db", "in", "-o", "out"], "'gain_db' is no setting; write knob=value"),
         (["chain.yaml", "in", "-o", "out", "--tail", "-1"], "--tail"),
     ],
 )
@@ -138,6 +146,93 @@ def test_what_is_wrong_is_said_before_anything_is_written(place, monkeypatch, ar
     assert result.exit_code == 2
     assert wanted in result.stderr
     assert not (place / "out").exists()
+
+
+def test_one_effect_without_a_chain_file(place, monkeypatch):
+    monkeypatch.chdir(place)
+    result = difffx("apply", "Gain", "in/a.wav", "-o", "x.wav", "gain_db=-6")
+    assert (result.exit_code, result.stdout) == (0, "wrote x.wav\n")
+    assert np.allclose(soundfile.read("x.wav")[0], 0.5 * 10 ** (-6 / 20), atol=1e-6)
+    result = difffx(
+        "apply", "Tremolo", "shape=square", "in", "rate_hz=[1, 8]", "-o", "out", "-f", "flac", "--tail", "0"
+    )
+    assert result.exit_code == 0, result.stderr
+    assert sorted(p.name for p in (place / "out").rglob("*.flac")) == ["a.flac", "b.flac"]
+
+
+def test_effects_on_the_command_line_are_a_chain(place, monkeypatch):
+    monkeypatch.chdir(place)
+    steps = ("-e", "Gain:gain_db=-6", "-e", "Tremolo:depth=0,shape=square", "-e", "Gain:gain_db=1.2e1")
+    result = difffx("render", *steps, "in/a.wav", "-o", "x.wav", "--subtype", "float")
+    assert result.exit_code == 0, result.stderr
+    assert np.allclose(soundfile.read("x.wav")[0], 0.5 * 10 ** (6 / 20), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        (["Compresor", "a.wav"], "unknown effect 'Compresor'; did you mean 'Compressor'?"),
+        (["Compressor", "in/a.wav", "treshold_db=-3"], "unknown parameter 'treshold_db'; did you mean 'threshold_db'?"),
+        (["Compressor", "in/a.wav", "lookahed_ms=3"], "unknown option 'lookahed_ms'; did you mean 'lookahead_ms'?"),
+        (["Compressor", "ratio=2"], "no input: name sound files"),
+        (["Tremolo", "in/a.wav", "shape=squar"], "difffx: Tremolo: shape must be 'sine', 'triangle' or 'square'"),
+        (["ConvolutionReverb", "in/a.wav", "ir=none.wav"], "ConvolutionReverb: none.wav: no such file"),
+    ],
+)
+def test_what_is_wrong_with_one_effect_is_said(place, monkeypatch, words, wanted):
+    monkeypatch.chdir(place)
+    result = difffx("apply", *words, "-o", "out")
+    assert result.exit_code == 2
+    assert wanted in result.stderr
+
+
+def completed(line):
+    environment = {
+        **os.environ,
+        "_DIFFFX_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(line.split(" ")) - 1),
+    }
+    command = [sys.executable, "-c", "from diffFx_pytorch.cli import main; main()"]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120).stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("difffx des", ["describe"]),
+        ("difffx describe Compr", ["Compressor"]),
+        ("difffx apply StereoW", ["StereoWidener"]),
+        ("difffx apply Compressor in.wav thr", ["threshold_db="]),
+        ("difffx apply Compressor in.wav detector=r", ["detector=rms"]),
+        ("difffx render -e Trem", ["Tremolo"]),
+        ("difffx render -e Tremolo:depth=1,ra", ["Tremolo:depth=1,rate_hz="]),
+    ],
+)
+def test_a_shell_completes_names_and_knobs(line, wanted):
+    assert completed(line) == wanted
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are text")
+def test_a_name_that_is_no_text_is_printed_as_it_is(place):
+    name = os.fsdecode(b"caf\xe9.wav")
+    (place / "in" / "a.wav").rename(place / name)
+    (place / os.fsdecode(b"bad\xe9.wav")).write_bytes(b"RIFF and no more")
+    command = [
+        sys.executable,
+        "-m",
+        "diffFx_pytorch.cli",
+        "apply",
+        "Gain",
+        name,
+        os.fsdecode(b"bad\xe9.wav"),
+        "-o",
+        "out",
+    ]
+    run = subprocess.run(command, cwd=place, capture_output=True, timeout=120)
+    assert run.stdout == b"wrote out/caf\xe9.wav\n"
+    assert b"failed bad\xe9.wav: cannot be read as a sound file" in run.stderr
+    assert os.listdir(place / "out") == [name]
 
 
 def test_errors_in_the_chain_file_have_their_place(place, monkeypatch):
@@ -169,8 +264,16 @@ def test_list_names_every_effect_by_family():
     result = difffx("list")
     assert result.exit_code == 0
     for name, cls in registry.effects().items():
-        assert re.search(rf"^(\w+)? +{name} ", result.stdout, re.M), name
-        assert re.search(rf"^{registry.family(cls)} ", result.stdout, re.M)
+        row = re.search(rf"^  {name} +([A-Za-z].*)$", result.stdout, re.M)
+        assert row, name
+        assert not re.search(r"[=^|`]|\w\[", row[1]), row[1]
+        assert re.search(rf"^{registry.family(cls)}$", result.stdout, re.M)
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_list_is_as_wide_as_it_is_told(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "50")
+    assert max(map(len, difffx("list").stdout.splitlines()[:-2])) <= 50
 
 
 def test_describe_shows_every_knob_of_every_effect():
