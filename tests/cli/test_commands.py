@@ -82,6 +82,50 @@ def test_a_bad_file_among_good_ones_before_a_terminal_and_a_pipe(place):
     assert sorted(p.name for p in (place / "out").rglob("*") if p.is_file()) == ["a.wav", "b.wav"]
 
 
+def shown_on(drawn):
+    """The lines of a terminal after all that was drawn on it: returns, line feeds, cursor up, erased lines."""
+    lines, row, column = [""], 0, 0
+    for text, control in re.findall(r"([^\r\n\x1b]*)(\r|\n|\x1b\[[?\d;]*[A-Za-z]|$)", drawn):
+        lines[row] = lines[row][:column].ljust(column) + text + lines[row][column + len(text) :]
+        column += len(text)
+        if control == "\r":
+            column = 0
+        elif control == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif control.endswith("A"):
+            row -= int(control[2:-1] or 1)
+        elif control.endswith("K"):
+            lines[row] = ""
+    return [line.rstrip() for line in lines if line.strip()]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals")
+def test_finished_files_leave_no_bars_on_the_screen(place):
+    import pty
+
+    (place / "in" / "bad.wav").write_bytes(b"RIFF and no more")
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "diffFx_pytorch.cli", "apply", "Gain", "in", "-o", "out", "gain_db=9", "-j", "1"]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
+    run = subprocess.Popen(command, cwd=place, env=environment, stdout=follower, stderr=follower)
+    os.close(follower)
+    drawn = b""
+    while chunk := _read(leader):
+        drawn += chunk
+    os.close(leader)
+    assert run.wait(timeout=300) == 1
+    assert "100%" in drawn.decode(), "no bar"
+    assert shown_on(drawn.decode()) == [
+        "warning out/a.wav: peaks at +3.0 dBFS and is clipped in PCM_24; lower the level, or write FLOAT",
+        "wrote out/a.wav",
+        "failed in/bad.wav: cannot be read as a sound file: Format not recognised.",
+        "warning out/sub/b.wav: peaks at +3.0 dBFS and is clipped in PCM_24; lower the level, or write FLOAT",
+        "wrote out/sub/b.wav",
+        "3 files: 2 done, 1 failed",
+    ]
+
+
 def _read(descriptor):
     try:
         return os.read(descriptor, 65536)

@@ -24,6 +24,10 @@ def demo(tmp_path_factory):
     result = difffx("demo", "-o", folder, "--sample-rate", RATE, "--seconds", 2.5)
     assert result.exit_code == 0, result.output
     assert str(folder / "index.html") in result.stdout
+    assert (
+        result.stderr
+        == f"making a clip, a chain and a page in {folder} (the first time compiles kernels: half a minute)\n"
+    )
     return folder
 
 
@@ -84,7 +88,8 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     result = difffx("demo", "-o", tmp_path / "file", "--seconds", 0.5)
     assert result.exit_code == 1
-    assert result.stderr.startswith("difffx: ")
+    assert result.stderr.splitlines()[-1].startswith("difffx: ")
+    assert difffx("demo", "-q", "-o", tmp_path / "file", "--seconds", 0.5).stderr.startswith("difffx: ")
 
 
 def test_the_clip_is_the_same_every_time_at_any_rate():
