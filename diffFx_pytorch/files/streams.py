@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from .extent import CUT, DAMAGED, Extent
 
 _REVERSED = bytes(int(f"{i:08b}"[::-1], 2) for i in range(256))
-_FLAC_TAIL = 1 << 20
+_LARGEST_FRAME = 1 << 18
 
 
 # ---- FLAC ----
@@ -34,24 +34,20 @@ def extent_of_flac(data: mmap.mmap) -> Extent:
     total = int.from_bytes(data[at + 13 : at + 18], "big") & 0xFFFFFFFFF
     block = int.from_bytes(data[at + 2 : at + 4], "big")
     end = len(data) - (128 if data[-128:-125] == b"TAG" else 0)
-    start = max(at, end - _FLAC_TAIL)
-    tail, place = data[start:end], end - start
-    last = 0
-    while (place := tail.rfind(b"\xff", 0, place)) >= 0:
-        if (frame := _flac_frame(tail[place : place + 16], block)) is None:
-            continue
-        first, samples = frame
-        whole = _crc(tail[place:], 16) == 0
-        last = first + samples if whole else first
-        break
-    if total and last < total and rate:
-        return Extent(total / rate, last / rate, CUT)
-    if total or not rate:
-        return Extent()
-    if place < 0 or not whole:
-        return Extent(None, last / rate, CUT)
-    known = (int.from_bytes(data[at + 13 : at + 18], "big") | last).to_bytes(5, "big")
-    return Extent(patches={at + 13: known})
+    tail = data[max(at, end - (int.from_bytes(data[at + 7 : at + 10], "big") or _LARGEST_FRAME)) : end]
+    place, last, partial = len(tail), None, None
+    while last is None and (place := tail.rfind(b"\xff", 0, place)) >= 0:
+        if frame := _flac_frame(tail[place : place + 16], block):
+            first, samples = frame
+            if total and first + samples == total:
+                return Extent()  # the decoder checks the frame itself
+            last = first + samples if _crc(tail[place:], 16) == 0 else None
+            partial = first if partial is None else partial
+    if last is not None and not total:
+        known = int.from_bytes(data[at + 13 : at + 18], "big") | last
+        return Extent(patches={at + 13: known.to_bytes(5, "big")})
+    present = partial if last is None else last
+    return Extent(total / rate if total and rate else None, present / rate if present and rate else None, CUT)
 
 
 def _flac_frame(header: bytes, block: int) -> tuple[int, int] | None:
@@ -119,8 +115,9 @@ def extent_of_ogg(data: mmap.mmap) -> Extent:
     while at < len(data) and not problem:
         header = data[at : at + 27]
         if len(header) < 27 or header[:4] != b"OggS":
-            problem = DAMAGED if data.find(b"OggS", at + 1) > 0 else CUT
-            break
+            if data.find(b"OggS", at + 1) > 0:
+                problem = DAMAGED
+            break  # what follows the last page is no sound
         granule, serial, number = struct.unpack("<qII", header[6:22])
         body = at + 27 + header[26]
         end = body + sum(data[at + 27 : body])
@@ -168,15 +165,19 @@ _V2_LAYER_1 = (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256
 def extent_of_mp3(data: mmap.mmap) -> Extent:
     """The extent of an MPEG audio file: frames follow each other to the end, as many as its Xing header declares."""
     at, end = after_id3(data), len(data) - _trailing_tags(data)
-    if (first := _frame(data, at)) is None:
-        return Extent()  # free format, or something else before the first frame: the decoder knows
+    at = at if _frame(data, at) else _next_frame(data, at, end)
+    if at is None or (first := _frame(data, at)) is None:
+        return Extent()  # free format, or none at all: the decoder knows
     rate, samples, length = first
     declared = _xing(data[at : at + length].ljust(64, b"\0"))
     at += length if declared is not None else 0
     frames, broken = 0, False
     while at + 4 <= end:
         if (found := _frame(data, at)) is None:
-            if _next_frames(data, at, end):
+            if (tag := after_id3(data, at)) > at:  # of a file that was appended to another
+                at = tag
+                continue
+            if _next_frame(data, at, end):
                 return Extent(None, frames * samples / rate, DAMAGED)
             break
         at += found[2]
@@ -217,13 +218,18 @@ def _frames() -> Iterator[tuple[tuple[int, int, int], tuple[int, int, int]]]:
 _FRAMES = dict(_frames())
 
 
-def _next_frames(data: mmap.mmap, at: int, end: int) -> bool:
-    """Whether two frames follow each other somewhere after a place."""
+def _next_frame(data: mmap.mmap, at: int, end: int) -> int | None:
+    """The next place from which three frames follow each other; None if there is none."""
     while (at := data.find(b"\xff", at + 1, end)) >= 0:
-        found = _frame(data, at)
-        if found and at + found[2] < end and _frame(data, at + found[2]):
-            return True
-    return False
+        place = at
+        for _ in range(3):
+            found = _frame(data, place) if place < end else None
+            if found is None:
+                break
+            place += found[2]
+        else:
+            return at
+    return None
 
 
 def _xing(frame: bytes) -> int | None:
@@ -234,9 +240,8 @@ def _xing(frame: bytes) -> int | None:
     return int.from_bytes(frame[50:54], "big") if frame[36:40] == b"VBRI" else None
 
 
-def after_id3(data: mmap.mmap) -> int:
-    """Where a file begins after the ID3v2 tags before it."""
-    at = 0
+def after_id3(data: mmap.mmap, at: int = 0) -> int:
+    """Where a file goes on after the ID3v2 tags at a place."""
     while data[at : at + 3] == b"ID3" and len(data) >= at + 10:
         size = 0
         for byte in data[at + 6 : at + 10]:

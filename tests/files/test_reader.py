@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from diffFx_pytorch.files import audio_info, extent_of, read_blocks, read_sound
-from diffFx_pytorch.files.streams import _REVERSED
+from diffFx_pytorch.files.streams import _REVERSED, _crc
 
 RATE, FRAMES = 44100, 30000
 KINDS = {
@@ -272,6 +272,42 @@ def test_an_mp3_with_tags_around_it(tmp_path):
     path.write_bytes(b"ID3\x04\0\0\0\0\x02\x00" + bytes(256) + whole + ape + b"TAG" + bytes(125))
     assert audio_info(path).frames == frames
     assert len(read(path)) == frames
+
+
+def test_files_with_something_else_at_their_end(tmp_path):
+    for name in ("a.flac", "a.ogg", "a.opus", "a.mp3"):
+        path = made(tmp_path, name)
+        whole, frames = path.read_bytes(), audio_info(path).frames
+        for more in (b"TAG" + bytes(125), bytes(3000), b"junk that is no sound at all" * 20):
+            path.write_bytes(whole + more)
+            assert extent_of(path).error == "", (name, more)
+            assert len(read(path)) == frames
+
+
+def test_an_mp3_after_padding_is_checked_too(tmp_path):
+    path = made(tmp_path, "a.mp3", 10 * FRAMES)
+    whole = path.read_bytes()
+    path.write_bytes(bytes(700) + whole)
+    assert extent_of(path).error == ""
+    path.write_bytes(b"ID3\x04\0\0\0\0\0\x10" + bytes(16 + 700) + whole[: len(whole) // 2])
+    assert "is cut short: ends at 3.3" in extent_of(path).error
+
+
+def test_mp3_files_one_after_another(tmp_path):
+    path = made(tmp_path, "a.mp3")
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"ID3\x04\0\0\0\0\x02\x00" + bytes(256) + whole)
+    assert extent_of(path).error == ""
+
+
+def test_no_flac_is_called_cut_by_chance(tmp_path):
+    # Bytes that look like the header of a frame stand in the last frame of one file in some hundreds.
+    path = made(tmp_path, "a.flac")
+    whole = path.read_bytes()
+    for header in (b"\xff\xf8\xc9\x18\x00", b"\xff\xf8\xc9\x18\x02"):
+        fake = header + bytes([_crc(header, 8)])
+        path.write_bytes(whole[:-300] + fake + whole[len(fake) - 300 :])
+        assert extent_of(path).error == ""
 
 
 def test_an_mp3_without_a_count_that_ends_within_a_frame(tmp_path):
