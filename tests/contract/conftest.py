@@ -15,8 +15,10 @@ from diffFx_pytorch import EffectParam, Processor, registry
 from diffFx_pytorch.dsp.levels import db_to_amp
 from diffFx_pytorch.processors import Compressor, FeedbackDelay, StereoPanning, Tremolo
 from diffFx_pytorch.routing import Chain, DryWet, MidSide, Parallel, Send
+from tests.contract.hearing import audition
 
 RATE = 8000
+_AUDITIONS = {}
 REFERENCES = Path(__file__).parents[1] / "reference"
 
 
@@ -46,6 +48,12 @@ class Case:
 
     def channels(self, default=2):
         return max(self().channels or (default,))
+
+    def audition(self):
+        """A few sounds and settings in which every knob of this effect is heard, found once in a process."""
+        if self.id not in _AUDITIONS:
+            _AUDITIONS[self.id] = audition(self(), self.channels())
+        return _AUDITIONS[self.id]
 
     def without_options(self, sample_rate=RATE):
         """This effect with one of its options at its default, by name, where that leaves the table of knobs alone."""
@@ -113,13 +121,14 @@ def cases():
 
 def pytest_generate_tests(metafunc):
     if "case" in metafunc.fixturenames:
-        heavy = metafunc.definition.get_closest_marker("heavy") is not None
-        seen = set()
+        heavy = metafunc.definition.get_closest_marker("heavy")
+        seen = {}
         rows = []
         for case in cases():
-            again = case.cls in seen
-            seen.add(case.cls)
-            rows.append(pytest.param(case, id=case.id, marks=[pytest.mark.slow] if heavy and again else []))
+            first = case.cls not in seen
+            number = seen.setdefault(case.cls, len(seen))
+            fast = heavy is None or (first and (number % heavy.args[0] == 0 or not case.built_in))
+            rows.append(pytest.param(case, id=case.id, marks=[] if fast else [pytest.mark.slow]))
         sampled = metafunc.definition.get_closest_marker("sampled")
         if sampled and not metafunc.config.getoption("--all-cases"):
             rows = rows[:: sampled.args[0]]

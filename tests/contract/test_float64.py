@@ -3,14 +3,12 @@
 import pytest
 import torch
 
-from tests.contract.hearing import audition
-
 
 @pytest.mark.parametrize("moving", [False, True], ids=["still", "moving"])
 def test_the_least_turn_of_a_knob_is_heard(case, moving):
     """A step in float32 on the way makes a staircase of the output: a turn of 1e-10 does nothing, or too much."""
     fx = case()
-    chosen = audition(fx, case.channels(), seed=1)
+    chosen = case.audition()
 
     def turned(item, i, by):
         flat = chosen.flat[item].clone()

@@ -7,14 +7,13 @@ sound is long enough that every knob is heard, so what is fed back has come roun
 import pytest
 import torch
 
-from tests.contract.hearing import audition
 from tests.without_kernels import without_kernels
 
 
 @pytest.mark.parametrize("moving", [False, True], ids=["still", "moving"])
 def test_equations_equal_the_kernels(case, moving):
     fx = case()
-    chosen = audition(fx, case.channels(), seed=2)
+    chosen = case.audition()
     weights = torch.randn(chosen.x.shape[1:], dtype=torch.float64)
     by_kernels = _output_and_gradients(fx, chosen, weights, moving)
     with without_kernels():

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from diffFx_pytorch import EffectParam, Processor
+from diffFx_pytorch.kernels.dispatch import Dispatched
 
 GAIN = {"gain": EffectParam(0.0, 2.0, 1.0, doc="Gain.")}
 MIX = {**GAIN, "mix": EffectParam(0.0, 1.0, 1.0, doc="Mix.")}
@@ -246,13 +247,7 @@ class BrokenMovingGradient(Processor):
         return _LateGain.apply(x, gain), state
 
 
-@torch.library.custom_op("diffFx_broken::scaled", mutates_args=())
-def _scaled(x: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
-    return x * gain
-
-
-@torch.library.custom_op("diffFx_broken::scaled_backward", mutates_args=())
-def _scaled_backward(grad: torch.Tensor, x: torch.Tensor, gain: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _gradient(grad, x, gain):
     x, gain = x.detach().requires_grad_(), gain.detach().requires_grad_()
     with torch.enable_grad():
         y = x * gain
@@ -261,19 +256,15 @@ def _scaled_backward(grad: torch.Tensor, x: torch.Tensor, gain: torch.Tensor) ->
     return torch.zeros_like(x), torch.zeros_like(gain)  # where the dispatcher has put autograd aside
 
 
-@_scaled_backward.register_kernel("cpu")
-def _(grad, x, gain):
-    return grad * gain, (grad * x).sum_to_size(gain.shape).clone()
-
-
-@_scaled.register_kernel("cpu")
-def _(x, gain):
-    return x * gain
-
-
+_scaled = Dispatched("broken_scaled", "(Tensor x, Tensor gain) -> Tensor", torch.mul)
+_scaled.register_kernel("cpu", torch.mul)
+_scaled_backward = Dispatched(
+    "broken_scaled_backward", "(Tensor grad, Tensor x, Tensor gain) -> (Tensor, Tensor)", _gradient
+)
+_scaled_backward.register_kernel("cpu", lambda grad, x, gain: (grad * gain, (grad * x).sum_to_size(gain.shape).clone()))
 _scaled.register_autograd(
     lambda ctx, grad: _scaled_backward(grad, *ctx.saved_tensors),
-    setup_context=lambda ctx, inputs, output: ctx.save_for_backward(*inputs),
+    lambda ctx, inputs, output: ctx.save_for_backward(*inputs),
 )
 
 
