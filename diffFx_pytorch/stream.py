@@ -61,7 +61,8 @@ def run_block(
         in_autocast = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
         with torch.autocast(device, enabled=False) if in_autocast else contextlib.nullcontext():
             y, inner = process(sound, inner, key)
-    return y.to(x.dtype), BlockState(kind, x.shape[0], x.shape[1], sound.dtype, inner)
+    y = y if sound.dtype == x.dtype else y.to(x.dtype)  # no cast that would hide an effect of another dtype
+    return y, BlockState(kind, x.shape[0], x.shape[1], sound.dtype, inner)
 
 
 def kind_of(fx: Any) -> str:
