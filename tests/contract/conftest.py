@@ -49,11 +49,11 @@ class Case:
     def channels(self, default=2):
         return max(self().channels or (default,))
 
-    def audition(self):
+    def audition(self, seed=0):
         """A few sounds and settings in which every knob of this effect is heard, found once in a process."""
-        if self.id not in _AUDITIONS:
-            _AUDITIONS[self.id] = audition(self(), self.channels())
-        return _AUDITIONS[self.id]
+        if (self.id, seed) not in _AUDITIONS:
+            _AUDITIONS[self.id, seed] = audition(self(), self.channels(), seed=seed)
+        return _AUDITIONS[self.id, seed]
 
     def without_options(self, sample_rate=RATE):
         """This effect with one of its options at its default, by name, where that leaves the table of knobs alone."""
