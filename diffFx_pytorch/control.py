@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -15,8 +15,10 @@ from .automation import Points, line, read_points
 from .kernels.transforms import is_traced
 from .params import EffectParam, at_least_float32, keep_inside
 
-KnobValue: TypeAlias = "float | int | np.number | Tensor | Points | Mapping[float, Any]"
-Knobs: TypeAlias = "Mapping[str, KnobValue] | Tensor"
+KnobValue: TypeAlias = "float | int | np.number | Tensor | np.ndarray | Sequence[Any] | Points | Mapping[float, Any]"
+"""A number; of shape (B,) or (B, F) a tensor, numpy array or list; or points in time."""
+Knobs: TypeAlias = "Mapping[str, Any] | Tensor | np.ndarray"
+"""Values by name, or flat in the order of the table (B, P) or (B, P, F)."""
 
 _ROUNDING = 16.0
 
@@ -34,6 +36,8 @@ def as_dict(knobs: Knobs, table: Mapping[str, EffectParam]) -> dict[str, KnobVal
 
     What is ``{time_s: value}`` becomes ``Points``.
     """
+    if isinstance(knobs, (list, tuple, np.ndarray)):
+        knobs = _as_tensor("a flat parameter tensor", knobs)
     if isinstance(knobs, Tensor):
         if knobs.dim() not in (2, 3) or knobs.shape[1] != len(table):
             raise ValueError(
@@ -47,6 +51,16 @@ def as_dict(knobs: Knobs, table: Mapping[str, EffectParam]) -> dict[str, KnobVal
         if name not in table:
             raise ValueError(unknown_name(name, table, "parameter"))
     return {name: read_points(name, v) if isinstance(v, Mapping) else v for name, v in knobs.items()}
+
+
+def _as_tensor(name: str, values: Any) -> Tensor:
+    """The tensor of an array or of nested lists of numbers, which are float64."""
+    try:
+        array = np.asarray(values)
+        array = array if isinstance(values, np.ndarray) else array.astype(np.float64)
+        return torch.as_tensor(array.astype(array.dtype.newbyteorder("=")))
+    except (ValueError, TypeError):
+        raise TypeError(f"{name} must be numbers of one shape, got {values!r}") from None
 
 
 def as_flat(
@@ -107,13 +121,13 @@ def check_range(name: str, value: float | Tensor, low: float, high: float, range
 
 
 def check_kind(name: str, value: Any, batch: int | None) -> float | Tensor:
-    """Refuse what is no knob value: the wrong type, or a tensor that is not 0-d, (B,) or (B, F).
+    """Refuse what is no knob value: the wrong type, or what is not 0-d, (B,) or (B, F). Arrays become tensors.
 
     Half precision becomes float32: it is read as exactly what it is, and nothing is computed in it.
     """
-    if isinstance(value, np.ndarray) and value.ndim:
-        raise TypeError(f"{name} is a numpy array; give a tensor: torch.from_numpy(...)")
-    if isinstance(value, bool) or not isinstance(value, (float, int, np.number, np.ndarray, Tensor)):
+    if isinstance(value, (list, tuple, np.ndarray)):
+        value = _as_tensor(name, value)
+    if isinstance(value, bool) or not isinstance(value, (float, int, np.number, Tensor)):
         raise TypeError(f"{name} must be a number or a tensor, got {type(value).__name__}")
     if not isinstance(value, Tensor):
         return float(value)
@@ -202,7 +216,7 @@ def resolve(
     if norm_params is not None and dsp_params is not None:
         raise ValueError("give norm_params or dsp_params, not both")
     is_norm = norm_params is not None
-    given = as_dict(norm_params if is_norm else {} if dsp_params is None else dsp_params, table)
+    given = as_dict(norm_params if is_norm else {} if dsp_params is None else dsp_params, table)  # type: ignore[arg-type]
     batch, samples = x.shape[0], x.shape[-1]
     if isinstance(norm_params, Tensor) and table:
         constant = norm_params.squeeze(-1) if norm_params.dim() == 3 and norm_params.shape[-1] == 1 else norm_params

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,6 +27,7 @@ from .knobs import by_keyword_only, in_context, read_table
 from .options import ConstructorSignature, Option, documented, read_options
 from .params import EffectParam
 from .settings import Adjustable
+from .sound import Sound, as_batch, in_kind, warn_of_channels_last
 from .stream import OnNan, Stream, kind_of, run_block
 
 State = Any
@@ -145,13 +147,13 @@ class Processor(Adjustable):
 
         def __call__(
             self,
-            x: Tensor,
+            x: Sound,
             *,
             norm_params: Knobs | None = None,
             dsp_params: Knobs | None = None,
-            sidechain: Tensor | None = None,
+            sidechain: Sound | None = None,
             **settings: KnobValue,
-        ) -> Tensor:
+        ) -> Sound:
             """``forward``."""
             ...
 
@@ -180,27 +182,29 @@ class Processor(Adjustable):
 
     def forward(
         self,
-        x: Tensor,
+        x: Sound,
         *misplaced: Any,
         norm_params: Knobs | None = None,
         dsp_params: Knobs | None = None,
-        sidechain: Tensor | None = None,
+        sidechain: Sound | None = None,
         **settings: KnobValue,
-    ) -> Tensor:
+    ) -> Sound:
         """Process a whole signal that begins after silence. All but the signal is given by keyword.
 
         Args:
-            x: (B, C, T), floating point.
+            x: (B, C, T), or one sound (C, T) or (T,), floating point; a tensor, or a numpy array that needs no
+                gradient.
             *misplaced: an error.
             norm_params: knob positions in [0, 1]: a flat tensor (B, P) in the order of ``param_names``, (B, P, F) for
                 knobs automated by F points that stand evenly over the signal, or a dict of name to value.
             dsp_params: knob values in their units, in the same forms; a value is a number or a 0-d, (B,) or (B, F)
-                tensor. Names left out take their defaults. Giving both is an error.
-            sidechain: (B, 1 or C, T), the key of an effect that takes one.
+                tensor, numpy array or list. Names left out take the settings of the effect, which begin as the
+                defaults. Giving both is an error.
+            sidechain: (B, 1 or C, T), the key of an effect that takes one, in the forms of x.
             settings: single knobs as keywords, ``fx(x, ratio=4)``, as in ``dsp_params``.
 
         Returns:
-            (B, C, T), of the dtype of x.
+            The sound in the form and dtype of x; where an effect makes several channels of (T,), (C, T).
 
         Raises:
             ValueError: for wrong shapes, unknown names, values out of range, NaN in a parameter.
@@ -214,19 +218,19 @@ class Processor(Adjustable):
 
     def run(
         self,
-        x: Tensor,
+        x: Sound,
         state: State = None,
         *,
         norm_params: Knobs | None = None,
         dsp_params: Knobs | None = None,
-        sidechain: Tensor | None = None,
+        sidechain: Sound | None = None,
         start: int = 0,
         total: int | None = None,
-    ) -> tuple[Tensor, State]:
+    ) -> tuple[Sound, State]:
         """Process one block after ``state``; a signal run in blocks equals the signal run whole.
 
         Args:
-            x: (B, C, T), as for ``forward``; so are the parameters and the sidechain.
+            x: as for ``forward``; so are the parameters and the sidechain.
             state: what the block before returned; None at the beginning.
             norm_params: as for ``forward``.
             dsp_params: as for ``forward``.
@@ -239,33 +243,40 @@ class Processor(Adjustable):
         """
         if torch.compiler.is_compiling():
             return self._run(x, state, norm_params, dsp_params, sidechain, start, total)
+        warn_of_channels_last(type(self).__name__, x)
         try:
+            if isinstance(x, np.ndarray):
+                with torch.no_grad():
+                    return self._run(x, state, norm_params, dsp_params, sidechain, start, total)
             return self._run(x, state, norm_params, dsp_params, sidechain, start, total)
         except (ValueError, TypeError) as error:
             raise in_context(error, self) from error
 
     def _run(
         self,
-        x: Tensor,
+        x: Sound,
         state: State,
         norm_params: Knobs | None,
         dsp_params: Knobs | None,
-        sidechain: Tensor | None,
+        sidechain: Sound | None,
         start: int,
         total: int | None,
-    ) -> tuple[Tensor, State]:
-        check_audio(x, "x", self.channels)
-        if sidechain is not None:
-            check_sidechain(x, sidechain, self.takes_sidechain)
+    ) -> tuple[Sound, State]:
+        batch: Tensor = as_batch(x, "x")
+        check_audio(batch, "x", self.channels)
+        beside: Tensor | None = as_batch(sidechain, "sidechain")
+        if beside is not None:
+            check_sidechain(batch, beside, self.takes_sidechain)
         stretch = Stretch(start, total, self.sample_rate, self.knob_latency)
 
         def process(sound: Tensor, inner: State, key: Tensor | None) -> tuple[Tensor, State]:
-            knobs: dict[str, Any] = resolve(self.params, sound, norm_params, dsp_params, stretch, self.settings)
+            knobs: dict[str, Any] = resolve(self.params, sound, norm_params, dsp_params, stretch, self._settings())
             if self.takes_sidechain:
                 knobs["sidechain"] = key
             return self.process(sound, inner, **knobs)
 
-        return run_block(process, self._kind, x, state, sidechain, self.channels_out)
+        y, state = run_block(process, self._kind, batch, state, beside, self.channels_out)
+        return y if batch is x else in_kind(y, x), state  # type: ignore[return-value]  # of the kind of x
 
     def stream(
         self,

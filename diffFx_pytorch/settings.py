@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from .automation import Points, values_of
+from .automation import SEGMENTS, Points, values_of
 from .control import Knobs, KnobValue, as_dict, physical, unknown_name
 from .knobs import Knobbed, in_context, shown
 from .params import EffectParam
@@ -100,6 +101,8 @@ class Adjustable(Knobbed, metaclass=_Built):
                 position = fx._parameters.get(_position(knob))
                 if position is None:
                     fx._held[knob] = value
+                elif isinstance(value, Points):
+                    raise ValueError(f"{name} is trainable and takes no points in time; call frozen({name!r}) first")
                 else:
                     _move(name, position, torch.as_tensor(fx.params[knob].to_norm(value)))  # type: ignore[type-var]  # either
         except (ValueError, TypeError) as error:
@@ -134,6 +137,10 @@ class Adjustable(Knobbed, metaclass=_Built):
         for fx, knob in self._named(names):
             if fx._parameters.get(_position(knob)) is None:
                 value = fx._held.get(knob)
+                if isinstance(value, Points):
+                    raise ValueError(
+                        f"{type(fx).__name__}: {knob} has points in time; to learn it give a tensor (B, F)"
+                    )
                 value = torch.as_tensor(fx.params[knob].default if value is None else value)
                 dtype = value.dtype if value.dim() else torch.get_default_dtype()
                 position = fx.params[knob].to_norm(value.detach().double()).to(dtype)
@@ -197,8 +204,8 @@ class Adjustable(Knobbed, metaclass=_Built):
         super()._save_to_state_dict(destination, prefix, keep_vars)
         for name, value in self._held.items():
             if isinstance(value, Points):
-                raise ValueError(f"{prefix}{name} moves through points in time, which a state_dict cannot hold")
-            if value is not None:
+                destination[f"{prefix}{name}_points"] = _table_of(value)
+            elif value is not None:
                 tensor = value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
                 destination[prefix + name] = tensor if keep_vars else tensor.detach()
 
@@ -208,19 +215,19 @@ class Adjustable(Knobbed, metaclass=_Built):
     ) -> None:  # fmt: skip
         super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing, unexpected, errors)
         for name in filter(lambda name: "." not in name, self.params):
-            value, place = prefix + name, prefix + _position(name)
-            given = state_dict.get(value)
-            if place in unexpected:
-                unexpected.remove(place)
-                given = self.params[name].to_physical(state_dict[place])
+            value, points, position = prefix + name, f"{prefix}{name}_points", prefix + _position(name)
+            given: Any = state_dict.get(value)
+            if points in state_dict:
+                given = _points_of(state_dict[points])
+            elif position in unexpected:  # trainable there, and a constant here
+                given = self.params[name].to_physical(state_dict[position])
             if given is not None:
-                if value in unexpected:
-                    unexpected.remove(value)
-                if place in missing:
-                    missing.remove(place)
+                ours = {value, points, position}
+                unexpected[:] = [key for key in unexpected if key not in ours]
+                missing[:] = [key for key in missing if key != position]
                 try:
-                    self.set({name: given if given.dim() else float(given)})
-                except ValueError as error:
+                    self.set({name: given if isinstance(given, Points) or given.dim() else float(given)})
+                except (ValueError, TypeError) as error:
                     errors.append(str(error))
             elif strict and self._held.get(name) is not None:
                 missing.append(value)
@@ -259,6 +266,21 @@ class _Inward(torch.autograd.Function):
 
 def _inward(position: Tensor) -> Tensor:
     return _Inward.apply(position)  # type: ignore[return-value]
+
+
+def _table_of(points: Points) -> Tensor:
+    """Points as one tensor (2 + B, N): times, NaN where they are spread evenly; kinds of segment; values."""
+    count = points.values.shape[1]
+    kinds = [SEGMENTS.index(kind) for kind in points.segments or ("linear",) * (count - 1)] + [0]
+    head = torch.tensor([points.times or [math.nan] * count, kinds], dtype=torch.float64)
+    return torch.cat([head, points.values.detach().to(head)])
+
+
+def _points_of(table: Tensor) -> Points:
+    """Points from their tensor."""
+    times, kinds, values = table[0].tolist(), table[1].tolist(), table[2:]
+    segments: Any = tuple(SEGMENTS[int(kind)] for kind in kinds[:-1])
+    return Points(values, None if math.isnan(times[0]) else tuple(times), segments)
 
 
 def _position(knob: str) -> str:

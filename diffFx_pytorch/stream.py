@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .control import Knobs, as_dict, spreads
 from .params import at_least_float32
+from .sound import Sound, in_kind
 
 OnNan = Literal["keep", "raise", "reset"]
 Nest = TypeVar("Nest")
@@ -124,8 +125,8 @@ class Stream:
         self._norm_params, self._dsp_params, self._total, self._on_nan = norm_params, dsp_params, total, on_nan
         self.reset()
 
-    def __call__(self, x: Tensor, sidechain: Tensor | None = None) -> Tensor:
-        """The next block (B, C, T), of any length.
+    def __call__(self, x: Sound, sidechain: Sound | None = None) -> Sound:
+        """The next block, of any length, in the forms of ``Processor.forward``.
 
         Raises:
             ValueError: with ``on_nan="raise"``, for a block that is not finite; the stream stays as it was before it.
@@ -145,7 +146,7 @@ class Stream:
                     f"{type(self.fx).__name__}: the block from sample {self.position} on has NaN or infinity in its "
                     f"{broken}"
                 )
-            y, state = torch.zeros_like(y), None
+            y, state = in_kind(torch.zeros_like(torch.as_tensor(y)), y), None
         self.state = state
         self.position += x.shape[-1]
         return y
@@ -159,7 +160,7 @@ class Stream:
         """Let go of the graph of the blocks so far: what follows is differentiated back to here and no further."""
         self.state = detached(self.state)
 
-    def _length(self, x: Tensor) -> int | None:
+    def _length(self, x: Any) -> int | None:
         if self._total is not None:
             return self._total
         given = self._norm_params if self._norm_params is not None else self._dsp_params
@@ -172,6 +173,8 @@ class Stream:
         return None
 
 
-def _not_finite(**parts: Tensor | None) -> str | None:
+def _not_finite(**parts: Any) -> str | None:
     """The name of the first part with NaN or infinity in it."""
-    return next((name for name, part in parts.items() if part is not None and not part.isfinite().all()), None)
+    return next(
+        (name for name, part in parts.items() if part is not None and not torch.as_tensor(part).isfinite().all()), None
+    )

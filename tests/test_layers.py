@@ -11,7 +11,8 @@ LAYERS = (
     {"kernels"},
     {"dsp", "files"},
     {"recursion", "lti", "spectrogram"},
-    {"params", "options", "notices", "automation", "control", "curve", "knobs", "settings", "stream", "processor"},
+    {"params", "options", "notices", "automation", "control", "curve"}
+    | {"knobs", "settings", "sound", "stream", "processor"},
     {"processors", "routing", "registry"},
     {"render", "fit", "presets", "report"},
     {"cli"},

@@ -30,7 +30,7 @@ import yaml
 from torch import Tensor
 
 from ..automation import SEGMENTS, Points, Segment
-from ..control import Knobs, KnobValue, as_dict, check_range
+from ..control import Knobs, KnobValue, as_dict, check_kind, check_range
 from ..options import Integer, Number, Option
 from ..params import HIGHEST_FREQUENCY, EffectParam
 from ..processor import Processor
@@ -60,7 +60,7 @@ class ChainFile:
     source: str = "chain"
 
     def build(self, sample_rate: float) -> tuple[Chain, dict[str, KnobValue]]:
-        """The chain at a sample rate, and its settings.
+        """The chain at a sample rate, which holds the settings of the file, and these by name.
 
         Args:
             sample_rate: in Hz.
@@ -79,7 +79,7 @@ class ChainFile:
         for node in _steps(reader, root):
             _read_step(reader, node, sample_rate, built, settings)
         reader.finish()
-        return Chain(**built), settings
+        return Chain(**built).set(settings), settings
 
 
 def load_chain(source: str | os.PathLike[str], sample_rate: float = _WIDEST_RATE) -> ChainFile:
@@ -319,6 +319,7 @@ def _plain(name: str, value: Any) -> Any:
         segments = (*(value.segments or ("linear",) * (len(times) - 1)), "linear")
         rows = zip(times, values, segments, strict=True)
         return {time: one if segment == "linear" else [one, segment] for time, one, segment in rows}
+    value = check_kind(name, value, None)
     if not isinstance(value, Tensor):
         return float(value)
     if value.dim() and value.shape[0] != 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -17,10 +17,11 @@ class Chain(Routing):
 
     ``Chain(eq=ParametricEqualizer(), comp=Compressor())`` is itself a Processor: its knobs are ``eq.peak_1_gain_db``,
     ``comp.ratio``, ..., in the order of the effects, and one flat tensor drives them all. A sidechain is given to
-    every effect of the chain that takes one, delayed by the latency of the effects before it. Chains nest.
+    every effect of the chain that takes one, delayed by the latency of the effects before it. Chains nest. An effect
+    is ``chain.eq``, ``chain["eq"]`` and ``chain[0]``, and a chain can be iterated over.
 
     Args:
-        effects: named by their class in snake case, numbered where it occurs again.
+        effects: one by one or as a list, named by their class in snake case, numbered where it occurs again.
         named: effects with their names, after the unnamed ones.
 
     Raises:
@@ -29,7 +30,7 @@ class Chain(Routing):
         TypeError: for what is no Processor.
     """
 
-    def __init__(self, *effects: Processor, **named: Processor) -> None:
+    def __init__(self, *effects: Processor | Sequence[Processor], **named: Processor) -> None:
         super().__init__(named_effects("Chain", effects, named))  # type: ignore[arg-type]  # no wires
         self.neutral = self._neutral_of_effects() or {}
         self.latency_samples = sum(fx.latency_samples for _, fx in self._effects())
@@ -39,6 +40,10 @@ class Chain(Routing):
         """Curves act on the sound of their time, however late it comes to an effect."""
         delays = [fx.latency_samples for _, fx in self._effects()]
         self.read_knobs_at({}, dict(zip(self.steps, itertools.accumulate(delays, initial=0), strict=False)))
+
+    def __len__(self) -> int:
+        """The number of effects."""
+        return len(self._names)
 
     def process(
         self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor

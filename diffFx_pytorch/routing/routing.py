@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..control import unknown_name
 from ..params import EffectParam
 from ..processor import TRAITS, Processor, State
 from ..settings import Adjustable
@@ -79,8 +80,17 @@ class Routing(Processor, abstract=True):
         }
         self.knob_latency = {name: late for name, late in {**of_effects, **own}.items() if late}
 
-    def __getitem__(self, name: str) -> Processor:
-        """The effect of that name."""
+    def __getitem__(self, name: str | int) -> Processor:
+        """The effect of that name, or at that place.
+
+        Raises:
+            KeyError: for a name that none has, with the nearest that one has.
+            IndexError: for a place beyond the last.
+        """
+        if isinstance(name, int):
+            name = self._names[name]
+        if name not in self._names:
+            raise KeyError(f"{type(self).__name__}: {unknown_name(name, self._names, 'effect')}")
         return self._modules[name]  # type: ignore[return-value]  # only Processors are put in
 
     @property
@@ -142,7 +152,7 @@ def named_effects(
 
     Args:
         owner: class that the errors name.
-        effects: without names.
+        effects: without names; or one list of them.
         named: with names, after the others.
         wires: whether a named None is legal, a wire that changes nothing.
 
@@ -151,6 +161,8 @@ def named_effects(
         TypeError: for what is no Processor.
     """
     steps: dict[str, Processor | None] = {}
+    if len(effects) == 1 and isinstance(effects[0], (list, tuple)):
+        effects = tuple(effects[0])
     for fx in effects:
         name = base = _snake(type(fx).__name__)
         count = 1

@@ -51,6 +51,10 @@ def test_numbers_and_tensors_of_every_rank_are_one(first, make_noise):
         lambda v: torch.tensor(v, dtype=torch.float64),
         lambda v: torch.full((2,), v, dtype=torch.float64),
         lambda v: torch.full((2, 1), v, dtype=torch.float64),
+        lambda v: np.full(2, v),
+        lambda v: np.array(v, dtype=">f8"),
+        lambda v: [v, v],
+        lambda v: [[v], [v]],
     )
     for form in forms:
         assert torch.equal(y, fx(x, dsp_params={k: form(v) for k, v in defaults.items()}))
@@ -142,9 +146,11 @@ def test_wrong_parameters_are_refused_with_the_cure(first, make_noise):
     refuse(ValueError, f"{some} must be .* with B = 2", dsp_params={some: torch.full((3,), param.default)})
     refuse(ValueError, f"{some} must be", dsp_params={some: torch.full((2, 1, 5), param.default)})
     refuse(ValueError, "no points", dsp_params={some: torch.full((2, 0), param.default)})
-    refuse(TypeError, "numpy", dsp_params={some: np.full(2, param.default)})
+    refuse(ValueError, f"{some} must be .* with B = 2", dsp_params={some: np.full(3, param.default)})
+    refuse(TypeError, f"{some} must be numbers", dsp_params={some: [[param.default], []]})
     refuse(TypeError, "number or a tensor", dsp_params={some: "loud"})
-    refuse(TypeError, "dict by name", dsp_params=[0.5])
+    refuse(ValueError, r"must be \(B, P\)", dsp_params=[0.5])
+    refuse(TypeError, "dict by name", dsp_params=0.5)
     refuse(TypeError, f"unknown keyword.*did you mean '{some}'", **{f"{some}_": 0.5})
     refuse(TypeError, f"{some} given twice", dsp_params={some: param.default}, **{some: param.default})
     refuse(ValueError, f"{some} must lie in", **{some: too_much})
