@@ -26,17 +26,8 @@ def test_the_notebook_is_committed_without_outputs():
 
 
 @pytest.mark.slow
-def test_the_notebook_runs(monkeypatch):
-    monkeypatch.delenv("MPLBACKEND", raising=False)  # plots go into the notebook
-    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
-    for package in ("ipykernel", "ipywidgets", "matplotlib"):
-        pytest.importorskip(package)
-    notebook = nbformat.read(EXAMPLES / "notebooks" / "first_listen.ipynb", 4)
-    client = nbclient.NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(EXAMPLES.parent)}}
-    )
-    client.execute()
-    shown = [set(output.get("data", {})) for cell in notebook.cells for output in cell.get("outputs", [])]
+def test_the_notebook_runs(run_notebook):
+    shown = [set(output.get("data", {})) for output in run_notebook("first_listen")]
     assert sum("text/html" in data for data in shown) >= 3  # players
     assert sum("image/png" in data for data in shown) >= 2  # pages
     assert sum("application/vnd.jupyter.widget-view+json" in data for data in shown) == 2  # sliders

@@ -1,25 +1,13 @@
 """The notebook on the design of feedback delay networks runs, and shows what it says."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-NOTEBOOK = Path(__file__).parents[2] / "examples" / "notebooks" / "fdn_design.ipynb"
-
 
 @pytest.mark.slow
-def test_the_notebook_runs(monkeypatch):
-    monkeypatch.delenv("MPLBACKEND", raising=False)  # plots go into the notebook
-    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
-    for package in ("ipykernel", "ipywidgets", "matplotlib"):
-        pytest.importorskip(package)
-    notebook = nbformat.read(NOTEBOOK, 4)
-    client = nbclient.NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOK.parent)}}
-    )
-    client.execute()
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+def test_the_notebook_runs(run_notebook):
+    outputs = run_notebook("fdn_design")
     assert not [o for o in outputs if o.get("name") == "stderr"]
     shown = [o.get("data", {}) for o in outputs]
     assert "[mixing: Matrix hadamard]" in next(o["text"] for o in outputs if o.get("name") == "stdout")

@@ -1,25 +1,13 @@
 """The notebook on phase retrieval runs, and shows what it says."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-NOTEBOOK = Path(__file__).parents[2] / "examples" / "notebooks" / "phase_retrieval.ipynb"
-
 
 @pytest.mark.slow
-def test_the_notebook_runs(monkeypatch):
-    monkeypatch.delenv("MPLBACKEND", raising=False)  # plots go into the notebook
-    nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
-    for package in ("ipykernel", "matplotlib"):
-        pytest.importorskip(package)
-    notebook = nbformat.read(NOTEBOOK, 4)
-    client = nbclient.NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOK.parent)}}
-    )
-    client.execute()
-    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+def test_the_notebook_runs(run_notebook):
+    outputs = [output.get("data", {}) for output in run_notebook("phase_retrieval")]
     players = [data["text/html"] for data in outputs if "<audio" in data.get("text/html", "")]
     assert len(players) == 2 + 2 * 3 + 2 * 4 + 2 + 1
     assert sum("image/png" in data for data in outputs) == 2
