@@ -88,7 +88,7 @@ def twin(
     M, lines, states = matrix_of(matrix, N, seed), [[] for _ in m], [[[0.0, 0.0] for _ in s] for s in a]
     lengths = [[prime(round(ms / 1000 * fs)) for ms in side] for side in ((2.1, 3.7, 6.1), (2.3, 3.3, 6.7))]
     chains = [[[] for _ in side] for side in lengths]
-    T = list(octaves.values()) or [decays["decay_s"]]
+    T = [t for f, t in octaves.items() if f <= 2000] or [decays["decay_s"]]
     energy = np.mean([1 / math.expm1(6 * math.log(10) * np.mean(m) / fs / t) for t in T])
     level = math.sqrt(1 / (energy + 1 / 50))
     k, w, tilt, y = 10 ** (6 * tone / 20), math.tan(math.pi * min(1000 / fs, 0.25)), [0.0, 0.0], [[], []]

@@ -30,10 +30,13 @@ def bands_of_noise(rate, count, seconds, seed):
 def twin(x, sample_rate, predelay_ms, width, mix, num_bands=12, ir_seconds=2.0, seed=0, **bands):
     count, size = len(x[0]), round(ir_seconds * sample_rate)
     h, energy = np.zeros((2, count)), 0.0
+    top = min(16000.0, 0.37 * sample_rate)
+    edges = [31.5 * (top / 31.5) ** ((b - 0.5) / (num_bands - 1)) for b in range(num_bands + 1)]
+    edges = np.log(np.clip([20.0, *edges[1:-1], 1e9], 20.0, 3500.0)) / math.log(3500 / 20)
     for b, noise in enumerate(bands_of_noise(sample_rate, num_bands, ir_seconds, seed), 1):
         gain = 10 ** (bands[f"band_{b}_gain_db"] / 20)
         decay = 10 ** (-3 / (bands[f"band_{b}_decay_s"] * sample_rate))
-        energy += sum(gain**2 * decay ** (2 * n) for n in range(size)) / num_bands
+        energy += sum(gain**2 * decay ** (2 * n) for n in range(size)) * (edges[b] - edges[b - 1])
         for n in range(count):
             h[:, n] += gain * decay**n * noise[n]
     h = [shifted(row, predelay_ms * sample_rate / 1000) for row in h / math.sqrt(energy)]

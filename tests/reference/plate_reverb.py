@@ -32,7 +32,7 @@ def twin(x, fs, decay_s, damping_hz, bandwidth_hz, diffusion, predelay_ms, mod_r
     pole = lambda hz: math.exp(-2 * math.pi * hz / fs) * (1 - (hz / open_end) ** 4)  # noqa: E731
     g = 10 ** (-3 * (21589 / 29761) * size / 4 / max(decay_s - 0.08 * size, decay_s / 2))
     lines, soft = {}, [0.0, 0.0, 0.0]  # the tank's lines are numbered as the nodes of the figure
-    entering = later([0.3 * (a + b) for a, b in zip(x[0], x[-1], strict=True)], predelay_ms / 1000 * fs)
+    entering = later([0.265 * (a + b) for a, b in zip(x[0], x[-1], strict=True)], predelay_ms / 1000 * fs)
     wet = [[], []]
 
     def all_pass(name, u, delayed, k):

@@ -14,7 +14,8 @@ from .timed import RING_SAMPLES, TimedDelay
 class BasicDelay(TimedDelay):
     """One echo: y[n] = (1 - m) x[n] + m x(n - d).
 
-    A delay that is automated shifts the pitch, as on tape. Used at a mix of 1 it aligns one microphone with another.
+    A delay that moves shifts the pitch, as on tape; one that steps is cross-faded within 8 ms. Used at a mix of 1 it
+    aligns one microphone with another.
 
     References:
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.5.

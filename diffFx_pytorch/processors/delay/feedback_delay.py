@@ -10,7 +10,7 @@ from ...params import EffectParam
 from ...processor import State
 from ...recursion import feedback_delay
 from ..choices import RECURSIVE_INTERPOLATION
-from .timed import TEMPO, TimedDelay, count_echoes
+from .timed import TEMPO, TimedDelay, at, count_echoes
 from .tone import TONE, highpass_pole, lowpass_pole
 
 
@@ -20,7 +20,8 @@ class FeedbackDelay(TimedDelay):
     F is a one-pole low-pass and a one-pole high-pass in the loop, so that each echo is darker and thinner than the one
     before; the first is the sound itself. Their coefficients are exp(-2 pi f / fs) times a factor 1 - (f / f_open)^4,
     hardly below 1 wherever the filter is heard, so that at f_open (20 kHz or 0.49 fs for the low-pass, inversely 20 Hz
-    for the high-pass) each is open exactly. A delay that is automated shifts the pitch, as on tape.
+    for the high-pass) each is open exactly. A delay that moves shifts the pitch, as on tape; one that steps
+    is cross-faded within 8 ms.
 
     References:
         J. Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
@@ -60,17 +61,17 @@ class FeedbackDelay(TimedDelay):
         **time: Tensor,
     ) -> tuple[Tensor, State]:
         """Mix the delay line's tap with the input; the state is the line."""
-        echoes, state = feedback_delay(
-            x,
-            self.samples(self.time(time)),
-            feedback,
-            lowpass=lowpass_pole(lowpass_hz, self.sample_rate),
-            highpass=highpass_pole(highpass_hz, self.sample_rate),
-            saturation=self.saturation,
-            interpolation=self.interpolation,
-            zi=self.silent_line(x, x.shape[1]) if state is None else state,
-            return_zf=True,
-        )
+        others = {
+            "feedback": feedback,
+            "lowpass": lowpass_pole(lowpass_hz, self.sample_rate),
+            "highpass": highpass_pole(highpass_hz, self.sample_rate),
+        }
+
+        def read(x: Tensor, delay: Tensor, line: Tensor | None, piece: slice) -> tuple[Tensor, Tensor]:
+            how = {"saturation": self.saturation, "interpolation": self.interpolation}
+            return feedback_delay(x, delay, **at(others, piece), **how, zi=line, return_zf=True)
+
+        echoes, state = self.loop(read, x, self.time(time), state, x.shape[1])
         return x + mix * (echoes - x), state
 
     def tail(self, *, feedback: Tensor, **others: Tensor) -> Tensor:

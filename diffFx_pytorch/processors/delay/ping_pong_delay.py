@@ -9,7 +9,7 @@ from ...curve import Curve
 from ...params import EffectParam
 from ...processor import State
 from ...recursion import feedback_delay
-from .timed import TimedDelay, count_echoes
+from .timed import TimedDelay, at, count_echoes
 from .tone import TONE, highpass_pole, lowpass_pole
 
 
@@ -55,16 +55,18 @@ class PingPongDelay(TimedDelay):
     ) -> tuple[Tensor, State]:
         """Run the lines of the sum and the difference; the state is both."""
         mono = x.mean(1, keepdim=True)
-        echoes, state = feedback_delay(
-            mono,
-            self.samples(self.time(time)),
-            torch.cat([feedback, -feedback], 1),
-            lowpass=lowpass_pole(lowpass_hz, self.sample_rate),
-            highpass=highpass_pole(highpass_hz, self.sample_rate),
-            interpolation=self.interpolation,
-            zi=self.silent_line(x, 2) if state is None else state,
-            return_zf=True,
-        )
+        others = {
+            "feedback": torch.cat([feedback, -feedback], 1),
+            "lowpass": lowpass_pole(lowpass_hz, self.sample_rate),
+            "highpass": highpass_pole(highpass_hz, self.sample_rate),
+        }
+
+        def read(x: Tensor, delay: Tensor, line: Tensor | None, piece: slice) -> tuple[Tensor, Tensor]:
+            return feedback_delay(
+                x, delay, **at(others, piece), interpolation=self.interpolation, zi=line, return_zf=True
+            )
+
+        echoes, state = self.loop(read, mono, self.time(time), state, 2)
         total, difference = echoes[:, :1], width * echoes[:, 1:]
         sides = torch.cat([total + difference, total - difference], 1)
         return torch.lerp(x.expand(-1, 2, -1), 0.5 * sides, mix), state

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import delay_line, delay_state_length
 from ..choices import RECURSIVE_INTERPOLATION
+from .crossfade import FADE_MS, Read, crossfaded
 
 NOTE = EffectParam(
     1 / 16, 4.0, 0.75, "log", "beats", doc="Note length from the sound to its first echo; 1 is a quarter note."
@@ -26,7 +27,10 @@ RING_SAMPLES = 16
 
 
 class TimedDelay(Processor, abstract=True):
-    """Base of the delays: their time, as a knob that a tempo turns from ``.._ms`` into ``.._beats``, and their line."""
+    """Base of the delays: their time, as a knob that a tempo turns from ``.._ms`` into ``.._beats``, and their line.
+
+    A time that moves smoothly shifts the pitch, as on tape; one that steps is cross-faded, within 8 ms.
+    """
 
     options: ClassVar[Mapping[str, Option]] = {"tempo_bpm": TEMPO, "interpolation": RECURSIVE_INTERPOLATION}
     neutral = {"mix": 0.0}
@@ -64,6 +68,9 @@ class TimedDelay(Processor, abstract=True):
                     f"{name} begins at {row.min_val:g}; a delay must be one sample or longer: from {one_sample:g} up "
                     "at this sample rate"
                 )
+        self._fade = max(1, round(FADE_MS / 1000 * self.sample_rate))
+        shortest = min(row.min_val for row in times.values()) / one_sample
+        self._loop_fade = max(1, min(self._fade, int(shortest) - RING_SAMPLES))
         # One more for the rounding of the product.
         self._longest = max(math.ceil(row.max_val / one_sample) + 1 for row in times.values())
 
@@ -75,21 +82,26 @@ class TimedDelay(Processor, abstract=True):
         """A time as a delay in samples, float64."""
         return time.double() * (self.seconds * self.sample_rate)
 
-    def echo(self, x: Tensor, time: Tensor, line: State) -> tuple[Tensor, State]:
-        """x, later by a time, and the line after it."""
-        return delay_line(
-            x,
-            self.samples(time),
-            interpolation=self.interpolation,
-            max_delay=self._longest,
-            zi=line,
-            return_zf=True,
-        )
+    def echo(self, x: Tensor, time: Tensor, state: State) -> tuple[Tensor, State]:
+        """x, later by a time, and the line and the delays after it."""
 
-    def silent_line(self, x: Tensor, channels: int) -> Tensor:
-        """The line of a loop before time zero."""
-        length = delay_state_length(self._longest, self.interpolation)
-        return x.new_zeros((x.shape[0], channels, length), dtype=torch.float64)
+        def read(x: Tensor, delay: Tensor, line: Tensor | None, _: slice) -> tuple[Tensor, Tensor]:
+            how = {"interpolation": self.interpolation, "max_delay": self._longest}
+            return delay_line(x, delay, **how, zi=line, return_zf=True)
+
+        return self._faded(read, x, time, (None, None) if state is None else state, self._fade)
+
+    def loop(self, read: Read, x: Tensor, time: Tensor, state: State, channels: int) -> tuple[Tensor, State]:
+        """What ``read`` takes from a loop of so many channels, and the line and the delays after it."""
+        if state is None:
+            length = delay_state_length(self._longest, self.interpolation)
+            state = x.new_zeros((x.shape[0], channels, length), dtype=torch.float64), None
+        return self._faded(read, x, time, state, self._loop_fade)
+
+    def _faded(self, read: Read, x: Tensor, time: Tensor, state: State, fade: int) -> tuple[Tensor, State]:
+        line, memory = state
+        echo, line, memory = crossfaded(read, x, self.samples(time), line, memory, fade)
+        return echo, (line, memory)
 
     def loop_tail(self, feedback: Tensor, time: Tensor) -> Tensor:
         """Seconds: one delay until the last echo of the input begins, then the loop dies away."""
@@ -100,6 +112,11 @@ class TimedDelay(Processor, abstract=True):
         """Levels of the sound and its echoes over time."""
         name = type(self).__name__
         return Curve(torch.tensor(times), torch.tensor(levels), "time (s)", label, title=name, stems=True)
+
+
+def at(knobs: Mapping[str, Tensor | None], piece: slice) -> dict[str, Any]:
+    """Those of the knobs that move at a piece of the block, the others as they are."""
+    return {n: k if k is None or k.shape[-1] == 1 else k[..., piece] for n, k in knobs.items()}
 
 
 def count_echoes(feedback: float) -> int:

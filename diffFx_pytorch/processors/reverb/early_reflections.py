@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
+from ...dsp.biquad import high_pass
 from ...dsp.image_source import SPEED_OF_SOUND, distances, farthest, image_sources
 from ...dsp.interpolation import POINTS, interpolation_table
 from ...dsp.partitioned_convolution import convolve_block, needed_taps
 from ...options import Integer
 from ...params import EffectParam
 from ...processor import Processor, State
+from ...recursion import sosfilt
 
 LISTENER = (0.37, 0.46, 0.4)
 """Where the microphones are, as shares of length, width and height: in no symmetry with the walls."""
@@ -23,21 +25,27 @@ _SPACING, _AIM = 0.17, math.radians(55.0)
 _LATER = SPEED_OF_SOUND / 1000
 """Metres that keep every echo far enough behind the sound for the interpolation: 1 ms."""
 
+_LEVEL = 1.2
+_HIGH_PASS_HZ = 100.0
+"""A hundredth of the sample rate in the paper, which was 10 kHz."""
+
 _INTERPOLATION = "lagrange"
 _HALF = POINTS[_INTERPOLATION] // 2
 
 
 class EarlyReflections(Processor):
-    r"""First reflections from the walls of a rectangular room: y = (1 - m) x + m sum_i g_i x(n - d_i).
+    r"""First reflections from the walls of a rectangular room: y = (1 - m) x + m sum_i g_i H(x)(n - d_i).
 
     Images of the source in the walls (Allen and Berkley) up to ``order`` reflections, heard by an ORTF pair, cardioids
     17 cm apart at 110 degrees. Delays and levels are relative to the direct sound, which is x itself:
 
     .. math:: d_i = \frac{f_s}{c} (r_i - r_0) + 0.001 f_s, \qquad
-        g_i = \frac{1 + \cos \theta_i}{2} \, (1 - \alpha)^{k_i / 2} \, \frac{r_0}{r_i}
+        g_i = 1.2\, \frac{1 + \cos \theta_i}{2} \, (1 - \alpha)^{k_i / 2} \, \frac{r_0}{r_i}
 
     r_i is the way from image i to the microphone, r_0 from the source to the middle of the pair, theta the angle off
     the microphone's axis, k the number of walls met. Echoes between samples are interpolated through ten of them.
+    All echoes having one sign, they would boom: H is a Butterworth high-pass at 100 Hz, as Allen and Berkley put one
+    behind theirs. With the factor 1.2 pink noise is as loud as it was in the default room.
 
     The pair stands at 0.37, 0.46 and 0.4 of length, width and height and looks along the length. The source is mono,
     the mean of both sides, at the height of the pair; ``source_distance`` moves it from the pair towards the wall in
@@ -74,18 +82,23 @@ class EarlyReflections(Processor):
         way = farthest((largest[0], largest[1], largest[2]), self.order) + _SPACING + _LATER
         self._taps = math.ceil(way * self.sample_rate / SPEED_OF_SOUND) + POINTS[_INTERPOLATION]
         # Powers of the fraction to weights of the samples, oldest first.
+        self.register_buffer(
+            "_high_pass", high_pass(_HIGH_PASS_HZ, math.sqrt(0.5), self.sample_rate)[None], persistent=False
+        )
         self.register_buffer("_table", torch.tensor(interpolation_table(_INTERPOLATION)[-1]).double(), persistent=False)
 
     _table: Tensor
+    _high_pass: Tensor
 
     def process(self, x: Tensor, state: State, *, mix: Tensor, **room: Tensor) -> tuple[Tensor, State]:
-        """Convolve the mean of the sides with the echoes; the state is the convolution's."""
+        """Convolve the filtered mean of the sides with the echoes; the state is the filter's and the convolution's."""
+        below, state = (None, None) if state is None else state
         sides = x.expand(-1, 2, -1)
         needed = needed_taps(state, x.shape[-1], self._taps)
         h = self._response(*self.echoes(**room), needed).to(x.dtype)
-        mono = sides.mean(1, keepdim=True).expand(-1, 2, -1)
-        wet, state = convolve_block(mono, h, state, taps=self._taps)
-        return torch.lerp(sides, wet, mix), state
+        mono, below = sosfilt(sides.mean(1, keepdim=True), self._high_pass, below, return_zf=True)
+        wet, state = convolve_block(mono.expand(-1, 2, -1), h, state, taps=self._taps)
+        return torch.lerp(sides, wet, mix), (below, state)
 
     def echoes(
         self,
@@ -124,12 +137,13 @@ class EarlyReflections(Processor):
             towards = (images.position - microphone.unsqueeze(-2))[:, 1:] / way.unsqueeze(-1)
             facing = math.cos(_AIM) * towards[..., 0] + hand * math.sin(_AIM) * towards[..., 1]
             delays.append((way - direct + _LATER) * (self.sample_rate / SPEED_OF_SOUND))
-            gains.append(0.5 * (1 + facing) * images.loss[:, 1:] * direct / way)
+            gains.append(0.5 * _LEVEL * (1 + facing) * images.loss[:, 1:] * direct / way)
         return torch.stack(delays, 1), torch.stack(gains, 1)
 
     def tail(self, *, mix: Tensor, **room: Tensor) -> Tensor:
-        """The last echo."""
-        return self.echoes(**room)[0].amax() / self.sample_rate + POINTS[_INTERPOLATION] / self.sample_rate
+        """The last echo, and the high-pass."""
+        last = self.echoes(**room)[0].amax() + POINTS[_INTERPOLATION]
+        return last / self.sample_rate + 1.6 / _HIGH_PASS_HZ
 
     def curve(self, *, mix: Tensor, **room: Tensor) -> Curve:
         """Levels of the reflections on the left over time."""

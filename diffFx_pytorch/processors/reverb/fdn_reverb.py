@@ -73,6 +73,8 @@ _MODULATION = {
 }
 _ALLPASS_GAIN = 0.7
 _TILT_DB, _TILT_HZ = 6.0, 1000.0
+_LEVEL_HZ = 2000
+"""Highest octave by which the level is held, in Hz."""
 _MOST_BOOST = 50.0
 _ALIAS_DB = {torch.float32: 90.0, torch.float64: 180.0}
 """Between the alias, 10^(-dB / 20), and the rounding, raised by half as many dB at the end of the signal."""
@@ -292,7 +294,8 @@ class FDNReverb(Processor):
 
     def _sides(self, lengths: Tensor, knobs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """What a side gets of itself and of the other, (B, 1, 1 or T): the level of the network and its width."""
-        names = [_octave(f) for f in self.octaves] or ["decay_s"]
+        # Octaves that every sample rate has, so that the level does not depend on it.
+        names = [_octave(f) for f in self.octaves if f <= _LEVEL_HZ] or ["decay_s"]
         mean = lengths.mean(-1)[:, None, None] * (6 * math.log(10) / self.sample_rate)
         # A loop of m samples that loses x neper of energy gives 1 / (e^x - 1) of it back.
         energy = torch.stack([1 / torch.expm1(mean / knobs[n].double()) for n in names]).mean(0)

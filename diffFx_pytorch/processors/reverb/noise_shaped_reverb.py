@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.levels import db_to_amp
+from ...dsp.room_analysis import PINK_HZ
 from ...options import Integer
 from ...params import EffectParam
 from ...recursion import delay_line
@@ -27,13 +28,13 @@ class NoiseShapedReverb(ResponseReverb):
     r"""Reverberation by noise shaped in bands: y = (1 - m) x + m W(h * x).
 
     .. math:: h_n = \frac{1}{\sqrt E} \sum_b g_b\, 10^{-3 n / (f_s T_b)}\, v_{b, n - d}, \qquad
-        E = \frac{1}{K} \sum_b g_b^2 \sum_n 10^{-6 n / (f_s T_b)}
+        E = \sum_b w_b g_b^2 \sum_n 10^{-6 n / (f_s T_b)}
 
     v_b are the K bands of Gaussian noise, one for each side, that is drawn once: every call, device and sample rate has
     the same (its spectrum is what is drawn, bin by bin; a higher rate only adds bins). T_b is the time in which a band
-    decays by 60 dB. Normalised by E, pink noise comes out as loud as it went in, whatever gains and decays are, so that
-    gains matter relative to each other. Centres are spread evenly over 31.5 Hz .. 16 kHz (0.37 of lower sample rates):
-    ten bands are octaves. Mono or stereo in, stereo out.
+    decays by 60 dB. Normalised by E, pink noise of 20 Hz .. 3.5 kHz, of which band b has the share w_b, comes out as
+    loud as it went in, whatever gains and decays are, so that gains matter relative to each other. Centres are spread
+    evenly over 31.5 Hz .. 16 kHz (0.37 of lower sample rates): ten bands are octaves. Mono or stereo in, stereo out.
 
     References:
         C. J. Steinmetz, V. K. Ithapu, P. Calamia, "Filtered noise shaping for time domain room impulse response
@@ -67,6 +68,7 @@ class NoiseShapedReverb(ResponseReverb):
         centres = band_centres(self.num_bands, self.sample_rate)
         noise = band_noise(centres, self.sample_rate, self.ir_seconds, self.seed)
         self.register_buffer("_noise", noise, persistent=False)
+        self._shares = pink_shares(centres)
         self.set_length(noise.shape[-1])
 
     def curve(self, *, predelay_ms: Tensor, width: Tensor, mix: Tensor, **bands: Tensor) -> Curve:
@@ -84,8 +86,8 @@ class NoiseShapedReverb(ResponseReverb):
             gain = db_to_amp(bands[f"band_{b + 1}_gain_db"].double())
             rate = -3 * math.log(10) / self.sample_rate / bands[f"band_{b + 1}_decay_s"].double()
             h = h + noise[:, b] * (gain.to(dtype) * torch.exp(rate.to(dtype) * n))
-            energy = energy + gain**2 * torch.expm1(2 * length * rate) / torch.expm1(2 * rate)
-        h = h * (energy / self.num_bands).rsqrt().to(dtype)
+            energy = energy + self._shares[b] * gain**2 * torch.expm1(2 * length * rate) / torch.expm1(2 * rate)
+        h = h * energy.rsqrt().to(dtype)
         h = torch.nn.functional.pad(h, (0, samples - h.shape[-1]))
         return delay_line(h, predelay_ms.double() * (self.sample_rate / 1000))
 
@@ -96,6 +98,14 @@ def band_centres(count: int, sample_rate: float) -> list[float]:
     if count == 1:
         return [math.sqrt(_LOWEST_HZ * highest)]
     return [_LOWEST_HZ * (highest / _LOWEST_HZ) ** (b / (count - 1)) for b in range(count)]
+
+
+def pink_shares(centres: list[float]) -> list[float]:
+    """Share of each band in pink noise of ``PINK_HZ``: its octaves within it, between neighbours' middles."""
+    low, high = PINK_HZ
+    edges = [low, *(math.sqrt(a * b) for a, b in itertools.pairwise(centres)), math.inf]
+    octaves = [max(0.0, math.log2(min(b, high) / max(a, low))) for a, b in itertools.pairwise(edges)]
+    return [o / math.log2(high / low) for o in octaves]
 
 
 def band_noise(centres: list[float], sample_rate: float, seconds: float, seed: int) -> Tensor:

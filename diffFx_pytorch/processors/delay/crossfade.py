@@ -1,0 +1,145 @@
+"""A delay that steps fades from the old time to the new one; one that moves smoothly is left to shift the pitch."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...control import can_look_at
+
+FADE_MS = 8.0
+_STEP = 4.0
+"""A step within a block is a change by more samples than this between two, beside which its neighbours are small."""
+
+_STATES = 3
+"""States of filters at the end of a line: see ``recursion.delay_state_length``."""
+
+Read = Callable[[Tensor, Tensor, Tensor | None, slice], tuple[Tensor, Tensor]]
+"""Samples of a block, a delay for them, a line and where in the block they are, to the echo and the line after it."""
+
+
+def crossfaded(
+    read: Read, x: Tensor, delay: Tensor, line: Tensor | None, memory: Tensor | None, fade: int
+) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """Read a line at a delay, with a cross-fade of two reads (a raised cosine) wherever the delay steps.
+
+    A step is a constant delay that is another than in the block before, or a jump of a moving one. One that comes
+    during a fade waits for its end. Nothing is faded where values cannot be looked at: in a compiled graph, on devices
+    that would have to wait.
+
+    Args:
+        read: of a piece of the block.
+        x: (B, C, T).
+        delay: in samples, (B, 1, 1 or T), float64.
+        line: before the block; a line with feedback may have no delay shorter than ``fade`` and half the points.
+        memory: (B, 4): the delay faded from, the delay heard last, samples of the fade still to come, and 1 if a step
+            waits. None is the beginning.
+        fade: length in samples.
+
+    Returns:
+        ``(echo, line, memory)``.
+    """
+    values = delay.detach()
+    if not can_look_at(values) or not x.numel():
+        return *read(x, delay, line, slice(0, x.shape[-1])), memory
+    last = values[:, 0, -1]
+    none = torch.zeros_like(last)
+    settled = torch.stack((last, last, none, none), -1)
+    # Of a block of one sample nobody can tell: there it counts as moving.
+    constant = delay.shape[-1] == 1 < x.shape[-1]
+    if memory is None:
+        first = values[:, 0, 0]
+        memory = torch.stack((first, first, none, none), -1)
+    if torch.equal(memory, settled) if constant else not (memory[:, 2:].any() or _has_steps(values)):
+        return *read(x, delay, line, slice(0, x.shape[-1])), settled
+    T, dtype = x.shape[-1], x.dtype
+    plans = [_plan(row, m, T, fade) for row, m in zip(values[:, 0].numpy(), memory.numpy(), strict=True)]
+    old, new, weight = (np.stack(rows) for rows in zip(*((p[0], p[1], p[2]) for p in plans), strict=True))
+    known = torch.cat((memory[:, :2], delay[:, 0]), -1)
+    old, new = (known.gather(-1, torch.from_numpy(rows)).unsqueeze(1) for rows in (old, new))
+    edges = sorted({0, T, *(edge for p in plans for edge in p[4] if edge < T)})
+    echoes = []
+    for begin, end in itertools.pairwise(edges):
+        piece = slice(begin, end)
+        echo, after = read(x[..., piece], new[..., piece], line, piece)
+        if (weight[:, piece] < 1).any():
+            share = torch.from_numpy(weight[:, None, piece])
+            earlier, faded = read(x[..., piece], old[..., piece], line, piece)
+            echo = torch.lerp(earlier, echo, share.to(dtype))
+            # The line of a loop has what was read written into it; of the filters' states those of the new one go on.
+            written = torch.nn.functional.pad(share, (after.shape[-1] - _STATES - (end - begin), _STATES), value=1.0)
+            after = torch.lerp(faded, after, written.to(after.dtype))
+        echoes.append(echo)
+        line = after
+    return torch.cat(echoes, -1), line, torch.from_numpy(np.stack([p[3] for p in plans]))
+
+
+def _jumps(change: np.ndarray) -> np.ndarray:
+    """Indices of changes beside which both neighbours are small."""
+    size = np.abs(change)
+    inner = (size[1:-1] > _STEP) & (size[1:-1] > 4 * size[:-2]) & (size[1:-1] > 4 * size[2:])
+    return np.flatnonzero(inner) + 1
+
+
+def _has_steps(values: Tensor) -> bool:
+    if values.shape[-1] < 4:
+        return False
+    change = values.diff().abs()
+    if float(change.max()) <= _STEP:
+        return False
+    return any(len(_jumps(row)) for row in change[:, 0].numpy())
+
+
+def _plan(
+    values: np.ndarray, memory: np.ndarray, samples: int, fade: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[int]]:
+    """Which delay each sample fades from and to, for one item.
+
+    Args:
+        values: delays, (1,) or (T,).
+        memory: (4,), as for ``crossfaded``.
+        samples: T.
+        fade: length in samples.
+
+    Returns:
+        Indices into (the two of the memory, then ``values``) of the old and the new delay (T,), the weight of the new
+        (T,), the memory after, and where fades begin and end.
+    """
+    known = np.concatenate([memory[:2], values])
+    at = np.full(samples, 2) if len(values) == 1 else 2 + np.arange(samples)
+    if len(values) == 1 < samples:
+        jumps = [0] if memory[1] != values[0] else []
+    else:
+        jumps = [0] * int(memory[3]) + [int(j) + 1 for j in _jumps(np.diff(values))]
+    old, new, weight = at.copy(), at.copy(), np.ones(samples)
+    source, heard, left = 0, 1, round(float(memory[2]))  # indices into known
+    edges: list[int] = []
+    n = 0
+    while n < samples:
+        ahead = next((j for j in jumps if j >= n), samples)
+        if not left and ahead > n:
+            heard, n = int(at[ahead - 1]), ahead
+            continue
+        if not left:
+            source, left = heard, fade
+            jumps = [j for j in jumps if j > n]
+            ahead = next(iter(jumps), samples)
+            edges.append(n)
+        stop = min(n + left, samples)
+        piece = slice(n, stop)
+        old[piece] = source
+        # A step that comes now waits: until then what was heard before it goes on.
+        held = max(n, min(ahead, stop))
+        new[held:stop] = at[held - 1] if held > n else heard
+        weight[piece] = 0.5 + 0.5 * np.cos(np.pi / fade * (left - 1 - np.arange(stop - n)))
+        heard, left, n = int(new[stop - 1]), left - (stop - n), stop
+        if ahead < stop:
+            jumps = [stop, *(j for j in jumps if j >= stop)]
+        if not left:
+            edges.append(n)
+    after = np.array([known[source if left else heard], known[heard], left, samples in jumps])
+    return old, new, weight, after, edges
