@@ -12,6 +12,7 @@ from torch import Tensor
 from .phase_sweep import carry_phase, loudest_path
 from .spsi import peak_of_region
 from .stft import overlap_add
+from .transients import attacks, beginning_bins, placed
 
 METHODS = ("locked", "gradient")
 BLOCK = 512
@@ -46,7 +47,15 @@ class Continuation:
     hop_length: int
     method: str = "locked"
 
-    def turns(self, X: Tensor, earlier: Tensor, advance: Tensor, stretch: Tensor | float, state: Tensor) -> Tensor:
+    def turns(
+        self,
+        X: Tensor,
+        earlier: Tensor,
+        advance: Tensor,
+        stretch: Tensor | float,
+        state: Tensor,
+        beginning: Tensor | None = None,
+    ) -> Tensor:
         """Compute the turns of a block of frames.
 
         Args:
@@ -55,6 +64,7 @@ class Continuation:
             advance: of the turn where a bin continues itself, (B, M, F).
             stretch: of time at each frame, (B, M, 1) or a number; used by "gradient".
             state: turns of the frame before the first, (B, F).
+            beginning: bins whose turn is 0, (B, M, F); with "locked" what their peak does.
 
         Returns:
             (B, M, F), within half a turn of 0.
@@ -66,10 +76,12 @@ class Continuation:
             level, level_earlier = (0.5 * p.clamp(min=smallest).log() for p in (power, power_earlier))
             if self.method == "locked":
                 source, _ = peak_of_region(level)
-                begins = (level - level_earlier > self.attack).gather(-1, source)
+                begins = level - level_earlier > self.attack
+                begins = (begins if beginning is None else begins | beginning).gather(-1, source)
             else:
                 source = loudest_path(level.unsqueeze(-2), level_earlier).squeeze(-2)
                 begins = (power_earlier <= smallest).all(-1, keepdim=True).expand(source.shape)
+                begins = begins if beginning is None else begins | beginning
             # A bin beyond the last, whose turn is always 0, is what a beginning continues.
             source = F.pad(torch.where(begins, start, source), (0, 1), value=start)
         if self.method == "locked":
@@ -119,6 +131,7 @@ def time_stretch(
     hop_length: int | None = None,
     method: str = "locked",
     link: bool = True,
+    transients: bool = True,
 ) -> Tensor:
     r"""Change the length of a sound and leave its pitch, by a phase vocoder.
 
@@ -129,6 +142,11 @@ def time_stretch(
               Y_{m,c}[k] = X_{m,c}[k]\, e^{i \theta_m[k]}
 
     where j is the bin that k continues (``Continuation``). At a rate of 1 every turn is 0 and the output the input.
+
+    Frames that hold an attack lie so that all of them put it in the same place: around it they advance in the input by
+    H, and make up for it in between. The bins that begin with it (6 dB louder after it) have turns of 0 there, so that
+    it comes out as it was, and the others go on.
+
     No effect in a chain, as its output is not as long as its input.
 
     Args:
@@ -138,6 +156,7 @@ def time_stretch(
         hop_length: H; N // 4 by default.
         method: "locked" (identity phase locking) or "gradient" (phase gradient integration), see ``Continuation``.
         link: channels share their turns, so that the stereo image stays.
+        transients: keep attacks together as above.
 
     Returns:
         (..., ceil(T / rate)), as many channels.
@@ -147,7 +166,8 @@ def time_stretch(
             unknown method, a signal that is not float32 or float64.
 
     References:
-        As ``Continuation``; Puckette, "Phase-locked vocoder", WASPAA 1995 (the frame H before).
+        As ``Continuation``; Roebel, "A new approach to transient processing in the phase vocoder", DAFx 2003; Puckette,
+        "Phase-locked vocoder", WASPAA 1995 (the frame H before).
 
     Example:
         >>> time_stretch(torch.zeros(2, 1000), 1.25).shape
@@ -168,15 +188,32 @@ def time_stretch(
     if not x.numel():
         return x.new_zeros(*x.shape[:-1], length)
     sounds = x.reshape(-1, *(x.shape[-2:] if x.dim() > 1 and link else (1, x.shape[-1])))
-    return _stretched(sounds, rate, length, Continuation(n_fft, H, method)).reshape(*x.shape[:-1], length)
+    continuation = Continuation(n_fft, H, method)
+    count = -(-length // H) + 1
+    found = [attacks(sound, n_fft) for sound in sounds] if transients and rate != 1 else []
+    if not any(len(starts) for starts, _ in found):
+        centres = (torch.arange(count, dtype=torch.float64) * (H * rate)).round().long()
+        return _stretched(sounds, rate, length, continuation, centres).reshape(*x.shape[:-1], length)
+    window = torch.hann_window(n_fft, dtype=x.dtype, device=x.device)
+    stretched = []
+    for sound, (starts, heights) in zip(sounds, found, strict=True):
+        centres, which = (torch.from_numpy(v) for v in placed(starts, heights, rate, count, n_fft, H))
+        # None of them begins in a frame that holds no attack, whose index is -1.
+        bins = beginning_bins(sound, torch.from_numpy(starts).to(x.device), window)
+        beginning = F.pad(bins, (0, 0, 0, 1))[which.to(x.device)]
+        stretched.append(_stretched(sound.unsqueeze(0), rate, length, continuation, centres, beginning.unsqueeze(0)))
+    return torch.cat(stretched).reshape(*x.shape[:-1], length)
 
 
-def _stretched(x: Tensor, rate: float, length: int, continuation: Continuation) -> Tensor:
-    """Stretch (B, C, T) to (B, C, length)."""
+def _stretched(
+    x: Tensor, rate: float, length: int, continuation: Continuation, centres: Tensor, beginning: Tensor | None = None
+) -> Tensor:
+    """Stretch (B, C, T) to (B, C, length), from frames around centres (M,) in which bins (B, M, F) begin."""
     N, H = continuation.n_fft, continuation.hop_length
     window = torch.hann_window(N, dtype=x.dtype, device=x.device)
-    count = -(-length // H) + 1
-    centres = (torch.arange(count, dtype=torch.float64) * (H * rate)).round().long()
+    count = len(centres)
+    steps = centres.diff(prepend=centres[:1] - round(H * rate)).clamp_min(1)
+    stretch = (H / steps.to(x)).unsqueeze(-1)
     # Sample n of frame m is padded[centres[m] + H + n]; H earlier lies X'.
     beyond = max(0, int(centres[-1]) + N // 2 - x.shape[-1])
     padded = F.pad(x, (N // 2 + H, beyond))
@@ -192,7 +229,9 @@ def _stretched(x: Tensor, rate: float, length: int, continuation: Continuation) 
         # The first frame continues the input before it.
         previous = torch.cat((earlier[..., :1, :] if last is None else last, X[..., :-1, :]), -2)
         advance = safe_angle((previous * earlier.conj()).sum(1))
-        theta = continuation.turns(X, earlier, advance, 1 / rate, theta)
+        part = slice(first, first + BLOCK)
+        local = 1 / rate if beginning is None else stretch[part]
+        theta = continuation.turns(X, earlier, advance, local, theta, None if beginning is None else beginning[:, part])
         Y = X * torch.polar(torch.ones_like(theta), theta).unsqueeze(1)
         frames = torch.fft.irfft(Y * _alternating(Y), n=N) * window
         added = overlap_add(frames.flatten(0, 1), H).view(*x.shape[:-1], -1)
