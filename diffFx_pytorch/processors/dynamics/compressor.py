@@ -40,12 +40,14 @@ class Compressor(Processor):
     """
 
     params = {
-        "threshold_db": EffectParam(-60.0, 0.0, -20.0, unit="dB", doc="Level above which the gain is reduced."),
-        "ratio": EffectParam(1.0, 20.0, 4.0, "log", doc="Input over output, in dB, above the threshold; 1 is neutral."),
-        "knee_db": EffectParam(0.0, 24.0, 6.0, unit="dB", doc="Width of the bend at the threshold; 0 is a corner."),
-        "attack_ms": EffectParam(0.1, 300.0, 10.0, "log", "ms", doc="Time to 63 % of a growing gain reduction."),
-        "release_ms": EffectParam(10.0, 2000.0, 100.0, "log", "ms", doc="Time to 63 % of a shrinking gain reduction."),
-        "makeup_db": EffectParam(-12.0, 24.0, 0.0, unit="dB", doc="Gain applied after the compression."),
+        "threshold_db": EffectParam(-80.0, 0.0, -20.0, unit="dB", doc="Level above which the gain is reduced."),
+        "ratio": EffectParam(
+            1.0, 100.0, 4.0, "log", doc="Input over output, in dB, above the threshold; 1 is neutral, 100 a limiter."
+        ),
+        "knee_db": EffectParam(0.0, 40.0, 6.0, unit="dB", doc="Width of the bend at the threshold; 0 is a corner."),
+        "attack_ms": EffectParam(0.01, 500.0, 10.0, "log", "ms", doc="Time to 63 % of a growing gain reduction."),
+        "release_ms": EffectParam(1.0, 5000.0, 100.0, "log", "ms", doc="Time to 63 % of a shrinking gain reduction."),
+        "makeup_db": EffectParam(-24.0, 36.0, 0.0, unit="dB", doc="Gain applied after the compression."),
         "mix": EffectParam(0.0, 1.0, 1.0, doc="0 is the dry signal, 1 the compressed one."),
     }
     options = {

@@ -47,7 +47,7 @@ class DeEsser(Processor):
 
     params = {
         "freq_hz": EffectParam(
-            2000.0, 12000.0, 4000.0, "log", "Hz", doc="Where sibilance begins: corner of the shelf."
+            1000.0, 16000.0, 4000.0, "log", "Hz", doc="Where sibilance begins: corner of the shelf."
         ),
         "threshold_db": EffectParam(
             -40.0,
@@ -57,8 +57,8 @@ class DeEsser(Processor):
             doc="Level above freq_hz relative to the level below it at which the shelf acts.",
         ),
         "range_db": EffectParam(0.0, 24.0, 15.0, unit="dB", doc="Largest cut of the shelf; 0 is neutral."),
-        "attack_ms": EffectParam(0.1, 30.0, 1.0, "log", "ms", doc="Time to 63 % of a falling gain."),
-        "release_ms": EffectParam(5.0, 300.0, 30.0, "log", "ms", doc="Time to 63 % of a rising gain."),
+        "attack_ms": EffectParam(0.01, 100.0, 1.0, "log", "ms", doc="Time to 63 % of a falling gain."),
+        "release_ms": EffectParam(1.0, 1000.0, 30.0, "log", "ms", doc="Time to 63 % of a rising gain."),
     }
     options = {"link": LINK}
     neutral = {"range_db": 0.0}

@@ -52,7 +52,7 @@ class Limiter(Processor):
     params = {
         "gain_db": EffectParam(0.0, 24.0, 0.0, unit="dB", doc="Gain into the limiter."),
         "ceiling_db": EffectParam(-24.0, 0.0, -1.0, unit="dB", doc="Level that no peak of the output exceeds."),
-        "release_ms": EffectParam(5.0, 2000.0, 100.0, "log", "ms", doc="Time to 63 % of a shrinking reduction."),
+        "release_ms": EffectParam(1.0, 5000.0, 100.0, "log", "ms", doc="Time to 63 % of a shrinking reduction."),
     }
     options = {
         "lookahead_ms": Number(

@@ -45,11 +45,11 @@ class NoiseGate(KeyedGain):
         "hysteresis_db": EffectParam(
             0.0, 24.0, 4.0, unit="dB", doc="Distance below the threshold at which the gate shuts."
         ),
-        "attack_ms": EffectParam(0.05, 100.0, 1.0, "log", "ms", doc="Time to 63 % of a rising gain: opening."),
+        "attack_ms": EffectParam(0.01, 500.0, 1.0, "log", "ms", doc="Time to 63 % of a rising gain: opening."),
         "hold_ms": EffectParam(
             0.0, 1000.0, 20.0, unit="ms", doc="Time for which it stays open after the level has fallen."
         ),
-        "release_ms": EffectParam(5.0, 2000.0, 100.0, "log", "ms", doc="Time to 63 % of a falling gain: shutting."),
+        "release_ms": EffectParam(1.0, 5000.0, 100.0, "log", "ms", doc="Time to 63 % of a falling gain: shutting."),
         "range_db": EffectParam(0.0, 96.0, 60.0, unit="dB", doc="Reduction while the gate is shut; 0 is neutral."),
     }
     neutral = {"range_db": 0.0}

@@ -176,7 +176,7 @@ def _band(name: str, centre: float, side: Direction) -> dict[str, EffectParam]:
             -80.0, 0.0, -30.0, unit="dB", doc=f"Level in {of} {beyond} which its gain moves."
         ),
         f"{name}_ratio": EffectParam(
-            1.0, 20.0, 2.0, "log", doc=f"The gain of {of} moves by 1 - 1/ratio dB for a dB {beyond} threshold."
+            1.0, 100.0, 2.0, "log", doc=f"The gain of {of} moves by 1 - 1/ratio dB for a dB {beyond} threshold."
         ),
         f"{name}_range_db": EffectParam(
             -24.0,
@@ -186,9 +186,9 @@ def _band(name: str, centre: float, side: Direction) -> dict[str, EffectParam]:
             doc=f"The furthest gain of {of}: negative cuts, positive boosts, 0 is neutral.",
         ),
         f"{name}_attack_ms": EffectParam(
-            0.1, 300.0, 10.0, "log", "ms", doc=f"Time to 63 % of a gain of {of} that grows."
+            0.01, 500.0, 10.0, "log", "ms", doc=f"Time to 63 % of a gain of {of} that grows."
         ),
         f"{name}_release_ms": EffectParam(
-            10.0, 2000.0, 150.0, "log", "ms", doc=f"Time to 63 % of a gain of {of} that returns."
+            1.0, 5000.0, 150.0, "log", "ms", doc=f"Time to 63 % of a gain of {of} that returns."
         ),
     }

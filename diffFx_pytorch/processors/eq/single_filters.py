@@ -42,8 +42,8 @@ def _freq(default: float, doc: str) -> EffectParam:
     return EffectParam(20.0, 20000.0, default, "log", "Hz", doc=doc)
 
 
-def _q(doc: str, default: float = math.sqrt(0.5)) -> EffectParam:
-    return EffectParam(0.1, 10.0, default, "log", doc=doc)
+def _q(doc: str, default: float = math.sqrt(0.5), most: float = 10.0) -> EffectParam:
+    return EffectParam(0.1, most, default, "log", doc=doc)
 
 
 def _gain(where: str) -> EffectParam:
@@ -112,7 +112,7 @@ class BandPass(SingleFilter):
 
     params = {
         "freq_hz": _freq(1000.0, "Centre of the pass band."),
-        "q": _q("Narrowness: freq_hz over the width of the band.", 1.0),
+        "q": _q("Narrowness: freq_hz over the width of the band.", 1.0, 100.0),
     }
     exempt = {"neutral": "a band-pass has no setting that passes everything"}
     designed = band_pass
@@ -128,7 +128,7 @@ class Notch(SingleFilter):
 
     params = {
         "freq_hz": _freq(1000.0, "Frequency that is removed."),
-        "q": _q("Narrowness: freq_hz over the width of the band.", 1.0),
+        "q": _q("Narrowness: freq_hz over the width of the band.", 1.0, 100.0),
     }
     exempt = {"neutral": "a notch always takes something out"}
     designed = notch
@@ -166,7 +166,7 @@ class Peak(SingleFilter):
 
     params = {
         "freq_hz": _freq(1000.0, "Centre of the bell."),
-        "q": _q("Narrowness of the bell.", 1.0),
+        "q": _q("Narrowness of the bell.", 1.0, 100.0),
         "gain_db": _gain("at ``freq_hz``"),
     }
     neutral = {"gain_db": 0.0}
