@@ -29,10 +29,11 @@ def twin(x, sample_rate, drive_db, bias, tone_db, mix, output_db, **options):
     def F(u):
         return (math.log(math.cosh(u + bias)) - t * u) / (1 - t * t)
 
+    path = {name: options[name] for name in ("oversampling", "phase") if name in options}
     result = []
     for channel in x:
         raised = shelve(channel, 720.0, 12.0, sample_rate)
         w, late = _stage["wet"](raised, sample_rate, f, F, drive_db, **options)
         w = shelve(shelve(w, 720.0, -12.0, sample_rate), 2000.0, tone_db, sample_rate)
-        result.append(_stage["mixed"](channel, w, late, mix, output_db))
+        result.append(_stage["mixed"](channel, w, late, mix, output_db, **path))
     return result

@@ -5,8 +5,12 @@ The antialiased form is (F(u[n]) - F(u[n-1])) / (u[n] - u[n-1]) with F' = f (Par
 
 import functools
 import math
+from statistics import NormalDist, pstdev
 
 from scipy.special import ellipj, ellipk
+
+
+ALLPASSES = ((7, 0.0465), (4, 0.2268), (3, 0.363))
 
 
 def allpasses(count, transition):
@@ -50,15 +54,27 @@ def polyphase(v, c):
     return total
 
 
-def wet(channel, sample_rate, f, F, drive_db, bias=0.0, oversampling=1, phase="linear", antialias=None):
+def wet(
+    channel,
+    sample_rate,
+    f,
+    F,
+    drive_db,
+    bias=0.0,
+    oversampling=4,
+    phase="linear",
+    antialias=None,
+    level_match=False,
+    ceiling="filtered",
+):
     """The shaped signal of a channel, and by how much it is late."""
     stages = oversampling.bit_length() - 1
     if phase == "linear":
         filters = [functools.partial(fir, h=half_band(m)) for m in (32, 8, 6)[:stages]]
         late, early = (0, 64, 72, 75)[stages], 0
     else:
-        filters = [functools.partial(polyphase, c=allpasses(*d)) for d in ((7, 0.0465), (4, 0.2268))[:stages]]
-        late, early = (0, 3, 4)[stages], 1  # the filter is read one sample ahead on the way down
+        filters = [functools.partial(polyphase, c=allpasses(*d)) for d in ALLPASSES[:stages]]
+        late, early = (0, 3, 4, 4)[stages], 1  # the filter is read one sample ahead on the way down
     v = [10 ** (drive_db / 20) * s for s in channel]
     for h in filters:
         v = h([2 * s if k == 0 else 0.0 for s in v for k in (0, 1)])
@@ -75,13 +91,29 @@ def wet(channel, sample_rate, f, F, drive_db, bias=0.0, oversampling=1, phase="l
         block = added[n * oversampling : (n + 1) * oversampling]
         dc += (1 - math.exp(-20 * math.pi / sample_rate)) * (sum(block) / oversampling - dc)
         w[n] -= dc
+    if ceiling == "strict":
+        w = [min(max(s, -1.0), 1.0) for s in w]
+    if level_match:  # noise of -18 dB, as 32 quantiles of the normal distribution
+        noise = [NormalDist().inv_cdf((k + 0.5) / 32) for k in range(32)]
+        scale = 10 ** (-18 / 20) / math.sqrt(sum(s * s for s in noise) / 32)
+        out = [f(10 ** (drive_db / 20) * scale * s + bias) for s in noise]
+        match = 10 ** (-18 / 20) / pstdev(out)
+        w = [match * s for s in w]
     return w, late
 
 
-def mixed(channel, w, late, mix, output_db):
+def mixed(channel, w, late, mix, output_db, oversampling=4, phase="linear"):
     dry = [0.0] * late + channel[: len(channel) - late]
+    if phase == "minimum":
+        dry = channel
+        filters = [functools.partial(polyphase, c=allpasses(*d)) for d in ALLPASSES[: oversampling.bit_length() - 1]]
+        for h in filters:
+            dry = h([2 * s if k == 0 else 0.0 for s in dry for k in (0, 1)])
+        for h in reversed(filters):
+            dry = h(dry)[1::2]
     return [10 ** (output_db / 20) * ((1 - mix) * s + mix * v) for s, v in zip(dry, w, strict=True)]
 
 
 def stage(x, sample_rate, f, F, mix, output_db, **options):
-    return [mixed(channel, *wet(channel, sample_rate, f, F, **options), mix, output_db) for channel in x]
+    path = {name: options[name] for name in ("oversampling", "phase") if name in options}
+    return [mixed(channel, *wet(channel, sample_rate, f, F, **options), mix, output_db, **path) for channel in x]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -40,7 +38,7 @@ class BitCrusher(Processor):
     """
 
     params = {
-        "drive_db": replace(DRIVE, default=0.0),
+        "drive_db": DRIVE,
         "bits": EffectParam(1.0, 16.0, 8.0, doc="Bits per sample, 2^bits levels; need not be whole."),
         "hold": EffectParam(
             1.0, 64.0, 1.0, "log", doc="Samples for which one sample is held; 1 keeps the sample rate."

@@ -37,7 +37,7 @@ class Overdrive(Shaper):
     """
 
     params = {
-        "drive_db": replace(SHAPER_KNOBS["drive_db"], default=6.0),
+        "drive_db": SHAPER_KNOBS["drive_db"],
         "bias": replace(SHAPER_KNOBS["bias"], default=0.3),
         "tone_db": EffectParam(-18.0, 18.0, 0.0, unit="dB", doc="Treble of the distorted sound; 0 is flat."),
         "mix": SHAPER_KNOBS["mix"],
@@ -66,7 +66,9 @@ class Overdrive(Shaper):
         state = {"pre": None, "stage": {}, "post": None, "dry": None} if state is None else state
         raised, pre = filter_sections(x, self._emphasis(tone_db, _EMPHASIS_DB), state["pre"])
         shape = self.shape_at(asymmetry=self.stage.at_rate(bias))
-        wet, stage = self.stage.wet(raised, state["stage"], shape, db_to_amp(drive_db), torch.zeros_like(bias))
+        gain, none = db_to_amp(drive_db), torch.zeros_like(bias)
+        wet, stage = self.stage.wet(raised, state["stage"], shape, gain, none)
+        wet = self.stage.matched(wet, self.shape_at(asymmetry=bias), gain, none)
         wet, post = filter_sections(wet, self._after(tone_db), state["post"])
         y, dry = self.stage.mixed(x, wet, state["dry"], mix, db_to_amp(output_db))
         return y, {"pre": pre, "stage": stage, "post": post, "dry": dry}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torch import Tensor
 
 from ...dsp.shapes import rectified
@@ -24,7 +22,7 @@ class Rectifier(Shaper):
     """
 
     params = {
-        "drive_db": replace(SHAPER_KNOBS["drive_db"], default=0.0),  # it has no ceiling
+        "drive_db": SHAPER_KNOBS["drive_db"],
         "amount": EffectParam(0.0, 1.0, 1.0, doc="0 leaves the signal alone, 1 cuts its lower half off."),
         **{name: row for name, row in SHAPER_KNOBS.items() if name != "drive_db"},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import Any, ClassVar
 
 import torch
@@ -12,20 +13,23 @@ from ...curve import Curve
 from ...dsp.levels import db_to_amp
 from ...dsp.shaping import Shape, shape_antialiased
 from ...dsp.whole_delay import delayed
-from ...options import Choice
+from ...options import Choice, Flag
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion.ops.one_pole import one_pole
 from ..oversampling import FACTORS, Oversampler, Phase
 from ..tiles import all_equal, in_tiles, is_known
 
-DRIVE = EffectParam(-12.0, 36.0, 12.0, unit="dB", doc="Gain into the shaper; at 0 quiet signals keep their level.")
+DRIVE = EffectParam(-12.0, 36.0, 0.0, unit="dB", doc="Gain into the shaper; at 0 quiet signals keep their level.")
 BIAS = EffectParam(-1.0, 1.0, 0.0, doc="Moves the working point, which adds even harmonics; 0 is symmetric.")
 MIX = EffectParam(0.0, 1.0, 1.0, doc="0 is the dry signal, 1 the shaped one.")
 OUTPUT = EffectParam(-36.0, 12.0, 0.0, unit="dB", doc="Level of the mixed signal.")
 SHAPER_KNOBS = {"drive_db": DRIVE, "bias": BIAS, "mix": MIX, "output_db": OUTPUT}
 
 _DC_HZ = 10.0
+_REFERENCE = [NormalDist().inv_cdf((k + 0.5) / 32) for k in range(32)]
+_REFERENCE_DB = -18.0
+"""Noise of the level of alignment (EBU R 68), as 32 equally likely samples: what a matched stage leaves as loud."""
 
 
 class ShaperStage:
@@ -36,7 +40,11 @@ class ShaperStage:
     and taken off too. So neither bias nor an asymmetric shape leaves DC, and a symmetric shaper without bias is f and
     nothing else.
 
-    The dry signal is delayed by the latency of the oversampling, not filtered.
+    The dry signal is delayed by the latency of the oversampling, not filtered; where its filters turn the phase
+    (``phase="minimum"``), the dry signal passes the same filters, or the two would comb.
+
+    Matched in level, w is scaled so that Gaussian noise of -18 dBFS (RMS) leaves the stage as loud as it came, whatever
+    the drive: louder sound, of which more is cut off, comes out somewhat quieter.
 
     Args:
         sample_rate: in Hz.
@@ -44,18 +52,27 @@ class ShaperStage:
         phase: of the oversampling filters, "linear" or "minimum".
         antialias: "adaa" for first-order antiderivative antialiasing, which delays the wet signal by half a sample (of
             the oversampled rate) more; None for none.
+        level_match: whether w is as loud as x.
+        is_strict: whether w is cut off at -1 and 1 once more at the end.
 
     Raises:
         ValueError: for an unknown factor or phase.
     """
 
     def __init__(
-        self, sample_rate: float, oversampling: int = 1, phase: Phase = "linear", antialias: str | None = None
+        self,
+        sample_rate: float,
+        oversampling: int = 1,
+        phase: Phase = "linear",
+        antialias: str | None = None,
+        level_match: bool = False,
+        is_strict: bool = False,
     ) -> None:
-        self.sample_rate = sample_rate
+        self.sample_rate, self.level_match, self.is_strict = sample_rate, level_match, is_strict
         self.antialias = antialias
         self.oversampler = Oversampler(oversampling, phase)
         self.latency = self.oversampler.latency
+        self.turns_phase = phase == "minimum" and oversampling > 1
         self._dc_smoothing = math.exp(-2 * math.pi * _DC_HZ / sample_rate)
 
     def at_rate(self, knob: Tensor) -> Tensor:
@@ -63,15 +80,27 @@ class ShaperStage:
         return knob.repeat_interleave(self.oversampler.factor, -1) if knob.shape[-1] > 1 else knob
 
     def __call__(
-        self, x: Tensor, state: State, shape: Shape, drive_db: Tensor, bias: Tensor, mix: Tensor, output_db: Tensor
+        self,
+        x: Tensor,
+        state: State,
+        shape: Shape,
+        drive_db: Tensor,
+        bias: Tensor,
+        mix: Tensor,
+        output_db: Tensor,
+        slow_shape: Shape | None = None,
     ) -> tuple[Tensor, State]:
-        """One block, as ``Processor.process``; the state is a dict, empty where there is nothing to remember."""
+        """One block, as ``Processor.process``; the state is a dict, empty where there is nothing to remember.
+
+        ``slow_shape`` is ``shape`` with knobs that are not ``at_rate``, where they can be.
+        """
         state = state or {}
         gain, level = db_to_amp(drive_db), db_to_amp(output_db)
-        is_direct = self.oversampler.factor == 1 and self.antialias is None and self._is_symmetric(shape, bias, state)
-        if is_direct and all(is_known(v) for v in (x, gain, mix, level)):
+        is_direct = self.oversampler.factor == 1 and self.antialias is None and not self.level_match
+        if is_direct and self._is_symmetric(shape, bias, state) and all(is_known(v) for v in (x, gain, mix, level)):
             return in_tiles(lambda x, g: shape.f(g * x), x, mix, level, gain), {}
         wet, new_state = self.wet(x, state, shape, gain, bias)
+        wet = self.matched(wet, slow_shape or shape, gain, bias)
         y, new_state["dry"] = self.mixed(x, wet, state.get("dry"), mix, level)
         return y, new_state
 
@@ -111,13 +140,30 @@ class ShaperStage:
             coefficient = torch.tensor(self._dc_smoothing, dtype=torch.float64, device=x.device)
             dc, new_state["dc"] = one_pole(added, coefficient, state.get("dc"), return_zf=True)
             wet = wet - dc
+        if self.is_strict:
+            wet = wet.clamp(-1.0, 1.0)
         return wet, new_state
 
-    def mixed(
-        self, x: Tensor, wet: Tensor, line: Tensor | None, mix: Tensor, level: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
-        """Dry and wet, in step; with the delay line of the dry signal."""
-        dry, line = delayed(x, self.latency, line)
+    def matched(self, wet: Tensor, shape: Shape, gain: Tensor, bias: Tensor) -> Tensor:
+        """The wet signal at the level that makes up for the drive; the knobs of the shape not ``at_rate``."""
+        if not self.level_match:
+            return wet
+        rms = (sum(v * v for v in _REFERENCE) / len(_REFERENCE)) ** 0.5
+        level = 10 ** (_REFERENCE_DB / 20)
+        shaped = [shape.f(gain * (v * level / rms) + bias) for v in _REFERENCE]
+        mean = sum(shaped[1:], shaped[0]) / len(shaped)
+        power = sum(((s - mean).square() for s in shaped[1:]), (shaped[0] - mean).square()) / len(shaped)
+        return wet * (level * power.rsqrt())
+
+    def mixed(self, x: Tensor, wet: Tensor, line: Any, mix: Tensor, level: Tensor) -> tuple[Tensor, Any]:
+        """Dry and wet, in step; with what the path of the dry signal holds."""
+        if self.turns_phase:
+            first, last = (None, None) if line is None else line
+            dry, first = self.oversampler.up(x, first)
+            dry, last = self.oversampler.down(dry, last)
+            line = first, last
+        else:
+            dry, line = delayed(x, self.latency, line)
         return torch.lerp(dry, wet, mix) * level, line
 
     def tail(self, is_symmetric: Tensor) -> Tensor:
@@ -130,12 +176,23 @@ class ShaperStage:
         return shape.odd and "dc" not in state and all_equal(bias, 0.0)
 
 
+CEILING = Choice(
+    "filtered",
+    "strict",
+    doc='"filtered" leaves the ringing of the oversampling filters, up to 2 dB beyond the ceiling (4 dB near Nyquist), '
+    'and what the removal of DC shifts; "strict" cuts that off at -1 and 1 once more at the end, so that no sample is '
+    "beyond, which brings a part of the aliases back.",
+)
+
+
 class Shaper(Processor, abstract=True):
     """Base of the shapers: the stage, its options, its curve. A final class adds the shape, and knobs of its own."""
 
     params = SHAPER_KNOBS
     options = {
-        "oversampling": Choice(*FACTORS, doc="Times the sample rate around the shaper, against aliasing."),
+        "oversampling": Choice(
+            *reversed(FACTORS), default=4, doc="Times the sample rate around the shaper, against aliasing."
+        ),
         "phase": Choice(
             "linear",
             "minimum",
@@ -147,6 +204,7 @@ class Shaper(Processor, abstract=True):
             doc='"adaa" is first-order antiderivative antialiasing, with or without oversampling. It delays the wet '
             "signal by half a sample of the oversampled rate and takes off the highest frequencies.",
         ),
+        "level_match": Flag(False, doc="Whether the level makes up for the drive: noise of -18 dBFS stays as loud."),
     }
     shape: ClassVar[Shape | None] = None
     """The shape, where no knob changes it; else there is a ``shape_at``."""
@@ -155,7 +213,13 @@ class Shaper(Processor, abstract=True):
 
     def prepare(self) -> None:
         """The stage."""
-        self.stage = ShaperStage(self.sample_rate, self.oversampling, self.phase, self.antialias)
+        is_strict = getattr(self, "ceiling", "filtered") == "strict"
+        self.stage = ShaperStage(
+            self.sample_rate, self.oversampling, self.phase, self.antialias, self.level_match, is_strict
+        )
+        if self.stage.turns_phase:
+            self.neutral = {}
+            self.exempt = {**self.exempt, "neutral": "the dry signal has the phase of the oversampling filters too"}
         self.latency_samples = late = self.stage.latency
         # The drive acts before the oversampling, mix and level after it, what shapes after half of its delay.
         self.knob_latency = {**dict.fromkeys(self.params, late / 2), "drive_db": 0, "mix": late, "output_db": late}
@@ -180,7 +244,7 @@ class Shaper(Processor, abstract=True):
         """The stage with this shape."""
         shape = self.shape_at(**{name: self.stage.at_rate(knob) for name, knob in own.items()})
         bias = torch.zeros_like(mix[..., :1]) if bias is None else bias
-        return self.stage(x, state, shape, drive_db, bias, mix, output_db)
+        return self.stage(x, state, shape, drive_db, bias, mix, output_db, self.shape_at(**own))
 
     def tail(self, *, mix: Tensor, bias: Tensor | None = None, **knobs: Tensor) -> Tensor:
         """What the filters hold, and where the shape is asymmetric the fading of the DC."""
@@ -191,9 +255,12 @@ class Shaper(Processor, abstract=True):
         self, *, drive_db: Tensor, mix: Tensor, output_db: Tensor, bias: Tensor | None = None, **own: Tensor
     ) -> Curve:
         """Output over input, sample by sample, without the removal of DC."""
-        x = torch.linspace(-1, 1, 401, dtype=drive_db.dtype)
+        x = torch.linspace(-2, 2, 401, dtype=drive_db.dtype)
         g, m, o = (k[:1, :, :1] for k in (db_to_amp(drive_db), mix, db_to_amp(output_db)))
         b = torch.zeros_like(m) if bias is None else bias[:1, :, :1]
-        f = self.shape_at(**{name: knob[:1, :, :1] for name, knob in own.items()}).f
-        y = o * torch.lerp(x.expand(1, 1, -1), f(g * x + b) - f(b), m)
+        shape = self.shape_at(**{name: knob[:1, :, :1] for name, knob in own.items()})
+        f = shape.f
+        wet = f(g * x + b) - f(b)
+        wet = self.stage.matched(wet.clamp(-1, 1) if self.stage.is_strict else wet, shape, g, b)
+        y = o * torch.lerp(x.expand(1, 1, -1), wet, m)
         return Curve(x, y[0, 0], "input", "output", title=type(self).__name__)

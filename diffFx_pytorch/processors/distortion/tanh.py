@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ...dsp.shapes import TANH
-from .shaper import Shaper
+from .clippers import Clipper
 
 
-class TanH(Shaper):
+class TanH(Clipper):
     """Smooth symmetric saturation, as of an overdriven amplifier stage: w = tanh(10^(drive / 20) x + b) - tanh(b).
 
     What the bias b adds at DC is taken away (a 10 Hz low-pass follows it); see ``ShaperStage``. Bias lowers the gain of

@@ -33,7 +33,9 @@ class Expander(KeyedGain):
 
     params = {
         "threshold_db": EffectParam(-90.0, 0.0, -40.0, unit="dB", doc="Level below which the gain falls."),
-        "ratio": EffectParam(1.0, 100.0, 2.0, "log", doc="Output over input, in dB, under the threshold; 1 is neutral."),
+        "ratio": EffectParam(
+            1.0, 100.0, 2.0, "log", doc="Output over input, in dB, under the threshold; 1 is neutral."
+        ),
         "knee_db": EffectParam(0.0, 24.0, 6.0, unit="dB", doc="Width of the bend at the threshold; 0 is a corner."),
         "attack_ms": EffectParam(0.01, 500.0, 1.0, "log", "ms", doc="Time to 63 % of a rising gain: opening."),
         "release_ms": EffectParam(1.0, 5000.0, 100.0, "log", "ms", doc="Time to 63 % of a falling gain: closing."),

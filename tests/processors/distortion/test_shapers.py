@@ -25,7 +25,7 @@ SHAPERS = (*CLIPPERS, Rectifier, Waveshaper, Overdrive)
 
 
 def run(cls, x, *, construction=None, **knobs):
-    fx = cls(RATE, **(construction or {}))
+    fx = cls(RATE, **{"oversampling": 1, **(construction or {})})
     still = {"bias": 0.0} if "bias" in fx.params and cls is not Overdrive else {}
     return fx(x, dsp_params={"mix": 1.0, "output_db": 0.0, **still, **knobs})
 
@@ -119,11 +119,11 @@ def test_without_a_graph_the_same_in_tiles(cls):
 @pytest.mark.parametrize("cls", SHAPERS)
 def test_the_curve_is_what_is_heard(cls):
     # That of the overdrive is the curve of its stage, which its filters hide.
-    fx = cls(RATE)
+    fx = cls(RATE, oversampling=1)
     knobs = {"drive_db": 10.0, "mix": 0.75, "output_db": -2.0}
     curve = fx.curve(**fx.knobs(torch.zeros(1, 1, 1, dtype=torch.float64), dsp_params=knobs))
-    assert curve.x[0] == -1
-    assert curve.x[-1] == 1
+    assert curve.x[0] == -2
+    assert curve.x[-1] == 2
     if cls is Overdrive:
         t, x = math.tanh(0.3), np.tanh(10 ** (10 / 20) * curve.x.numpy())
         expected = 10 ** (-2 / 20) * (0.25 * curve.x.numpy() + 0.75 * x / (1 + t * x))
@@ -150,7 +150,7 @@ def test_half_of_the_wave_is_cut_off():
 
 
 def test_a_waveshaper_goes_through_its_points_and_never_falls():
-    fx = Waveshaper(RATE, num_points=5)
+    fx = Waveshaper(RATE, num_points=5, oversampling=1)
     generator = torch.Generator().manual_seed(3)
     for _ in range(5):
         slopes = 2 * torch.rand(2, 5, generator=generator, dtype=torch.float64)
@@ -171,7 +171,7 @@ def test_a_waveshaper_goes_through_its_points_and_never_falls():
 def test_a_waveshaper_learns_a_curve():
     x = torch.linspace(-1, 1, 2000, dtype=torch.float64)[None, None]
     target = torch.where(x > 0, 1 - torch.exp(-4 * x), x * 4 / (1 + (4 * x).abs()))
-    fx = Waveshaper(RATE)
+    fx = Waveshaper(RATE, oversampling=1)
     slopes = {n: torch.tensor([0.5], dtype=torch.float64, requires_grad=True) for n in fx.params if "slope" in n}
     optimizer = torch.optim.LBFGS(slopes.values(), lr=0.5, max_iter=30)
 
@@ -211,3 +211,43 @@ def test_overdrive_keeps_the_bass_clear(sine, spectrum):
 def test_number_of_points_is_checked(count):
     with pytest.raises(ValueError, match=r"^Waveshaper: num_points must be a whole number in 1 \.\. 16"):
         Waveshaper(RATE, num_points=count)
+
+
+@pytest.mark.parametrize("cls", CLIPPERS)
+def test_a_strict_ceiling_is_passed_by_no_sample(cls, sine):
+    beyond = []
+    for freq in (1245.0, 5000.0, 9000.0):
+        for bias in (0.0, 0.7):
+            x = sine(freq, 1.0, 0.2)
+            knobs = {"drive_db": 36.0, "bias": bias, "mix": 1.0, "output_db": 0.0}
+            assert cls(RATE, ceiling="strict")(x, dsp_params=knobs).abs().max() <= 1.0
+            beyond.append(cls(RATE)(x, dsp_params=knobs).abs().max() > 1.05)
+    assert any(beyond)
+
+
+@pytest.mark.parametrize("cls", [*CLIPPERS, Overdrive, Waveshaper])
+@pytest.mark.parametrize("phase", ["linear", "minimum"])
+def test_dry_and_wet_do_not_comb(cls, phase, sine):
+    fx = cls(RATE, oversampling=4, phase=phase)
+    # A quiet sound is not shaped: dry and wet are the same but for the path they take.
+    own = {"bias": 0.0} if "bias" in fx.params else {}
+    for freq in (1000, 5000, 12000, 17000, 19000):
+        x = sine(freq, 1e-3, 0.2)
+        y = fx(x, dsp_params={"drive_db": 0.0, "mix": 0.5, "output_db": 0.0, **own})
+        gain_db = 20 * math.log10(float(y[..., 2000:].norm() / x[..., 2000:].norm()))
+        assert gain_db == pytest.approx(0.0, abs=0.1), freq
+
+
+@pytest.mark.parametrize("cls", [*CLIPPERS, Rectifier, Waveshaper])
+def test_matched_levels_stay_whatever_the_drive(cls):
+    x = torch.randn(1, 1, RATE, dtype=torch.float64) * 10 ** (-18 / 20)
+    for drive in (-12.0, 0.0, 12.0, 36.0):
+        y = cls(RATE, level_match=True)(x, dsp_params={"drive_db": drive, "mix": 1.0, "output_db": 0.0})
+        gain_db = 20 * math.log10(float(y.norm() / x.norm()))
+        assert gain_db == pytest.approx(0.0, abs=1.0), drive
+
+
+def test_the_usual_clipper_adds_no_level_and_few_aliases(sine, alias_db):
+    quiet = sine(1000, 0.1, 1.0)
+    assert torch.allclose(HardClipper(RATE)(quiet)[..., 3000:], quiet[..., 3000 - 72 : -72], atol=1e-4)
+    assert alias_db(HardClipper(RATE)(sine(5000), dsp_params={"drive_db": 12.0}), 5000) < -40
