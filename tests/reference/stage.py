@@ -9,7 +9,6 @@ from statistics import NormalDist, pstdev
 
 from scipy.special import ellipj, ellipk
 
-
 ALLPASSES = ((7, 0.0465), (4, 0.2268), (3, 0.363))
 
 

@@ -27,7 +27,7 @@ class HardClipper(Clipper):
     """
 
     shape = HARD_CLIP
-    variants = ({}, {"antialias": "adaa"})
+    variants = ({"oversampling": 1}, {"oversampling": 1, "antialias": "adaa"})
 
 
 class SoftClipper(Clipper):

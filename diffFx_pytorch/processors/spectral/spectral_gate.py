@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 from typing import Any, Literal
 
 import torch
@@ -35,7 +36,7 @@ class SpectralGate(Processor):
     """Noise reduction: a gate in every band of a short-time spectrum.
 
     Frames of N samples, N / 4 apart, under a root of a Hann window w; X[f, m] their spectrum, P its power spread over
-    neighbouring bands with exp(-|df| / smoothing), L = 10 log10 P, n the level of the noise in that band, spread alike.
+    neighbouring bands with exp(-|df| / smoothing), L = 10 log10 P, n the level of the noise's mean power in that band.
 
         z[f, m] = 1 / (1 + exp((L - n - threshold) / 1.5 dB))            0 is open, 1 is shut
         s = z smoothed in time, with the time constant of the release while it rises (shutting) and of the attack
@@ -51,11 +52,16 @@ class SpectralGate(Processor):
     References:
         S. F. Boll, "Suppression of acoustic noise in speech using spectral subtraction", IEEE TASSP 27(2), 1979.
         R. Martin, "Noise power spectral density estimation based on optimal smoothing and minimum statistics", IEEE
-        TSAP 9(5), 2001 (the noise as the floor of the level in a band).
+        TSAP 9(5), 2001 (the noise as the floor of the level in a band, and how far the floor lies under the mean).
+        E. B. Wilson, M. M. Hilferty, "The distribution of chi-square", PNAS 17(12), 1931 (its quantiles).
+        W. K. Newey, J. L. Powell, "Asymmetric least squares estimation and testing", Econometrica 55(4), 1987
+        (expectiles).
     """
 
     params = {
-        "threshold_db": EffectParam(0.0, 40.0, 10.0, unit="dB", doc="Level above the noise at which a band opens."),
+        "threshold_db": EffectParam(
+            0.0, 40.0, 5.0, unit="dB", doc="Level above the mean power of the noise in a band at which it opens."
+        ),
         "reduction_db": EffectParam(0.0, 60.0, 18.0, unit="dB", doc="Reduction of a band that is shut; 0 is neutral."),
         "attack_ms": EffectParam(1.0, 200.0, 5.0, "log", "ms", doc="Time to 63 % of a band's opening."),
         "release_ms": EffectParam(5.0, 1000.0, 80.0, "log", "ms", doc="Time to 63 % of a band's shutting."),
@@ -79,7 +85,7 @@ class SpectralGate(Processor):
             "whole signal is. Or a recording of the noise alone at this sample rate; its mean power in each band.",
             check=lambda noise: noise in ("follow", "quantile") if isinstance(noise, str) else _is_recording(noise),
         ),
-        "quantile": Number(0, 1, 0.25, doc='For noise="quantile".'),
+        "quantile": Number(0, 1, 0.1, doc='For noise="quantile".'),
         "window_ms": Number(2, 500, 32.0, "ms", doc="N as a time; it becomes the nearest power of two."),
         "link": LINK,
     }
@@ -107,6 +113,9 @@ class SpectralGate(Processor):
         if self.noise == "quantile":
             self.streamable = False
             self.traits = {"odd"}
+        self._expectile = _expectile(
+            *(1 - math.exp(-self.hop / (self.sample_rate * tau)) for tau in (_RISE_S, _FALL_S))
+        )
         self.register_buffer("_profile", None if recording is None else self._profile_of(recording))
 
     def process(
@@ -165,6 +174,7 @@ class SpectralGate(Processor):
         level = _level(_spread(self._power(X), c)).mT
         if self._profile is None:
             noise, noise_state = self._noise_level(level, state.get("noise"))
+            noise = noise + self._below_mean(c, X.shape[1] if self.link else 1).unsqueeze(2).to(noise.dtype)
         else:
             profile = self._profile.to(X.real.dtype).expand(*c.shape, -1)
             noise, noise_state = _level(_spread(profile, c)).mT, None
@@ -183,6 +193,22 @@ class SpectralGate(Processor):
             seen = self._root[-self.hop :].square().sum() / self._root.square().sum()
             state = level[..., 0] - _DB * seen.log().to(level.dtype)
         return attack_release(level, rise, fall, state, return_zf=True)
+
+    def _below_mean(self, c: Tensor, channels: int) -> Tensor:
+        """By how many dB the estimate of noise lies under its mean power, for a spreading with pole c.
+
+        A power of Gaussian noise is exponentially distributed. The kernel (1 - c) / (1 + c) c^|j| averages bands, of
+        which neighbours under this window are correlated by 1/4, so that the variance, of a mean of 1, becomes
+        1 / k = (1 - c^3) / (1 + c)^3; averages are near a gamma distribution of shape k. Its quantiles are Wilson and
+        Hilferty's. What rises slowly and falls fast rests on an expectile, here of a normal distribution with the mean
+        and the variance of the logarithm, digamma(k) - log k and trigamma(k).
+        """
+        k = channels * (1 + c) ** 3 / (1 - c**3)
+        if self.noise == "quantile":
+            z = NormalDist().inv_cdf(min(max(self.quantile, 1e-3), 1 - 1e-3))
+            return -3 * _DB * (1 - 1 / (9 * k) + z / (3 * k.sqrt())).clamp_min(0.05).log()
+        mean, spread = torch.digamma(k) - k.log(), torch.polygamma(1, k).sqrt()
+        return -_DB * (mean + self._expectile * spread)
 
     def _power(self, X: Tensor) -> Tensor:
         """Of spectra (B, C, frames, F): 1 for a sine of full scale; the mean over channels where linked."""
@@ -211,6 +237,16 @@ class SpectralGate(Processor):
         shut = torch.sigmoid((threshold_db[0, 0, 0] - level) / _KNEE_DB)
         out = level - reduction_db[0, 0, 0] * shut
         return Curve(level, out, "input over noise (dB)", "output over noise (dB)", title="SpectralGate")
+
+
+def _expectile(up: float, down: float) -> float:
+    """Where a follower of normal noise rests that goes up and down by these shares of its distance."""
+    low, high = -8.0, 8.0
+    for _ in range(60):
+        e = 0.5 * (low + high)
+        above = NormalDist().pdf(e) - e * (1 - NormalDist().cdf(e))  # E[(z - e)+]
+        low, high = (e, high) if up * above > down * (above + e) else (low, e)
+    return low
 
 
 def _is_recording(noise: Tensor | Sequence[float]) -> bool:

@@ -2,10 +2,12 @@
 
 import importlib.util
 import math
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile as sf
 import torch
 
 from diffFx_pytorch.processors import SpectralGate
@@ -62,7 +64,7 @@ def test_a_loud_tone_passes_and_a_band_beside_it_is_shut():
     t = torch.arange(4 * RATE, dtype=torch.float64) / RATE
     tone = 0.5 * torch.sin(2 * math.pi * 1000 * t)[None, None]
     hiss = _noise(4, -60.0)
-    y = _aligned(SpectralGate(RATE, noise=_noise(1, -60.0, seed=2)), tone + hiss, reduction_db=40.0)
+    y = _aligned(SpectralGate(RATE, noise=_noise(1, -60.0, seed=2)), tone + hiss, reduction_db=40.0, threshold_db=10.0)
 
     def band(x, low, high):
         power = torch.fft.rfft(x[0, 0, RATE:-RATE] * torch.hann_window(2 * RATE, dtype=x.dtype)).abs().square()
@@ -156,3 +158,37 @@ def test_a_recording_goes_with_the_state_and_a_list_into_a_chain_file(tmp_path):
     save_chain(tmp_path / "chain.yaml", Chain(fx))
     chain, knobs = load_chain(tmp_path / "chain.yaml").build(RATE)
     assert torch.allclose(chain(x, dsp_params=knobs), fx(x))
+
+
+@pytest.mark.parametrize("smoothing_hz", [10.0, 60.0])
+def test_a_threshold_means_the_same_over_each_estimate_of_the_noise(smoothing_hz):
+    """Noise alone, gated at thresholds over its level: all three let as much of it through, within a dB."""
+    generator = torch.Generator().manual_seed(1)
+    n, recorded = (0.05 * torch.randn(1, 1, 6 * 44100, generator=generator, dtype=torch.float64) for _ in range(2))
+    thresholds = np.arange(0.0, 5.0)
+    at_8_db = []
+    for noise in ("follow", "quantile", recorded[0, 0]):
+        fx = SpectralGate(44100, noise=noise)
+        knobs = {"smoothing_hz": smoothing_hz, "reduction_db": 40.0, "attack_ms": 1.0, "release_ms": 5.0}
+        left = []
+        for threshold in thresholds:
+            y = fx(n, dsp_params={**knobs, "threshold_db": float(threshold)})[..., 3 * 44100 :]
+            left.append(float(10 * torch.log10(y.square().mean() / n.square().mean())))
+        at_8_db.append(np.interp(8.0, -np.array(left), thresholds))
+    assert np.ptp(at_8_db) < 1.0
+
+
+@pytest.mark.real_audio
+@pytest.mark.parametrize("name", ["singing", "guitar", "drums"])
+@pytest.mark.parametrize("noise", ["follow", "quantile"])
+def test_the_usual_settings_improve_the_ratio_of_signal_to_noise(name, noise):
+    x, rate = sf.read(Path(os.environ["DIFFFX_AUDIO"]) / f"{name}.flac")
+    x = torch.from_numpy(x.reshape(len(x), -1).mean(1)[: 8 * rate])
+    hiss = torch.randn(len(x), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    fx = SpectralGate(rate, noise=noise)
+    for ratio_db in (0, 10, 20):
+        loud = hiss * x.norm() / hiss.norm() * 10 ** (-ratio_db / 20)
+        error = fx((x + loud)[None, None])[0, 0, fx.latency_samples :] - x[: len(x) - fx.latency_samples]
+        kept = slice(2 * rate, None)  # once the noise is known
+        gain_db = 20 * math.log10(float(loud[: len(error)][kept].norm() / error[kept].norm()))
+        assert gain_db > 1.0, ratio_db
