@@ -118,9 +118,11 @@ class _LikeArcTanClipper:
         sample_rate: float = 44100,
         param_range: _Ranges = None,
         *,
-        oversampling: Literal[1, 2, 4, 8] = 1,
+        oversampling: Literal[8, 4, 2, 1] = 4,
         phase: Literal["linear", "minimum"] = "linear",
         antialias: Literal[None, "adaa"] = None,
+        level_match: bool = False,
+        ceiling: Literal["filtered", "strict"] = "filtered",
     ) -> None: ...
 
 class ArcTanClipper(_LikeArcTanClipper, _ArcTanClipper): ...
@@ -129,9 +131,22 @@ class DoubleSoftClipper(_LikeArcTanClipper, _DoubleSoftClipper): ...
 class ExponentialClipper(_LikeArcTanClipper, _ExponentialClipper): ...
 class HardClipper(_LikeArcTanClipper, _HardClipper): ...
 class SoftClipper(_LikeArcTanClipper, _SoftClipper): ...
-class Overdrive(_LikeArcTanClipper, _Overdrive): ...
-class Rectifier(_LikeArcTanClipper, _Rectifier): ...
 class TanH(_LikeArcTanClipper, _TanH): ...
+
+class _LikeOverdrive:
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        oversampling: Literal[8, 4, 2, 1] = 4,
+        phase: Literal["linear", "minimum"] = "linear",
+        antialias: Literal[None, "adaa"] = None,
+        level_match: bool = False,
+    ) -> None: ...
+
+class Overdrive(_LikeOverdrive, _Overdrive): ...
+class Rectifier(_LikeOverdrive, _Rectifier): ...
 
 class Waveshaper(_Waveshaper):
     def __init__(
@@ -140,9 +155,10 @@ class Waveshaper(_Waveshaper):
         param_range: _Ranges = None,
         *,
         num_points: int = 4,
-        oversampling: Literal[1, 2, 4, 8] = 1,
+        oversampling: Literal[8, 4, 2, 1] = 4,
         phase: Literal["linear", "minimum"] = "linear",
         antialias: Literal[None, "adaa"] = None,
+        level_match: bool = False,
     ) -> None: ...
 
 class Compressor(_Compressor):
@@ -472,7 +488,7 @@ class SpectralGate(_SpectralGate):
         param_range: _Ranges = None,
         *,
         noise: Any = "follow",
-        quantile: float = 0.25,
+        quantile: float = 0.1,
         window_ms: float = 32.0,
         link: bool = True,
     ) -> None: ...
