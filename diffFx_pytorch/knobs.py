@@ -103,7 +103,7 @@ class Knobbed(nn.Module):
 
 def shown(value: Any) -> str:
     """A value, or the first of many, in four digits."""
-    numbers = torch.as_tensor(values_of(value)).detach().flatten().tolist()
+    numbers = torch.as_tensor(values_of(value), device="cpu").detach().flatten().tolist()
     return ", ".join(f"{v:.4g}" for v in numbers[:8]) + (" ..." if len(numbers) > 8 else "")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,7 +29,7 @@ from .options import ConstructorSignature, Option, documented, read_options
 from .params import EffectParam
 from .settings import Adjustable
 from .sound import Sound, as_batch, in_kind, warn_of_channels_last
-from .stream import OnNan, Stream, kind_of, run_block
+from .stream import OnNan, Stream, kind_of, run_block, undisturbed
 
 State = Any
 """What a block leaves for the next: nested tuples and dicts of tensors, or None for silence before time zero."""
@@ -126,12 +127,15 @@ class Processor(Adjustable):
             self.construction = read_options(self.options, options, sample_rate)
             for name, option in self.options.items():
                 setattr(self, name, self.construction.get(name, option.default))
-            table = self.table()
-            if type(self).table is not Processor.table:
-                _check_equation(type(self), table)
-            self.params = read_table(table, param_range or {}, self.sample_rate)
-            self._add_settings(self.params)
-            self.prepare()
+            with undisturbed(torch.device("cpu")):
+                table = self.table()
+                if type(self).table is not Processor.table:
+                    _check_equation(type(self), table)
+                self.params = read_table(table, param_range or {}, self.sample_rate)
+                self._add_settings(self.params)
+                self.prepare()
+            if (device := torch.get_default_device()).type != "cpu":
+                self.to(device)
             self._kind = kind_of(self)
             for name in given:
                 if name not in self.params:
@@ -328,7 +332,7 @@ class Processor(Adjustable):
 
     def tail_seconds(self, *, norm_params: Knobs | None = None, dsp_params: Knobs | None = None) -> float:
         """Seconds of sound left after the input ends (to -60 dB), the longest over the batch."""
-        with torch.no_grad():
+        with torch.no_grad(), undisturbed(self._device()):
             knobs = self._knobs_alone(norm_params, dsp_params)
             return float(torch.as_tensor(self.tail(**knobs), dtype=torch.float64).max())
 
@@ -339,7 +343,7 @@ class Processor(Adjustable):
             NotImplementedError: if the effect has no curve.
             ImportError: without matplotlib, with the command that installs it.
         """
-        with torch.no_grad():
+        with torch.no_grad(), undisturbed(self._device()):
             return draw(self.curve(**self._knobs_alone(norm_params, dsp_params)), ax)
 
     def extra_repr(self) -> str:
@@ -348,6 +352,10 @@ class Processor(Adjustable):
 
     # Inside --------------------------------------------------------------------------------------------------------
 
+    def _device(self) -> torch.device:
+        """Where the effect is, as far as it is anywhere."""
+        return next((t.device for t in itertools.chain(self.buffers(), self.parameters())), torch.device("cpu"))
+
     def _knobs_alone(self, norm_params: Knobs | None, dsp_params: Knobs | None) -> dict[str, Tensor]:
         given = norm_params if norm_params is not None else dsp_params
         given = {name: values_of(v) for name, v in as_dict({} if given is None else given, self.params).items()}
@@ -355,7 +363,7 @@ class Processor(Adjustable):
         shapes = [v.shape for v in (*given.values(), *settings.values()) if isinstance(v, Tensor) and v.dim()]
         batch = max((s[0] for s in shapes), default=1)
         points = max((s[1] for s in shapes if len(s) == 2), default=1)
-        x = torch.empty(batch, 1, points, dtype=torch.float64)
+        x = torch.empty(batch, 1, points, dtype=torch.float64, device=self._device())
         is_norm = norm_params is not None
         return resolve(self.params, x, given if is_norm else None, None if is_norm else given, settings=settings)
 

@@ -58,12 +58,22 @@ def run_block(
     if sound.numel() == 0:
         y = sound if channels_out is None else sound.sum(1, True).expand(-1, channels_out, -1)
     else:
-        device = x.device.type
-        in_autocast = torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
-        with torch.autocast(device, enabled=False) if in_autocast else contextlib.nullcontext():
+        with undisturbed(x.device):
             y, inner = process(sound, inner, key)
     y = y if sound.dtype == x.dtype else y.to(x.dtype)  # no cast that would hide an effect of another dtype
     return y, BlockState(kind, x.shape[0], x.shape[1], sound.dtype, inner)
+
+
+def undisturbed(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """A context without autocast, in which new tensors are on ``device`` whatever the default device is."""
+    has_autocast = torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
+    exact = torch.autocast(device.type, enabled=False) if has_autocast else contextlib.nullcontext()
+    if torch.compiler.is_compiling() or torch.get_default_device() in (device, torch.device("cpu")):
+        return exact
+    stack = contextlib.ExitStack()
+    stack.enter_context(exact)
+    stack.enter_context(device)
+    return stack
 
 
 def kind_of(fx: Any) -> str:
