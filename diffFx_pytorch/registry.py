@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import warnings
 from collections.abc import Iterator
 
 from . import processors  # noqa: F401  # importing the package defines its effects
@@ -13,13 +14,28 @@ ENTRY_POINTS = "diffFx_pytorch.effects"
 """Installed packages that name modules under this entry point have their effects found here too."""
 
 
+_BROKEN: set[importlib.metadata.EntryPoint] = set()
+
+
 def effects() -> dict[str, type[Processor]]:
     """Every effect that is defined, by name: the package's own, those of installed plug-ins, those of the caller.
 
-    A class defined again (in a notebook) takes the place of its predecessor.
+    A class defined again (in a notebook) takes the place of its predecessor. A plug-in that cannot be imported is left
+    out, with one warning that names it.
     """
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
-        entry.load()
+        if entry in _BROKEN:
+            continue
+        try:
+            entry.load()
+        except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
+            _BROKEN.add(entry)
+            package = entry.dist.name if entry.dist else "an unknown package"
+            warnings.warn(
+                f"the effects of the plug-in {entry.value!r} of {package} are left out: "
+                f"{type(error).__name__}: {error}",
+                stacklevel=2,
+            )
     return {cls.__name__: cls for cls in _subclasses(Processor) if is_effect(cls)}
 
 

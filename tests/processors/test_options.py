@@ -14,6 +14,8 @@ import torch
 from diffFx_pytorch import EffectParam, Processor, registry
 from diffFx_pytorch.options import Choice, Flag, Given, Integer, Number, read_options
 
+from ..contract.constructions import construction
+
 EFFECTS = [cls for cls in registry.effects().values() if cls.options]
 
 
@@ -152,3 +154,29 @@ def test_what_prepare_refuses_is_refused_in_the_name_of_the_effect():
 
     with pytest.raises(ValueError, match=r"^Picky: the moon is not full"):
         Picky()
+
+
+@pytest.mark.parametrize("cls", EFFECTS, ids=lambda c: c.__name__)
+def test_every_number_has_two_ends_that_can_be_built(cls):
+    for name, option in cls.options.items():
+        if isinstance(option, (Number, Integer)):
+            ends = option.min_val, option.max_val
+            assert all(map(math.isfinite, ends)), f"{name} has no bounds: it would end in the allocator"
+            for end in ends:
+                try:
+                    fx = cls(44100, **construction(cls, {name: end}))
+                except ValueError as error:
+                    reason = str(error)
+                else:
+                    assert fx(torch.zeros(1, max(fx.channels or (1,)), 8)).shape[-1] == 8
+                    continue
+                # What else the effect was given, or the sample rate, may allow less.
+                assert re.search(rf"{name} must lie in|of them, got", reason), reason
+
+
+@pytest.mark.parametrize("cls", EFFECTS, ids=lambda c: c.__name__)
+def test_every_count_can_be_built(cls):
+    for name, option in cls.options.items():
+        if isinstance(option, Integer) and option.max_val <= 64 and name.startswith("num_") and "bands" not in name:
+            for count in range(option.min_val, option.max_val + 1, option.step):
+                assert getattr(cls(44100, **{name: count}), name) == count

@@ -59,7 +59,7 @@ class ConvolutionReverb(ResponseReverb):
             doc="Impulse response, (L,) or (C, L), or the path of a sound file; None is a built-in room of 0.9 s.",
         ),
         "ir_rate": Number(
-            1, 1e7, None, "samples/s", doc="Of a tensor ``ir``, None for that of the effect; another is resampled."
+            1000, 1e6, None, "samples/s", doc="Of a tensor ``ir``, None for that of the effect; another is resampled."
         ),
         "normalize": Flag(True, doc="Scale the response to the level of pink noise, or take it as it is."),
         "true_stereo": Flag(False, doc="Take four channels as above; otherwise ``ir`` has one or two."),
