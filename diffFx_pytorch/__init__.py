@@ -21,6 +21,10 @@ _HOMES = {"EffectParam": "params", "Processor": "processor", "Chain": "routing"}
 _MODULES = {module.name for module in pkgutil.iter_modules(__path__)}  # noqa: F405
 
 __all__ = ["Chain", "EffectParam", "Processor", "__version__"]
+if TYPE_CHECKING:
+    from . import processors
+
+    __all__ += processors.__all__
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -15,7 +15,9 @@ from .automation import Points, line, read_points
 from .kernels.transforms import is_traced
 from .params import EffectParam, at_least_float32, keep_inside
 
-KnobValue: TypeAlias = "float | int | np.number | Tensor | np.ndarray | Sequence[Any] | Points | Mapping[float, Any]"
+KnobValue: TypeAlias = (
+    "float | int | np.number | Tensor | np.ndarray | list[Any] | tuple[Any, ...] | Points | Mapping[float, Any]"
+)
 """A number; of shape (B,) or (B, F) a tensor, numpy array or list; or points in time."""
 Knobs: TypeAlias = "Mapping[str, Any] | Tensor | np.ndarray"
 """Values by name, or flat in the order of the table (B, P) or (B, P, F)."""

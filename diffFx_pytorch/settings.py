@@ -179,18 +179,20 @@ class Adjustable(Knobbed, metaclass=_Built):
                     raise TypeError(f"a knob cannot be named {name!r}, which is an attribute of every effect")
                 setattr(cls, name, Setting(name))
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; a new one, or one that a constructor chose, is refused once that is done."""
-        if isinstance(getattr(type(self), name, None), Setting):
-            object.__setattr__(self, name, value)
-            return
-        if "_built" in self.__dict__:
-            owner = type(self).__name__
-            if name in self.constants or name in self._modules:
-                raise AttributeError(f"{owner}: {name} is chosen when it is built; build another one")
-            if not name.startswith("_") and not hasattr(self, name) and not isinstance(value, nn.Module):
-                raise AttributeError(f"{owner}: {unknown_name(name, self.params, 'setting')}")
-        super().__setattr__(name, value)
+    if not TYPE_CHECKING:  # a checker that sees it lets any attribute be set
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            """Set an attribute; a new one, or one that a constructor chose, is refused once that is done."""
+            if isinstance(getattr(type(self), name, None), Setting):
+                object.__setattr__(self, name, value)
+                return
+            if "_built" in self.__dict__:
+                owner = type(self).__name__
+                if name in self.constants or name in self._modules:
+                    raise AttributeError(f"{owner}: {name} is chosen when it is built; build another one")
+                if not name.startswith("_") and not hasattr(self, name) and not isinstance(value, nn.Module):
+                    raise AttributeError(f"{owner}: {unknown_name(name, self.params, 'setting')}")
+            super().__setattr__(name, value)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         # Settings that are tensors follow to a device; they keep their precision.

@@ -65,25 +65,24 @@ def built_in() -> list[type[Processor]]:
 
 
 def stubs() -> dict[Path, str]:
-    """The ``__init__.pyi`` of the packages of effects: constructors with their options, and the members of each family.
+    """The ``__init__.pyi`` of the packages of effects: options and knobs of each, and the members of each family.
 
-    Effects of the same options share one constructor.
+    Effects of the same knobs share one dict of them and one call; effects of the same options too, one constructor.
     """
     members = sorted(built_in(), key=lambda cls: (cls.__module__, cls.__name__))
-    constructors: dict[str, list[str]] = {}
-    lines = ["from collections.abc import Mapping", "from typing import Any, Literal", ""]
-    lines.append("from diffFx_pytorch.params import EffectParam as EffectParam")
+    lines = [_STUB_HEAD]
+    lines += [f"from {cls.__module__} import {cls.__name__} as _{cls.__name__}" for cls in members]
+    lines += ["", _STUB_TYPES]
+    named = ", ".join(sorted(f'"{cls.__name__}"' for cls in members))
+    lines += ["__all__ = [", *(f"    {name}," for name in named.split(", ")), "]"]
+    likes: dict[str, str] = {}
     for cls in members:
-        lines.append(f"from {cls.__module__} import {cls.__name__} as {'_' * bool(cls.options)}{cls.__name__}")
-        if cls.options:
-            constructors.setdefault(_constructor(cls), []).append(cls.__name__)
-    lines += ["", "_Ranges = Mapping[str, EffectParam] | None"]
-    for constructor, names in constructors.items():
-        if len(names) == 1:
-            lines += ["", f"class {names[0]}(_{names[0]}):", constructor]
-        else:
-            lines += ["", f"class _Like{names[0]}:", constructor, ""]
-            lines += [f"class {name}(_Like{names[0]}, _{name}): ..." for name in names]
+        shared = _knobs_stub(cls, "{name}")
+        if shared not in likes:
+            likes[shared] = cls.__name__
+            lines += ["", shared.replace("{name}", cls.__name__)]
+            lines.append("")
+        lines.append(f"class {cls.__name__}(_Like{likes[shared]}, _{cls.__name__}): ...")
     root = "diffFx_pytorch.processors"
     texts = {_stub_path(root): "\n".join([*lines, ""])}
     for cls in members:
@@ -92,12 +91,64 @@ def stubs() -> dict[Path, str]:
     return texts
 
 
+_STUB_HEAD = """from collections.abc import Mapping
+from typing import Any, Literal
+
+from typing_extensions import TypedDict, Unpack
+
+from diffFx_pytorch.control import Knobs, KnobValue
+from diffFx_pytorch.params import EffectParam as EffectParam"""
+
+_STUB_TYPES = """from diffFx_pytorch.sound import Sound
+
+_Ranges = Mapping[str, EffectParam] | None
+
+class _Setting:
+    def __get__(self, fx: Any, cls: Any = None) -> Any: ...
+    def __set__(self, fx: Any, value: KnobValue) -> None: ...
+"""
+
+
+def _knobs_stub(cls: type[Processor], name: str) -> str:
+    """What an effect takes, as annotations: a dict of its knobs, they as attributes, constructor and call.
+
+    The names of a table that depends on options are offered in ``dsp_params``, and others are legal.
+    """
+    table, constant = cls().params, cls.table is Processor.table
+    own = [knob for knob in table if "." not in knob]
+    knobs = [f"class _{name}Knobs(TypedDict, total=False):", *(f"    {knob}: KnobValue" for knob in table)]
+    if own != list(table):  # what has a dot is no name of an attribute
+        entries = [f'        "{knob}": KnobValue,' for knob in table]
+        head = [f"_{name}Knobs = TypedDict(", f'    "_{name}Knobs",', "    {"]
+        knobs = [*head, *entries, "    },", "    total=False,", ")"]
+    settings = f"Unpack[_{name}Knobs]" if constant else "KnobValue"
+    return "\n".join(
+        [
+            *knobs,
+            "",
+            f"class _Like{name}:",
+            *(f"    {knob}: _Setting" for knob in own),
+            _constructor(cls, settings),
+            "    def __call__(",
+            "        self,",
+            "        x: Sound,",
+            "        *,",
+            f"        norm_params: _{name}Knobs | Knobs | None = None,",
+            f"        dsp_params: _{name}Knobs | Knobs | None = None,",
+            "        sidechain: Sound | None = None,",
+            f"        **settings: {settings},",
+            "    ) -> Sound: ...",
+        ]
+    )
+
+
 def _stub_path(package: str) -> Path:
     return PACKAGE.joinpath(*package.split(".")[1:]) / "__init__.pyi"
 
 
-def _constructor(cls: type[Processor]) -> str:
-    arguments = ["self", "sample_rate: float = 44100", "param_range: _Ranges = None", "*"]
+def _constructor(cls: type[Processor], settings: str) -> str:
+    arguments = ["self", "sample_rate: float = 44100", "param_range: _Ranges = None"]
+    arguments += ["*"] * bool(cls.options)
     for name, option in cls.options.items():
         default = f" = {option.default!r}".replace("'", '"')
         line = f"{name}: {option_type(option)}{default}"
@@ -105,11 +156,8 @@ def _constructor(cls: type[Processor]) -> str:
             values = (f"            {json.dumps(value)}," for value in option.values)
             line = "\n".join([f"{name}: Literal[", *values, f"        ]{default}"])
         arguments.append(line)
-    short = ", ".join(arguments)
-    if len(short) <= 89:
-        return f"    def __init__({short}) -> None: ..."
-    lines = [short] if len(short) <= 112 else [f"{argument}," for argument in arguments]
-    return "\n".join(["    def __init__(", *(f"        {line}" for line in lines), "    ) -> None: ..."])
+    lines = (f"        {argument}," for argument in [*arguments, f"**settings: {settings}"])
+    return "\n".join(["    def __init__(", *lines, "    ) -> None: ..."])
 
 
 def option_type(option: Option) -> str:

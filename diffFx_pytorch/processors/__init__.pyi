@@ -1,13 +1,16 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from typing_extensions import TypedDict, Unpack
+
+from diffFx_pytorch.control import Knobs, KnobValue
 from diffFx_pytorch.params import EffectParam as EffectParam
 from diffFx_pytorch.processors.delay.basic_delay import BasicDelay as _BasicDelay
 from diffFx_pytorch.processors.delay.feedback_delay import FeedbackDelay as _FeedbackDelay
 from diffFx_pytorch.processors.delay.multi_tap_delay import MultiTapDelay as _MultiTapDelay
 from diffFx_pytorch.processors.delay.ping_pong_delay import PingPongDelay as _PingPongDelay
 from diffFx_pytorch.processors.delay.slapback_delay import SlapbackDelay as _SlapbackDelay
-from diffFx_pytorch.processors.distortion.bit_crusher import BitCrusher as BitCrusher
+from diffFx_pytorch.processors.distortion.bit_crusher import BitCrusher as _BitCrusher
 from diffFx_pytorch.processors.distortion.clippers import ArcTanClipper as _ArcTanClipper
 from diffFx_pytorch.processors.distortion.clippers import CubicClipper as _CubicClipper
 from diffFx_pytorch.processors.distortion.clippers import DoubleSoftClipper as _DoubleSoftClipper
@@ -42,7 +45,7 @@ from diffFx_pytorch.processors.eq.single_filters import Notch as _Notch
 from diffFx_pytorch.processors.eq.single_filters import Peak as _Peak
 from diffFx_pytorch.processors.eq.tone_stack import ToneStack as _ToneStack
 from diffFx_pytorch.processors.modulation.auto_pan import AutoPan as _AutoPan
-from diffFx_pytorch.processors.modulation.auto_wah import AutoWah as AutoWah
+from diffFx_pytorch.processors.modulation.auto_wah import AutoWah as _AutoWah
 from diffFx_pytorch.processors.modulation.chorus import Chorus as _Chorus
 from diffFx_pytorch.processors.modulation.chorus import MultiVoiceChorus as _MultiVoiceChorus
 from diffFx_pytorch.processors.modulation.chorus import StereoChorus as _StereoChorus
@@ -58,24 +61,109 @@ from diffFx_pytorch.processors.reverb.early_reflections import EarlyReflections 
 from diffFx_pytorch.processors.reverb.fdn_reverb import FDNReverb as _FDNReverb
 from diffFx_pytorch.processors.reverb.noise_shaped_reverb import NoiseShapedReverb as _NoiseShapedReverb
 from diffFx_pytorch.processors.reverb.plate_reverb import PlateReverb as _PlateReverb
-from diffFx_pytorch.processors.reverb.schroeder_reverb import SchroederReverb as SchroederReverb
+from diffFx_pytorch.processors.reverb.schroeder_reverb import SchroederReverb as _SchroederReverb
 from diffFx_pytorch.processors.reverb.velvet_reverb import VelvetReverb as _VelvetReverb
-from diffFx_pytorch.processors.spatial.mono_maker import MonoMaker as MonoMaker
+from diffFx_pytorch.processors.spatial.mono_maker import MonoMaker as _MonoMaker
 from diffFx_pytorch.processors.spatial.stereo_enhancer import StereoEnhancer as _StereoEnhancer
 from diffFx_pytorch.processors.spatial.stereo_imager import StereoImager as _StereoImager
 from diffFx_pytorch.processors.spatial.stereo_panning import StereoPanning as _StereoPanning
-from diffFx_pytorch.processors.spatial.stereo_widener import StereoWidener as StereoWidener
+from diffFx_pytorch.processors.spatial.stereo_widener import StereoWidener as _StereoWidener
 from diffFx_pytorch.processors.spectral.pitch_shift import PitchShift as _PitchShift
 from diffFx_pytorch.processors.spectral.spectral_gate import SpectralGate as _SpectralGate
-from diffFx_pytorch.processors.utility.dc_blocker import DCBlocker as DCBlocker
+from diffFx_pytorch.processors.utility.dc_blocker import DCBlocker as _DCBlocker
 from diffFx_pytorch.processors.utility.dither import Dither as _Dither
 from diffFx_pytorch.processors.utility.fade import Fade as _Fade
-from diffFx_pytorch.processors.utility.gain import Gain as Gain
-from diffFx_pytorch.processors.utility.invert import Invert as Invert
+from diffFx_pytorch.processors.utility.gain import Gain as _Gain
+from diffFx_pytorch.processors.utility.invert import Invert as _Invert
+
+from diffFx_pytorch.sound import Sound
 
 _Ranges = Mapping[str, EffectParam] | None
 
+class _Setting:
+    def __get__(self, fx: Any, cls: Any = None) -> Any: ...
+    def __set__(self, fx: Any, value: KnobValue) -> None: ...
+
+__all__ = [
+    "AllPass",
+    "ArcTanClipper",
+    "AutoPan",
+    "AutoWah",
+    "BandPass",
+    "BasicDelay",
+    "BitCrusher",
+    "Chorus",
+    "Compressor",
+    "ConvolutionReverb",
+    "CubicClipper",
+    "DCBlocker",
+    "DeEsser",
+    "Dither",
+    "DoubleSoftClipper",
+    "DynamicEqualizer",
+    "EarlyReflections",
+    "Expander",
+    "ExponentialClipper",
+    "FDNReverb",
+    "Fade",
+    "FeedbackDelay",
+    "FeedbackFlanger",
+    "Flanger",
+    "Gain",
+    "GraphicEqualizer",
+    "HardClipper",
+    "HighPass",
+    "HighShelf",
+    "Invert",
+    "Limiter",
+    "LowPass",
+    "LowShelf",
+    "MonoMaker",
+    "MultiBandCompressor",
+    "MultiBandExpander",
+    "MultiBandLimiter",
+    "MultiBandNoiseGate",
+    "MultiBandTransientShaper",
+    "MultiTapDelay",
+    "MultiVoiceChorus",
+    "NoiseGate",
+    "NoiseShapedReverb",
+    "Notch",
+    "Overdrive",
+    "ParametricEqualizer",
+    "Peak",
+    "Phaser",
+    "PingPongDelay",
+    "PitchShift",
+    "PlateReverb",
+    "Rectifier",
+    "RingModulator",
+    "SchroederReverb",
+    "SlapbackDelay",
+    "SoftClipper",
+    "SpectralGate",
+    "StereoChorus",
+    "StereoEnhancer",
+    "StereoFlanger",
+    "StereoImager",
+    "StereoPanning",
+    "StereoWidener",
+    "TanH",
+    "ToneStack",
+    "TransientShaper",
+    "Tremolo",
+    "VelvetReverb",
+    "Vibrato",
+    "Waveshaper",
+]
+
+class _BasicDelayKnobs(TypedDict, total=False):
+    delay_ms: KnobValue
+    mix: KnobValue
+
 class _LikeBasicDelay:
+    delay_ms: _Setting
+    mix: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -83,13 +171,33 @@ class _LikeBasicDelay:
         *,
         tempo_bpm: float | None = None,
         interpolation: Literal["linear", "cubic", "lagrange", "sinc", "allpass"] = "lagrange",
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _BasicDelayKnobs | Knobs | None = None,
+        dsp_params: _BasicDelayKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
 
 class BasicDelay(_LikeBasicDelay, _BasicDelay): ...
-class PingPongDelay(_LikeBasicDelay, _PingPongDelay): ...
-class SlapbackDelay(_LikeBasicDelay, _SlapbackDelay): ...
 
-class FeedbackDelay(_FeedbackDelay):
+class _FeedbackDelayKnobs(TypedDict, total=False):
+    delay_ms: KnobValue
+    feedback: KnobValue
+    lowpass_hz: KnobValue
+    highpass_hz: KnobValue
+    mix: KnobValue
+
+class _LikeFeedbackDelay:
+    delay_ms: _Setting
+    feedback: _Setting
+    lowpass_hz: _Setting
+    highpass_hz: _Setting
+    mix: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -98,9 +206,49 @@ class FeedbackDelay(_FeedbackDelay):
         tempo_bpm: float | None = None,
         saturation: Literal[None, "tanh"] = None,
         interpolation: Literal["linear", "cubic", "lagrange", "sinc", "allpass"] = "lagrange",
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _FeedbackDelayKnobs | Knobs | None = None,
+        dsp_params: _FeedbackDelayKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
 
-class MultiTapDelay(_MultiTapDelay):
+class FeedbackDelay(_LikeFeedbackDelay, _FeedbackDelay): ...
+
+class _MultiTapDelayKnobs(TypedDict, total=False):
+    tap_1_delay_ms: KnobValue
+    tap_1_gain_db: KnobValue
+    tap_1_pan: KnobValue
+    tap_2_delay_ms: KnobValue
+    tap_2_gain_db: KnobValue
+    tap_2_pan: KnobValue
+    tap_3_delay_ms: KnobValue
+    tap_3_gain_db: KnobValue
+    tap_3_pan: KnobValue
+    tap_4_delay_ms: KnobValue
+    tap_4_gain_db: KnobValue
+    tap_4_pan: KnobValue
+    mix: KnobValue
+
+class _LikeMultiTapDelay:
+    tap_1_delay_ms: _Setting
+    tap_1_gain_db: _Setting
+    tap_1_pan: _Setting
+    tap_2_delay_ms: _Setting
+    tap_2_gain_db: _Setting
+    tap_2_pan: _Setting
+    tap_3_delay_ms: _Setting
+    tap_3_gain_db: _Setting
+    tap_3_pan: _Setting
+    tap_4_delay_ms: _Setting
+    tap_4_gain_db: _Setting
+    tap_4_pan: _Setting
+    mix: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -110,9 +258,130 @@ class MultiTapDelay(_MultiTapDelay):
         tempo_bpm: float | None = None,
         law: Literal["constant_power", "linear", "-4.5 dB"] = "constant_power",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _MultiTapDelayKnobs | Knobs | None = None,
+        dsp_params: _MultiTapDelayKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class MultiTapDelay(_LikeMultiTapDelay, _MultiTapDelay): ...
+
+class _PingPongDelayKnobs(TypedDict, total=False):
+    delay_ms: KnobValue
+    feedback: KnobValue
+    lowpass_hz: KnobValue
+    highpass_hz: KnobValue
+    width: KnobValue
+    mix: KnobValue
+
+class _LikePingPongDelay:
+    delay_ms: _Setting
+    feedback: _Setting
+    lowpass_hz: _Setting
+    highpass_hz: _Setting
+    width: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        tempo_bpm: float | None = None,
+        interpolation: Literal["linear", "cubic", "lagrange", "sinc", "allpass"] = "lagrange",
+        **settings: KnobValue,
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _PingPongDelayKnobs | Knobs | None = None,
+        dsp_params: _PingPongDelayKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class PingPongDelay(_LikePingPongDelay, _PingPongDelay): ...
+
+class _SlapbackDelayKnobs(TypedDict, total=False):
+    delay_ms: KnobValue
+    lowpass_hz: KnobValue
+    highpass_hz: KnobValue
+    mix: KnobValue
+
+class _LikeSlapbackDelay:
+    delay_ms: _Setting
+    lowpass_hz: _Setting
+    highpass_hz: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        tempo_bpm: float | None = None,
+        interpolation: Literal["linear", "cubic", "lagrange", "sinc", "allpass"] = "lagrange",
+        **settings: KnobValue,
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _SlapbackDelayKnobs | Knobs | None = None,
+        dsp_params: _SlapbackDelayKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class SlapbackDelay(_LikeSlapbackDelay, _SlapbackDelay): ...
+
+class _BitCrusherKnobs(TypedDict, total=False):
+    drive_db: KnobValue
+    bits: KnobValue
+    hold: KnobValue
+    mix: KnobValue
+    output_db: KnobValue
+
+class _LikeBitCrusher:
+    drive_db: _Setting
+    bits: _Setting
+    hold: _Setting
+    mix: _Setting
+    output_db: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        **settings: Unpack[_BitCrusherKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _BitCrusherKnobs | Knobs | None = None,
+        dsp_params: _BitCrusherKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_BitCrusherKnobs],
+    ) -> Sound: ...
+
+class BitCrusher(_LikeBitCrusher, _BitCrusher): ...
+
+class _ArcTanClipperKnobs(TypedDict, total=False):
+    drive_db: KnobValue
+    bias: KnobValue
+    mix: KnobValue
+    output_db: KnobValue
 
 class _LikeArcTanClipper:
+    drive_db: _Setting
+    bias: _Setting
+    mix: _Setting
+    output_db: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -123,7 +392,17 @@ class _LikeArcTanClipper:
         antialias: Literal[None, "adaa"] = None,
         level_match: bool = False,
         ceiling: Literal["filtered", "strict"] = "filtered",
+        **settings: Unpack[_ArcTanClipperKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _ArcTanClipperKnobs | Knobs | None = None,
+        dsp_params: _ArcTanClipperKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_ArcTanClipperKnobs],
+    ) -> Sound: ...
 
 class ArcTanClipper(_LikeArcTanClipper, _ArcTanClipper): ...
 class CubicClipper(_LikeArcTanClipper, _CubicClipper): ...
@@ -131,9 +410,20 @@ class DoubleSoftClipper(_LikeArcTanClipper, _DoubleSoftClipper): ...
 class ExponentialClipper(_LikeArcTanClipper, _ExponentialClipper): ...
 class HardClipper(_LikeArcTanClipper, _HardClipper): ...
 class SoftClipper(_LikeArcTanClipper, _SoftClipper): ...
-class TanH(_LikeArcTanClipper, _TanH): ...
+
+class _OverdriveKnobs(TypedDict, total=False):
+    drive_db: KnobValue
+    bias: KnobValue
+    tone_db: KnobValue
+    mix: KnobValue
+    output_db: KnobValue
 
 class _LikeOverdrive:
+    drive_db: _Setting
+    bias: _Setting
+    tone_db: _Setting
+    mix: _Setting
+    output_db: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -143,12 +433,82 @@ class _LikeOverdrive:
         phase: Literal["linear", "minimum"] = "linear",
         antialias: Literal[None, "adaa"] = None,
         level_match: bool = False,
+        **settings: Unpack[_OverdriveKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _OverdriveKnobs | Knobs | None = None,
+        dsp_params: _OverdriveKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_OverdriveKnobs],
+    ) -> Sound: ...
 
 class Overdrive(_LikeOverdrive, _Overdrive): ...
-class Rectifier(_LikeOverdrive, _Rectifier): ...
 
-class Waveshaper(_Waveshaper):
+class _RectifierKnobs(TypedDict, total=False):
+    drive_db: KnobValue
+    amount: KnobValue
+    bias: KnobValue
+    mix: KnobValue
+    output_db: KnobValue
+
+class _LikeRectifier:
+    drive_db: _Setting
+    amount: _Setting
+    bias: _Setting
+    mix: _Setting
+    output_db: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        oversampling: Literal[8, 4, 2, 1] = 4,
+        phase: Literal["linear", "minimum"] = "linear",
+        antialias: Literal[None, "adaa"] = None,
+        level_match: bool = False,
+        **settings: Unpack[_RectifierKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _RectifierKnobs | Knobs | None = None,
+        dsp_params: _RectifierKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_RectifierKnobs],
+    ) -> Sound: ...
+
+class Rectifier(_LikeRectifier, _Rectifier): ...
+class TanH(_LikeArcTanClipper, _TanH): ...
+
+class _WaveshaperKnobs(TypedDict, total=False):
+    drive_db: KnobValue
+    below_1_slope: KnobValue
+    below_2_slope: KnobValue
+    below_3_slope: KnobValue
+    below_4_slope: KnobValue
+    above_1_slope: KnobValue
+    above_2_slope: KnobValue
+    above_3_slope: KnobValue
+    above_4_slope: KnobValue
+    mix: KnobValue
+    output_db: KnobValue
+
+class _LikeWaveshaper:
+    drive_db: _Setting
+    below_1_slope: _Setting
+    below_2_slope: _Setting
+    below_3_slope: _Setting
+    below_4_slope: _Setting
+    above_1_slope: _Setting
+    above_2_slope: _Setting
+    above_3_slope: _Setting
+    above_4_slope: _Setting
+    mix: _Setting
+    output_db: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -159,9 +519,37 @@ class Waveshaper(_Waveshaper):
         phase: Literal["linear", "minimum"] = "linear",
         antialias: Literal[None, "adaa"] = None,
         level_match: bool = False,
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _WaveshaperKnobs | Knobs | None = None,
+        dsp_params: _WaveshaperKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
 
-class Compressor(_Compressor):
+class Waveshaper(_LikeWaveshaper, _Waveshaper): ...
+
+class _CompressorKnobs(TypedDict, total=False):
+    threshold_db: KnobValue
+    ratio: KnobValue
+    knee_db: KnobValue
+    attack_ms: KnobValue
+    release_ms: KnobValue
+    makeup_db: KnobValue
+    mix: KnobValue
+
+class _LikeCompressor:
+    threshold_db: _Setting
+    ratio: _Setting
+    knee_db: _Setting
+    attack_ms: _Setting
+    release_ms: _Setting
+    makeup_db: _Setting
+    mix: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -172,23 +560,98 @@ class Compressor(_Compressor):
         lookahead_ms: float = 0.0,
         key_highpass_hz: float | None = None,
         rms_ms: float = 25.0,
+        **settings: Unpack[_CompressorKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _CompressorKnobs | Knobs | None = None,
+        dsp_params: _CompressorKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_CompressorKnobs],
+    ) -> Sound: ...
+
+class Compressor(_LikeCompressor, _Compressor): ...
+
+class _DeEsserKnobs(TypedDict, total=False):
+    freq_hz: KnobValue
+    threshold_db: KnobValue
+    range_db: KnobValue
+    attack_ms: KnobValue
+    release_ms: KnobValue
 
 class _LikeDeEsser:
-    def __init__(self, sample_rate: float = 44100, param_range: _Ranges = None, *, link: bool = True) -> None: ...
+    freq_hz: _Setting
+    threshold_db: _Setting
+    range_db: _Setting
+    attack_ms: _Setting
+    release_ms: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        link: bool = True,
+        **settings: Unpack[_DeEsserKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _DeEsserKnobs | Knobs | None = None,
+        dsp_params: _DeEsserKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_DeEsserKnobs],
+    ) -> Sound: ...
 
 class DeEsser(_LikeDeEsser, _DeEsser): ...
-class TransientShaper(_LikeDeEsser, _TransientShaper): ...
+
+class _ExpanderKnobs(TypedDict, total=False):
+    threshold_db: KnobValue
+    ratio: KnobValue
+    knee_db: KnobValue
+    attack_ms: KnobValue
+    release_ms: KnobValue
+    range_db: KnobValue
 
 class _LikeExpander:
+    threshold_db: _Setting
+    ratio: _Setting
+    knee_db: _Setting
+    attack_ms: _Setting
+    release_ms: _Setting
+    range_db: _Setting
     def __init__(
-        self, sample_rate: float = 44100, param_range: _Ranges = None, *, link: bool = True, lookahead_ms: float = 0.0
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        link: bool = True,
+        lookahead_ms: float = 0.0,
+        **settings: Unpack[_ExpanderKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _ExpanderKnobs | Knobs | None = None,
+        dsp_params: _ExpanderKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_ExpanderKnobs],
+    ) -> Sound: ...
 
 class Expander(_LikeExpander, _Expander): ...
-class NoiseGate(_LikeExpander, _NoiseGate): ...
 
-class Limiter(_Limiter):
+class _LimiterKnobs(TypedDict, total=False):
+    gain_db: KnobValue
+    ceiling_db: KnobValue
+    release_ms: KnobValue
+
+class _LikeLimiter:
+    gain_db: _Setting
+    ceiling_db: _Setting
+    release_ms: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -197,9 +660,53 @@ class Limiter(_Limiter):
         lookahead_ms: float = 5.0,
         true_peak: bool = False,
         link: bool = True,
+        **settings: Unpack[_LimiterKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _LimiterKnobs | Knobs | None = None,
+        dsp_params: _LimiterKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_LimiterKnobs],
+    ) -> Sound: ...
 
-class MultiBandCompressor(_MultiBandCompressor):
+class Limiter(_LikeLimiter, _Limiter): ...
+
+_MultiBandCompressorKnobs = TypedDict(
+    "_MultiBandCompressorKnobs",
+    {
+        "band_1.threshold_db": KnobValue,
+        "band_1.ratio": KnobValue,
+        "band_1.knee_db": KnobValue,
+        "band_1.attack_ms": KnobValue,
+        "band_1.release_ms": KnobValue,
+        "band_1.makeup_db": KnobValue,
+        "band_1.mix": KnobValue,
+        "band_2.threshold_db": KnobValue,
+        "band_2.ratio": KnobValue,
+        "band_2.knee_db": KnobValue,
+        "band_2.attack_ms": KnobValue,
+        "band_2.release_ms": KnobValue,
+        "band_2.makeup_db": KnobValue,
+        "band_2.mix": KnobValue,
+        "band_3.threshold_db": KnobValue,
+        "band_3.ratio": KnobValue,
+        "band_3.knee_db": KnobValue,
+        "band_3.attack_ms": KnobValue,
+        "band_3.release_ms": KnobValue,
+        "band_3.makeup_db": KnobValue,
+        "band_3.mix": KnobValue,
+        "crossover_1_hz": KnobValue,
+        "crossover_2_hz": KnobValue,
+    },
+    total=False,
+)
+
+class _LikeMultiBandCompressor:
+    crossover_1_hz: _Setting
+    crossover_2_hz: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -210,9 +717,50 @@ class MultiBandCompressor(_MultiBandCompressor):
         link: bool = True,
         lookahead_ms: float = 0.0,
         rms_ms: float = 25.0,
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _MultiBandCompressorKnobs | Knobs | None = None,
+        dsp_params: _MultiBandCompressorKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class MultiBandCompressor(_LikeMultiBandCompressor, _MultiBandCompressor): ...
+
+_MultiBandExpanderKnobs = TypedDict(
+    "_MultiBandExpanderKnobs",
+    {
+        "band_1.threshold_db": KnobValue,
+        "band_1.ratio": KnobValue,
+        "band_1.knee_db": KnobValue,
+        "band_1.attack_ms": KnobValue,
+        "band_1.release_ms": KnobValue,
+        "band_1.range_db": KnobValue,
+        "band_2.threshold_db": KnobValue,
+        "band_2.ratio": KnobValue,
+        "band_2.knee_db": KnobValue,
+        "band_2.attack_ms": KnobValue,
+        "band_2.release_ms": KnobValue,
+        "band_2.range_db": KnobValue,
+        "band_3.threshold_db": KnobValue,
+        "band_3.ratio": KnobValue,
+        "band_3.knee_db": KnobValue,
+        "band_3.attack_ms": KnobValue,
+        "band_3.release_ms": KnobValue,
+        "band_3.range_db": KnobValue,
+        "crossover_1_hz": KnobValue,
+        "crossover_2_hz": KnobValue,
+    },
+    total=False,
+)
 
 class _LikeMultiBandExpander:
+    crossover_1_hz: _Setting
+    crossover_2_hz: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -221,12 +769,45 @@ class _LikeMultiBandExpander:
         num_bands: int = 3,
         link: bool = True,
         lookahead_ms: float = 0.0,
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _MultiBandExpanderKnobs | Knobs | None = None,
+        dsp_params: _MultiBandExpanderKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
 
 class MultiBandExpander(_LikeMultiBandExpander, _MultiBandExpander): ...
-class MultiBandNoiseGate(_LikeMultiBandExpander, _MultiBandNoiseGate): ...
 
-class MultiBandLimiter(_MultiBandLimiter):
+_MultiBandLimiterKnobs = TypedDict(
+    "_MultiBandLimiterKnobs",
+    {
+        "band_1.gain_db": KnobValue,
+        "band_1.ceiling_db": KnobValue,
+        "band_1.release_ms": KnobValue,
+        "band_2.gain_db": KnobValue,
+        "band_2.ceiling_db": KnobValue,
+        "band_2.release_ms": KnobValue,
+        "band_3.gain_db": KnobValue,
+        "band_3.ceiling_db": KnobValue,
+        "band_3.release_ms": KnobValue,
+        "crossover_1_hz": KnobValue,
+        "crossover_2_hz": KnobValue,
+        "ceiling_db": KnobValue,
+        "release_ms": KnobValue,
+    },
+    total=False,
+)
+
+class _LikeMultiBandLimiter:
+    crossover_1_hz: _Setting
+    crossover_2_hz: _Setting
+    ceiling_db: _Setting
+    release_ms: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -236,14 +817,219 @@ class MultiBandLimiter(_MultiBandLimiter):
         lookahead_ms: float = 5.0,
         true_peak: bool = False,
         link: bool = True,
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _MultiBandLimiterKnobs | Knobs | None = None,
+        dsp_params: _MultiBandLimiterKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
 
-class MultiBandTransientShaper(_MultiBandTransientShaper):
+class MultiBandLimiter(_LikeMultiBandLimiter, _MultiBandLimiter): ...
+
+_MultiBandNoiseGateKnobs = TypedDict(
+    "_MultiBandNoiseGateKnobs",
+    {
+        "band_1.threshold_db": KnobValue,
+        "band_1.hysteresis_db": KnobValue,
+        "band_1.attack_ms": KnobValue,
+        "band_1.hold_ms": KnobValue,
+        "band_1.release_ms": KnobValue,
+        "band_1.range_db": KnobValue,
+        "band_2.threshold_db": KnobValue,
+        "band_2.hysteresis_db": KnobValue,
+        "band_2.attack_ms": KnobValue,
+        "band_2.hold_ms": KnobValue,
+        "band_2.release_ms": KnobValue,
+        "band_2.range_db": KnobValue,
+        "band_3.threshold_db": KnobValue,
+        "band_3.hysteresis_db": KnobValue,
+        "band_3.attack_ms": KnobValue,
+        "band_3.hold_ms": KnobValue,
+        "band_3.release_ms": KnobValue,
+        "band_3.range_db": KnobValue,
+        "crossover_1_hz": KnobValue,
+        "crossover_2_hz": KnobValue,
+    },
+    total=False,
+)
+
+class _LikeMultiBandNoiseGate:
+    crossover_1_hz: _Setting
+    crossover_2_hz: _Setting
     def __init__(
-        self, sample_rate: float = 44100, param_range: _Ranges = None, *, num_bands: int = 3, link: bool = True
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        num_bands: int = 3,
+        link: bool = True,
+        lookahead_ms: float = 0.0,
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _MultiBandNoiseGateKnobs | Knobs | None = None,
+        dsp_params: _MultiBandNoiseGateKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
 
-class DynamicEqualizer(_DynamicEqualizer):
+class MultiBandNoiseGate(_LikeMultiBandNoiseGate, _MultiBandNoiseGate): ...
+
+_MultiBandTransientShaperKnobs = TypedDict(
+    "_MultiBandTransientShaperKnobs",
+    {
+        "band_1.attack_db": KnobValue,
+        "band_1.sustain_db": KnobValue,
+        "band_2.attack_db": KnobValue,
+        "band_2.sustain_db": KnobValue,
+        "band_3.attack_db": KnobValue,
+        "band_3.sustain_db": KnobValue,
+        "crossover_1_hz": KnobValue,
+        "crossover_2_hz": KnobValue,
+    },
+    total=False,
+)
+
+class _LikeMultiBandTransientShaper:
+    crossover_1_hz: _Setting
+    crossover_2_hz: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        num_bands: int = 3,
+        link: bool = True,
+        **settings: KnobValue,
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _MultiBandTransientShaperKnobs | Knobs | None = None,
+        dsp_params: _MultiBandTransientShaperKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class MultiBandTransientShaper(_LikeMultiBandTransientShaper, _MultiBandTransientShaper): ...
+
+class _NoiseGateKnobs(TypedDict, total=False):
+    threshold_db: KnobValue
+    hysteresis_db: KnobValue
+    attack_ms: KnobValue
+    hold_ms: KnobValue
+    release_ms: KnobValue
+    range_db: KnobValue
+
+class _LikeNoiseGate:
+    threshold_db: _Setting
+    hysteresis_db: _Setting
+    attack_ms: _Setting
+    hold_ms: _Setting
+    release_ms: _Setting
+    range_db: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        link: bool = True,
+        lookahead_ms: float = 0.0,
+        **settings: Unpack[_NoiseGateKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _NoiseGateKnobs | Knobs | None = None,
+        dsp_params: _NoiseGateKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_NoiseGateKnobs],
+    ) -> Sound: ...
+
+class NoiseGate(_LikeNoiseGate, _NoiseGate): ...
+
+class _TransientShaperKnobs(TypedDict, total=False):
+    attack_db: KnobValue
+    sustain_db: KnobValue
+
+class _LikeTransientShaper:
+    attack_db: _Setting
+    sustain_db: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        link: bool = True,
+        **settings: Unpack[_TransientShaperKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _TransientShaperKnobs | Knobs | None = None,
+        dsp_params: _TransientShaperKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_TransientShaperKnobs],
+    ) -> Sound: ...
+
+class TransientShaper(_LikeTransientShaper, _TransientShaper): ...
+
+class _DynamicEqualizerKnobs(TypedDict, total=False):
+    band_1_freq_hz: KnobValue
+    band_1_q: KnobValue
+    band_1_threshold_db: KnobValue
+    band_1_ratio: KnobValue
+    band_1_range_db: KnobValue
+    band_1_attack_ms: KnobValue
+    band_1_release_ms: KnobValue
+    band_2_freq_hz: KnobValue
+    band_2_q: KnobValue
+    band_2_threshold_db: KnobValue
+    band_2_ratio: KnobValue
+    band_2_range_db: KnobValue
+    band_2_attack_ms: KnobValue
+    band_2_release_ms: KnobValue
+    band_3_freq_hz: KnobValue
+    band_3_q: KnobValue
+    band_3_threshold_db: KnobValue
+    band_3_ratio: KnobValue
+    band_3_range_db: KnobValue
+    band_3_attack_ms: KnobValue
+    band_3_release_ms: KnobValue
+
+class _LikeDynamicEqualizer:
+    band_1_freq_hz: _Setting
+    band_1_q: _Setting
+    band_1_threshold_db: _Setting
+    band_1_ratio: _Setting
+    band_1_range_db: _Setting
+    band_1_attack_ms: _Setting
+    band_1_release_ms: _Setting
+    band_2_freq_hz: _Setting
+    band_2_q: _Setting
+    band_2_threshold_db: _Setting
+    band_2_ratio: _Setting
+    band_2_range_db: _Setting
+    band_2_attack_ms: _Setting
+    band_2_release_ms: _Setting
+    band_3_freq_hz: _Setting
+    band_3_q: _Setting
+    band_3_threshold_db: _Setting
+    band_3_ratio: _Setting
+    band_3_range_db: _Setting
+    band_3_attack_ms: _Setting
+    band_3_release_ms: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -253,9 +1039,43 @@ class DynamicEqualizer(_DynamicEqualizer):
         direction: Any = "above",
         link: bool = True,
         rms_ms: float = 25.0,
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _DynamicEqualizerKnobs | Knobs | None = None,
+        dsp_params: _DynamicEqualizerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
 
-class GraphicEqualizer(_GraphicEqualizer):
+class DynamicEqualizer(_LikeDynamicEqualizer, _DynamicEqualizer): ...
+
+class _GraphicEqualizerKnobs(TypedDict, total=False):
+    band_1_gain_db: KnobValue
+    band_2_gain_db: KnobValue
+    band_3_gain_db: KnobValue
+    band_4_gain_db: KnobValue
+    band_5_gain_db: KnobValue
+    band_6_gain_db: KnobValue
+    band_7_gain_db: KnobValue
+    band_8_gain_db: KnobValue
+    band_9_gain_db: KnobValue
+    band_10_gain_db: KnobValue
+
+class _LikeGraphicEqualizer:
+    band_1_gain_db: _Setting
+    band_2_gain_db: _Setting
+    band_3_gain_db: _Setting
+    band_4_gain_db: _Setting
+    band_5_gain_db: _Setting
+    band_6_gain_db: _Setting
+    band_7_gain_db: _Setting
+    band_8_gain_db: _Setting
+    band_9_gain_db: _Setting
+    band_10_gain_db: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -263,9 +1083,53 @@ class GraphicEqualizer(_GraphicEqualizer):
         *,
         bands: Any = "octave",
         design: Literal["matched", "bilinear"] = "matched",
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _GraphicEqualizerKnobs | Knobs | None = None,
+        dsp_params: _GraphicEqualizerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
 
-class ParametricEqualizer(_ParametricEqualizer):
+class GraphicEqualizer(_LikeGraphicEqualizer, _GraphicEqualizer): ...
+
+class _ParametricEqualizerKnobs(TypedDict, total=False):
+    low_shelf_gain_db: KnobValue
+    low_shelf_freq_hz: KnobValue
+    low_shelf_q: KnobValue
+    peak_1_gain_db: KnobValue
+    peak_1_freq_hz: KnobValue
+    peak_1_q: KnobValue
+    peak_2_gain_db: KnobValue
+    peak_2_freq_hz: KnobValue
+    peak_2_q: KnobValue
+    peak_3_gain_db: KnobValue
+    peak_3_freq_hz: KnobValue
+    peak_3_q: KnobValue
+    high_shelf_gain_db: KnobValue
+    high_shelf_freq_hz: KnobValue
+    high_shelf_q: KnobValue
+
+class _LikeParametricEqualizer:
+    low_shelf_gain_db: _Setting
+    low_shelf_freq_hz: _Setting
+    low_shelf_q: _Setting
+    peak_1_gain_db: _Setting
+    peak_1_freq_hz: _Setting
+    peak_1_q: _Setting
+    peak_2_gain_db: _Setting
+    peak_2_freq_hz: _Setting
+    peak_2_q: _Setting
+    peak_3_gain_db: _Setting
+    peak_3_freq_hz: _Setting
+    peak_3_q: _Setting
+    high_shelf_gain_db: _Setting
+    high_shelf_freq_hz: _Setting
+    high_shelf_q: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -273,25 +1137,55 @@ class ParametricEqualizer(_ParametricEqualizer):
         *,
         num_peaks: int = 3,
         design: Literal["matched", "bilinear"] = "matched",
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _ParametricEqualizerKnobs | Knobs | None = None,
+        dsp_params: _ParametricEqualizerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class ParametricEqualizer(_LikeParametricEqualizer, _ParametricEqualizer): ...
+
+class _AllPassKnobs(TypedDict, total=False):
+    freq_hz: KnobValue
+    q: KnobValue
 
 class _LikeAllPass:
+    freq_hz: _Setting
+    q: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
         param_range: _Ranges = None,
         *,
         design: Literal["matched", "bilinear"] = "matched",
+        **settings: Unpack[_AllPassKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _AllPassKnobs | Knobs | None = None,
+        dsp_params: _AllPassKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_AllPassKnobs],
+    ) -> Sound: ...
 
 class AllPass(_LikeAllPass, _AllPass): ...
 class BandPass(_LikeAllPass, _BandPass): ...
-class HighShelf(_LikeAllPass, _HighShelf): ...
-class LowShelf(_LikeAllPass, _LowShelf): ...
-class Notch(_LikeAllPass, _Notch): ...
-class Peak(_LikeAllPass, _Peak): ...
+
+class _HighPassKnobs(TypedDict, total=False):
+    freq_hz: KnobValue
+    q: KnobValue
 
 class _LikeHighPass:
+    freq_hz: _Setting
+    q: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -299,12 +1193,62 @@ class _LikeHighPass:
         *,
         slope_db_per_octave: Literal[6, 12, 24, 48] = 12,
         design: Literal["matched", "bilinear"] = "matched",
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _HighPassKnobs | Knobs | None = None,
+        dsp_params: _HighPassKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
 
 class HighPass(_LikeHighPass, _HighPass): ...
-class LowPass(_LikeHighPass, _LowPass): ...
 
-class ToneStack(_ToneStack):
+class _HighShelfKnobs(TypedDict, total=False):
+    freq_hz: KnobValue
+    q: KnobValue
+    gain_db: KnobValue
+
+class _LikeHighShelf:
+    freq_hz: _Setting
+    q: _Setting
+    gain_db: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        design: Literal["matched", "bilinear"] = "matched",
+        **settings: Unpack[_HighShelfKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _HighShelfKnobs | Knobs | None = None,
+        dsp_params: _HighShelfKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_HighShelfKnobs],
+    ) -> Sound: ...
+
+class HighShelf(_LikeHighShelf, _HighShelf): ...
+class LowPass(_LikeHighPass, _LowPass): ...
+class LowShelf(_LikeHighShelf, _LowShelf): ...
+class Notch(_LikeAllPass, _Notch): ...
+class Peak(_LikeHighShelf, _Peak): ...
+
+class _ToneStackKnobs(TypedDict, total=False):
+    bass: KnobValue
+    mid: KnobValue
+    treble: KnobValue
+
+class _LikeToneStack:
+    bass: _Setting
+    mid: _Setting
+    treble: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -329,9 +1273,29 @@ class ToneStack(_ToneStack):
         ] = "fender_bassman",
         makeup_db: float = 0.0,
         bass_taper: Literal["linear", "audio"] = "linear",
+        **settings: Unpack[_ToneStackKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _ToneStackKnobs | Knobs | None = None,
+        dsp_params: _ToneStackKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_ToneStackKnobs],
+    ) -> Sound: ...
 
-class AutoPan(_AutoPan):
+class ToneStack(_LikeToneStack, _ToneStack): ...
+
+class _AutoPanKnobs(TypedDict, total=False):
+    rate_hz: KnobValue
+    depth: KnobValue
+    phase_deg: KnobValue
+
+class _LikeAutoPan:
+    rate_hz: _Setting
+    depth: _Setting
+    phase_deg: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -339,9 +1303,66 @@ class AutoPan(_AutoPan):
         *,
         shape: Literal["sine", "triangle", "square"] = "sine",
         law: Literal["constant_power", "linear", "-4.5 dB"] = "constant_power",
+        **settings: Unpack[_AutoPanKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _AutoPanKnobs | Knobs | None = None,
+        dsp_params: _AutoPanKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_AutoPanKnobs],
+    ) -> Sound: ...
+
+class AutoPan(_LikeAutoPan, _AutoPan): ...
+
+class _AutoWahKnobs(TypedDict, total=False):
+    sensitivity_db: KnobValue
+    freq_hz: KnobValue
+    octaves: KnobValue
+    q: KnobValue
+    attack_ms: KnobValue
+    release_ms: KnobValue
+    mix: KnobValue
+
+class _LikeAutoWah:
+    sensitivity_db: _Setting
+    freq_hz: _Setting
+    octaves: _Setting
+    q: _Setting
+    attack_ms: _Setting
+    release_ms: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        **settings: Unpack[_AutoWahKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _AutoWahKnobs | Knobs | None = None,
+        dsp_params: _AutoWahKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_AutoWahKnobs],
+    ) -> Sound: ...
+
+class AutoWah(_LikeAutoWah, _AutoWah): ...
+
+class _ChorusKnobs(TypedDict, total=False):
+    rate_hz: KnobValue
+    depth: KnobValue
+    delay_ms: KnobValue
+    mix: KnobValue
 
 class _LikeChorus:
+    rate_hz: _Setting
+    depth: _Setting
+    delay_ms: _Setting
+    mix: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -349,16 +1370,31 @@ class _LikeChorus:
         *,
         shape: Literal["sine", "triangle", "square"] = "sine",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
+        **settings: Unpack[_ChorusKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _ChorusKnobs | Knobs | None = None,
+        dsp_params: _ChorusKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_ChorusKnobs],
+    ) -> Sound: ...
 
 class Chorus(_LikeChorus, _Chorus): ...
-class StereoChorus(_LikeChorus, _StereoChorus): ...
-class FeedbackFlanger(_LikeChorus, _FeedbackFlanger): ...
-class Flanger(_LikeChorus, _Flanger): ...
-class StereoFlanger(_LikeChorus, _StereoFlanger): ...
-class Vibrato(_LikeChorus, _Vibrato): ...
 
-class MultiVoiceChorus(_MultiVoiceChorus):
+class _MultiVoiceChorusKnobs(TypedDict, total=False):
+    rate_hz: KnobValue
+    depth: KnobValue
+    delay_ms: KnobValue
+    mix: KnobValue
+
+class _LikeMultiVoiceChorus:
+    rate_hz: _Setting
+    depth: _Setting
+    delay_ms: _Setting
+    mix: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -367,9 +1403,138 @@ class MultiVoiceChorus(_MultiVoiceChorus):
         num_voices: int = 3,
         shape: Literal["sine", "triangle", "square"] = "sine",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
+        **settings: Unpack[_MultiVoiceChorusKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _MultiVoiceChorusKnobs | Knobs | None = None,
+        dsp_params: _MultiVoiceChorusKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_MultiVoiceChorusKnobs],
+    ) -> Sound: ...
 
-class Phaser(_Phaser):
+class MultiVoiceChorus(_LikeMultiVoiceChorus, _MultiVoiceChorus): ...
+
+class _StereoChorusKnobs(TypedDict, total=False):
+    rate_hz: KnobValue
+    depth: KnobValue
+    delay_ms: KnobValue
+    phase_deg: KnobValue
+    mix: KnobValue
+
+class _LikeStereoChorus:
+    rate_hz: _Setting
+    depth: _Setting
+    delay_ms: _Setting
+    phase_deg: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        shape: Literal["sine", "triangle", "square"] = "sine",
+        interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
+        **settings: Unpack[_StereoChorusKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _StereoChorusKnobs | Knobs | None = None,
+        dsp_params: _StereoChorusKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_StereoChorusKnobs],
+    ) -> Sound: ...
+
+class StereoChorus(_LikeStereoChorus, _StereoChorus): ...
+
+class _FeedbackFlangerKnobs(TypedDict, total=False):
+    rate_hz: KnobValue
+    depth: KnobValue
+    delay_ms: KnobValue
+    feedback: KnobValue
+    mix: KnobValue
+
+class _LikeFeedbackFlanger:
+    rate_hz: _Setting
+    depth: _Setting
+    delay_ms: _Setting
+    feedback: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        shape: Literal["sine", "triangle", "square"] = "sine",
+        interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
+        **settings: Unpack[_FeedbackFlangerKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _FeedbackFlangerKnobs | Knobs | None = None,
+        dsp_params: _FeedbackFlangerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_FeedbackFlangerKnobs],
+    ) -> Sound: ...
+
+class FeedbackFlanger(_LikeFeedbackFlanger, _FeedbackFlanger): ...
+class Flanger(_LikeChorus, _Flanger): ...
+
+class _StereoFlangerKnobs(TypedDict, total=False):
+    rate_hz: KnobValue
+    depth: KnobValue
+    delay_ms: KnobValue
+    feedback: KnobValue
+    phase_deg: KnobValue
+    mix: KnobValue
+
+class _LikeStereoFlanger:
+    rate_hz: _Setting
+    depth: _Setting
+    delay_ms: _Setting
+    feedback: _Setting
+    phase_deg: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        shape: Literal["sine", "triangle", "square"] = "sine",
+        interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
+        **settings: Unpack[_StereoFlangerKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _StereoFlangerKnobs | Knobs | None = None,
+        dsp_params: _StereoFlangerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_StereoFlangerKnobs],
+    ) -> Sound: ...
+
+class StereoFlanger(_LikeStereoFlanger, _StereoFlanger): ...
+
+class _PhaserKnobs(TypedDict, total=False):
+    rate_hz: KnobValue
+    depth: KnobValue
+    center_hz: KnobValue
+    feedback: KnobValue
+    mix: KnobValue
+
+class _LikePhaser:
+    rate_hz: _Setting
+    depth: _Setting
+    center_hz: _Setting
+    feedback: _Setting
+    mix: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -377,21 +1542,119 @@ class Phaser(_Phaser):
         *,
         num_stages: int = 6,
         shape: Literal["sine", "triangle", "square"] = "sine",
+        **settings: Unpack[_PhaserKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _PhaserKnobs | Knobs | None = None,
+        dsp_params: _PhaserKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_PhaserKnobs],
+    ) -> Sound: ...
+
+class Phaser(_LikePhaser, _Phaser): ...
+
+class _RingModulatorKnobs(TypedDict, total=False):
+    freq_hz: KnobValue
+    mix: KnobValue
 
 class _LikeRingModulator:
+    freq_hz: _Setting
+    mix: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
         param_range: _Ranges = None,
         *,
         shape: Literal["sine", "triangle", "square"] = "sine",
+        **settings: Unpack[_RingModulatorKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _RingModulatorKnobs | Knobs | None = None,
+        dsp_params: _RingModulatorKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_RingModulatorKnobs],
+    ) -> Sound: ...
 
 class RingModulator(_LikeRingModulator, _RingModulator): ...
-class Tremolo(_LikeRingModulator, _Tremolo): ...
 
-class ConvolutionReverb(_ConvolutionReverb):
+class _TremoloKnobs(TypedDict, total=False):
+    rate_hz: KnobValue
+    depth: KnobValue
+    phase_deg: KnobValue
+
+class _LikeTremolo:
+    rate_hz: _Setting
+    depth: _Setting
+    phase_deg: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        shape: Literal["sine", "triangle", "square"] = "sine",
+        **settings: Unpack[_TremoloKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _TremoloKnobs | Knobs | None = None,
+        dsp_params: _TremoloKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_TremoloKnobs],
+    ) -> Sound: ...
+
+class Tremolo(_LikeTremolo, _Tremolo): ...
+
+class _VibratoKnobs(TypedDict, total=False):
+    rate_hz: KnobValue
+    depth: KnobValue
+
+class _LikeVibrato:
+    rate_hz: _Setting
+    depth: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        shape: Literal["sine", "triangle", "square"] = "sine",
+        interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
+        **settings: Unpack[_VibratoKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _VibratoKnobs | Knobs | None = None,
+        dsp_params: _VibratoKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_VibratoKnobs],
+    ) -> Sound: ...
+
+class Vibrato(_LikeVibrato, _Vibrato): ...
+
+class _ConvolutionReverbKnobs(TypedDict, total=False):
+    predelay_ms: KnobValue
+    decay: KnobValue
+    lowpass_hz: KnobValue
+    highpass_hz: KnobValue
+    width: KnobValue
+    mix: KnobValue
+
+class _LikeConvolutionReverb:
+    predelay_ms: _Setting
+    decay: _Setting
+    lowpass_hz: _Setting
+    highpass_hz: _Setting
+    width: _Setting
+    mix: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -404,12 +1667,82 @@ class ConvolutionReverb(_ConvolutionReverb):
         trim: bool = False,
         learnable: bool = False,
         latency: Literal[0, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384] = 0,
+        **settings: Unpack[_ConvolutionReverbKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _ConvolutionReverbKnobs | Knobs | None = None,
+        dsp_params: _ConvolutionReverbKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_ConvolutionReverbKnobs],
+    ) -> Sound: ...
 
-class EarlyReflections(_EarlyReflections):
-    def __init__(self, sample_rate: float = 44100, param_range: _Ranges = None, *, order: int = 3) -> None: ...
+class ConvolutionReverb(_LikeConvolutionReverb, _ConvolutionReverb): ...
 
-class FDNReverb(_FDNReverb):
+class _EarlyReflectionsKnobs(TypedDict, total=False):
+    length_m: KnobValue
+    width_m: KnobValue
+    height_m: KnobValue
+    source_distance: KnobValue
+    source_side: KnobValue
+    absorption: KnobValue
+    mix: KnobValue
+
+class _LikeEarlyReflections:
+    length_m: _Setting
+    width_m: _Setting
+    height_m: _Setting
+    source_distance: _Setting
+    source_side: _Setting
+    absorption: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        order: int = 3,
+        **settings: Unpack[_EarlyReflectionsKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _EarlyReflectionsKnobs | Knobs | None = None,
+        dsp_params: _EarlyReflectionsKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_EarlyReflectionsKnobs],
+    ) -> Sound: ...
+
+class EarlyReflections(_LikeEarlyReflections, _EarlyReflections): ...
+
+class _FDNReverbKnobs(TypedDict, total=False):
+    decay_s: KnobValue
+    decay_low_ratio: KnobValue
+    decay_high_ratio: KnobValue
+    crossover_low_hz: KnobValue
+    crossover_high_hz: KnobValue
+    size: KnobValue
+    predelay_ms: KnobValue
+    diffusion: KnobValue
+    tone: KnobValue
+    width: KnobValue
+    mix: KnobValue
+
+class _LikeFDNReverb:
+    decay_s: _Setting
+    decay_low_ratio: _Setting
+    decay_high_ratio: _Setting
+    crossover_low_hz: _Setting
+    crossover_high_hz: _Setting
+    size: _Setting
+    predelay_ms: _Setting
+    diffusion: _Setting
+    tone: _Setting
+    width: _Setting
+    mix: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -421,9 +1754,77 @@ class FDNReverb(_FDNReverb):
         modulation: bool = False,
         compute: Literal["time", "frequency"] = "time",
         seed: int = 0,
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _FDNReverbKnobs | Knobs | None = None,
+        dsp_params: _FDNReverbKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
 
-class NoiseShapedReverb(_NoiseShapedReverb):
+class FDNReverb(_LikeFDNReverb, _FDNReverb): ...
+
+class _NoiseShapedReverbKnobs(TypedDict, total=False):
+    band_1_gain_db: KnobValue
+    band_1_decay_s: KnobValue
+    band_2_gain_db: KnobValue
+    band_2_decay_s: KnobValue
+    band_3_gain_db: KnobValue
+    band_3_decay_s: KnobValue
+    band_4_gain_db: KnobValue
+    band_4_decay_s: KnobValue
+    band_5_gain_db: KnobValue
+    band_5_decay_s: KnobValue
+    band_6_gain_db: KnobValue
+    band_6_decay_s: KnobValue
+    band_7_gain_db: KnobValue
+    band_7_decay_s: KnobValue
+    band_8_gain_db: KnobValue
+    band_8_decay_s: KnobValue
+    band_9_gain_db: KnobValue
+    band_9_decay_s: KnobValue
+    band_10_gain_db: KnobValue
+    band_10_decay_s: KnobValue
+    band_11_gain_db: KnobValue
+    band_11_decay_s: KnobValue
+    band_12_gain_db: KnobValue
+    band_12_decay_s: KnobValue
+    predelay_ms: KnobValue
+    width: KnobValue
+    mix: KnobValue
+
+class _LikeNoiseShapedReverb:
+    band_1_gain_db: _Setting
+    band_1_decay_s: _Setting
+    band_2_gain_db: _Setting
+    band_2_decay_s: _Setting
+    band_3_gain_db: _Setting
+    band_3_decay_s: _Setting
+    band_4_gain_db: _Setting
+    band_4_decay_s: _Setting
+    band_5_gain_db: _Setting
+    band_5_decay_s: _Setting
+    band_6_gain_db: _Setting
+    band_6_decay_s: _Setting
+    band_7_gain_db: _Setting
+    band_7_decay_s: _Setting
+    band_8_gain_db: _Setting
+    band_8_decay_s: _Setting
+    band_9_gain_db: _Setting
+    band_9_decay_s: _Setting
+    band_10_gain_db: _Setting
+    band_10_decay_s: _Setting
+    band_11_gain_db: _Setting
+    band_11_decay_s: _Setting
+    band_12_gain_db: _Setting
+    band_12_decay_s: _Setting
+    predelay_ms: _Setting
+    width: _Setting
+    mix: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -432,12 +1833,109 @@ class NoiseShapedReverb(_NoiseShapedReverb):
         num_bands: int = 12,
         ir_seconds: float = 2.0,
         seed: int = 0,
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _NoiseShapedReverbKnobs | Knobs | None = None,
+        dsp_params: _NoiseShapedReverbKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
 
-class PlateReverb(_PlateReverb):
-    def __init__(self, sample_rate: float = 44100, param_range: _Ranges = None, *, size: float = 1.0) -> None: ...
+class NoiseShapedReverb(_LikeNoiseShapedReverb, _NoiseShapedReverb): ...
 
-class VelvetReverb(_VelvetReverb):
+class _PlateReverbKnobs(TypedDict, total=False):
+    decay_s: KnobValue
+    damping_hz: KnobValue
+    bandwidth_hz: KnobValue
+    diffusion: KnobValue
+    predelay_ms: KnobValue
+    mod_rate_hz: KnobValue
+    mod_depth: KnobValue
+    width: KnobValue
+    mix: KnobValue
+
+class _LikePlateReverb:
+    decay_s: _Setting
+    damping_hz: _Setting
+    bandwidth_hz: _Setting
+    diffusion: _Setting
+    predelay_ms: _Setting
+    mod_rate_hz: _Setting
+    mod_depth: _Setting
+    width: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        size: float = 1.0,
+        **settings: Unpack[_PlateReverbKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _PlateReverbKnobs | Knobs | None = None,
+        dsp_params: _PlateReverbKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_PlateReverbKnobs],
+    ) -> Sound: ...
+
+class PlateReverb(_LikePlateReverb, _PlateReverb): ...
+
+class _SchroederReverbKnobs(TypedDict, total=False):
+    room_size: KnobValue
+    damping: KnobValue
+    predelay_ms: KnobValue
+    width: KnobValue
+    mix: KnobValue
+
+class _LikeSchroederReverb:
+    room_size: _Setting
+    damping: _Setting
+    predelay_ms: _Setting
+    width: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        **settings: Unpack[_SchroederReverbKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _SchroederReverbKnobs | Knobs | None = None,
+        dsp_params: _SchroederReverbKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_SchroederReverbKnobs],
+    ) -> Sound: ...
+
+class SchroederReverb(_LikeSchroederReverb, _SchroederReverb): ...
+
+class _VelvetReverbKnobs(TypedDict, total=False):
+    predelay_ms: KnobValue
+    decay_s: KnobValue
+    decay_high_ratio: KnobValue
+    lowpass_hz: KnobValue
+    highpass_hz: KnobValue
+    width: KnobValue
+    mix: KnobValue
+
+class _LikeVelvetReverb:
+    predelay_ms: _Setting
+    decay_s: _Setting
+    decay_high_ratio: _Setting
+    lowpass_hz: _Setting
+    highpass_hz: _Setting
+    width: _Setting
+    mix: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -446,9 +1944,50 @@ class VelvetReverb(_VelvetReverb):
         density: float = 2000.0,
         ir_seconds: float = 2.5,
         seed: int = 0,
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _VelvetReverbKnobs | Knobs | None = None,
+        dsp_params: _VelvetReverbKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
 
-class StereoEnhancer(_StereoEnhancer):
+class VelvetReverb(_LikeVelvetReverb, _VelvetReverb): ...
+
+class _MonoMakerKnobs(TypedDict, total=False):
+    freq_hz: KnobValue
+
+class _LikeMonoMaker:
+    freq_hz: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        **settings: Unpack[_MonoMakerKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _MonoMakerKnobs | Knobs | None = None,
+        dsp_params: _MonoMakerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_MonoMakerKnobs],
+    ) -> Sound: ...
+
+class MonoMaker(_LikeMonoMaker, _MonoMaker): ...
+
+class _StereoEnhancerKnobs(TypedDict, total=False):
+    delay_ms: KnobValue
+    mix: KnobValue
+
+class _LikeStereoEnhancer:
+    delay_ms: _Setting
+    mix: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -456,21 +1995,110 @@ class StereoEnhancer(_StereoEnhancer):
         *,
         side: Literal["right", "left"] = "right",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
+        **settings: Unpack[_StereoEnhancerKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _StereoEnhancerKnobs | Knobs | None = None,
+        dsp_params: _StereoEnhancerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_StereoEnhancerKnobs],
+    ) -> Sound: ...
 
-class StereoImager(_StereoImager):
-    def __init__(self, sample_rate: float = 44100, param_range: _Ranges = None, *, num_bands: int = 3) -> None: ...
+class StereoEnhancer(_LikeStereoEnhancer, _StereoEnhancer): ...
 
-class StereoPanning(_StereoPanning):
+_StereoImagerKnobs = TypedDict(
+    "_StereoImagerKnobs",
+    {
+        "band_1.width": KnobValue,
+        "band_2.width": KnobValue,
+        "band_3.width": KnobValue,
+        "crossover_1_hz": KnobValue,
+        "crossover_2_hz": KnobValue,
+    },
+    total=False,
+)
+
+class _LikeStereoImager:
+    crossover_1_hz: _Setting
+    crossover_2_hz: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        num_bands: int = 3,
+        **settings: KnobValue,
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _StereoImagerKnobs | Knobs | None = None,
+        dsp_params: _StereoImagerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class StereoImager(_LikeStereoImager, _StereoImager): ...
+
+class _StereoPanningKnobs(TypedDict, total=False):
+    pan: KnobValue
+
+class _LikeStereoPanning:
+    pan: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
         param_range: _Ranges = None,
         *,
         law: Literal["constant_power", "linear", "-4.5 dB"] = "constant_power",
+        **settings: Unpack[_StereoPanningKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _StereoPanningKnobs | Knobs | None = None,
+        dsp_params: _StereoPanningKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_StereoPanningKnobs],
+    ) -> Sound: ...
 
-class PitchShift(_PitchShift):
+class StereoPanning(_LikeStereoPanning, _StereoPanning): ...
+
+class _StereoWidenerKnobs(TypedDict, total=False):
+    width: KnobValue
+
+class _LikeStereoWidener:
+    width: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        **settings: Unpack[_StereoWidenerKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _StereoWidenerKnobs | Knobs | None = None,
+        dsp_params: _StereoWidenerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_StereoWidenerKnobs],
+    ) -> Sound: ...
+
+class StereoWidener(_LikeStereoWidener, _StereoWidener): ...
+
+class _PitchShiftKnobs(TypedDict, total=False):
+    semitones: KnobValue
+    cents: KnobValue
+
+class _LikePitchShift:
+    semitones: _Setting
+    cents: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -479,9 +2107,33 @@ class PitchShift(_PitchShift):
         method: Literal["locked", "gradient"] = "locked",
         window_ms: float = 46.0,
         link: bool = True,
+        **settings: Unpack[_PitchShiftKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _PitchShiftKnobs | Knobs | None = None,
+        dsp_params: _PitchShiftKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_PitchShiftKnobs],
+    ) -> Sound: ...
 
-class SpectralGate(_SpectralGate):
+class PitchShift(_LikePitchShift, _PitchShift): ...
+
+class _SpectralGateKnobs(TypedDict, total=False):
+    threshold_db: KnobValue
+    reduction_db: KnobValue
+    attack_ms: KnobValue
+    release_ms: KnobValue
+    smoothing_hz: KnobValue
+
+class _LikeSpectralGate:
+    threshold_db: _Setting
+    reduction_db: _Setting
+    attack_ms: _Setting
+    release_ms: _Setting
+    smoothing_hz: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -491,9 +2143,26 @@ class SpectralGate(_SpectralGate):
         quantile: float = 0.1,
         window_ms: float = 32.0,
         link: bool = True,
+        **settings: Unpack[_SpectralGateKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _SpectralGateKnobs | Knobs | None = None,
+        dsp_params: _SpectralGateKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_SpectralGateKnobs],
+    ) -> Sound: ...
 
-class Dither(_Dither):
+class SpectralGate(_LikeSpectralGate, _SpectralGate): ...
+class DCBlocker(_LikeMonoMaker, _DCBlocker): ...
+
+class _DitherKnobs(TypedDict, total=False):
+    amount: KnobValue
+
+class _LikeDither:
+    amount: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -502,9 +2171,27 @@ class Dither(_Dither):
         bits: int = 16,
         quantize: bool = True,
         seed: int = 0,
+        **settings: Unpack[_DitherKnobs],
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _DitherKnobs | Knobs | None = None,
+        dsp_params: _DitherKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_DitherKnobs],
+    ) -> Sound: ...
 
-class Fade(_Fade):
+class Dither(_LikeDither, _Dither): ...
+
+class _FadeKnobs(TypedDict, total=False):
+    fade_in_s: KnobValue
+    fade_out_s: KnobValue
+
+class _LikeFade:
+    fade_in_s: _Setting
+    fade_out_s: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -512,4 +2199,62 @@ class Fade(_Fade):
         *,
         shape: Literal["linear", "equal_power", "exponential", "s_curve"] = "s_curve",
         length_s: float | None = None,
+        **settings: KnobValue,
     ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _FadeKnobs | Knobs | None = None,
+        dsp_params: _FadeKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class Fade(_LikeFade, _Fade): ...
+
+class _GainKnobs(TypedDict, total=False):
+    gain_db: KnobValue
+
+class _LikeGain:
+    gain_db: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        **settings: Unpack[_GainKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _GainKnobs | Knobs | None = None,
+        dsp_params: _GainKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_GainKnobs],
+    ) -> Sound: ...
+
+class Gain(_LikeGain, _Gain): ...
+
+class _InvertKnobs(TypedDict, total=False):
+    amount: KnobValue
+
+class _LikeInvert:
+    amount: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        **settings: Unpack[_InvertKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _InvertKnobs | Knobs | None = None,
+        dsp_params: _InvertKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_InvertKnobs],
+    ) -> Sound: ...
+
+class Invert(_LikeInvert, _Invert): ...
