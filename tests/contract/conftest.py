@@ -122,12 +122,13 @@ def cases():
 def pytest_generate_tests(metafunc):
     if "case" in metafunc.fixturenames:
         heavy = metafunc.definition.get_closest_marker("heavy")
+        step = heavy.args[0] if heavy and heavy.args else 1
         seen = {}
         rows = []
         for case in cases():
             first = case.cls not in seen
             number = seen.setdefault(case.cls, len(seen))
-            fast = heavy is None or (first and (number % heavy.args[0] == 0 or not case.built_in))
+            fast = heavy is None or (first and (number % step == 0 or not case.built_in))
             rows.append(pytest.param(case, id=case.id, marks=[] if fast else [pytest.mark.slow]))
         sampled = metafunc.definition.get_closest_marker("sampled")
         if sampled and not metafunc.config.getoption("--all-cases"):
