@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -54,7 +55,8 @@ def _root(
         bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    pass
+    # What the library warns of is for people here, not for who wrote the line.
+    warnings.showwarning = lambda message, *_: print_lines(consoles()[1], f"warning: {message}")
 
 
 def consoles() -> tuple[Console, Console]:

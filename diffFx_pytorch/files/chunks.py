@@ -126,7 +126,7 @@ def extent_of_aiff(file: BinaryIO, size: int) -> Extent:
     if not (sound := found.get(b"SSND")) or not (common := found.get(b"COMM")):
         return _NO_SOUND if b"COMM" in found else Extent()
     channels, frames, bits, exponent, mantissa, kind = struct.unpack(">hIhHQ4s", content(b"COMM", 22))
-    rate = mantissa * 2.0 ** ((exponent & 0x7FFF) - 16446)
+    rate = mantissa * 2.0 ** min((exponent & 0x7FFF) - 16446, 64)
     frame_bytes = channels * -(-bits // 8) if common.size < 22 or kind in _LINEAR_AIFF else 0
     gap = 8 + struct.unpack(">I", content(b"SSND", 4))[0]
 

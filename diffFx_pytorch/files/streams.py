@@ -46,6 +46,8 @@ def extent_of_flac(data: mmap.mmap) -> Extent:
     if last is not None and not total:
         known = int.from_bytes(data[at + 13 : at + 18], "big") | last
         return Extent(patches={at + 13: known.to_bytes(5, "big")})
+    if not total and partial is None and end - at < _LARGEST_FRAME:
+        return Extent(problem="holds no samples")
     present = partial if last is None else last
     return Extent(total / rate if total and rate else None, present / rate if present and rate else None, CUT)
 

@@ -118,6 +118,8 @@ class AudioWriter(AbstractContextManager["AudioWriter"]):
             self._put(np.zeros((0, self.channels), np.float32), more=False)
             self._file.close()
             # The encoders of flac, ogg and mp3 do not say that the disk was full when they closed the file.
+            if not self._frames_written and self._part.stat().st_size == 0:
+                raise ValueError(f"{self.target}: {self.target.suffix} cannot hold a sound of no samples; write .wav")
             if problem := extent_of(self._part).error:
                 raise OSError(f"cannot write {self.target}: what was written {problem}; is the disk full?")
             if self._metadata:

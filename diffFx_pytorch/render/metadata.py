@@ -8,7 +8,7 @@ import soundfile
 
 from ..files import audio_info
 from ..files.reader import native_name
-from .tags import copy_all_tags, has_more_tags, kept
+from .tags import copy_all_tags, has_more_tags, kept, reads_all_tags
 from .wave_chunks import append_chunks, chunks_to_keep, write_mask
 
 _STRINGS = ("title", "artist", "album", "tracknumber", "date", "genre", "comment", "copyright", "license")
@@ -72,7 +72,10 @@ class Metadata:
         lost += ["cover art and other tags"] if has_more_tags(self.source) else []
         if not lost:
             return []
-        cure = "pip install mutagen to keep them" if self.format in _TAGGED else f"{self.format} holds none"
+        if self.format not in _TAGGED:
+            cure = f"{self.format} holds none"
+        else:
+            cure = "they cannot be read" if reads_all_tags() else "pip install mutagen to keep them"
         return [f"{', '.join(lost)} of the source were left out: {cure}"]
 
 

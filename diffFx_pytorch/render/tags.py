@@ -59,6 +59,11 @@ def kept(text: str) -> bool:
     return not _VOLUME.match(text)
 
 
+def reads_all_tags() -> bool:
+    """Whether mutagen is installed."""
+    return importlib.util.find_spec("mutagen") is not None
+
+
 def has_more_tags(source: Path) -> bool:
     """Whether a file has tags that soundfile does not read: pictures, those of ID3."""
     with open(source, "rb") as file:
@@ -82,25 +87,27 @@ def copy_all_tags(
     Returns:
         Whether all were kept; False where mutagen is not installed or cannot read the source.
     """
-    if importlib.util.find_spec("mutagen") is None:
+    if not reads_all_tags():
         return False
     import mutagen
 
     try:
-        found = mutagen.File(source)
-    except mutagen.MutagenError:
-        return not strings
-    names, pictures, frames = _read(found)
+        names, pictures, frames = _read(mutagen.File(source))
+    except (mutagen.MutagenError, ValueError):  # tags that are damaged are no reason to lose the sound
+        return False
     for name, value in strings.items():
         names.setdefault(name, [value])
     if kind == "FLAC" and mask:
         names["waveformatextensible_channel_mask"] = [f"0x{mask:04X}"]
     if not names and not pictures and not frames:
         return True
-    if kind in ("FLAC", "OGG"):
-        _write_comments(part, kind, subtype, names, pictures)
-    elif kind in ("MP3", "AIFF") or pictures or frames or names.keys() - strings.keys():
-        _write_frames(part, kind, names, pictures, frames)
+    try:
+        if kind in ("FLAC", "OGG"):
+            _write_comments(part, kind, subtype, names, pictures)
+        elif kind in ("MP3", "AIFF") or pictures or frames or names.keys() - strings.keys():
+            _write_frames(part, kind, names, pictures, frames)
+    except mutagen.MutagenError as error:
+        raise OSError(f"cannot write the tags of {source}: {error}") from None
     return True
 
 

@@ -1,5 +1,6 @@
 """Half a file is no whole one, a length that nobody wrote is no length, and damage is where it is said to be."""
 
+import contextlib
 import os
 import struct
 import zlib
@@ -318,6 +319,19 @@ def test_an_mp3_without_a_count_that_ends_within_a_frame(tmp_path):
     assert extent_of(path).error == ""
     path.write_bytes(whole[first : len(whole) // 2 + 5])
     assert "is cut short: ends at" in extent_of(path).error
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_damaged_header_is_an_error_of_the_file(tmp_path, name):
+    path = made(tmp_path, name, 3000)
+    whole, random = path.read_bytes(), np.random.default_rng(3)
+    for _ in range(40):
+        damaged = bytearray(whole)
+        for place in random.integers(0, 120, 2):
+            damaged[place] = random.choice([0, 1, 127, 128, 255])
+        path.write_bytes(damaged)
+        with contextlib.suppress(OSError, ValueError):
+            read(path)
 
 
 # ---- what is no file, and names ----

@@ -155,6 +155,18 @@ def test_half_a_file_is_refused_by_all_that_read_one(half, use):
             use(half)
 
 
+@pytest.mark.parametrize("name", ["b.flac", "b.mp3", "b.ogg", "b.wav"])
+def test_no_samples_are_no_file_of_no_bytes(tmp_path, name):
+    soundfile.write(tmp_path / "a.wav", np.zeros((0, 2)), RATE)
+    try:
+        render_file(Chain(Gain(RATE)), None, tmp_path / "a.wav", tmp_path / name)
+    except ValueError as error:
+        assert "cannot hold a sound of no samples; write .wav" in str(error)  # noqa: PT017
+        assert not (tmp_path / name).exists()
+    else:
+        assert soundfile.info(tmp_path / name).frames == 0
+
+
 # ---- names, and a full disk ----
 
 
