@@ -38,7 +38,9 @@ def _executor() -> ThreadPoolExecutor:
         return _pool
 
 
-def run_rows(kernel: Callable[..., Any], rows: int, grain: int, *args: Any) -> None:
+def run_rows(
+    kernel: Callable[..., Any], rows: int, grain: int, *args: Any, room: Callable[[], tuple[Any, ...]] | None = None
+) -> None:
     """Call ``kernel(start, stop, *args)`` over pieces of ``range(rows)``, on up to ``torch.get_num_threads()`` threads.
 
     Args:
@@ -46,18 +48,21 @@ def run_rows(kernel: Callable[..., Any], rows: int, grain: int, *args: Any) -> N
         rows: number of independent rows of work; 0 does nothing.
         grain: rows a piece (the last piece may be smaller); the number the kernel interleaves, or a multiple of it.
         args: passed to the kernel as they are.
+        room: makes what the kernel takes after them for itself, such as buffers: once per thread. A kernel that
+            allocates compiles a second longer.
     """
     pieces = -(-rows // grain)
     threads = min(torch.get_num_threads(), pieces)
     if threads <= 1:
         if rows > 0:
-            kernel(0, rows, *args)
+            kernel(0, rows, *args, *(room() if room else ()))
         return
     counter = itertools.count()  # next() is atomic under the GIL
 
     def work() -> None:
+        own = room() if room else ()
         while (piece := next(counter)) < pieces:
-            kernel(piece * grain, min(rows, (piece + 1) * grain), *args)
+            kernel(piece * grain, min(rows, (piece + 1) * grain), *args, *own)
 
     helpers = [_executor().submit(work) for _ in range(threads - 1)]
     try:

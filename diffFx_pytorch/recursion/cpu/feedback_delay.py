@@ -1,4 +1,4 @@
-"""Numba kernels of the delay line with feedback.
+"""Numba kernels of the delay line with feedback; ``delay_read`` has those without.
 
 A row is worked through in stretches over which the whole part of the delay is constant and no longer than the delay
 itself: within one, nothing read was written in it, so taps are vector operations over time, and only the loop's
@@ -20,16 +20,16 @@ from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.recursion.cpu.inner import INNER
 from diffFx_pytorch.recursion.cpu.taps import (
     BLOCK,
+    GIVEN,
     INLINE,
-    KERNEL,
     ROOM,
     copy_range,
     fill_all,
-    new_taps,
     prepare_taps,
     read_one,
     read_taps,
     same_until,
+    taps_in,
 )
 
 CHUNK = 8 * BLOCK  # distance of the filter states kept for the backward pass
@@ -40,8 +40,6 @@ SHARING = 4  # rows that take turns; more of them would be more streams than the
 class Loop(NamedTuple):
     """What the feedback path of a call has."""
 
-    closed: Any
-    """Whether there is feedback."""
     low: Any
     high: Any
     saturate: Any
@@ -65,14 +63,14 @@ class Buffers(NamedTuple):
 @njit(**INNER)
 def loop_of(parameters, options):  # pragma: no cover
     """What there is, seen from the shapes of the parameters and the options of a call."""
-    delay, feedback, lowpass, highpass = parameters
+    delay, _, lowpass, highpass = parameters
     allpass, saturate, _, threshold = options
-    closed, low, high = feedback[0].shape[1] > 0, lowpass[0].shape[1] > 0, highpass[0].shape[1] > 0
-    return Loop(closed, low, high, saturate, allpass, delay[0].shape[1] > 1, threshold)
+    return Loop(lowpass[0].shape[1] > 0, highpass[0].shape[1] > 0, saturate, allpass, delay[0].shape[1] > 1, threshold)
 
 
 @njit(**INNER)
-def _allpass(u, poles, first, count, state):  # pragma: no cover
+def allpass(u, poles, first, count, state):  # pragma: no cover
+    """The pole of the all-pass interpolator over a block, from its last output; returns that of the block."""
     for i in range(first, first + count):
         state = u[i] - poles[i] * state
         u[i] = state
@@ -134,7 +132,7 @@ def _delay_block(x, t0, count, loop, taps, block, line, v, state):  # pragma: no
     first = 0
     while first < count:
         k, t = taps.whole[first], taps.half[first]
-        stop = min(count, first + (k - t + 1)) if loop.closed else count
+        stop = min(count, first + (k - t + 1))
         if loop.moves:
             stop = same_until(taps.whole, first, stop)
         length = stop - first
@@ -148,42 +146,29 @@ def _delay_block(x, t0, count, loop, taps, block, line, v, state):  # pragma: no
                     value -= taps.poles[at] * last
                     last = value
                 v[t0 + at] = value
-                if loop.closed:
-                    if loop.low:
-                        l = block.low[at] * l + (1.0 - block.low[at]) * value  # noqa: E741
-                        value = l
-                    if loop.high:
-                        m = block.high[at] * m + (1.0 - block.high[at]) * value
-                        value -= m
-                    if loop.saturate:
-                        value = math.tanh(value)
-                    w = np.float64(x[t0 + at]) + block.gain[at] * value
-                    line[now + i] = 0.0 if abs(w) < loop.threshold else w
-        else:
-            # Older than the line is silence; the few taps that do reach it lie in its leading zeros.
-            silent = min(length, max(0, -base))
-            after, rest, begin = first + silent, length - silent, base + silent
-            if not loop.closed and not loop.allpass:
-                fill_all(v[t0 + first : t0 + after], 0.0)
-                if rest > 0:
-                    read_taps(line, begin, taps.weights, after, rest, 2 * t, v, t0 + after)
-                first = stop
-                continue
-            fill_all(u[first:after], 0.0)
-            if rest > 0:
-                read_taps(line, begin, taps.weights, after, rest, 2 * t, u, after)
-            if loop.allpass:
-                last = _allpass(u, taps.poles, first, length, last)
-            copy_range(u, first, v, t0 + first, length)
-            if loop.closed:
                 if loop.low:
-                    l = _lowpass(u, block.low, first, length, l)  # noqa: E741
+                    l = block.low[at] * l + (1.0 - block.low[at]) * value  # noqa: E741
+                    value = l
                 if loop.high:
-                    m = _highpass(u, block.high, first, length, m)
+                    m = block.high[at] * m + (1.0 - block.high[at]) * value
+                    value -= m
                 if loop.saturate:
-                    for i in range(first, stop):
-                        u[i] = math.tanh(u[i])
-                _close_loop(x, t0 + first, block.gain, u, first, length, loop.threshold, line, now)
+                    value = math.tanh(value)
+                w = np.float64(x[t0 + at]) + block.gain[at] * value
+                line[now + i] = 0.0 if abs(w) < loop.threshold else w
+        else:
+            read_taps(line, base, taps.weights, first, length, 2 * t, u, first)
+            if loop.allpass:
+                last = allpass(u, taps.poles, first, length, last)
+            copy_range(u, first, v, t0 + first, length)
+            if loop.low:
+                l = _lowpass(u, block.low, first, length, l)  # noqa: E741
+            if loop.high:
+                m = _highpass(u, block.high, first, length, m)
+            if loop.saturate:
+                for i in range(first, stop):
+                    u[i] = math.tanh(u[i])
+            _close_loop(x, t0 + first, block.gain, u, first, length, loop.threshold, line, now)
         first = stop
     state[0] = 0.0 if abs(last) < loop.threshold else last
     state[1] = 0.0 if abs(l) < loop.threshold else l
@@ -195,9 +180,7 @@ def _rows(start, stop, x, parameters, tables, options, outputs, good, taps, bloc
     delay, feedback, lowpass, highpass = parameters
     v, line, state, checkpoints = outputs
     T = v.shape[1]
-    pad = line.shape[1] - T
     loop = loop_of(parameters, options)
-    youngest = 1 if loop.closed else 0
     row = start
     while row < stop:
         end = rows_that_share(delay[1], row, stop)
@@ -206,34 +189,32 @@ def _rows(start, stop, x, parameters, tables, options, outputs, good, taps, bloc
         for t0 in range(0, T, BLOCK):
             count = min(BLOCK, T - t0)
             if loop.moves or t0 == 0:
-                legal &= prepare_taps(delays, t0, count, youngest, options[2], tables, loop.allpass, taps)
+                legal &= prepare_taps(delays, t0, count, 1, options[2], tables, loop.allpass, taps)
             fresh = t0 == 0 or end > row + 1
             for r in range(row, end):
-                if loop.closed:
-                    load_parameter(feedback, r, t0, count, fresh, block.gain)
-                    load_parameter(lowpass, r, t0, count, fresh, block.low)
-                    load_parameter(highpass, r, t0, count, fresh, block.high)
-                    if checkpoints.shape[1] > 0 and t0 % CHUNK == 0:
-                        checkpoints[r, t0 // CHUNK, 0] = state[r, 1]
-                        checkpoints[r, t0 // CHUNK, 1] = state[r, 2]
-                else:
-                    copy_range(x[0][x[1][r]], t0, line[r], pad + t0, count)
+                load_parameter(feedback, r, t0, count, fresh, block.gain)
+                load_parameter(lowpass, r, t0, count, fresh, block.low)
+                load_parameter(highpass, r, t0, count, fresh, block.high)
+                if checkpoints.shape[1] > 0 and t0 % CHUNK == 0:
+                    checkpoints[r, t0 // CHUNK, 0] = state[r, 1]
+                    checkpoints[r, t0 // CHUNK, 1] = state[r, 2]
                 _delay_block(x[0][x[1][r]], t0, count, loop, taps, block, line[r], v[r], state[r])
         for r in range(row, end):
             good[r] = legal
         row = end
 
 
-@njit(**KERNEL)
-def feedback_delay_rows(start, stop, x, parameters, tables, options, outputs, good):  # pragma: no cover
+@njit(**GIVEN)
+def feedback_delay_rows(
+    start, stop, x, parameters, tables, options, outputs, good, taps_room, room
+):  # pragma: no cover
     """``v[n] = w(n - d[n])``, ``w[n] = x[n] + g[n] F(v[n])`` for rows ``start`` to ``stop - 1``.
 
     Args:
         start: first row.
         stop: one after the last.
         x: signals and the index of their rows.
-        parameters: delay in samples, feedback, low-pass, high-pass; without feedback ``w = x`` and the delay may be
-            down to 0.
+        parameters: delay in samples, feedback, low-pass, high-pass.
         tables: of weights and slopes.
         options: whether the interpolator is the all-pass, whether the loop saturates, the longest delay, the denormal
             threshold.
@@ -241,8 +222,9 @@ def feedback_delay_rows(start, stop, x, parameters, tables, options, outputs, go
             states of all-pass, low-pass and high-pass (rows, 3), updated; and checkpoints (rows, chunks or 0, 2), which
             receive the last two at the beginning of every chunk.
         good: (rows,), set to False where a delay is out of range.
+        taps_room: for taps.
+        room: (4 ROOM,) zeros.
     """
-    taps = new_taps(2 * tables[0].shape[0], False)
-    room = np.zeros(4 * ROOM)
+    taps = taps_in(taps_room, 2 * tables[0].shape[0])
     block = Buffers(room[:BLOCK], room[ROOM : ROOM + BLOCK], room[2 * ROOM : 2 * ROOM + BLOCK], room[3 * ROOM :])
     _rows(start, stop, x, parameters, tables, options, outputs, good, taps, block)

@@ -20,19 +20,19 @@ from diffFx_pytorch.recursion.cpu.feedback_delay import (
 from diffFx_pytorch.recursion.cpu.inner import INNER
 from diffFx_pytorch.recursion.cpu.taps import (
     BLOCK,
+    GIVEN,
     INLINE,
-    KERNEL,
     MARGIN,
     ROOM,
     add_range,
     add_taps,
     copy_range,
     fill_all,
-    new_taps,
     prepare_taps,
     read_one,
     read_taps,
     same_from,
+    taps_in,
 )
 
 LINE = 8  # values a cache line holds, the wider ones
@@ -63,7 +63,7 @@ class Gradients(NamedTuple):
 
 
 @njit(**INLINE)
-def _pass_on(values, t0, count, grad, total, add):  # pragma: no cover
+def pass_on(values, t0, count, grad, total, add):  # pragma: no cover
     """Store a time-varying gradient or ``add`` it to what is there; sum a constant one up."""
     if grad.shape[0] > 1 and add:
         add_range(values, 0, grad, t0, count)
@@ -150,7 +150,7 @@ def _lowpass_adjoint(u, chunk, v, t0, first, count, offset, carry, grad_c):  # p
 
 
 @njit(**INLINE)
-def _fetch(values, first):  # pragma: no cover
+def fetch(values, first):  # pragma: no cover
     """Have the cache lines of a block on their way before it is needed."""
     for i in range(0, BLOCK, LINE):
         prefetch(values, max(0, first + i))
@@ -167,21 +167,18 @@ def _delay_block_adjoint(
     stop = count
     while stop > 0:
         k, t = taps.whole[stop - 1], taps.half[stop - 1]
-        first = max(0, stop - (k - t + 1)) if loop.closed else 0
+        first = max(0, stop - (k - t + 1))
         if loop.moves:
             first = same_from(taps.whole, stop, first)
         length = stop - first
         now = pad + t0 + first
         base = now - k - t
-        if loop.closed:
-            _close_loop_adjoint(grad_line, now, block, first, length, loop.saturate)
-            if loop.high:
-                carry_m = _highpass_adjoint(u, chunk, loop.low, v, t0, first, length, offset, carry_m, block.highpass)
-            if loop.low:
-                carry_l = _lowpass_adjoint(u, chunk, v, t0, first, length, offset, carry_l, block.lowpass)
-            add_range(grad_v, t0 + first, u, first, length)
-        else:
-            copy_range(grad_v, t0 + first, u, first, length)
+        _close_loop_adjoint(grad_line, now, block, first, length, loop.saturate)
+        if loop.high:
+            carry_m = _highpass_adjoint(u, chunk, loop.low, v, t0, first, length, offset, carry_m, block.highpass)
+        if loop.low:
+            carry_l = _lowpass_adjoint(u, chunk, v, t0, first, length, offset, carry_l, block.lowpass)
+        add_range(grad_v, t0 + first, u, first, length)
         if loop.allpass:
             for i in range(stop - 1, first - 1, -1):
                 u[i] += carry_v
@@ -194,15 +191,11 @@ def _delay_block_adjoint(
                 for p in range(max(0, -base - i), 2 * t):
                     grad_line[base + i + p] += taps.weights[p * ROOM + MARGIN + at] * u[at]
         else:
-            silent = min(length, max(0, -base))
-            after, rest, begin = first + silent, length - silent, base + silent
-            fill_all(block.delay[first:after], 0.0)
-            if rest > 0:
-                if to_delay:
-                    # Not straight to its place: what runs over would fall on the stretch after, done before this one.
-                    read_taps(line, begin, taps.slopes, after, rest, 2 * t, block.padded, MARGIN)
-                    copy_range(block.padded, MARGIN, block.delay, after, rest)
-                add_taps(grad_line, begin, taps.weights, after, rest, 2 * t, u, block.padded)
+            if to_delay:
+                # Not straight to its place: what runs over would fall on the stretch after, done before this one.
+                read_taps(line, base, taps.slopes, first, length, 2 * t, block.padded, MARGIN)
+                copy_range(block.padded, MARGIN, block.delay, first, length)
+            add_taps(grad_line, base, taps.weights, first, length, 2 * t, u, block.padded)
         stop = first
     if to_delay:
         if loop.allpass:
@@ -246,10 +239,10 @@ def _rows(
             count = min(BLOCK, T - t0)
             c0 = t0 - t0 % CHUNK
             if loop.moves and t0 > 0:
-                _fetch(delays, t0 - AHEAD)
+                fetch(delays, t0 - AHEAD)
             fresh = not ready or shared > 1
             if loop.moves or not ready:
-                prepare_taps(delays, t0, count, 1 if loop.closed else 0, options[2], tables, loop.allpass, taps)
+                prepare_taps(delays, t0, count, 1, options[2], tables, loop.allpass, taps)
                 ready = True
             for r in range(row, end):
                 i = r - row
@@ -263,33 +256,31 @@ def _rows(
                 )
                 # Blocks come in falling order and are read in rising order, which no hardware prefetcher sees through.
                 if t0 > 0:
-                    _fetch(v[r], t0 - AHEAD)
-                    _fetch(given, t0 - AHEAD)
-                    _fetch(line[r], pad + t0 - AHEAD - taps.whole[0])
-                    _fetch(pending, pad + t0 - AHEAD - taps.whole[0])
-                if loop.closed:
-                    load_parameter(feedback, r, t0, count, fresh, block.gain)
-                    if (loop.low or loop.high) and (t0 + count == T or (t0 + BLOCK) % CHUNK == 0):
-                        length = min(CHUNK, T - c0)
-                        load_parameter(lowpass, r, c0, length, True, chunk.low)
-                        load_parameter(highpass, r, c0, length, True, chunk.high)
-                        chunk.lows[0] = checkpoints[r, c0 // CHUNK, 0]
-                        chunk.highs[0] = checkpoints[r, c0 // CHUNK, 1]
-                        _filter_states(v[r], c0, length, loop, chunk)
-                    _loop_signal(v[r], t0, count, t0 - c0, loop, chunk, block.s)
+                    fetch(v[r], t0 - AHEAD)
+                    fetch(given, t0 - AHEAD)
+                    fetch(line[r], pad + t0 - AHEAD - taps.whole[0])
+                    fetch(pending, pad + t0 - AHEAD - taps.whole[0])
+                load_parameter(feedback, r, t0, count, fresh, block.gain)
+                if (loop.low or loop.high) and (t0 + count == T or (t0 + BLOCK) % CHUNK == 0):
+                    length = min(CHUNK, T - c0)
+                    load_parameter(lowpass, r, c0, length, True, chunk.low)
+                    load_parameter(highpass, r, c0, length, True, chunk.high)
+                    chunk.lows[0] = checkpoints[r, c0 // CHUNK, 0]
+                    chunk.highs[0] = checkpoints[r, c0 // CHUNK, 1]
+                    _filter_states(v[r], c0, length, loop, chunk)
+                _loop_signal(v[r], t0, count, t0 - c0, loop, chunk, block.s)
                 _delay_block_adjoint(
                     t0, count, t0 - c0, loop, to_delay, taps, chunk, block, first_state[r], line[r], v[r], given,
                     pending, to_state[r],
                 )  # fmt: skip
                 if to_delay:
                     add = r % together > 0
-                    sums[4 * i] = _pass_on(block.delay, t0, count, grad_delay[r // together], sums[4 * i], add)
-                if loop.closed:
-                    sums[4 * i + 1] = _pass_on(block.feedback, t0, count, grad_feedback[r], sums[4 * i + 1], False)
+                    sums[4 * i] = pass_on(block.delay, t0, count, grad_delay[r // together], sums[4 * i], add)
+                sums[4 * i + 1] = pass_on(block.feedback, t0, count, grad_feedback[r], sums[4 * i + 1], False)
                 if loop.low:
-                    sums[4 * i + 2] = _pass_on(block.lowpass, t0, count, grad_lowpass[r], sums[4 * i + 2], False)
+                    sums[4 * i + 2] = pass_on(block.lowpass, t0, count, grad_lowpass[r], sums[4 * i + 2], False)
                 if loop.high:
-                    sums[4 * i + 3] = _pass_on(block.highpass, t0, count, grad_highpass[r], sums[4 * i + 3], False)
+                    sums[4 * i + 3] = pass_on(block.highpass, t0, count, grad_highpass[r], sums[4 * i + 3], False)
         for r in range(row, end):
             i = r - row
             if grad_delay.shape[1] == 1:
@@ -306,9 +297,16 @@ def _rows(
         row = end
 
 
-@njit(**KERNEL)
+def backward_room(rows: int, line: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Memory of one thread for the gradient of so many rows: of blocks, filters, sums, and of lines on their way."""
+    rows = min(SHARING, rows)
+    filters, sums = np.zeros(4 * rows * _WIDTH), np.zeros(4 * rows)
+    return np.zeros(8 * ROOM), filters, sums, np.zeros(rows * line.shape[1], line.dtype)
+
+
+@njit(**GIVEN)
 def feedback_delay_backward_rows(
-    start, stop, grad_v, grad_line, parameters, kept, tables, options, to_signals, to_parameters
+    start, stop, grad_v, grad_line, parameters, kept, tables, options, to_signals, to_parameters, taps_room, room
 ):  # pragma: no cover
     """Gradients of :func:`feedback_delay_rows`, one per output row.
 
@@ -326,15 +324,16 @@ def feedback_delay_backward_rows(
         to_parameters: of delay, feedback, low-pass and high-pass: (rows, T) where time-varying, (rows, 1) where
             constant, no columns where nobody asks. Of the delay there may be fewer rows, each the sum over as many
             successive rows, which read the same delay and come in one piece.
+        taps_room: for taps and their slopes.
+        room: from :func:`backward_room`.
     """
-    line, most = kept[2], min(SHARING, stop - start)
-    taps = new_taps(2 * tables[0].shape[0], to_parameters[0].shape[1] > 0)
-    room = np.zeros(8 * ROOM)
+    taps = taps_in(taps_room, 2 * tables[0].shape[0])
+    buffers, filters, sums, to_line = room
     a, b, c, d, e, f, g = ROOM, 2 * ROOM, 3 * ROOM, 4 * ROOM, 5 * ROOM, 6 * ROOM, 7 * ROOM
-    block = Gradients(room[:a], room[a:b], room[b:c], room[c:d], room[d:e], room[e:f], room[f:g], room[g:])
-    filters = np.zeros(4 * most * _WIDTH)
-    to_line = np.zeros(most * line.shape[1], line.dtype)
+    block = Gradients(
+        buffers[:a], buffers[a:b], buffers[b:c], buffers[c:d], buffers[d:e], buffers[e:f], buffers[f:g], buffers[g:]
+    )
     _rows(
         start, stop, grad_v, grad_line, parameters, kept, tables, options, to_signals, to_parameters, taps, block,
-        filters, np.zeros(4 * most), to_line,
+        filters, sums, to_line,
     )  # fmt: skip

@@ -24,6 +24,8 @@ MARGIN = 24  # what a buffer of a block needs before and after it: the longest i
 ROOM = BLOCK + 2 * MARGIN  # of a buffer in which sample i of the block stands at MARGIN + i
 INLINE = {**INNER, "forceinline": True}  # an array is seven arguments on the stack, and a stretch is short
 KERNEL: dict[str, Any] = {"nogil": True, "cache": True, "boundscheck": False, "error_model": "numpy"}
+GIVEN = {**KERNEL, "_nrt": False}
+"""Options of a kernel that is given all its memory: it counts no references."""
 
 
 class Taps(NamedTuple):
@@ -75,11 +77,14 @@ def kernel_tables(interpolation: str) -> tuple[np.ndarray, np.ndarray]:
     return weights, slopes
 
 
-@njit(**KERNEL)
-def new_taps(points, slopes):  # pragma: no cover
-    """Buffers for taps of ``points`` points; ``slopes`` says whether for their derivatives too."""
-    whole = np.zeros(2 * BLOCK, np.int64)
-    numbers = np.zeros(2 * BLOCK + MARGIN + (2 * points + 1) * ROOM)
+def room_for_taps(points: int, slopes: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Memory for taps of ``points`` points; ``slopes`` says whether for their derivatives too."""
+    return np.zeros(2 * BLOCK, np.int64), np.zeros(2 * BLOCK + MARGIN + (points + slopes * (points + 1)) * ROOM)
+
+
+def _taps_in(room, points):  # pragma: no cover
+    """The taps in what :func:`room_for_taps` gave."""
+    whole, numbers = room
     weights = numbers[2 * BLOCK + MARGIN :]
     return Taps(
         whole[:BLOCK],
@@ -87,8 +92,19 @@ def new_taps(points, slopes):  # pragma: no cover
         numbers[: BLOCK + MARGIN],
         numbers[BLOCK + MARGIN : 2 * BLOCK + MARGIN],
         weights[: points * ROOM],
-        weights[points * ROOM :] if slopes else weights[:0],
+        weights[points * ROOM :],
     )
+
+
+taps_in = njit(**INNER)(_taps_in)
+_counted_taps_in = njit(**KERNEL)(_taps_in)
+
+
+@njit(**KERNEL)
+def new_taps(points, slopes):  # pragma: no cover
+    """Taps in memory of their own."""
+    numbers = np.zeros(2 * BLOCK + MARGIN + (points + (points + 1 if slopes else 0)) * ROOM)
+    return _counted_taps_in((np.zeros(2 * BLOCK, np.int64), numbers), points)
 
 
 @njit(**INNER)
@@ -287,8 +303,13 @@ def read_one(line, base, weights, at, taps):  # pragma: no cover
 def read_taps(line, base, weights, first, count, taps, out, at):  # pragma: no cover
     """``out[at + i] = sum_p weights[p, MARGIN + first + i] line[base + p + i]``, ``i < count``.
 
-    What follows in ``out``, up to a whole vector, is overwritten.
+    What follows in ``out``, up to a whole vector, is overwritten. What would begin before the line is silence: the few
+    taps that do reach the line lie in its leading zeros.
     """
+    if base < 0:
+        silent = min(count, -base)
+        fill_all(out[at : at + silent], 0.0)
+        base, first, count, at = base + silent, first + silent, count - silent, at + silent
     reach = (count + LANES - 1) // LANES * LANES
     if base + reach + taps - 1 > line.shape[0] or at + reach > out.shape[0]:
         for i in range(count):
@@ -309,6 +330,11 @@ def add_taps(line, base, weights, first, count, taps, values, padded):  # pragma
     Gathering what adds up in one place waits for no store, as adding one tap after the other does. ``padded`` (ROOM,)
     is for the values with zeros around them; its first MARGIN numbers are zero.
     """
+    if base < 0:
+        silent = min(count, -base)
+        base, first, count = base + silent, first + silent, count - silent
+        if count == 0:
+            return
     reach = count + taps - 1
     if base + (reach + LANES - 1) // LANES * LANES > line.shape[0]:
         for i in range(count):

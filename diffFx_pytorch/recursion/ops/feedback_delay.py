@@ -14,9 +14,10 @@ from torch import Tensor
 from diffFx_pytorch.dsp.interpolation import POINTS
 from diffFx_pytorch.kernels import Kernel, define, run_rows
 from diffFx_pytorch.kernels.rows import as_rows, denormal_threshold, indexed_rows, whole_rows
+from diffFx_pytorch.recursion.cpu.delay_read import delay_read_backward_rows, delay_read_rows
 from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK, SHARING, feedback_delay_rows
-from diffFx_pytorch.recursion.cpu.feedback_delay_backward import feedback_delay_backward_rows
-from diffFx_pytorch.recursion.cpu.taps import kernel_tables
+from diffFx_pytorch.recursion.cpu.feedback_delay_backward import backward_room, feedback_delay_backward_rows
+from diffFx_pytorch.recursion.cpu.taps import ROOM, kernel_tables, room_for_taps
 from diffFx_pytorch.recursion.fallback.feedback_delay import feedback_delay_blocks
 
 _INPUTS = {"x": 1, "delay": 1, "feedback?": 1, "lowpass?": 1, "highpass?": 1, "past?": 1, "tail": 1}
@@ -67,17 +68,20 @@ def _forward(
     outputs.line[..., : _pad(past, interpolation)] = 0 if past is None else past
     outputs.state.copy_(tail)
     good = np.ones(rows, np.bool_)
-    run_rows(
-        feedback_delay_rows,
-        rows,
-        _rows_per_piece(rows),
-        indexed_rows(x, 1, batch_shape),
-        _parameters(batch_shape, delay, feedback, lowpass, highpass),
-        kernel_tables(interpolation),
-        (interpolation == "allpass", saturate, limit, denormal_threshold(x.dtype)),
-        (*(as_rows(t) for t in outputs[:3]), _states(outputs.filter_states, rows)),
-        good,
-    )
+    tables, recursive = kernel_tables(interpolation), interpolation == "allpass"
+    read, threshold = [as_rows(t) for t in outputs[:3]], denormal_threshold(x.dtype)
+    delays, *loop = _parameters(batch_shape, delay, feedback, lowpass, highpass)
+
+    def room() -> tuple[Any, ...]:
+        return room_for_taps(2 * len(tables[0]), False), np.zeros(4 * ROOM)
+
+    if feedback is None:
+        kernel, given, options, filled = delay_read_rows, delays, (recursive, limit, threshold), tuple(read)
+    else:
+        kernel, given, options = feedback_delay_rows, (delays, *loop), (recursive, saturate, limit, threshold)
+        filled = (*read, _states(outputs.filter_states, rows))
+    signals = indexed_rows(x, 1, batch_shape)
+    run_rows(kernel, rows, _rows_per_piece(rows), signals, given, tables, options, filled, good, room=room)
     if not good.all():
         least = 0 if feedback is None else 1
         most = "" if math.isinf(limit) else f" and at most max_delay = {limit:g}"
@@ -109,24 +113,23 @@ def _backward(
     ]
     together = batch_shape[-1] if batch_shape and shapes[0] != batch_shape else 1
     grad_line = x.new_empty(*batch_shape, 0) if grads.line is None else grads.line
-    run_rows(
-        feedback_delay_backward_rows,
-        rows,
-        together * max(1, _rows_per_piece(rows) // together),
-        indexed_rows(grads.v, 1, batch_shape),
-        whole_rows(grad_line, 1, batch_shape).numpy(),
-        _parameters(batch_shape, *parameters),
-        (
-            whole_rows(tail.double(), 1, batch_shape).numpy(),
-            as_rows(saved.v),
-            as_rows(saved.line),
-            _states(saved.filter_states, rows),
-        ),
-        kernel_tables(interpolation),
-        (interpolation == "allpass", saturate, limit, denormal_threshold(x.dtype)),
-        (as_rows(to_past), as_rows(to_x), as_rows(to_state)),
-        tuple(as_rows(g) for g in to_parameters),
-    )
+    tables, recursive, threshold = kernel_tables(interpolation), interpolation == "allpass", denormal_threshold(x.dtype)
+    delays, *loop = _parameters(batch_shape, *parameters)
+    kept = (whole_rows(tail.double(), 1, batch_shape).numpy(), as_rows(saved.v), as_rows(saved.line))
+    to_signals, to_rows = tuple(as_rows(t) for t in (to_past, to_x, to_state)), tuple(map(as_rows, to_parameters))
+    grad_rows = indexed_rows(grads.v, 1, batch_shape), whole_rows(grad_line, 1, batch_shape).numpy()
+
+    def room() -> tuple[Any, ...]:
+        return room_for_taps(2 * len(tables[0]), needs.delay), backward_room(rows, kept[2])
+
+    grain = together * max(1, _rows_per_piece(rows) // together)
+    if feedback is None:
+        options = (recursive, limit, threshold)
+        kernel, rest = delay_read_backward_rows, (delays, kept, tables, options, to_signals, to_rows[0])
+    else:
+        kept, options = (*kept, _states(saved.filter_states, rows)), (recursive, saturate, limit, threshold)
+        kernel, rest = feedback_delay_backward_rows, ((delays, *loop), kept, tables, options, to_signals, to_rows)
+    run_rows(kernel, rows, grain, *grad_rows, *rest, room=room)
     return [to_x, *to_parameters, to_past, to_state]
 
 
