@@ -20,7 +20,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
 
 from . import content, store
-from .inlined import InlinedCompiler, call_template
+from .inlined import CompactCompiler, InlinedCompiler, call_template
 
 
 def njit(*arguments: Any, **options: Any) -> Any:
@@ -28,12 +28,14 @@ def njit(*arguments: Any, **options: Any) -> Any:
 
     What Python calls is compiled as a program of its own, and with ``cache=True`` kept by its content. What kernels
     call is LLVM code that they inline, the same for all values of integers and booleans known when they are compiled.
-    ``no_cpython_wrapper=True`` says that Python never calls the function.
+    ``no_cpython_wrapper=True`` says that Python never calls the function, ``compact=True`` that its loops are over
+    vectors already, and LLVM is not to unroll them: half the time to compile it.
     """
+    compact = options.pop("compact", False)
     inner = options.pop("no_cpython_wrapper", False)
     cache = options.pop("cache", False) and not inner
     options["no_cfunc_wrapper"] = True  # nothing here is called from C
-    decorate: Any = numba.njit(**options)
+    decorate: Any = numba.njit(**options, **({"pipeline_class": CompactCompiler} if compact else {}))
     options |= {"no_cpython_wrapper": True, "pipeline_class": InlinedCompiler}
     decorate_inner: Any = numba.njit(**options)
 
@@ -43,7 +45,7 @@ def njit(*arguments: Any, **options: Any) -> Any:
             return inlined
         kernel = inlined if inner else decorate(function)
         if cache:
-            kernel._cache = ContentCache(kernel)
+            kernel._cache = ContentCache(kernel, CompactCompiler if compact else None)
         kernel.get_call_template = functools.partial(call_template, inlined)
         kernel.get_overload = inlined.get_overload
         return kernel
@@ -57,8 +59,8 @@ class ContentCache(NullCache):
     Where Numba's own cache compares a hash of one source file, this one compares all that the machine code is made of.
     """
 
-    def __init__(self, kernel: Dispatcher) -> None:
-        self._kernel = kernel
+    def __init__(self, kernel: Dispatcher, compiler: Any) -> None:
+        self._kernel, self._by = kernel, compiler
 
     @property
     def cache_path(self) -> str | None:
@@ -79,7 +81,7 @@ class ContentCache(NullCache):
 
     def _file_name(self, sig: Any, codegen: Any) -> str:
         machine = codegen.magic_tuple()  # triple, name and features of the processor
-        digest = content.digest(self._kernel, sig, machine, InlinedCompiler, call_template, _compiler())
+        digest = content.digest(self._kernel, self._by, sig, machine, InlinedCompiler, call_template, _compiler())
         return f"{self._kernel.__name__}-{digest}"
 
 

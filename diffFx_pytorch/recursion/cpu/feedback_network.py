@@ -16,7 +16,7 @@ from .inner import INNER
 from .row_tiles import distance, read_tile, write_tile
 from .taps import ROOM, copy_range, new_taps, prepare_taps, read_time_varying
 
-OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}, "compact": True}
 CHUNK = 128
 """Samples between checkpoints of the absorption's states; a block never crosses a border between chunks."""
 THRESHOLD = 1e-200

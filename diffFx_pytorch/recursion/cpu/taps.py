@@ -23,7 +23,7 @@ BLOCK = 128  # samples whose weights are computed together
 MARGIN = 24  # what a buffer of a block needs before and after it: the longest interpolator and a vector
 ROOM = BLOCK + 2 * MARGIN  # of a buffer in which sample i of the block stands at MARGIN + i
 INLINE = {**INNER, "forceinline": True}  # an array is seven arguments on the stack, and a stretch is short
-KERNEL: dict[str, Any] = {"nogil": True, "cache": True, "boundscheck": False, "error_model": "numpy"}
+KERNEL: dict[str, Any] = {"nogil": True, "cache": True, "boundscheck": False, "error_model": "numpy", "compact": True}
 GIVEN = {**KERNEL, "_nrt": False}
 """Options of a kernel that is given all its memory: it counts no references."""
 
