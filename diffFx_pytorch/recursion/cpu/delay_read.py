@@ -37,7 +37,7 @@ def _read(line, now, count, recursive, taps, u, target, state):  # pragma: no co
     copy_range(u, 0, target, 0, count)
 
 
-@njit(**GIVEN)
+@njit(**{**GIVEN, "compact": False})
 def delay_read_rows(start, stop, x, delay, tables, options, outputs, good, taps_room, room):  # pragma: no cover
     """``v[n] = x(n - d[n])`` for rows ``start`` to ``stop - 1``.
 
@@ -64,13 +64,12 @@ def delay_read_rows(start, stop, x, delay, tables, options, outputs, good, taps_
         end = rows_that_share(delay[1], row, stop)
         delays = delay[0][delay[1][row]]
         legal = True
-        for r in range(row, end):
-            copy_range(x[0][x[1][r]], 0, line[r], pad, T)
         for t0 in range(0, T, BLOCK):
             count = min(BLOCK, T - t0)
             if delays.shape[0] > 1 or t0 == 0:
                 legal &= prepare_taps(delays, t0, count, 0, limit, tables, recursive, taps)
             for r in range(row, end):
+                copy_range(x[0][x[1][r]], t0, line[r], pad + t0, count)
                 _read(line[r], pad + t0, count, recursive, taps, room, v[r, t0:], state[r])
         for r in range(row, end):
             good[r] = legal

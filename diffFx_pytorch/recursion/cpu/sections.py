@@ -15,7 +15,7 @@ from diffFx_pytorch.kernels import njit
 from .biquad_tile import BLOCK, LANES, biquad_adjoint_only, cascade_tile, cascade_tile_adjoint
 from .row_tiles import distance, prefetch_run, read_tile, write_tile
 
-jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
+jit = njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"}, compact=True)
 
 
 @jit

@@ -317,9 +317,10 @@ def read_taps(line, base, weights, first, count, taps, out, at):  # pragma: no c
         return
     for i in range(0, count, LANES):
         total = constant(weights, 0.0)
-        for p in range(taps):
-            weight = load(weights, p * ROOM + MARGIN + first + i)
-            total = fma(weight, load_wide(line, base + i + p), total)
+        for p in range(0, taps, 2):
+            here = p * ROOM + MARGIN + first + i
+            total = fma(load(weights, here), load_wide(line, base + i + p), total)
+            total = fma(load(weights, here + ROOM), load_wide(line, base + i + p + 1), total)
         store(out, at + i, total)
 
 
@@ -345,9 +346,10 @@ def add_taps(line, base, weights, first, count, taps, values, padded):  # pragma
     fill_all(padded[MARGIN + count : MARGIN + count + MARGIN], 0.0)
     for j in range(0, reach, LANES):
         total = load_wide(line, base + j)
-        for p in range(taps):
-            weight = load(weights, p * ROOM + MARGIN + first + j - p)
-            total = fma(weight, load(padded, MARGIN + j - p), total)
+        for p in range(0, taps, 2):
+            here = p * ROOM + MARGIN + first + j - p
+            total = fma(load(weights, here), load(padded, MARGIN + j - p), total)
+            total = fma(load(weights, here + ROOM - 1), load(padded, MARGIN + j - p - 1), total)
         store(line, base + j, total)
 
 
