@@ -35,7 +35,8 @@ def njit(*arguments: Any, **options: Any) -> Any:
     inner = options.pop("no_cpython_wrapper", False)
     cache = options.pop("cache", False) and not inner
     options["no_cfunc_wrapper"] = True  # nothing here is called from C
-    decorate: Any = numba.njit(**options, **({"pipeline_class": CompactCompiler} if compact else {}))
+    by: dict[str, Any] = {"pipeline_class": CompactCompiler} if compact else {}
+    decorate: Any = numba.njit(**options, **by)
     options |= {"no_cpython_wrapper": True, "pipeline_class": InlinedCompiler}
     decorate_inner: Any = numba.njit(**options)
 
@@ -45,7 +46,7 @@ def njit(*arguments: Any, **options: Any) -> Any:
             return inlined
         kernel = inlined if inner else decorate(function)
         if cache:
-            kernel._cache = ContentCache(kernel, CompactCompiler if compact else None)
+            kernel._cache = ContentCache(kernel, by)
         kernel.get_call_template = functools.partial(call_template, inlined)
         kernel.get_overload = inlined.get_overload
         return kernel

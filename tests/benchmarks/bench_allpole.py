@@ -19,11 +19,11 @@ def coefficients(order: int) -> torch.Tensor:
     return torch.tensor(np.poly(np.r_[poles, poles.conj()]).real[1:], dtype=torch.float32)
 
 
-def signal(batch: int, order: int, moving: bool, gradient: bool) -> tuple[torch.Tensor, torch.Tensor]:
+def signal(batch: int, order: int, time_varying: bool, gradient: bool) -> tuple[torch.Tensor, torch.Tensor]:
     """x (batch, T) and a (batch, N) or (batch, T, N)."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(batch, T, generator=generator)
-    a = coefficients(order).repeat(batch, *([T] if moving else []), 1)
+    a = coefficients(order).repeat(batch, *([T] if time_varying else []), 1)
     return x.requires_grad_(gradient), a.requires_grad_(gradient)
 
 
@@ -39,18 +39,18 @@ def work(run: Callable[..., torch.Tensor], x: torch.Tensor, a: torch.Tensor) -> 
     return both
 
 
-def ours(batch: int, order: int, moving: bool, gradient: bool) -> Callable[[], None]:
-    return work(allpole, *signal(batch, order, moving, gradient))
+def ours(batch: int, order: int, time_varying: bool, gradient: bool) -> Callable[[], None]:
+    return work(allpole, *signal(batch, order, time_varying, gradient))
 
 
-def torchlpc(batch: int, order: int, moving: bool, gradient: bool) -> Callable[[], None]:
-    """Given the moving coefficients it asks for; constant ones as a stride-0 view."""
+def torchlpc(batch: int, order: int, time_varying: bool, gradient: bool) -> Callable[[], None]:
+    """Given the time-varying coefficients it asks for; constant ones as a stride-0 view."""
     from torchlpc import sample_wise_lpc
 
     def run(x: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
-        return sample_wise_lpc(x, a if moving else a.unsqueeze(1).expand(-1, x.shape[-1], -1))
+        return sample_wise_lpc(x, a if time_varying else a.unsqueeze(1).expand(-1, x.shape[-1], -1))
 
-    return work(run, *signal(batch, order, moving, gradient))
+    return work(run, *signal(batch, order, time_varying, gradient))
 
 
 def scipy_lfilter(batch: int, order: int) -> Callable[[], None]:
@@ -67,15 +67,15 @@ def our_lfilter(batch: int, order: int) -> Callable[[], None]:
     return lambda: lfilter(x, b, full)
 
 
-def speed(batch: int, order: int, moving: bool, gradient: bool, target: float | None, threads: int = 1) -> Speed:
+def speed(batch: int, order: int, time_varying: bool, gradient: bool, target: float | None, threads: int = 1) -> Speed:
     passes = "forward + backward" if gradient else "forward"
-    name = f"allpole, {'moving' if moving else 'constant'}, N={order}, B={batch}, {passes}"
-    args = (batch, order, moving, gradient)
+    name = f"allpole, {'time-varying' if time_varying else 'constant'}, N={order}, B={batch}, {passes}"
+    args = (batch, order, time_varying, gradient)
     return Speed(name, lambda: ours(*args), lambda: torchlpc(*args), "torchlpc", target, batch * T, threads)
 
 
-def two_threads(order: int, moving: bool, gradient: bool) -> Speed:
-    args = (16, order, moving, gradient)
+def two_threads(order: int, time_varying: bool, gradient: bool) -> Speed:
+    args = (16, order, time_varying, gradient)
     name = speed(*args, None).name
     return Speed(name, lambda: ours(*args), lambda: one_thread(ours(*args)), "ours, one thread", 1.7, 16 * T, threads=2)
 
@@ -107,9 +107,9 @@ SPEED = [
 ]
 
 
-def memory(order: int, moving: bool, limit: float) -> Memory:
-    name = f"allpole, {'moving' if moving else 'constant'}, N={order}, forward + backward"
-    return Memory(name, lambda: ours(16, order, moving, True), 16 * T * 4, limit)
+def memory(order: int, time_varying: bool, limit: float) -> Memory:
+    name = f"allpole, {'time-varying' if time_varying else 'constant'}, N={order}, forward + backward"
+    return Memory(name, lambda: ours(16, order, time_varying, True), 16 * T * 4, limit)
 
 
 MEMORY = [memory(2, False, 4.0), memory(16, False, 4.0), memory(2, True, 6.0), memory(16, True, 20.0)]

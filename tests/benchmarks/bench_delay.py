@@ -85,8 +85,8 @@ def _two_threads(gradient: bool) -> Speed:
 SPEED = [
     _beside_pedalboard("delay, constant, lagrange", constant, "Delay"),
     _beside_pedalboard("delay, constant, filters in the loop", lambda: constant(lowpass=0.3, highpass=0.99), "Delay"),
-    _beside_pedalboard("delay, moving read, cubic", lambda: chorus_read("cubic"), "Chorus"),
-    _beside_pedalboard("delay, moving read, lagrange", lambda: chorus_read("lagrange"), "Chorus"),
+    _beside_pedalboard("delay, time-varying read, cubic", lambda: chorus_read("cubic"), "Chorus"),
+    _beside_pedalboard("delay, time-varying read, lagrange", lambda: chorus_read("lagrange"), "Chorus"),
     _beside_forward("cubic"),
     _beside_forward("lagrange"),
     _two_threads(False),

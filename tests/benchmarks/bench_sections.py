@@ -39,7 +39,7 @@ def constant(batch: int, count: int, gradient: bool = False, samples: int = T) -
     return work(sosfilt, signal(batch, samples), equaliser(count), gradient)
 
 
-def moving(form: str, gradient: bool = False, samples: int = T, shared: bool = False) -> Call:
+def time_varying(form: str, gradient: bool = False, samples: int = T, shared: bool = False) -> Call:
     """Six sections in float32; ``shared`` by all rows, or with their own coefficients each."""
     sos = equaliser(6)
     coef = (sos if form == "sosfilt" else sos_to_svf(sos)).float()
@@ -67,15 +67,15 @@ def against_forward(batch: int) -> Speed:
     return Speed(name, ours, peer, "its own forward", 1 / 4, batch * T)
 
 
-def moving_forward(form: str, shared: bool, target: float | None) -> Speed:
-    name = f"{form}, moving, 6 sections, B=16, forward{', coefficients shared' if shared else ''}"
-    ours, peer = (lambda: moving(form, shared=shared)), (lambda: scipys(16, 6))
+def time_varying_forward(form: str, shared: bool, target: float | None) -> Speed:
+    name = f"{form}, time-varying, 6 sections, B=16, forward{', coefficients shared' if shared else ''}"
+    ours, peer = (lambda: time_varying(form, shared=shared)), (lambda: scipys(16, 6))
     return Speed(name, ours, peer, "scipy, constant", target, 16 * T)
 
 
-def moving_both(form: str) -> Speed:
-    name = f"{form}, moving, 6 sections, B=16, T={SHORT}, forward + backward to x and coefficients"
-    ours, peer = (lambda: moving(form, True, SHORT)), (lambda: moving(form, False, SHORT))
+def time_varying_both(form: str) -> Speed:
+    name = f"{form}, time-varying, 6 sections, B=16, T={SHORT}, forward + backward to x and coefficients"
+    ours, peer = (lambda: time_varying(form, True, SHORT)), (lambda: time_varying(form, False, SHORT))
     return Speed(name, ours, peer, "its own forward", None, 16 * SHORT)
 
 
@@ -111,12 +111,12 @@ SPEED = [
     against_forward(2),
     against_forward(16),
     _two_threads(16),
-    moving_forward("sosfilt", False, 1.0),
-    moving_forward("svfilt", False, None),
-    moving_forward("sosfilt", True, None),
-    moving_forward("svfilt", True, None),
-    moving_both("sosfilt"),
-    moving_both("svfilt"),
+    time_varying_forward("sosfilt", False, 1.0),
+    time_varying_forward("svfilt", False, None),
+    time_varying_forward("sosfilt", True, None),
+    time_varying_forward("svfilt", True, None),
+    time_varying_both("sosfilt"),
+    time_varying_both("svfilt"),
 ]
 
 
@@ -129,7 +129,10 @@ MEMORY = [
     memory(6),
     memory(31),
     Memory(
-        "sosfilt, moving, 6 sections, forward + backward", lambda: moving("sosfilt", True, SHORT), 16 * SHORT * 4, 40
+        "sosfilt, time-varying, 6 sections, forward + backward",
+        lambda: time_varying("sosfilt", True, SHORT),
+        16 * SHORT * 4,
+        40,
     ),
 ]
 

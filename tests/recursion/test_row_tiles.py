@@ -27,7 +27,8 @@ def _write(target, other, own, count, tile):
 def arrays(request):
     """Rows and a silence of one dtype, in one piece of memory, so that which comes first is known."""
     memory = np.arange(1.0, 1.0 + (LANES + 1) * WIDTH)
-    silence, rows = (memory[:WIDTH], memory[WIDTH:]) if request.param == "before" else (memory[-WIDTH:], memory[:-WIDTH])
+    before = request.param == "before"
+    silence, rows = (memory[:WIDTH], memory[WIDTH:]) if before else (memory[-WIDTH:], memory[:-WIDTH])
     silence[:] = 0.0
     return rows.reshape(LANES, WIDTH), silence
 
@@ -52,4 +53,5 @@ def test_writes_elsewhere_and_leaves_the_rest(arrays, count):
     expected[OWN >= 0, :count] = tile.reshape(count, LANES).T[OWN >= 0]
     _write(rows, silence, OWN, count, tile)
     np.testing.assert_array_equal(rows, expected)
-    assert (silence[:count] < 0).all() and not silence[count:].any()
+    assert (silence[:count] < 0).all()
+    assert not silence[count:].any()
