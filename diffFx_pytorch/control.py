@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from .automation import Points, line, read_points
+from .dsp.precision import at_least_float32
 from .kernels.transforms import is_traced
-from .params import EffectParam, at_least_float32, keep_inside
+from .params import EffectParam, keep_inside
 
 KnobValue: TypeAlias = (
     "float | int | np.number | Tensor | np.ndarray | list[Any] | tuple[Any, ...] | Points | Mapping[float, Any]"

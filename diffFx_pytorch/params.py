@@ -9,6 +9,8 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
+from .dsp.precision import at_least_float32
+
 Value = TypeVar("Value", float, Tensor)
 
 HIGHEST_FREQUENCY = 0.49
@@ -135,11 +137,6 @@ class EffectParam:
     def ends(self) -> tuple[float, float]:
         """Both ends of the range where the curve is straight: of the values, or of their logarithms."""
         return (math.log(self.min_val), math.log(self.max_val)) if self.curve == "log" else (self.min_val, self.max_val)
-
-
-def at_least_float32(value: Tensor) -> Tensor:
-    """``value`` as it is, in float32 where it has half precision, in which 2504 Hz would become 2512."""
-    return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
 
 
 def keep_inside(value: Tensor, low: Tensor | float, high: Tensor | float) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .control import Knobs, as_dict, spreads
-from .params import at_least_float32
+from .dsp.precision import at_least_float32, without_autocast
 from .sound import Sound, in_kind
 
 OnNan = Literal["keep", "raise", "reset"]
@@ -66,8 +66,7 @@ def run_block(
 
 def undisturbed(device: torch.device) -> contextlib.AbstractContextManager[Any]:
     """A context without autocast, in which new tensors are on ``device`` whatever the default device is."""
-    has_autocast = torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
-    exact = torch.autocast(device.type, enabled=False) if has_autocast else contextlib.nullcontext()
+    exact = without_autocast(device)
     if torch.compiler.is_compiling() or torch.get_default_device() in (device, torch.device("cpu")):
         return exact
     stack = contextlib.ExitStack()

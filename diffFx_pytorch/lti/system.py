@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..dsp.precision import at_least_float32, without_autocast
 from .diagram import block_diagram
 from .drawing import draw_diagram, draw_response
 from .grid import Circle, Grid, Points
@@ -276,6 +277,10 @@ class System(nn.Module):
         return self.respond(grid).apply(X)
 
     def _with(self, parameters: Parameters | None, method: str, *args: Any) -> Any:
+        with without_autocast(self._like().device):
+            return self._given(parameters, method, *args)
+
+    def _given(self, parameters: Parameters | None, method: str, *args: Any) -> Any:
         if not parameters:
             return getattr(self, method)(*args)
         own = {**dict(self.named_parameters()), **dict(self.named_buffers())}
@@ -286,7 +291,7 @@ class System(nn.Module):
                     f"{type(self).__name__} has no parameter {name!r}"
                     + (f"; did you mean {near[0]!r}? It has {', '.join(own)}" if near else "; it has none at all")
                 )
-        given = {f"system.{name}": value for name, value in parameters.items()}
+        given = {f"system.{name}": at_least_float32(value) for name, value in parameters.items()}
         return torch.func.functional_call(_Call(self, method), given, args)
 
 
