@@ -86,17 +86,17 @@ def _point(name: str, time: Any, value: Any) -> tuple[float, float | Tensor, Seg
 
 
 def line(points: Points, start: float, samples: int, total: int, sample_rate: float) -> Tensor:
-    """What the points are at samples ``start`` .. ``start + samples - 1``, (B or 1, samples), float64.
+    """What the points are at samples ``start`` .. ``start + samples - 1``, (B or 1, samples).
 
     Args:
-        points: of which the values are float64.
+        points: values and when they are.
         start: index of the first sample wanted; it need not be whole, and before 0 the first point holds.
         samples: how many.
         total: length in samples over which evenly spread points stand.
         sample_rate: in Hz, for points in time.
     """
     values, last = points.values, points.values.shape[-1] - 1
-    n = torch.arange(samples, device=values.device, dtype=values.dtype) + start
+    n = torch.arange(samples, device=values.device, dtype=torch.float64) + start
     if points.times is None:
         position = (n * (last / max(total - 1, 1))).clamp(0, last)
         left = position.floor().clamp_max(max(last - 1, 0))
@@ -113,7 +113,8 @@ def line(points: Points, start: float, samples: int, total: int, sample_rate: fl
             kinds = torch.tensor([SEGMENTS.index(s) for s in (*points.segments, "linear")], device=n.device)[left]
             weight = torch.where(kinds == SEGMENTS.index("smooth"), weight * weight * (3 - 2 * weight), weight)
             weight = torch.where(kinds == SEGMENTS.index("hold"), weight.floor(), weight)
-    return torch.lerp(_column(values, left), _column(values, (left + 1).clamp_max(last)), weight)
+    following = _column(values, (left + 1).clamp_max(last))
+    return torch.lerp(_column(values, left), following, weight.to(values.dtype))
 
 
 def _place(samples: float) -> float:

@@ -182,7 +182,9 @@ class Stretch:
         """A knob that moves, (B, 1, T), from points that are checked."""
         samples = x.shape[-1]
         total = self.start + samples if self.total is None else self.total
-        lines = param.to_line(points.values.to(x.device, torch.float64), is_norm)
+        # A logarithm goes through an exponential, which would take the last digits of a long delay from float32.
+        exact = torch.float64 if param.curve == "log" else x.dtype
+        lines = param.to_line(points.values.to(x.device, exact), is_norm)
         moved = line(
             replace(points, values=lines), self.start - self.latency.get(name, 0), samples, total, self.sample_rate
         )
