@@ -68,7 +68,8 @@ def overshoot_adjoint(
         _grouped(grad_key, over),
         sums=2,
     )
-    return *_knobs(sums, key), grad_key if to_key else None
+    to_level, to_width = _knobs(sums, key)
+    return to_level, to_width, grad_key if to_key else None
 
 
 def held_overshoot(key: Tensor, past: Tensor, offset: Tensor, width: Tensor, floor: float) -> Tensor:
@@ -105,7 +106,8 @@ def held_overshoot_adjoint(
         sums=2,
         whole=True,
     )
-    return *_knobs(sums, key), grad_key if to_key else None
+    to_level, to_width = _knobs(sums, key)
+    return to_level, to_width, grad_key if to_key else None
 
 
 def gain(x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> Tensor:

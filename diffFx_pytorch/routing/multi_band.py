@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from ..dsp.biquad import ring_seconds
+from ..curve import Curve
+from ..dsp.biquad import ring_seconds, sos_response
 from ..dsp.crossover import linkwitz_riley
+from ..dsp.levels import amp_to_db
 from ..options import Integer, Option
 from ..params import EffectParam
 from ..processor import Processor, State
@@ -80,6 +83,17 @@ class Bands(Routing, abstract=True):
         own = {name: self._of_bands(name, knobs) for name in self["band_1"].params}
         ringing = ring_seconds(self._sections(knobs), self.sample_rate).flatten(0, -2).sum(-1).amax()
         return ringing + torch.as_tensor(self["band_1"].tail(**own)).amax()
+
+    def curve(self, **knobs: Tensor) -> Curve:
+        """Magnitude response of every band, one after the other, from the lowest."""
+        top = min(20000.0, 0.49 * self.sample_rate)
+        frequency = torch.logspace(math.log10(20.0), math.log10(top), 300, dtype=torch.float64)
+        sections = self._sections({name: knob.double() for name, knob in knobs.items()})[0, :, 0, 0]
+        lines = [amp_to_db(sos_response(band, frequency, self.sample_rate).abs(), -60.0) for band in sections]
+        # There and back, so that the lines join at the ends of the axis.
+        x = torch.cat([frequency if k % 2 == 0 else frequency.flip(0) for k in range(len(lines))])
+        y = torch.cat([line if k % 2 == 0 else line.flip(0) for k, line in enumerate(lines)])
+        return Curve(x, y, "frequency (Hz)", "level of the bands (dB)", True, type(self).__name__)
 
     def _sections(self, knobs: Mapping[str, Tensor]) -> Tensor:
         """Sections of every band (B, N, 1, 1 or T, K, 6), from crossovers put in order however they are set."""

@@ -9,7 +9,8 @@ from diffFx_pytorch import Processor
 def test_curves_are_finite_and_named(case, positions):
     fx = case(sample_rate=44100)
     if type(fx).curve is Processor.curve:
-        pytest.skip("has no curve")
+        assert not case.built_in, "every effect has a picture"
+        pytest.skip("a routing, or an effect from outside, without a curve")
     for flat in (positions(fx, 1), torch.zeros(1, len(fx.params)), torch.ones(1, len(fx.params))):
         with torch.no_grad():
             curve = fx.curve(**fx.knobs(torch.zeros(1, 1, 1, dtype=torch.float64), norm_params=flat))
@@ -19,3 +20,18 @@ def test_curves_are_finite_and_named(case, positions):
         assert torch.isfinite(curve.y).all()
         assert curve.x_label
         assert curve.y_label
+
+
+def test_what_is_flat_is_drawn_flat_and_frequencies_are_read(first):
+    pytest.importorskip("matplotlib").use("agg")
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    fx = first(sample_rate=44100)
+    ax = fx.plot(dsp_params=dict(fx.neutral))
+    low, high = ax.get_ylim()
+    assert high - low > 1e-4
+    if "dB" in ax.get_ylabel():
+        assert high - low >= 2.0
+    if ax.get_xscale() == "log":
+        ax.figure.canvas.draw()
+        assert {"100", "1k", "10k"} <= {label.get_text() for label in ax.get_xticklabels()}
+    pyplot.close(ax.figure)

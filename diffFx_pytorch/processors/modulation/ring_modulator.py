@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...curve import Curve
 from ...dsp.oscillator import oscillator
 from ...params import EffectParam
 from ...processor import Processor, State
@@ -41,3 +42,12 @@ class RingModulator(Processor):
         """Multiply by the oscillator; the state is its phase."""
         wave, state = oscillator(freq_hz, self.sample_rate, x.shape[-1], state, self.shape, dtype=x.dtype)
         return x * torch.addcmul(1 - mix, mix, wave), state
+
+    def curve(self, *, freq_hz: Tensor, mix: Tensor) -> Curve:
+        """Gain over three periods of the oscillator."""
+        freq = freq_hz[:1, :, :1].double()
+        rate = 200 * float(freq)
+        wave, _ = oscillator(freq, rate, 601, None, self.shape, dtype=torch.float64)
+        time_ms = torch.arange(601, dtype=torch.float64) * (1000 / rate)
+        gain = 1 + mix[0, 0, 0].double() * (wave.flatten() - 1)
+        return Curve(time_ms, gain, "time (ms)", "gain", title="RingModulator")

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from ...curve import Curve
+from ...dsp.levels import amp_to_db
 from ...options import Choice
 from ...params import EffectParam
 from ...processor import Processor, State
@@ -59,3 +61,10 @@ class StereoEnhancer(Processor):
     def tail(self, *, delay_ms: Tensor, mix: Tensor) -> Tensor:
         """The delay."""
         return delay_ms.amax(-1, keepdim=True) / 1000 + 16 / self.sample_rate
+
+    def curve(self, *, delay_ms: Tensor, mix: Tensor) -> Curve:
+        """Level of the mono sum over frequency, which combs."""
+        frequency = torch.logspace(math.log10(20), math.log10(min(20000.0, 0.49 * self.sample_rate)), 2000).double()
+        turn = torch.polar(torch.ones_like(frequency), -2e-3 * math.pi * frequency * delay_ms[0, 0, 0].double())
+        level = amp_to_db((1 + 0.5 * mix[0, 0, 0].double() * (turn - 1)).abs(), -60.0)
+        return Curve(frequency, level, "frequency (Hz)", "mono sum (dB)", True, "StereoEnhancer")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...curve import Curve
 from ...params import EffectParam
 from ...processor import Processor, State
 
@@ -30,3 +31,8 @@ class StereoWidener(Processor):
         left, right = x[:, :1], x[:, 1:]
         change = (width - 1) * (0.5 * (left - right))
         return torch.cat((left + change, right - change), 1), state
+
+    def curve(self, *, width: Tensor) -> Curve:
+        """Sides over mid of what comes out, over that of what comes in: -1 is all left, 0 the centre, 1 all right."""
+        place = torch.linspace(-1.0, 1.0, 201, dtype=torch.float64)
+        return Curve(place, width[0, 0, 0] * place, "place before", "place after", title="StereoWidener")

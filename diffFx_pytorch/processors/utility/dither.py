@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...curve import Curve
 from ...options import Flag, Integer
 from ...params import EffectParam
 from ...processor import Processor, State
@@ -78,3 +79,10 @@ class Dither(Processor):
             steps = y / step
             y = y + (steps.round() * step - y).detach()
         return y, (position + x.shape[-1]) % _SAMPLES
+
+    def curve(self, *, amount: Tensor) -> Curve:
+        """Output over input, in steps of the smallest bit, as the input rises by six of them."""
+        steps = torch.linspace(-3.0, 3.0, 601, dtype=torch.float64)
+        size = 2.0 ** (1 - self.bits)
+        y, _ = self.process((size * steps)[None, None], None, amount=amount[:1, :, :1].double())
+        return Curve(steps, y[0, 0] / size, "input (steps)", "output (steps)", title=f"Dither, {self.bits} bits")

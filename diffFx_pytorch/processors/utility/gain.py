@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
+from ...curve import Curve
 from ...dsp.levels import db_to_amp
 from ...params import EffectParam
 from ...processor import Processor, State
@@ -19,3 +21,8 @@ class Gain(Processor):
     def process(self, x: Tensor, state: State, *, gain_db: Tensor) -> tuple[Tensor, State]:
         """Multiply by the gain as an amplitude."""
         return x * db_to_amp(gain_db), None
+
+    def curve(self, *, gain_db: Tensor) -> Curve:
+        """Output level over input level."""
+        level = torch.linspace(-60.0, 0.0, 121, dtype=torch.float64)
+        return Curve(level, level + gain_db[0, 0, 0], "input (dB)", "output (dB)", title="Gain")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
+from ...curve import Curve
 from ...params import EffectParam
 from ...processor import Processor, State
 
@@ -18,3 +20,8 @@ class Invert(Processor):
     def process(self, x: Tensor, state: State, *, amount: Tensor) -> tuple[Tensor, State]:
         """Multiply by 1 - 2 amount."""
         return x * (1 - 2 * amount), state
+
+    def curve(self, *, amount: Tensor) -> Curve:
+        """Output over input, sample by sample."""
+        x = torch.linspace(-1.0, 1.0, 101, dtype=torch.float64)
+        return Curve(x, (1 - 2 * amount[0, 0, 0]) * x, "input", "output", title="Invert")
