@@ -242,3 +242,14 @@ def test_curves_have_the_units_of_the_knobs(cls):
     assert curve.x_log
     assert curve.y_label == ("phase (deg)" if cls is AllPass else "gain (dB)")
     assert torch.isfinite(curve.y).all()
+
+
+@pytest.mark.parametrize("rate", [44100, 192000])
+@pytest.mark.parametrize(("cls", "gain"), [(Notch, {}), (BandPass, {}), (Peak, {"gain_db": 24.0})])
+def test_the_narrowest_filter_is_exact_in_float32(cls, gain, rate):
+    fx, x = cls(rate), torch.randn(1, 1, 4 * rate)
+    for freq in (20.0, 1000.0):
+        knobs = {"freq_hz": torch.tensor([freq]).double(), "q": torch.tensor([100.0]).double(), **gain}
+        sections = fx.sections(**fx.knobs(torch.zeros(1, 1, 1, dtype=torch.float64), dsp_params=knobs))[0, 0, 0]
+        exact = signal.sosfilt((sections / sections[:, 3:4]).numpy(), x[0, 0].double().numpy())
+        assert error_db(fx(x, dsp_params=knobs)[0, 0].double().numpy(), exact) < -110
