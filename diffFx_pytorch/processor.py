@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -70,6 +70,8 @@ class Processor(Adjustable):
     """
 
     options: ClassVar[Mapping[str, Option]] = {}
+    heard_as: ClassVar[Mapping[str, str]] = {}
+    """Knobs that ``process`` takes under another name, since ``heard`` converts them."""
     neutral: Mapping[str, float] = {}
     traits: frozenset[str] | set[str] = frozenset()
     latency_samples: int = 0
@@ -130,7 +132,7 @@ class Processor(Adjustable):
             with undisturbed(torch.device("cpu")):
                 table = self.table()
                 if type(self).table is not Processor.table:
-                    _check_equation(type(self), table)
+                    _check_equation(type(self), [self.heard_as.get(name, name) for name in table])
                 self.params = read_table(table, param_range or {}, self.sample_rate)
                 self._add_settings(self.params)
                 self.prepare()
@@ -170,6 +172,10 @@ class Processor(Adjustable):
     def table(self) -> Mapping[str, EffectParam]:
         """The knobs, where they depend on the options or the sample rate, which are attributes already."""
         return type(self).params
+
+    def heard(self, knobs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The knobs in the units of ``process``, where those are not the user's."""
+        return knobs
 
     def prepare(self) -> None:
         """Make what depends on options, ``params`` and sample rate: filters, buffers, latency. Called when built."""
@@ -274,7 +280,8 @@ class Processor(Adjustable):
         stretch = Stretch(start, total, self.sample_rate, self.knob_latency)
 
         def process(sound: Tensor, inner: State, key: Tensor | None) -> tuple[Tensor, State]:
-            knobs: dict[str, Any] = resolve(self.params, sound, norm_params, dsp_params, stretch, self._settings())
+            given = resolve(self.params, sound, norm_params, dsp_params, stretch, self._settings())
+            knobs: dict[str, Any] = self.heard(given)
             if self.takes_sidechain:
                 knobs["sidechain"] = key
             return self.process(sound, inner, **knobs)
@@ -328,7 +335,7 @@ class Processor(Adjustable):
     ) -> dict[str, Tensor]:
         """Every knob as ``process`` takes it: in its unit, (B, 1, 1) or (B, 1, T), of the dtype and device of x."""
         stretch = Stretch(start, total, self.sample_rate, self.knob_latency)
-        return resolve(self.params, x, norm_params, dsp_params, stretch, self.settings)
+        return self.heard(resolve(self.params, x, norm_params, dsp_params, stretch, self.settings))
 
     def tail_seconds(self, *, norm_params: Knobs | None = None, dsp_params: Knobs | None = None) -> float:
         """Seconds of sound left after the input ends (to -60 dB), the longest over the batch."""
@@ -365,10 +372,11 @@ class Processor(Adjustable):
         points = max((s[1] for s in shapes if len(s) == 2), default=1)
         x = torch.empty(batch, 1, points, dtype=torch.float64, device=self._device())
         is_norm = norm_params is not None
-        return resolve(self.params, x, given if is_norm else None, None if is_norm else given, settings=settings)
+        positions, values = (given, None) if is_norm else (None, given)
+        return self.heard(resolve(self.params, x, positions, values, settings=settings))
 
 
-def _check_equation(cls: type[Processor], table: Mapping[str, EffectParam]) -> None:
+def _check_equation(cls: type[Processor], table: Collection[str]) -> None:
     if cls.process is Processor.process:
         raise TypeError(f"{cls.__name__} has a table of parameters but no process()")
     keywords = inspect.signature(cls.process).parameters.values()

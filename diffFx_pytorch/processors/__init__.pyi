@@ -1303,7 +1303,8 @@ class _LikeAutoPan:
         *,
         shape: Literal["sine", "triangle", "square"] = "sine",
         law: Literal["constant_power", "linear", "-4.5 dB"] = "constant_power",
-        **settings: Unpack[_AutoPanKnobs],
+        tempo_bpm: float | None = None,
+        **settings: KnobValue,
     ) -> None: ...
     def __call__(
         self,
@@ -1312,7 +1313,7 @@ class _LikeAutoPan:
         norm_params: _AutoPanKnobs | Knobs | None = None,
         dsp_params: _AutoPanKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: Unpack[_AutoPanKnobs],
+        **settings: KnobValue,
     ) -> Sound: ...
 
 class AutoPan(_LikeAutoPan, _AutoPan): ...
@@ -1370,7 +1371,8 @@ class _LikeChorus:
         *,
         shape: Literal["sine", "triangle", "square"] = "sine",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
-        **settings: Unpack[_ChorusKnobs],
+        tempo_bpm: float | None = None,
+        **settings: KnobValue,
     ) -> None: ...
     def __call__(
         self,
@@ -1379,7 +1381,7 @@ class _LikeChorus:
         norm_params: _ChorusKnobs | Knobs | None = None,
         dsp_params: _ChorusKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: Unpack[_ChorusKnobs],
+        **settings: KnobValue,
     ) -> Sound: ...
 
 class Chorus(_LikeChorus, _Chorus): ...
@@ -1403,7 +1405,8 @@ class _LikeMultiVoiceChorus:
         num_voices: int = 3,
         shape: Literal["sine", "triangle", "square"] = "sine",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
-        **settings: Unpack[_MultiVoiceChorusKnobs],
+        tempo_bpm: float | None = None,
+        **settings: KnobValue,
     ) -> None: ...
     def __call__(
         self,
@@ -1412,7 +1415,7 @@ class _LikeMultiVoiceChorus:
         norm_params: _MultiVoiceChorusKnobs | Knobs | None = None,
         dsp_params: _MultiVoiceChorusKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: Unpack[_MultiVoiceChorusKnobs],
+        **settings: KnobValue,
     ) -> Sound: ...
 
 class MultiVoiceChorus(_LikeMultiVoiceChorus, _MultiVoiceChorus): ...
@@ -1437,7 +1440,8 @@ class _LikeStereoChorus:
         *,
         shape: Literal["sine", "triangle", "square"] = "sine",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
-        **settings: Unpack[_StereoChorusKnobs],
+        tempo_bpm: float | None = None,
+        **settings: KnobValue,
     ) -> None: ...
     def __call__(
         self,
@@ -1446,7 +1450,7 @@ class _LikeStereoChorus:
         norm_params: _StereoChorusKnobs | Knobs | None = None,
         dsp_params: _StereoChorusKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: Unpack[_StereoChorusKnobs],
+        **settings: KnobValue,
     ) -> Sound: ...
 
 class StereoChorus(_LikeStereoChorus, _StereoChorus): ...
@@ -1471,7 +1475,8 @@ class _LikeFeedbackFlanger:
         *,
         shape: Literal["sine", "triangle", "square"] = "sine",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
-        **settings: Unpack[_FeedbackFlangerKnobs],
+        tempo_bpm: float | None = None,
+        **settings: KnobValue,
     ) -> None: ...
     def __call__(
         self,
@@ -1480,7 +1485,7 @@ class _LikeFeedbackFlanger:
         norm_params: _FeedbackFlangerKnobs | Knobs | None = None,
         dsp_params: _FeedbackFlangerKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: Unpack[_FeedbackFlangerKnobs],
+        **settings: KnobValue,
     ) -> Sound: ...
 
 class FeedbackFlanger(_LikeFeedbackFlanger, _FeedbackFlanger): ...
@@ -1508,7 +1513,8 @@ class _LikeStereoFlanger:
         *,
         shape: Literal["sine", "triangle", "square"] = "sine",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
-        **settings: Unpack[_StereoFlangerKnobs],
+        tempo_bpm: float | None = None,
+        **settings: KnobValue,
     ) -> None: ...
     def __call__(
         self,
@@ -1517,7 +1523,7 @@ class _LikeStereoFlanger:
         norm_params: _StereoFlangerKnobs | Knobs | None = None,
         dsp_params: _StereoFlangerKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: Unpack[_StereoFlangerKnobs],
+        **settings: KnobValue,
     ) -> Sound: ...
 
 class StereoFlanger(_LikeStereoFlanger, _StereoFlanger): ...
@@ -1542,7 +1548,8 @@ class _LikePhaser:
         *,
         num_stages: int = 6,
         shape: Literal["sine", "triangle", "square"] = "sine",
-        **settings: Unpack[_PhaserKnobs],
+        tempo_bpm: float | None = None,
+        **settings: KnobValue,
     ) -> None: ...
     def __call__(
         self,
@@ -1551,7 +1558,7 @@ class _LikePhaser:
         norm_params: _PhaserKnobs | Knobs | None = None,
         dsp_params: _PhaserKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: Unpack[_PhaserKnobs],
+        **settings: KnobValue,
     ) -> Sound: ...
 
 class Phaser(_LikePhaser, _Phaser): ...
@@ -1598,7 +1605,8 @@ class _LikeTremolo:
         param_range: _Ranges = None,
         *,
         shape: Literal["sine", "triangle", "square"] = "sine",
-        **settings: Unpack[_TremoloKnobs],
+        tempo_bpm: float | None = None,
+        **settings: KnobValue,
     ) -> None: ...
     def __call__(
         self,
@@ -1607,7 +1615,7 @@ class _LikeTremolo:
         norm_params: _TremoloKnobs | Knobs | None = None,
         dsp_params: _TremoloKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: Unpack[_TremoloKnobs],
+        **settings: KnobValue,
     ) -> Sound: ...
 
 class Tremolo(_LikeTremolo, _Tremolo): ...
@@ -1626,7 +1634,8 @@ class _LikeVibrato:
         *,
         shape: Literal["sine", "triangle", "square"] = "sine",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
-        **settings: Unpack[_VibratoKnobs],
+        tempo_bpm: float | None = None,
+        **settings: KnobValue,
     ) -> None: ...
     def __call__(
         self,
@@ -1635,7 +1644,7 @@ class _LikeVibrato:
         norm_params: _VibratoKnobs | Knobs | None = None,
         dsp_params: _VibratoKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: Unpack[_VibratoKnobs],
+        **settings: KnobValue,
     ) -> Sound: ...
 
 class Vibrato(_LikeVibrato, _Vibrato): ...

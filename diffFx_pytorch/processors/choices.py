@@ -23,4 +23,7 @@ INTERPOLATION = Choice(
     doc='How the line is read between samples; "lagrange" takes 10 points, flat within 0.1 dB to 10 kHz at 44.1 kHz.',
 )
 RECURSIVE_INTERPOLATION = Choice(*INTERPOLATIONS, default="lagrange", doc=INTERPOLATION.doc)
+TEMPO = Number(
+    10, 1000, None, "bpm", doc="Quarter notes per minute; given, times and turns are note lengths, ``.._beats``."
+)
 SEED = Integer(0, 2**63 - 1, 0, doc="Of what is drawn at random when the effect is built.")

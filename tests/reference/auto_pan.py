@@ -2,7 +2,7 @@
 
 import math
 
-from tests.reference.oscillator import wave
+from tests.reference.oscillator import in_tempo, wave
 
 
 def gains(pan, law):
@@ -12,6 +12,7 @@ def gains(pan, law):
     return {"constant_power": power, "linear": line, "-4.5 dB": middle}[law]
 
 
+@in_tempo
 def twin(x, sample_rate, rate_hz, depth, phase_deg, shape="sine", law="constant_power"):
     y = [[], []]
     for n in range(len(x[0])):

@@ -1,7 +1,7 @@
 """Flangers: Dattorro 1997, a line whose delay an oscillator moves, with feedback, one sample at a time."""
 
 from tests.reference.fractional_read import Reader
-from tests.reference.oscillator import wave
+from tests.reference.oscillator import in_tempo, wave
 
 
 def flange(x, sample_rate, rate_hz, depth, delay_ms, mix, feedback, turns, shape, interpolation, youngest):
@@ -18,16 +18,19 @@ def flange(x, sample_rate, rate_hz, depth, delay_ms, mix, feedback, turns, shape
     return y
 
 
+@in_tempo
 def twin_flanger(x, sample_rate, rate_hz, depth, delay_ms, mix, shape="sine", interpolation="lagrange"):
     return [flange(c, sample_rate, rate_hz, depth, delay_ms, mix, 0.0, 0.0, shape, interpolation, 0) for c in x]
 
 
+@in_tempo
 def twin_feedbackflanger(
     x, sample_rate, rate_hz, depth, delay_ms, feedback, mix, shape="sine", interpolation="lagrange"
 ):
     return [flange(c, sample_rate, rate_hz, depth, delay_ms, mix, feedback, 0.0, shape, interpolation, 1) for c in x]
 
 
+@in_tempo
 def twin_stereoflanger(
     x, sample_rate, rate_hz, depth, delay_ms, feedback, phase_deg, mix, shape="sine", interpolation="lagrange"
 ):

@@ -2,9 +2,10 @@
 
 import math
 
-from tests.reference.oscillator import wave
+from tests.reference.oscillator import in_tempo, wave
 
 
+@in_tempo
 def twin(x, sample_rate, rate_hz, depth, center_hz, feedback, mix, num_stages=6, shape="sine"):
     y = []
     for channel in x:

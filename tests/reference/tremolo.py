@@ -1,8 +1,9 @@
 """Tremolo: DAFX 2nd ed. 3.3.4, a gain moved by an oscillator between 1 - depth and 1."""
 
-from tests.reference.oscillator import wave
+from tests.reference.oscillator import in_tempo, wave
 
 
+@in_tempo
 def twin(x, sample_rate, rate_hz, depth, phase_deg, shape="sine"):
     y = []
     for channel in x:

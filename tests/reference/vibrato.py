@@ -1,9 +1,10 @@
 """Vibrato: DAFX 2nd ed. 2.6.1, a delay that an oscillator moves, one sample at a time."""
 
 from tests.reference.fractional_read import POINTS, Reader
-from tests.reference.oscillator import wave
+from tests.reference.oscillator import in_tempo, wave
 
 
+@in_tempo
 def twin(x, sample_rate, rate_hz, depth, shape="sine", interpolation="lagrange"):
     latency = POINTS[interpolation] // 2 - 1
     y = []

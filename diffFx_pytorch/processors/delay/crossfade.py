@@ -10,21 +10,19 @@ import torch
 from torch import Tensor
 
 from ...control import can_look_at
+from ...recursion.ops.delay_line import Line
 
 FADE_MS = 8.0
 _STEP = 4.0
 """A step within a block is a change by more samples than this between two, beside which its neighbours are small."""
 
-_STATES = 3
-"""States of filters at the end of a line: see ``recursion.delay_state_length``."""
-
-Read = Callable[[Tensor, Tensor, Tensor | None, slice], tuple[Tensor, Tensor]]
+Read = Callable[[Tensor, Tensor, Line, slice], tuple[Tensor, Line]]
 """Samples of a block, a delay for them, a line and where in the block they are, to the echo and the line after it."""
 
 
 def crossfaded(
-    read: Read, x: Tensor, delay: Tensor, line: Tensor | None, memory: Tensor | None, fade: int
-) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    read: Read, x: Tensor, delay: Tensor, line: Line, memory: Tensor | None, fade: int
+) -> tuple[Tensor, Line, Tensor | None]:
     """Read a line at a delay, with a cross-fade of two reads (a raised cosine) wherever the delay steps.
 
     A step is a constant delay that is another than in the block before, or a jump of a moving one. One that comes
@@ -67,12 +65,15 @@ def crossfaded(
         piece = slice(begin, end)
         echo, after = read(x[..., piece], new[..., piece], line, piece)
         if (weight[:, piece] < 1).any():
-            share = torch.from_numpy(weight[:, None, piece])
+            share = torch.from_numpy(weight[:, None, piece]).to(dtype)
             earlier, faded = read(x[..., piece], old[..., piece], line, piece)
-            echo = torch.lerp(earlier, echo, share.to(dtype))
+            echo = torch.lerp(earlier, echo, share)
             # The line of a loop has what was read written into it; of the filters' states those of the new one go on.
-            written = torch.nn.functional.pad(share, (after.shape[-1] - _STATES - (end - begin), _STATES), value=1.0)
-            after = torch.lerp(faded, after, written.to(after.dtype))
+            past, written = (
+                after[0][..., : begin - end],
+                torch.lerp(faded[0][..., begin - end :], after[0][..., begin - end :], share),
+            )
+            after = torch.cat((past, written), -1), after[1]
         echoes.append(echo)
         line = after
     return torch.cat(echoes, -1), line, torch.from_numpy(np.stack([p[3] for p in plans]))

@@ -8,9 +8,8 @@ from ...curve import Curve
 from ...options import Choice
 from ...params import EffectParam
 from ...processor import State
-from ...recursion import feedback_delay
-from ..choices import RECURSIVE_INTERPOLATION
-from .timed import TEMPO, TimedDelay, at, count_echoes
+from ..choices import RECURSIVE_INTERPOLATION, TEMPO
+from .timed import TimedDelay, count_echoes
 from .tone import TONE, highpass_pole, lowpass_pole
 
 
@@ -34,10 +33,10 @@ class FeedbackDelay(TimedDelay):
         "interpolation": RECURSIVE_INTERPOLATION,
     }
     time_ms = EffectParam(
-        10.0, 2000.0, 350.0, "log", "ms", doc="Time from the sound to its first echo, and between echoes."
+        10.0, 5000.0, 350.0, "log", "ms", doc="Time from the sound to its first echo, and between echoes."
     )
     rest = {
-        "feedback": EffectParam(0.0, 0.99, 0.35, doc="Level of each echo relative to the one before."),
+        "feedback": EffectParam(-0.99, 0.99, 0.35, doc="Level of each echo over the one before; below 0 inverts."),
         **TONE,
         "mix": EffectParam(0.0, 1.0, 0.35, doc="Share of the echoes in the output."),
     }
@@ -61,17 +60,12 @@ class FeedbackDelay(TimedDelay):
         **time: Tensor,
     ) -> tuple[Tensor, State]:
         """Mix the delay line's tap with the input; the state is the line."""
-        others = {
+        knobs = {
             "feedback": feedback,
             "lowpass": lowpass_pole(lowpass_hz, self.sample_rate),
             "highpass": highpass_pole(highpass_hz, self.sample_rate),
         }
-
-        def read(x: Tensor, delay: Tensor, line: Tensor | None, piece: slice) -> tuple[Tensor, Tensor]:
-            how = {"saturation": self.saturation, "interpolation": self.interpolation}
-            return feedback_delay(x, delay, **at(others, piece), **how, zi=line, return_zf=True)
-
-        echoes, state = self.loop(read, x, self.time(time), state, x.shape[1])
+        echoes, state = self.loop(x, self.time(time), knobs, state, self.saturation)
         return x + mix * (echoes - x), state
 
     def tail(self, *, feedback: Tensor, **others: Tensor) -> Tensor:

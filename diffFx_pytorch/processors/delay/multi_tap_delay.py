@@ -13,8 +13,8 @@ from ...dsp.panning import place
 from ...options import Integer
 from ...params import EffectParam
 from ...processor import State
-from ..choices import INTERPOLATION, LAW
-from .timed import RING_SAMPLES, TEMPO, TimedDelay
+from ..choices import INTERPOLATION, LAW, TEMPO
+from .timed import RING_SAMPLES, TimedDelay
 
 
 class MultiTapDelay(TimedDelay):
@@ -42,7 +42,7 @@ class MultiTapDelay(TimedDelay):
         table: dict[str, EffectParam] = {}
         for i in range(1, self.num_taps + 1):
             share = i / self.num_taps
-            ms = EffectParam(1.0, 2000.0, 500.0 * share, "log", "ms", doc=f"Time from the sound to tap {i}.")
+            ms = EffectParam(1.0, 5000.0, 500.0 * share, "log", "ms", doc=f"Time from the sound to tap {i}.")
             beats = EffectParam(1 / 16, 4.0, max(share, 1 / 16), "log", "beats", doc=f"Note length to tap {i}.")
             table[f"tap_{i}_delay_{self.unit}"] = ms if self.unit == "ms" else beats
             table[f"tap_{i}_gain_db"] = EffectParam(

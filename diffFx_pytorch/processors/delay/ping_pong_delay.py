@@ -8,8 +8,7 @@ from torch import Tensor
 from ...curve import Curve
 from ...params import EffectParam
 from ...processor import State
-from ...recursion import feedback_delay
-from .timed import TimedDelay, at, count_echoes
+from .timed import TimedDelay, count_echoes
 from .tone import TONE, highpass_pole, lowpass_pole
 
 
@@ -28,10 +27,10 @@ class PingPongDelay(TimedDelay):
     """
 
     time_ms = EffectParam(
-        10.0, 2000.0, 250.0, "log", "ms", doc="Time from the sound to its first echo, and between echoes."
+        10.0, 5000.0, 250.0, "log", "ms", doc="Time from the sound to its first echo, and between echoes."
     )
     rest = {
-        "feedback": EffectParam(0.0, 0.99, 0.5, doc="Level of each echo relative to the one before."),
+        "feedback": EffectParam(-0.99, 0.99, 0.5, doc="Level of each echo over the one before; below 0 inverts."),
         **TONE,
         "width": EffectParam(0.0, 1.0, 1.0, doc="Width of the echoes: 0 is the centre, 1 from side to side."),
         "mix": EffectParam(0.0, 1.0, 0.35, doc="Share of the echoes in the output."),
@@ -55,18 +54,12 @@ class PingPongDelay(TimedDelay):
     ) -> tuple[Tensor, State]:
         """Run the lines of the sum and the difference; the state is both."""
         mono = x.mean(1, keepdim=True)
-        others = {
+        knobs = {
             "feedback": torch.cat([feedback, -feedback], 1),
             "lowpass": lowpass_pole(lowpass_hz, self.sample_rate),
             "highpass": highpass_pole(highpass_hz, self.sample_rate),
         }
-
-        def read(x: Tensor, delay: Tensor, line: Tensor | None, piece: slice) -> tuple[Tensor, Tensor]:
-            return feedback_delay(
-                x, delay, **at(others, piece), interpolation=self.interpolation, zi=line, return_zf=True
-            )
-
-        echoes, state = self.loop(read, mono, self.time(time), state, 2)
+        echoes, state = self.loop(mono, self.time(time), knobs, state)
         total, difference = echoes[:, :1], width * echoes[:, 1:]
         sides = torch.cat([total + difference, total - difference], 1)
         return torch.lerp(x.expand(-1, 2, -1), 0.5 * sides, mix), state

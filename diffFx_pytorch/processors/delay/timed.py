@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.levels import decay_seconds
-from ...options import Number, Option
+from ...options import Option
 from ...params import EffectParam
 from ...processor import Processor, State
-from ...recursion import delay_line, delay_state_length
-from ..choices import RECURSIVE_INTERPOLATION
+from ...recursion.ops.delay_line import Line, line_read, silent_line
+from ..choices import RECURSIVE_INTERPOLATION, TEMPO
 from .crossfade import FADE_MS, Read, crossfaded
 
 NOTE = EffectParam(
     1 / 16, 4.0, 0.75, "log", "beats", doc="Note length from the sound to its first echo; 1 is a quarter note."
 )
-TEMPO = Number(10, 1000, None, "bpm", doc="Quarter notes per minute; given, times are note lengths, ``.._beats``.")
 RING_SAMPLES = 16
 """What an interpolation rings for, at most."""
 
@@ -85,21 +84,37 @@ class TimedDelay(Processor, abstract=True):
     def echo(self, x: Tensor, time: Tensor, state: State) -> tuple[Tensor, State]:
         """x, later by a time, and the line and the delays after it."""
 
-        def read(x: Tensor, delay: Tensor, line: Tensor | None, _: slice) -> tuple[Tensor, Tensor]:
-            how = {"interpolation": self.interpolation, "max_delay": self._longest}
-            return delay_line(x, delay, **how, zi=line, return_zf=True)
+        def read(x: Tensor, delay: Tensor, line: Line, _: slice) -> tuple[Tensor, Line]:
+            return line_read(x, delay, line, self._longest, self.interpolation)
 
-        return self._faded(read, x, time, (None, None) if state is None else state, self._fade)
+        return self._faded(read, x, time, state, x.shape[1], self._fade)
 
-    def loop(self, read: Read, x: Tensor, time: Tensor, state: State, channels: int) -> tuple[Tensor, State]:
-        """What ``read`` takes from a loop of so many channels, and the line and the delays after it."""
-        if state is None:
-            length = delay_state_length(self._longest, self.interpolation)
-            state = x.new_zeros((x.shape[0], channels, length), dtype=torch.float64), None
-        return self._faded(read, x, time, state, self._loop_fade)
+    def loop(
+        self, x: Tensor, time: Tensor, knobs: Mapping[str, Tensor | None], state: State, saturation: str | None = None
+    ) -> tuple[Tensor, State]:
+        """What a line with feedback gives, and the line and the delays after it.
 
-    def _faded(self, read: Read, x: Tensor, time: Tensor, state: State, fade: int) -> tuple[Tensor, State]:
-        line, memory = state
+        Args:
+            x: (B, C, T).
+            time: as a knob.
+            knobs: feedback, lowpass and highpass of ``line_read``.
+            state: what the block before returned; None is silence.
+            saturation: None or "tanh".
+        """
+
+        def read(x: Tensor, delay: Tensor, line: Line, piece: slice) -> tuple[Tensor, Line]:
+            now = {n: k if k is None or k.shape[-1] == 1 else k[..., piece] for n, k in knobs.items()}
+            return line_read(x, delay, line, self._longest, self.interpolation, saturation=saturation, **now)
+
+        feedback = knobs["feedback"]
+        assert feedback is not None
+        return self._faded(read, x, time, state, max(x.shape[1], feedback.shape[1]), self._loop_fade)
+
+    def _faded(
+        self, read: Read, x: Tensor, time: Tensor, state: State, channels: int, fade: int
+    ) -> tuple[Tensor, State]:
+        line, memory = (None, None) if state is None else state
+        line = silent_line(x, channels, self.interpolation) if line is None else line
         echo, line, memory = crossfaded(read, x, self.samples(time), line, memory, fade)
         return echo, (line, memory)
 
@@ -114,11 +129,6 @@ class TimedDelay(Processor, abstract=True):
         return Curve(torch.tensor(times), torch.tensor(levels), "time (s)", label, title=name, stems=True)
 
 
-def at(knobs: Mapping[str, Tensor | None], piece: slice) -> dict[str, Any]:
-    """Those of the knobs that move at a piece of the block, the others as they are."""
-    return {n: k if k is None or k.shape[-1] == 1 else k[..., piece] for n, k in knobs.items()}
-
-
 def count_echoes(feedback: float) -> int:
     """How many echoes are worth drawing: down to -60 dB, at most 40."""
-    return min(40, 2 + int(60 / max(-20 * math.log10(max(feedback, 1e-3)), 0.1)))
+    return min(40, 2 + int(60 / max(-20 * math.log10(max(abs(feedback), 1e-3)), 0.1)))

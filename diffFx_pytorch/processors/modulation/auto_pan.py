@@ -9,11 +9,12 @@ from ...curve import Curve
 from ...dsp.oscillator import oscillator
 from ...dsp.panning import pan_gains, place
 from ...params import EffectParam
-from ...processor import Processor, State
-from ..choices import LAW, SHAPE
+from ...processor import State
+from ..choices import LAW, SHAPE, TEMPO
+from .tempo import InTempo
 
 
-class AutoPan(Processor):
+class AutoPan(InTempo):
     """Position between left and right moved by an oscillator: pan[n] = depth o(phi[n] + phi_0), placed by a pan law.
 
     Mono in, stereo out; the sides of a stereo input are balanced, with the centre neutral (see ``StereoPanning``).
@@ -27,7 +28,7 @@ class AutoPan(Processor):
         "depth": EffectParam(0.0, 1.0, 1.0, doc="0 stays in the centre, 1 goes from end to end."),
         "phase_deg": EffectParam(0.0, 360.0, 0.0, unit="deg", doc="Phase at the start; 0 is the centre, going right."),
     }
-    options = {"shape": SHAPE, "law": LAW}
+    options = {"shape": SHAPE, "law": LAW, "tempo_bpm": TEMPO}
     neutral = {"depth": 0.0}
     traits = {"linear", "causal", "odd"}
     channels = (1, 2)

@@ -12,14 +12,15 @@ from ...dsp.levels import amp_to_db
 from ...dsp.oscillator import oscillator
 from ...options import Integer
 from ...params import HIGHEST_FREQUENCY, EffectParam
-from ...processor import Processor, State
+from ...processor import State
 from ...recursion.ops.allpass_loop import allpass_loop
-from ..choices import SHAPE
+from ..choices import SHAPE, TEMPO
+from .tempo import InTempo
 
 _OCTAVES = 2.0
 
 
-class Phaser(Processor):
+class Phaser(InTempo):
     """Swept notches: u[n] = (1 - g^2) x[n] + g v[n - 1], v = A^N u, y[n] = (1 - m) x[n] + m (u[n] + v[n]) / 2.
 
     A is a first-order all-pass that turns the phase by 90 degrees at f[n] = centre 2^(2 depth o(phi[n])). Where N of
@@ -42,7 +43,7 @@ class Phaser(Processor):
         "feedback": EffectParam(-0.95, 0.95, 0.4, doc="Sharpness of the peaks; the sign moves them."),
         "mix": EffectParam(0.0, 1.0, 1.0, doc="Share of the effect; the notches are deepest at 1."),
     }
-    options = {"num_stages": Integer(2, 64, 6, doc="N.", step=2), "shape": SHAPE}
+    options = {"num_stages": Integer(2, 64, 6, doc="N.", step=2), "shape": SHAPE, "tempo_bpm": TEMPO}
     neutral = {"mix": 0.0}
     traits = {"linear", "causal", "odd"}
     variants = ({}, {"num_stages": 4, "shape": "square"})

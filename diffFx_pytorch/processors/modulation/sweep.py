@@ -11,14 +11,15 @@ from ...curve import Curve
 from ...dsp.levels import amp_to_db, decay_seconds
 from ...dsp.oscillator import Shape, oscillator
 from ...params import EffectParam
-from ...processor import Processor, State
+from ...processor import State
 from ...recursion import delay_line, delay_state_length, feedback_delay
-from ..choices import INTERPOLATION, SHAPE
+from ..choices import INTERPOLATION, SHAPE, TEMPO
+from .tempo import InTempo
 
 SIDES = EffectParam(0.0, 180.0, 90.0, unit="deg", doc="Angle of the right oscillator before the left one.")
 
 
-class SweptEffect(Processor, abstract=True):
+class SweptEffect(InTempo, abstract=True):
     """Base of the effects that mix a sound with voices whose delay an oscillator sweeps.
 
     The table of a subclass says what it has: ``feedback`` puts the line into a loop, ``phase_deg`` gives each side an
@@ -26,7 +27,7 @@ class SweptEffect(Processor, abstract=True):
     ``delay_ms`` must begin at one sample or above.
     """
 
-    options = {"shape": SHAPE, "interpolation": INTERPOLATION}
+    options = {"shape": SHAPE, "interpolation": INTERPOLATION, "tempo_bpm": TEMPO}
     neutral = {"mix": 0.0}
     traits = {"linear", "causal", "odd"}
     num_voices = 1

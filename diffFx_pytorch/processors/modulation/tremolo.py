@@ -8,11 +8,12 @@ from torch import Tensor
 from ...curve import Curve
 from ...dsp.oscillator import oscillator
 from ...params import EffectParam
-from ...processor import Processor, State
-from ..choices import SHAPE
+from ...processor import State
+from ..choices import SHAPE, TEMPO
+from .tempo import InTempo
 
 
-class Tremolo(Processor):
+class Tremolo(InTempo):
     """Level moved by a low-frequency oscillator: y[n] = (1 - d (1 - o(phi[n] + phi_0)) / 2) x[n].
 
     The oscillator o runs between -1 and 1, so the gain between 1 - d and 1: tremolo takes level away, never adds.
@@ -28,7 +29,7 @@ class Tremolo(Processor):
             0.0, 360.0, 90.0, unit="deg", doc="Phase of the oscillator at the start; at 90 the level is full."
         ),
     }
-    options = {"shape": SHAPE}
+    options = {"shape": SHAPE, "tempo_bpm": TEMPO}
     neutral = {"depth": 0.0}
     traits = {"linear", "causal", "odd"}
     variants = ({}, {"shape": "triangle"}, {"shape": "square"})

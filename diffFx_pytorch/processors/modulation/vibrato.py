@@ -11,14 +11,15 @@ from ...curve import Curve
 from ...dsp.interpolation import POINTS
 from ...dsp.oscillator import oscillator
 from ...params import EffectParam
-from ...processor import Processor, State
+from ...processor import State
 from ...recursion import delay_line
-from ..choices import INTERPOLATION, SHAPE
+from ..choices import INTERPOLATION, SHAPE, TEMPO
+from .tempo import InTempo
 
 _REACH_MS = 2.5
 
 
-class Vibrato(Processor):
+class Vibrato(InTempo):
     """Vibrato: y[n] = x(n - d[n]), d = L + depth 2.5 ms (1 + o(phi[n] - 1/4)).
 
     With a sine the pitch moves by a factor of 1 +- 2 pi rate depth 2.5 ms: at 5 Hz and full depth by 8 %, more than a
@@ -33,7 +34,7 @@ class Vibrato(Processor):
         "rate_hz": EffectParam(0.1, 14.0, 5.5, "log", "Hz", doc="Speed of the oscillator."),
         "depth": EffectParam(0.0, 1.0, 0.25, doc="0 leaves the pitch alone, 1 moves the delay over 5 ms."),
     }
-    options = {"shape": SHAPE, "interpolation": INTERPOLATION}
+    options = {"shape": SHAPE, "interpolation": INTERPOLATION, "tempo_bpm": TEMPO}
     neutral = {"depth": 0.0}
     traits = {"linear", "causal", "odd"}
     variants = ({}, {"interpolation": "cubic"})

@@ -10,7 +10,7 @@ from torch import Tensor
 from ...dsp.interpolation import POINTS
 from ...params import EffectParam
 from ...processor import State
-from ...recursion import delay_line, delay_state_length
+from ...recursion.ops.delay_line import Line, line_read, silent_line
 from ..delay.crossfade import FADE_MS, crossfaded
 from ..tiles import all_equal
 
@@ -28,16 +28,14 @@ def longest_predelay(param: EffectParam, rate: float) -> int:
 def predelayed(x: Tensor, predelay_ms: Tensor, longest: int, rate: float, state: State) -> tuple[Tensor, State]:
     """A signal (B, C, T), later by up to ``longest`` samples, cross-faded where the predelay steps; then the state."""
     line, memory = (None, None) if state is None else state
-    if line is None:
-        line = x.new_zeros(*x.shape[:-1], delay_state_length(longest, INTERPOLATION), dtype=torch.float64)
+    line = silent_line(x, x.shape[1], INTERPOLATION) if line is None else line
     if all_equal(predelay_ms, 0.0) and (memory is None or not memory.any()):
         # What most settings are; the line is kept up all the same, for the next block may be later.
-        past = longest + POINTS[INTERPOLATION] // 2
-        line = torch.cat([torch.cat([line[..., :past], x.double()], -1)[..., -past:], line[..., past:]], -1)
-        return x, (line, x.new_zeros((x.shape[0], 4), dtype=torch.float64))
+        past = torch.cat([line[0], x], -1)[..., -(longest + POINTS[INTERPOLATION] // 2) :]
+        return x, ((past, line[1]), x.new_zeros((x.shape[0], 4), dtype=torch.float64))
 
-    def read(x: Tensor, delay: Tensor, line: Tensor | None, _: slice) -> tuple[Tensor, Tensor]:
-        return delay_line(x, delay, interpolation=INTERPOLATION, zi=line, return_zf=True)
+    def read(x: Tensor, delay: Tensor, line: Line, _: slice) -> tuple[Tensor, Line]:
+        return line_read(x, delay, line, longest, INTERPOLATION)
 
     fade = round(FADE_MS / 1000 * rate)
     y, line, memory = crossfaded(read, x, predelay_ms.double() * (rate / 1000), line, memory, fade)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...control import can_look_at
 from ...curve import Curve
 from ...kernels.transforms import is_traced
 from ...options import Choice, Flag, Number
@@ -17,10 +18,10 @@ from ...spectrogram.phase_vocoder import BLOCK, METHODS, Continuation, centred_s
 from ...spectrogram.stft import overlap_add
 
 _OVERLAP = 8
-"""Frames over a sample; an octave up, where frames get half as long, four are left."""
+"""Frames over a sample; an octave up, where frames get half as long, four are left, and two octaves up two."""
 
 _DOWN = 13.0
-"""Semitones that there is always room for, so that a smaller range changes nothing but the range."""
+"""Semitones that there is always room for; where a setting can be looked at, room for more costs only what needs it."""
 
 
 class PitchShift(Processor):
@@ -48,7 +49,7 @@ class PitchShift(Processor):
     """
 
     params = {
-        "semitones": EffectParam(-12.0, 12.0, 0.0, doc="Change of pitch; 12 semitones are an octave."),
+        "semitones": EffectParam(-24.0, 24.0, 0.0, doc="Change of pitch; 12 semitones are an octave."),
         "cents": EffectParam(-100.0, 100.0, 0.0, doc="Fine change of pitch, added; 100 cents are a semitone."),
     }
     options = {
@@ -77,16 +78,20 @@ class PitchShift(Processor):
         self.crosses_channels = self.link
         self.window = 2 ** round(math.log2(max(2 * _OVERLAP, self.window_ms * self.sample_rate / 1000)))
         self.hop = self.window // _OVERLAP
-        lowest = self.params["semitones"].min_val + self.params["cents"].min_val / 100
-        self.reach = self.hop * math.ceil(self.window / 2 * 2 ** (max(-lowest, _DOWN) / 12) / self.hop)
+
+    def reach(self, semitones: Tensor, cents: Tensor) -> int:
         """Samples that a frame played at the lowest pitch takes on either side of its centre."""
+        lowest = self.params["semitones"].min_val + self.params["cents"].min_val / 100
+        if can_look_at(given := (semitones + cents / 100).detach()):
+            lowest = max(lowest, float(given.min()))
+        return self.hop * math.ceil(self.window / 2 * 2 ** (max(-lowest, _DOWN) / 12) / self.hop)
 
     def process(self, x: Tensor, state: State, *, semitones: Tensor, cents: Tensor) -> tuple[Tensor, State]:
         """Block by block of frames; there is no state, as a sound is whole."""
         B, C, T = x.shape
         if x.numel() == 0:
             return x + 0 * (semitones + cents), state
-        N, H, reach = self.window, self.hop, self.reach
+        N, H, reach = self.window, self.hop, self.reach(semitones, cents)
         count = -(-T // H) + 1
         ratio = ((semitones.double() + cents.double() / 100) / 12).exp2().squeeze(1)
         if ratio.shape[-1] > 1:
@@ -110,8 +115,8 @@ class PitchShift(Processor):
             previous = torch.cat((last, X[..., :-1, :]), -2)
             mean_ratio = (r + torch.cat((last_ratio, r[:, :-1]), -1)) / 2
             turns = self._turns(X, previous, r.unsqueeze(-1), mean_ratio.unsqueeze(-1), theta)
-            played = self._play(X * torch.polar(torch.ones_like(turns), turns).unsqueeze(1), r.unsqueeze(-1))
-            fade = self._fade(r.unsqueeze(-1)).to(x.dtype)
+            played = self._play(X * torch.polar(torch.ones_like(turns), turns).unsqueeze(1), r.unsqueeze(-1), reach)
+            fade = self._fade(r.unsqueeze(-1), reach).to(x.dtype)
             added = overlap_add((played * fade.unsqueeze(1)).flatten(0, 1), H)
             span = slice(first * H, first * H + added.shape[-1])
             y[..., span] += added.view(*padded.shape[:2], -1)
@@ -133,12 +138,12 @@ class PitchShift(Processor):
         step = Continuation(N, H, self.method)
         return step.turns(X, previous, advance.to(last.dtype), r.to(last.dtype), last)
 
-    def _play(self, Y: Tensor, r: Tensor) -> Tensor:
+    def _play(self, Y: Tensor, r: Tensor, reach: int) -> Tensor:
         """Spectra (B, C, M, F) as sound, r (B, M or 1, 1) times as fast around the centre: (B, C, M, 2 reach).
 
         With k l = (k^2 + l^2 - (l - k)^2) / 2 the sum is a convolution with a chirp (Bluestein).
         """
-        N, bins, reach = self.window, Y.shape[-1], self.reach
+        N, bins = self.window, Y.shape[-1]
         size = _fast_size(2 * reach + bins - 1)
         k = torch.arange(bins, dtype=torch.float64, device=Y.device)
         place = torch.arange(-reach, reach, dtype=torch.float64, device=Y.device)
@@ -157,9 +162,9 @@ class PitchShift(Processor):
         at = torch.arange(-reach, reach, device=Y.device) % size
         return (torch.fft.ifft(played)[..., at] * chirp(place, 1.0)).real
 
-    def _fade(self, r: Tensor) -> Tensor:
+    def _fade(self, r: Tensor, reach: int) -> Tensor:
         """The window played r times as fast, (B, M or 1, 2 reach)."""
-        u = r * torch.arange(-self.reach, self.reach, dtype=torch.float64, device=r.device)
+        u = r * torch.arange(-reach, reach, dtype=torch.float64, device=r.device)
         return torch.where(u.abs() < self.window / 2, 0.5 + 0.5 * (2 * math.pi / self.window * u).cos(), 0.0)
 
     def tail(self, *, semitones: Tensor, cents: Tensor) -> Tensor:

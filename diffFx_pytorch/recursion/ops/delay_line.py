@@ -27,6 +27,50 @@ def delay_state_length(max_delay: int, interpolation: str = "lagrange") -> int:
     return history_length(max_delay, interpolation) + _STATES
 
 
+Line = tuple[Tensor, Tensor]
+"""A state without copies: the last samples of the line (..., at most H), of the dtype of x, and the filters'."""
+
+
+def silent_line(x: Tensor, channels: int, interpolation: str) -> Line:
+    """The line of a signal (B, C, T) before time zero, for ``line_read``."""
+    shape = (x.shape[0], channels)
+    return x.new_zeros(*shape, POINTS[interpolation]), x.new_zeros(*shape, _STATES, dtype=torch.float64)
+
+
+def line_read(
+    x: Tensor,
+    delay: Tensor,
+    line: Line,
+    max_delay: int,
+    interpolation: str,
+    *,
+    feedback: Tensor | None = None,
+    lowpass: Tensor | None = None,
+    highpass: Tensor | None = None,
+    saturation: str | None = None,
+) -> tuple[Tensor, Line]:
+    """``feedback_delay`` or, without feedback, ``delay_line``, whose state is a ``Line``: nothing of it is copied.
+
+    Args:
+        x: (B, C, T).
+        delay: in samples, (B, C or 1, 1 or T), like the others.
+        line: before the block, ``silent_line`` at the beginning; what it has no samples for is silence.
+        max_delay: samples, the longest delay.
+        interpolation: see ``delay_line``.
+        feedback: see ``feedback_delay``.
+        lowpass: likewise.
+        highpass: likewise.
+        saturation: None or "tanh".
+    """
+    past, tail = line
+    given = {"delay": delay, "feedback": feedback, "lowpass": lowpass, "highpass": highpass}
+    d, *rows = (None if p is None else coefficients("line_read", n, p, x, "") for n, p in given.items())
+    v, whole, end = feedback_delay_operator(
+        x, d, *rows, past, tail, interpolation, saturation is not None, float(max_delay)
+    )
+    return v, (whole[..., max(0, whole.shape[-1] - history_length(max_delay, interpolation)) :], end)
+
+
 def _check_interpolation(caller: str, interpolation: str) -> None:
     if interpolation not in POINTS:
         raise ValueError(f"{caller}: interpolation must be one of {', '.join(INTERPOLATIONS)}; got {interpolation!r}.")

@@ -69,7 +69,8 @@ def test_moving_time_shifts_the_pitch_as_tape_does():
     x = torch.sin(2 * math.pi * hertz * t)[None, None]
     knobs = {"delay_ms": torch.tensor([[100.0, 150.0]], dtype=torch.float64), "feedback": 0.0, "mix": 1.0}
     y = FeedbackDelay(RATE)(x, dsp_params=knobs)[0, 0]
-    delay_s = torch.linspace(0.1, 0.15, samples, dtype=torch.float64)
+    # In a straight line of the knob's position, which is logarithmic.
+    delay_s = 0.1 * 1.5 ** torch.linspace(0.0, 1.0, samples, dtype=torch.float64)
     expected = torch.sin(2 * math.pi * hertz * (t - delay_s))
     settled = slice(RATE // 4, None)
     assert (y - expected)[settled].abs().max() < 2e-3
@@ -139,3 +140,19 @@ def test_delays_down_to_one_sample():
     fx = FeedbackDelay(RATE, param_range={"delay_ms": EffectParam(1000 / RATE, 10.0, curve="log", unit="ms")})
     y = fx(_impulse(20), dsp_params={"delay_ms": 1000 / RATE, "feedback": 0.5, "mix": 1.0, **OPEN})[0, 0]
     assert torch.allclose(y[1:], 0.5 ** torch.arange(19, dtype=torch.float64), atol=1e-9)
+
+
+def test_negative_feedback_turns_every_other_echo_over():
+    x = torch.zeros(1, 1, 9000, dtype=torch.float64)
+    x[..., 0] = 1.0
+    knobs = {"delay_ms": 50.0, "feedback": -0.6, "mix": 1.0}
+    y = FeedbackDelay(44100)(x, dsp_params=knobs)[0, 0]
+    echoes = [float(y[2205 * i - 20 : 2205 * i + 20].sum()) for i in (1, 2, 3)]
+    assert echoes == pytest.approx([1.0, -0.6, 0.36], abs=1e-6)
+
+
+def test_five_seconds():
+    x = torch.zeros(1, 1, 8000 * 6, dtype=torch.float64)
+    x[..., 0] = 1.0
+    y = FeedbackDelay(8000)(x, dsp_params={"delay_ms": 5000.0, "mix": 1.0})[0, 0]
+    assert int(y.abs().argmax()) == 40000
