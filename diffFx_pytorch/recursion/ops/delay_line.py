@@ -68,7 +68,11 @@ def line_read(
     v, whole, end = feedback_delay_operator(
         x, d, *rows, past, tail, interpolation, saturation is not None, float(max_delay)
     )
-    return v, (whole[..., max(0, whole.shape[-1] - history_length(max_delay, interpolation)) :], end)
+    history = history_length(max_delay, interpolation)
+    # A traced graph must not depend on the length.
+    if is_traced():
+        whole = torch.nn.functional.pad(whole, (history, 0))
+    return v, (whole[..., -min(history, whole.shape[-1]) :] if not is_traced() else whole[..., -history:], end)
 
 
 def _check_interpolation(caller: str, interpolation: str) -> None:
