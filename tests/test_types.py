@@ -44,7 +44,7 @@ WRONG = {
     "comp(x, treshold_db=-24)": "treshold_db",
     'comp(x, {"ratio": 2})': "positional",
     'comp.ratio = "loud"': "loud",
-    "comp.treshold_db = -24": "treshold_db",
+    "comp.treshold_db = -24": "__setattr__",
 }
 
 
