@@ -27,7 +27,6 @@ from diffFx_pytorch.files import audio_info, read_sound
 from diffFx_pytorch.fit import (
     Criterion,
     EnergyDecayRelief,
-    LearnableParams,
     MultiResolutionSTFT,
     TrainingHistory,
     train,
@@ -38,32 +37,21 @@ MADE_UP_S = (0.75, 0.7, 0.65, 0.6, 0.55, 0.45, 0.3)
 """T60 of the synthetic room in the octaves from 125 Hz to 8 kHz, in seconds."""
 
 
-class RoomModel(nn.Module):
-    """A network of sixteen lines and an equaliser, with learnable knobs: ``forward(x)`` applies them.
+def room_model(room: Tensor, rate: float) -> Chain:
+    """A network of sixteen lines and an equaliser, trainable but for what is still.
 
     Args:
         room: impulse response from its direct sound on, (T,).
         rate: in Hz.
     """
-
-    def __init__(self, room: Tensor, rate: float) -> None:
-        super().__init__()
-        reverb = FDNReverb(rate, num_lines=16, decay="octave")
-        self.fx = Chain(reverb=reverb, eq=GraphicEqualizer(rate))
-        times = decay_times(room, rate, reverb.octaves)
-        start = {
-            f"reverb.decay_{f}hz_s": min(max(float(t), 0.12), 15.0) for f, t in zip(reverb.octaves, times, strict=True)
-        }
-        # Rooms of short decay are small; small networks are dense at once.
-        start["reverb.size"] = min(max(0.8 * float(times.median()), 0.35), 1.5)
-        start["reverb.diffusion"] = 0.9
-        start["reverb.mix"] = 0.5
-        still = ["reverb.predelay_ms", "reverb.width", "reverb.tone", "reverb.size"]
-        self.knobs = LearnableParams(self.fx, init=start, frozen=still)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The sound in the room, (1, 2, T)."""
-        return self.fx(x, norm_params=self.knobs())
+    reverb = FDNReverb(rate, num_lines=16, decay="octave", diffusion=0.9, mix=0.5)
+    times = decay_times(room, rate, reverb.octaves)
+    reverb.set({f"decay_{f}hz_s": min(max(float(t), 0.12), 15.0) for f, t in zip(reverb.octaves, times, strict=True)})
+    # Rooms of short decay are small; small networks are dense at once.
+    reverb.size = min(max(0.8 * float(times.median()), 0.35), 1.5)
+    model = Chain(reverb=reverb, eq=GraphicEqualizer(rate))
+    still = {"reverb.predelay_ms", "reverb.width", "reverb.tone", "reverb.size"}
+    return model.trainable(*(name for name in model.params if name not in still))
 
 
 class DecayTimes(nn.Module):
@@ -103,9 +91,9 @@ def trimmed(room: Tensor, rate: float) -> Tensor:
     return (room / room.square().sum().sqrt()).float()
 
 
-def fit_room(room: Tensor, rate: float, steps: int) -> tuple[RoomModel, TrainingHistory, Tensor]:
+def fit_room(room: Tensor, rate: float, steps: int) -> tuple[Chain, TrainingHistory, Tensor]:
     """The model, how its losses fell, and its response (1, 2, T)."""
-    model = RoomModel(room, rate)
+    model = room_model(room, rate)
     impulse = torch.zeros(1, 2, room.shape[-1])
     impulse[..., 0] = 1.0
     target = room.expand(1, 2, -1)
@@ -114,7 +102,7 @@ def fit_room(room: Tensor, rate: float, steps: int) -> tuple[RoomModel, Training
         Criterion(MultiResolutionSTFT((512, 2048), floor_db=-80.0), 0.1, name="spectra"),
         Criterion(DecayTimes(rate), 10.0, name="decay times"),
     ]
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.0125)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     history = train(model, criteria, [(impulse, target)], epochs=steps, optimizer=optimizer, scheduler=scheduler)
     with torch.no_grad():
@@ -141,8 +129,7 @@ def main() -> int:
     console.print(table)
     for name, values in history.terms.items():
         console.print(f"{name}: {values[0]:.4f} to {values[-1]:.4f}")
-    for name, value in model.knobs.values().items():
-        console.print(f"{name}: {float(value):.3g} {model.fx.params[name].unit}")
+    console.print(model.describe())
     return 0 if options.quick or float((ours / theirs - 1).abs().max()) < 0.1 else 1
 
 

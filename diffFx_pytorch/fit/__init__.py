@@ -1,8 +1,8 @@
-"""Fitting: losses, learnable knobs, a loop that finds settings, a training loop, a reference controller."""
+"""Fitting: losses, a loop that finds settings, a training loop, a reference controller."""
 
 from .controller import LogBands, SpectralController
 from .echo import echo_ms
-from .knobs import FreeKnobs, LearnableParams
+from .knobs import FreeKnobs
 from .loop import DEFAULT_STAGES, FitResult, fit
 from .loss_profile import LossLandscape, loss_landscape
 from .losses import ErrorToSignalRatio, MultiResolutionSTFT, error_to_signal_ratio, mid_side, residual_db
@@ -27,7 +27,6 @@ __all__ = [
     "ErrorToSignalRatio",
     "FitResult",
     "FreeKnobs",
-    "LearnableParams",
     "LogBands",
     "Loss",
     "LossLandscape",

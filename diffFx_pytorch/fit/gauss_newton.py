@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .knobs import LearnableParams
+from .knobs import Search
 from .losses import ErrorToSignalRatio, emphasised
 from .task import Task
 
@@ -34,7 +34,7 @@ class Sensitivity:
         self.turn = torch.full((knobs,), 1e-3)
 
     @torch.no_grad()
-    def __call__(self, knobs: LearnableParams) -> Tensor:
+    def __call__(self, knobs: Search) -> Tensor:
         """Derivatives (K, C, T) of the sound by the logits of one setting; the difference step adapts to each knob."""
         logits = knobs.logits
         self.turn = self.turn.to(logits)
@@ -47,7 +47,7 @@ class Sensitivity:
         return derivative
 
 
-def step_sizes(task: Task, knobs: LearnableParams, samples: int) -> Tensor:
+def step_sizes(task: Task, knobs: Search, samples: int) -> Tensor:
     """Step size per knob, at most 1, so that no knob changes the sound by far more than others do.
 
     A step that is right for a gain moves the time of an echo by hundreds of samples: the step of a knob that changes
@@ -69,7 +69,7 @@ def step_sizes(task: Task, knobs: LearnableParams, samples: int) -> Tensor:
 
 def gauss_newton(
     task: Task,
-    knobs: LearnableParams,
+    knobs: Search,
     loss: ErrorToSignalRatio,
     steps: int,
     samples: int,

@@ -1,4 +1,4 @@
-"""Knobs as learnable parameters: which of them are free, and unbounded tensors for an optimiser."""
+"""Which knobs are free in a search, and unbounded tensors for its optimiser."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class FreeKnobs(nn.Module):
         fx: the effect.
         frozen: names of the knobs that stay at their position in ``rest``; or a dict of name to value in its unit.
         free: names of the knobs that move, instead of ``frozen``; all others are then frozen.
-        rest: positions (1, P) or (B, P) of the knobs that stay; None is their defaults.
+        rest: positions (1, P) or (B, P) of the knobs that stay; None is where the effect holds them.
 
     Shape:
         free positions (B, K) in [0, 1] to ``norm_params`` (B, P).
@@ -65,8 +65,8 @@ class FreeKnobs(nn.Module):
         return rest.index_copy(1, self.index, positions)
 
 
-class LearnableParams(nn.Module):
-    """Knob positions as parameters of a module: sigma(logits) in (0, 1), so that no step of an optimiser leaves it.
+class Search(nn.Module):
+    """Many settings of an effect, searched side by side: positions sigma(logits), which no step takes out of (0, 1).
 
     Args:
         fx: the effect.
@@ -80,12 +80,6 @@ class LearnableParams(nn.Module):
 
     Shape:
         ``forward()`` gives ``norm_params`` (B, P).
-
-    Example:
-        >>> from diffFx_pytorch.processors import Tremolo
-        >>> knobs = LearnableParams(Tremolo(), frozen=["phase_deg"])
-        >>> knobs().shape, knobs.free.names
-        (torch.Size([1, 3]), ['rate_hz', 'depth'])
 
     Raises:
         ValueError: for unknown names, values out of range or positions of the wrong shape.
@@ -110,10 +104,10 @@ class LearnableParams(nn.Module):
         """Positions of all knobs, frozen ones included: (B, P)."""
         return self.free(torch.sigmoid(self.logits))
 
-    def single(self, item: int) -> LearnableParams:
+    def single(self, item: int) -> Search:
         """A copy of one setting of the batch."""
         rest = self.free.rest.expand(len(self.logits), -1)[item : item + 1]
-        alone = LearnableParams(self._fx[0], init=rest, free=self.free.names).to(rest.device)
+        alone = Search(self._fx[0], init=rest, free=self.free.names).to(rest.device)
         with torch.no_grad():
             alone.logits.copy_(self.logits[item : item + 1])
         return alone
@@ -131,7 +125,7 @@ def start_positions(
     init: Literal["default", "random"] | Mapping[str, KnobValue] | Tensor,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Initial positions (batch, P); ``init`` as for ``LearnableParams``."""
+    """Initial positions (batch, P); ``init`` as for ``Search``."""
     name = type(fx).__name__
     if isinstance(init, Tensor):
         if init.dim() != 2 or init.shape[0] not in (1, batch) or init.shape[1] != len(fx.params):
@@ -149,5 +143,5 @@ def start_positions(
 
 
 def positions_of(fx: Processor, values: Mapping[str, KnobValue]) -> Tensor:
-    """Positions (1, P) or (B, P), float64, of values in their units; names left out take their defaults."""
+    """Positions (1, P) or (B, P), float64, of values in their units; names left out are where the effect holds them."""
     return fx.demap_parameters(fx.to_flat(values).double())  # type: ignore[return-value]  # flat gives flat

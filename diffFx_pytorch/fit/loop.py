@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from ..control import KnobValue
 from ..processor import Processor
-from .knobs import FreeKnobs, LearnableParams, start_positions
+from .knobs import FreeKnobs, Search, start_positions
 from .losses import ErrorToSignalRatio
 from .progress import progress_bar
 from .stage import Stage, descend, scanned
@@ -32,29 +33,30 @@ class FitResult:
     """The result of a fit.
 
     Args:
+        fx: a copy of the effect that holds the settings found: call it, save it, put it into a ``Sequential``, or make
+            it ``trainable`` and go on.
         settings: value of every knob in its unit.
         norm_params: their positions, (1, P).
         residual_db: energy of the difference from the wet signal, relative to it.
         history: for every stage, at every step, the lowest loss over the starts.
         seconds: duration of the fit.
         stopped: whether the time budget ended it.
-        fx: the effect.
     """
 
+    fx: Processor = field(repr=False)
     settings: dict[str, float]
     norm_params: Tensor
     residual_db: float
     history: list[list[float]]
     seconds: float
     stopped: bool
-    fx: Processor = field(repr=False)
 
     def describe(self) -> str:
         """One line on the residual, then one readable line per knob."""
         steps = sum(map(len, self.history))
         end = ", stopped by its time budget" if self.stopped else ""
         head = f"residual {self.residual_db:.1f} dB after {steps} steps in {self.seconds:.1f} s{end}"
-        return f"{head}\n{self.fx.describe(self.settings)}"
+        return f"{head}\n{self.fx.describe()}"
 
 
 def fit(
@@ -84,7 +86,8 @@ def fit(
         stages: of the optimisation, in order.
         starts: number of initial settings: the first at ``init``, the others at random positions. A tensor (S, P)
             as ``init`` sets all S of them.
-        init: as for ``LearnableParams``.
+        init: "default" (where the effect holds its knobs), "random" (uniform positions), a dict of values in their
+            units, or positions (S, P).
         frozen: names of knobs that stay constant, or a dict of name to value in its unit.
         seed: of the random starts.
         compensate_latency: whether wet lines up with dry in time, as a renderer writes it; False where it is delayed
@@ -113,7 +116,7 @@ def fit(
         for stage in stages:
             positions = scanned(task, positions, stage)
             turned = None if stage.free is None else [name for name in stage.free if name not in constant]
-            knobs = LearnableParams(fx, len(positions), positions, () if turned else constant, turned).to(dry.device)
+            knobs = Search(fx, len(positions), positions, () if turned else constant, turned).to(dry.device)
             losses, positions, out_of_time = descend(task, knobs, stage, deadline, advance)
             history.append(losses)
             met.append(positions)
@@ -123,14 +126,15 @@ def fit(
     residuals = task.residuals(candidates)
     winner = int(residuals.nan_to_num(math.inf).argmin())
     norm_params = candidates[winner : winner + 1].clone()
+    settings = {name: float(value) for name, value in fx.to_dict(fx.map_parameters(norm_params)).items()}  # type: ignore[arg-type]
     return FitResult(
-        settings={name: float(value) for name, value in fx.to_dict(fx.map_parameters(norm_params)).items()},  # type: ignore[arg-type]
+        fx=copy.deepcopy(fx).frozen().set(settings),
+        settings=settings,
         norm_params=norm_params,
         residual_db=float(residuals[winner]),
         history=history,
         seconds=time.monotonic() - began,
         stopped=out_of_time,
-        fx=fx,
     )
 
 

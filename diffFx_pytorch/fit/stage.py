@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..control import unknown_name
 from .gauss_newton import gauss_newton, step_sizes
-from .knobs import LearnableParams
+from .knobs import Search
 from .losses import ErrorToSignalRatio, MultiResolutionSTFT
 from .task import Loss, Task
 
@@ -97,7 +97,7 @@ def scanned(task: Task, positions: Tensor, stage: Stage) -> Tensor:
 
 
 def descend(
-    task: Task, knobs: LearnableParams, stage: Stage, deadline: float | None, advance: Callable[[float], None]
+    task: Task, knobs: Search, stage: Stage, deadline: float | None, advance: Callable[[float], None]
 ) -> tuple[list[float], Tensor, bool]:
     """Minimise the loss of a stage over ``knobs``, every setting of the batch on its own.
 
@@ -148,7 +148,7 @@ def descend(
 
 
 def _gauss_newton(
-    task: Task, knobs: LearnableParams, stage: Stage, deadline: float | None, advance: Callable[[float], None]
+    task: Task, knobs: Search, stage: Stage, deadline: float | None, advance: Callable[[float], None]
 ) -> tuple[list[float], Tensor, bool]:
     """``descend`` by Gauss-Newton: one setting after another, as each has a curvature of its own."""
     samples, loss = task.samples(stage.seconds), stage.measure

@@ -154,6 +154,10 @@ def test_the_result_reads_well(dry):
     assert result.history[0] == sorted(result.history[0], reverse=True)
     y = Tremolo(RATE)(dry, norm_params=result.norm_params)
     torch.testing.assert_close(y, Tremolo(RATE)(dry, dsp_params=result.settings), atol=1e-6, rtol=1e-4)
+    assert torch.equal(result.fx(dry), Tremolo(RATE)(dry, dsp_params=result.settings)), (
+        "the effect holds what was found"
+    )
+    assert result.fx.settings == result.settings
 
 
 @pytest.mark.parametrize(
