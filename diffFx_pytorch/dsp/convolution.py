@@ -79,7 +79,10 @@ def _adjoint(_: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any
     gx = _convolve(gy, h.transpose(-3, -2).flip(-1), h.shape[-1] - 1, x.shape[-1], True) if needs.x else None
     if not needs.h:
         return gx, None
-    return gx, _convolve(gy.unsqueeze(-2), x.unsqueeze(-3).flip(-1), x.shape[-1] - 1, h.shape[-1], False)
+    # Later taps are not heard.
+    heard = min(x.shape[-1], h.shape[-1])
+    gh = _convolve(gy.unsqueeze(-2), x.unsqueeze(-3).flip(-1), x.shape[-1] - 1, heard, False)
+    return gx, torch.nn.functional.pad(gh, (0, h.shape[-1] - heard))
 
 
 _causal = define(

@@ -1,10 +1,12 @@
 """What torch users do with a module."""
 
 import copy
+import io
 import pickle
 
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounterWithBackend
 
 
 @pytest.fixture
@@ -14,17 +16,62 @@ def setting(case, make_noise, positions):
     return fx, x, positions(fx, 2, dtype=torch.float32)
 
 
+LENGTHS = (1500, 1100, 4096, 2048, 1777, 5000, 3333, 9001, 1640, 12000, 2047)
+"""With gradients they exceed the 1024 samples at most after which an operator keeps a checkpoint: one alone is a shape
+of its own."""
+
+
 @pytest.mark.heavy(3)
-def test_compiles_into_one_graph(setting):
-    fx, x, flat = setting
+def test_compiles_into_one_graph_for_all_lengths(setting, case, make_noise):
+    fx, _, flat = setting
     torch._dynamo.reset()
-    compiled = torch.compile(fx, fullgraph=True, backend="aot_eager")
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(fx, fullgraph=True, backend=counter)
+    x = make_noise(2, case.channels(), 1300, torch.float32)
+    torch._dynamo.mark_dynamic(x, 2)
     flat = flat.requires_grad_()
     y, expected = compiled(x, norm_params=flat), fx(x, norm_params=flat)
     assert torch.allclose(y, expected, atol=1e-5)
     (gradient,) = torch.autograd.grad(y.square().sum(), flat)
     (eager,) = torch.autograd.grad(expected.square().sum(), flat)
     assert torch.allclose(gradient, eager, rtol=1e-3, atol=1e-4 * float(eager.abs().max()))
+    for samples in LENGTHS:
+        x = make_noise(2, case.channels(), samples, torch.float32, seed=samples)
+        assert torch.allclose(compiled(x, norm_params=flat), fx(x, norm_params=flat), atol=1e-5)
+    assert counter.frame_count == 1
+
+
+@pytest.mark.slow
+@pytest.mark.sampled(10)
+def test_compiles_twice_where_no_length_is_marked(case, make_noise, positions):
+    fx = case()
+    torch._dynamo.reset()
+    counter = CompileCounterWithBackend("eager")
+    compiled = torch.compile(fx, fullgraph=True, backend=counter)
+    flat = positions(fx, 2, dtype=torch.float32)
+    for samples in (256, 700, *LENGTHS[:-1]):
+        compiled(make_noise(2, case.channels(), samples, torch.float32), norm_params=flat)
+    assert counter.frame_count <= 2
+
+
+@pytest.mark.slow
+@pytest.mark.sampled(5)
+def test_a_compiled_stream_takes_blocks_of_any_size(case, make_noise, positions):
+    fx = case()
+    if not fx.streamable:
+        pytest.skip("needs the whole signal")
+    torch._dynamo.reset()
+    counter = CompileCounterWithBackend("eager")
+    run = torch.compile(fx.run, fullgraph=True, backend=counter)
+    x, flat = make_noise(2, case.channels(), 9000), positions(fx, 2)
+    blocks, state, start = [], None, 0
+    for size in (1500, 900, 2000, 700, 1100, 800, 2000):
+        y, state = run(x[..., start : start + size], state, norm_params=flat)
+        blocks.append(y)
+        start += size
+    assert torch.allclose(torch.cat(blocks, -1), fx(x, norm_params=flat), atol=1e-8)
+    # Without a state, with one, and with one for other lengths.
+    assert counter.frame_count <= 3
 
 
 @pytest.mark.slow
@@ -38,10 +85,38 @@ def test_compiles_with_inductor(setting):
 
 
 @pytest.mark.heavy(3)
-def test_exports(setting):
+def test_exports_for_all_lengths(setting, case, make_noise):
     fx, x, flat = setting
-    program = torch.export.export(fx, (x,), {"norm_params": flat})
-    assert torch.allclose(program.module()(x, norm_params=flat), fx(x, norm_params=flat), atol=1e-5)
+    length = {"x": {2: torch.export.Dim.DYNAMIC}, "norm_params": None}
+    program = torch.export.export(fx, (x,), {"norm_params": flat}, dynamic_shapes=length).module()
+    for samples in (x.shape[-1], 100, 5000):
+        x = make_noise(2, case.channels(), samples, torch.float32, seed=samples)
+        assert torch.allclose(program(x, norm_params=flat), fx(x, norm_params=flat), atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning", "ignore:.*torch.jit.*deprecated:DeprecationWarning")
+def test_a_traced_module_takes_other_lengths_batches_and_knobs(case, make_noise):
+    """It is traced at the defaults, where an effect may take short cuts, and saved and loaded."""
+
+    class Model(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fx = fx
+
+        def forward(self, x, flat):
+            return self.fx(x, norm_params=flat)
+
+    fx = case()
+    x = make_noise(2, case.channels(), 256, torch.float32)
+    default = fx.demap_parameters(fx.to_flat({})).expand(2, -1)
+    buffer = io.BytesIO()
+    torch.jit.save(torch.jit.trace(Model(), (x, default), check_trace=False), buffer)
+    buffer.seek(0)
+    traced = torch.jit.load(buffer)
+    for batch, samples, flat in ((3, 100, torch.rand), (1, 5000, torch.zeros), (3, 700, torch.ones)):
+        x, flat = make_noise(batch, case.channels(), samples, torch.float32), flat(batch, len(fx.params))
+        y = fx(x, norm_params=flat)
+        assert torch.allclose(traced(x, flat), y, atol=1e-5 * max(1.0, float(y.abs().max())))
 
 
 def test_copies_are_equal(setting):
