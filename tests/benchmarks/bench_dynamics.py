@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import torch
-from harness import Memory, Speed
+from harness import Memory, Speed, loads
 
 from diffFx_pytorch import Processor
 from diffFx_pytorch.processors import Compressor, Limiter, MultiBandCompressor, NoiseGate
@@ -89,7 +89,7 @@ def _peer(module: str) -> ModuleType:
     sys.path.insert(0, folder)
     stand_in = ModuleType("torchaudio.functional")
     stand_in.lfilter = None
-    if importlib.util.find_spec("torchaudio") is None:
+    if not loads("torchaudio"):
         # It is imported beside filters that the compressor does not use, and does not run beside a CPU-only torch.
         sys.modules |= {"torchaudio": ModuleType("torchaudio"), "torchaudio.functional": stand_in}
     try:

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 import torch
-from harness import Memory, Speed
+from harness import Memory, Speed, loads
 
 from diffFx_pytorch import lti
 from diffFx_pytorch.fit import MagnitudeError, sparsity
@@ -25,9 +25,7 @@ def flamo() -> types.SimpleNamespace:
     """FLAMO's modules. It imports torchaudio, for what is not measured here: an empty module stands in where that
     does not import.
     """
-    try:
-        importlib.import_module("torchaudio")
-    except (ImportError, OSError):
+    if not loads("torchaudio"):
         for name in ("torchaudio", "torchaudio.transforms", "torchaudio.functional"):
             sys.modules[name] = types.ModuleType(name)
         sys.modules["torchaudio.transforms"].MelSpectrogram = object  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import importlib.util
 import multiprocessing
 import statistics
@@ -15,6 +16,18 @@ import torch
 
 Call = Callable[[], object]
 
+MISSING = (ImportError, OSError)
+"""What an import raises of a peer that is not there, or that cannot load: a library built beside another torch."""
+
+
+def loads(name: str) -> bool:
+    """Whether a module can be imported."""
+    try:
+        importlib.import_module(name)
+    except MISSING:
+        return False
+    return True
+
 
 @dataclass(frozen=True)
 class Speed:
@@ -23,7 +36,7 @@ class Speed:
     Args:
         name: what is done.
         ours: makes the call to time.
-        peer: makes the peer's call; raises ImportError where the peer is not installed.
+        peer: makes the peer's call; raises one of MISSING where the peer is not installed or cannot load.
         target: peer time / our time that must be reached; None where no figure is set.
         samples: samples times channels a call handles, for ns a sample.
         threads: of torch, for both.
@@ -95,7 +108,7 @@ def compare(row: Speed, seconds: float) -> tuple[float, float | None, float | No
     ours = row.ours()
     try:
         peer = row.peer()
-    except ImportError:
+    except MISSING:
         peer = None
     for _ in range(2):
         ours()

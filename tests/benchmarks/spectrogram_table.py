@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
+from harness import MISSING
 from spectrogram_signals import RATE, music, recording, speech
 
 from diffFx_pytorch import spectrogram as ours
@@ -113,14 +114,14 @@ def rows() -> dict[str, Run]:
             "torch_specinv ADMM, rho 0.1": peer_specinv("ADMM", rho=0.1),
             "torch_specinv ADMM, rho 0.2": peer_specinv("ADMM", rho=0.2),
         }
-    except ImportError:
+    except MISSING:
         print("torch_specinv is not installed")
     try:
         table |= {
             "librosa griffinlim, random": peer_librosa("random"),
             "librosa griffinlim, zero": peer_librosa(None),
         }
-    except ImportError:
+    except MISSING:
         print("librosa is not installed")
     return table
 

@@ -1,7 +1,10 @@
 """What a stranger types first works, and nothing heavy is imported before it is asked for."""
 
+import importlib.metadata
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +39,39 @@ def test_an_unknown_name_is_an_attribute_error():
 
     with pytest.raises(AttributeError, match="Compresor"):
         diffFx_pytorch.Compresor  # noqa: B018
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_version_and_changelog_agree():
+    import diffFx_pytorch
+
+    assert importlib.metadata.version("diffFx-pytorch") == diffFx_pytorch.__version__
+    newest = re.search("^## (\\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest[1].rstrip(",") == diffFx_pytorch.__version__
+
+
+def test_nobody_is_told_to_install_the_other_package_of_this_name():
+    """The benchmarks compare with it, and say so."""
+    told = re.compile(r"pip install[^\n]*\bdiffFx[-_]pytorch", re.IGNORECASE)
+    files = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")]
+    for folder, ending in (
+        ("diffFx_pytorch", "py"),
+        ("examples", "py"),
+        ("examples", "ipynb"),
+        ("diffFx_pytorch", "html"),
+    ):
+        files += (ROOT / folder).rglob(f"*.{ending}")
+    assert not [str(path) for path in files if told.search(path.read_text(errors="replace"))]
+
+
+def test_an_extra_for_users_holds_what_the_package_imports():
+    """Oracles of tests and peers of benchmarks are no extras of their own; a notebook's kernel is Jupyter's."""
+    table = (ROOT / "pyproject.toml").read_text().split("[project.optional-dependencies]")[1].split("\n[")[0]
+    extras = dict(re.findall(r"^(\w+) = \[(.*?)\]", table, re.MULTILINE | re.DOTALL))
+    code = "".join(path.read_text() for path in (ROOT / "diffFx_pytorch").rglob("*.py"))
+    for extra in extras.keys() - {"test", "bench", "dev"}:
+        for package in re.findall(r'"([\w-]+)', extras[extra]):
+            used = re.search(rf'(import|from) {package}\b|"{package}"', code)
+            assert used or package == "ipykernel", f"{extra}: {package}"
