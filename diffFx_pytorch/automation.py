@@ -89,7 +89,7 @@ def line(points: Points, start: float, samples: int, total: int, sample_rate: fl
     """What the points are at samples ``start`` .. ``start + samples - 1``, (B or 1, samples).
 
     Args:
-        points: values and when they are.
+        points: values, two or more, and when they are.
         start: index of the first sample wanted; it need not be whole, and before 0 the first point holds.
         samples: how many.
         total: length in samples over which evenly spread points stand.
@@ -99,13 +99,13 @@ def line(points: Points, start: float, samples: int, total: int, sample_rate: fl
     n = torch.arange(samples, device=values.device, dtype=torch.float64) + start
     if points.times is None:
         position = (n * (last / max(total - 1, 1))).clamp(0, last)
-        left = position.floor().clamp_max(max(last - 1, 0))
+        left = position.floor().clamp_max(last - 1)
         weight, left = position - left, left.long()
         if last + 1 == total and start == int(start):
             return _column(values, n.clamp(0, last).long())
     else:
         places = torch.tensor([_place(time * sample_rate) for time in points.times], dtype=n.dtype, device=n.device)
-        left = (torch.searchsorted(places, n, right=True) - 1).clamp(0, max(last - 1, 0))
+        left = (torch.searchsorted(places, n, right=True) - 1).clamp(0, last - 1)
         # Two points within one sample are a step.
         lengths = places.diff(append=places[-1:]).clamp_min(_ON_A_SAMPLE)
         weight = ((n - places[left]) / lengths[left]).clamp(0, 1)
@@ -113,7 +113,7 @@ def line(points: Points, start: float, samples: int, total: int, sample_rate: fl
             kinds = torch.tensor([SEGMENTS.index(s) for s in (*points.segments, "linear")], device=n.device)[left]
             weight = torch.where(kinds == SEGMENTS.index("smooth"), weight * weight * (3 - 2 * weight), weight)
             weight = torch.where(kinds == SEGMENTS.index("hold"), weight.floor(), weight)
-    following = _column(values, (left + 1).clamp_max(last))
+    following = _column(values, left + 1)
     return torch.lerp(_column(values, left), following, weight.to(values.dtype))
 
 
