@@ -43,8 +43,8 @@ def test_knobs_are_documented_from_the_table():
 
 
 def test_plot_names_what_it_lacks():
-    with pytest.raises(NotImplementedError, match="Gain has no curve"):
-        Gain().plot()
+    with pytest.raises(NotImplementedError, match="Chain has no curve"):
+        Chain(Gain()).plot()
 
 
 def test_plot_draws_a_curve():

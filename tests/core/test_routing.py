@@ -77,8 +77,8 @@ class TestDryWet:
 class TestSend:
     def test_adds_by_hand(self):
         x, drive = _noise(), {"drive_db": 6.0}
-        y = Send(TanH(RATE))(x, dsp_params={"tanh.drive_db": 6.0, "send_db": -20.0})
-        assert _close(y, x + TanH(RATE)(0.1 * x, dsp_params=drive))
+        y = Send(TanH(RATE, oversampling=1))(x, dsp_params={"tanh.drive_db": 6.0, "send_db": -20.0})
+        assert _close(y, x + TanH(RATE, oversampling=1)(0.1 * x, dsp_params=drive))
 
     def test_dry_is_as_late_as_the_return(self):
         fx = Send(tanh=_wire())
