@@ -55,14 +55,15 @@ class MultiTapDelay(TimedDelay):
     def process(self, x: Tensor, state: State, *, mix: Tensor, **taps: Tensor) -> tuple[Tensor, State]:
         """Read the line once per tap; the state is the line, and the delays of every tap."""
         line, memories = (None, (None,) * self.num_taps) if state is None else state
-        echoes, after = None, []
+        echoes, after, remembered = None, None, []
         for i, (time, memory) in enumerate(zip(self._times(taps), memories, strict=True), 1):
-            echo, read = self.echo(x, time, (line, memory))
-            after.append(read)
+            echo, (read, memory) = self.echo(x, time, (line, memory))
+            after = read if after is None else after  # all are the same
+            remembered.append(memory)
             echo = db_to_amp(taps[f"tap_{i}_gain_db"]) * place(echo, taps[f"tap_{i}_pan"], self.law)
             echoes = echo if echoes is None else echoes + echo
         assert echoes is not None
-        return torch.lerp(x.expand(-1, 2, -1), echoes, mix), (after[0][0], tuple(memory for _, memory in after))
+        return torch.lerp(x.expand(-1, 2, -1), echoes, mix), (after, tuple(remembered))
 
     def tail(self, **knobs: Tensor) -> Tensor:
         """The longest tap."""
