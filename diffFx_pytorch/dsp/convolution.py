@@ -40,7 +40,7 @@ def convolve(x: Tensor, h: Tensor, *, start: int = 0, samples: int | None = None
         T. G. Stockham, "High-speed convolution and correlation", AFIPS Spring Joint Computer Conference, 1966.
     """
     if is_traced():
-        return _traced(x, h, start, samples, matrix)
+        return recorded(x, h, start=start, samples=samples, matrix=matrix)
     return _convolve(x, h, start, samples, matrix)
 
 
@@ -95,8 +95,11 @@ _causal = define(
 """``y_o[n] = sum_i sum_k h_oi[k] x_i[n - k]``, as long as x: what is traced has no sizes of transforms in it."""
 
 
-def _traced(x: Tensor, h: Tensor, start: int, samples: int | None, matrix: bool) -> Tensor:
-    """`convolve` by the operator: latency as zeros before the response, other lengths as zeros behind the signal."""
+def recorded(x: Tensor, h: Tensor, *, start: int = 0, samples: int | None = None, matrix: bool = False) -> Tensor:
+    """`convolve` as one operator, which is what compile, export and trace record.
+
+    Latency is zeros before the response, another length zeros behind the signal.
+    """
     pad = torch.nn.functional.pad
     if start < 0:
         h, start = pad(h, (-start, 0)), 0

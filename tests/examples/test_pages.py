@@ -24,7 +24,7 @@ def plt():
     plt.close("all")
 
 
-@pytest.mark.parametrize(("fx", "panels"), [(Tremolo(RATE), 6), (Gain(RATE), 5)])
+@pytest.mark.parametrize(("fx", "panels"), [(Tremolo(RATE), 6), (Chain([Gain(RATE)]), 5)])
 def test_a_page_shows_before_and_after_and_the_curve_where_there_is_one(plt, x, fx, panels):
     from diffFx_pytorch.report.plots import before_after
 
