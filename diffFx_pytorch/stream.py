@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .control import Knobs, as_dict, spreads
 from .dsp.precision import at_least_float32, without_autocast
+from .kernels.transforms import creates_elsewhere
 from .sound import Sound, in_kind
 
 OnNan = Literal["keep", "raise", "reset"]
@@ -67,7 +68,7 @@ def run_block(
 def undisturbed(device: torch.device) -> contextlib.AbstractContextManager[Any]:
     """A context without autocast, in which new tensors are on ``device`` whatever the default device is."""
     exact = without_autocast(device)
-    if torch.compiler.is_compiling() or torch.get_default_device() in (device, torch.device("cpu")):
+    if not creates_elsewhere(device):
         return exact
     stack = contextlib.ExitStack()
     stack.enter_context(exact)

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..kernels.transforms import autocast_active
+
 
 def at_least_float32(value: Tensor) -> Tensor:
     """``value`` as it is, in float32 where it has half precision, in which 2504 Hz would become 2512."""
@@ -16,5 +18,4 @@ def at_least_float32(value: Tensor) -> Tensor:
 
 def without_autocast(device: torch.device) -> contextlib.AbstractContextManager[Any]:
     """A context in which nothing is cast to half precision."""
-    has_autocast = torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
-    return torch.autocast(device.type, enabled=False) if has_autocast else contextlib.nullcontext()
+    return torch.autocast(device.type, enabled=False) if autocast_active(device) else contextlib.nullcontext()

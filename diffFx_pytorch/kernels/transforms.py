@@ -33,6 +33,20 @@ def forward_mode_active() -> bool:
     return not torch.compiler.is_compiling() and torch.autograd.forward_ad._current_level >= 0
 
 
+def autocast_active(device: torch.device) -> bool:
+    """Whether operations on a device are cast to half precision."""
+    if not torch.compiler.is_compiling() and not torch._C._is_any_autocast_enabled():
+        return False
+    return torch.amp.is_autocast_available(device.type) and torch.is_autocast_enabled(device.type)
+
+
+def creates_elsewhere(device: torch.device) -> bool:
+    """Whether a default device is set under which a new tensor may not be on ``device`` or the CPU."""
+    if torch.compiler.is_compiling() or not torch._C._len_torch_function_stack():
+        return False  # a default device is a mode
+    return torch.get_default_device() not in (device, torch.device("cpu"))
+
+
 def needs_grad(*tensors: Tensor | None) -> bool:
     """Whether a derivative with respect to one of the tensors may be asked for later."""
     if transforms_active():
