@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from ..control import KnobValue
 from ..dsp.whole_delay import delayed
 from ..processor import Processor, State
-from .routing import Routing, named_effects
+from .routing import Routing, effects_and_settings, named_effects
 
 
 class Chain(Routing):
@@ -22,7 +23,7 @@ class Chain(Routing):
 
     Args:
         effects: one by one or as a list, named by their class in snake case, numbered where it occurs again.
-        named: effects with their names, after the unnamed ones.
+        given: effects with their names, after the unnamed ones; values are settings, ``**{"comp.ratio": 4}``.
 
     Raises:
         ValueError: for no effects, effects of different sample rates, effects that do not take the channels that the
@@ -30,8 +31,9 @@ class Chain(Routing):
         TypeError: for what is no Processor.
     """
 
-    def __init__(self, *effects: Processor | Sequence[Processor], **named: Processor) -> None:
-        super().__init__(named_effects("Chain", effects, named))  # type: ignore[arg-type]  # no wires
+    def __init__(self, *effects: Processor | Sequence[Processor], **given: Processor | KnobValue) -> None:
+        named, settings = effects_and_settings(given)
+        super().__init__(named_effects("Chain", effects, named), settings=settings)  # type: ignore[arg-type]  # no wires
         self.neutral = self._neutral_of_effects() or {}
         self.latency_samples = sum(fx.latency_samples for _, fx in self._effects())
         self.channels, self.channels_out = _channels_through(dict(self._effects()))

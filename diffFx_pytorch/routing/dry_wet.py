@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..control import KnobValue
 from ..dsp.whole_delay import delayed
 from ..params import EffectParam
 from ..processor import Processor, State
 from .alignment import channels_where_they_meet, total
-from .routing import Routing, one_effect
+from .routing import Routing, effects_and_settings, one_effect
 
 
 class DryWet(Routing):
@@ -19,16 +20,18 @@ class DryWet(Routing):
 
     Args:
         effect: named by its class in snake case.
-        named: instead of ``effect``, the effect with its name: ``DryWet(comp=Compressor())``.
+        given: instead of ``effect``, the effect with its name, ``DryWet(comp=Compressor())``; settings, ``mix=0.5``.
 
     Raises:
         ValueError: for none or more than one effect.
         TypeError: for what is no Processor.
     """
 
-    def __init__(self, effect: Processor | None = None, **named: Processor) -> None:
+    def __init__(self, effect: Processor | None = None, **given: Processor | KnobValue) -> None:
+        named, settings = effects_and_settings(given)
         steps = one_effect("DryWet", effect, named)
-        super().__init__(steps, {"mix": EffectParam(0.0, 1.0, 1.0, doc="0 is the input, 1 the effect alone.")})
+        own = {"mix": EffectParam(0.0, 1.0, 1.0, doc="0 is the input, 1 the effect alone.")}
+        super().__init__(steps, own, settings=settings)
         ((self._name, fx),) = steps.items()
         self.neutral = {"mix": 0.0}
         self.latency_samples = fx.latency_samples

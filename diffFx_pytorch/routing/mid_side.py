@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ..control import KnobValue
 from ..dsp.mid_side import from_mid_side, to_mid_side
 from ..dsp.whole_delay import delayed
 from ..processor import Processor, State
@@ -23,6 +24,7 @@ class MidSide(Routing):
         mid: effect on M, None for none.
         side: effect on S, None for none.
         sample_rate: in Hz; None takes that of the effects, 44100 without any.
+        settings: values of knobs that stay, ``**{"mid.ratio": 4}``.
 
     Raises:
         ValueError: for effects of different sample rates, or that do not turn one channel into one.
@@ -33,14 +35,19 @@ class MidSide(Routing):
     channels_out = 2
 
     def __init__(
-        self, mid: Processor | None = None, side: Processor | None = None, *, sample_rate: float | None = None
+        self,
+        mid: Processor | None = None,
+        side: Processor | None = None,
+        *,
+        sample_rate: float | None = None,
+        **settings: KnobValue,
     ) -> None:
         parts = named_effects("MidSide", (), {"mid": mid, "side": side}, wires=True)
         steps = without_wires(parts)
         for name, fx in steps.items():
             if 1 not in (fx.channels or (1,)) or fx.channels_out not in (None, 1):
                 raise ValueError(f"MidSide: {name} must turn one channel into one, which {type(fx).__name__} does not")
-        super().__init__(steps, sample_rate=sample_rate)
+        super().__init__(steps, sample_rate=sample_rate, settings=settings)
         self.crosses_channels = bool(steps)
         self.latency_samples = max((fx.latency_samples for fx in steps.values()), default=0)
         self.neutral = self._neutral_of_effects() or {}

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from ..control import KnobValue
 from ..curve import Curve
 from ..dsp.biquad import ring_seconds, sos_response
 from ..dsp.crossover import linkwitz_riley
@@ -121,6 +122,7 @@ class MultiBand(Bands):
         fx: the effect.
         num_bands: 2 .. 16.
         param_range: rows of the table to replace.
+        settings: values of knobs that stay, ``crossover_1_hz=200``.
 
     Raises:
         ValueError: for another number of bands, or an effect that does not give as many channels as it takes.
@@ -132,11 +134,17 @@ class MultiBand(Bands):
 
     options = {"num_bands": bands_option()}
 
-    def __init__(self, fx: Processor, num_bands: int = 3, param_range: Mapping[str, EffectParam] | None = None) -> None:
+    def __init__(
+        self,
+        fx: Processor,
+        num_bands: int = 3,
+        param_range: Mapping[str, EffectParam] | None = None,
+        **settings: KnobValue,
+    ) -> None:
         if not isinstance(fx, Processor):
             raise TypeError(f"MultiBand: needs a Processor, got {type(fx).__name__}")
         self._joined = (fx,)
-        Processor.__init__(self, fx.sample_rate, param_range, num_bands=num_bands)
+        Processor.__init__(self, fx.sample_rate, param_range, num_bands=num_bands, **settings)
 
     def table(self) -> dict[str, EffectParam]:
         """The knobs of the effect for every band, then those of the crossovers."""

@@ -6,12 +6,13 @@ import math
 
 from torch import Tensor
 
+from ..control import KnobValue
 from ..dsp.levels import db_to_amp
 from ..dsp.whole_delay import delayed
 from ..params import EffectParam
 from ..processor import Processor, State
 from .alignment import channels_where_they_meet, total
-from .routing import Routing, longest, named_effects, without_wires
+from .routing import Routing, effects_and_settings, longest, named_effects, without_wires
 
 _QUIETEST = -60.0
 
@@ -25,7 +26,8 @@ class Parallel(Routing):
 
     Args:
         effects: named by their class in snake case, numbered where it occurs again.
-        named: effects with their names, after the unnamed ones; None is a wire, the input itself.
+        given: effects with their names, after the unnamed ones; None is a wire, the input itself. Values are settings,
+            ``crushed_level_db=-6``.
 
     Raises:
         ValueError: for no effects, effects of different sample rates or that share no number of channels, or names that
@@ -33,7 +35,8 @@ class Parallel(Routing):
         TypeError: for what is no Processor.
     """
 
-    def __init__(self, *effects: Processor, **named: Processor | None) -> None:
+    def __init__(self, *effects: Processor, **given: Processor | KnobValue | None) -> None:
+        named, settings = effects_and_settings(given)
         branches = named_effects("Parallel", effects, named, wires=True)
         steps = without_wires(branches)
         if not steps:
@@ -42,7 +45,7 @@ class Parallel(Routing):
             f"{name}_level_db": EffectParam(_QUIETEST, 12.0, 0.0, unit="dB", doc=f"Level of {name} in the sum.")
             for name in branches
         }
-        super().__init__(steps, levels)
+        super().__init__(steps, levels, settings=settings)
         self.branches = tuple(branches)
         self.latency_samples = max(fx.latency_samples for fx in steps.values())
         self.read_knobs_at(dict.fromkeys(levels, self.latency_samples))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..control import unknown_name
+from ..control import KnobValue, unknown_name
 from ..params import EffectParam
 from ..processor import TRAITS, Processor, State
 from ..settings import Adjustable
@@ -28,6 +28,7 @@ class Routing(Processor, abstract=True):
         own: the routing's own knobs, after those of the effects.
         sample_rate: in Hz; None takes the one that the effects share.
         param_range: rows of the table to replace.
+        settings: values of knobs that stay, in their units.
 
     Raises:
         ValueError: for effects of different sample rates.
@@ -41,6 +42,7 @@ class Routing(Processor, abstract=True):
         own: Mapping[str, EffectParam] | None = None,
         sample_rate: float | None = None,
         param_range: Mapping[str, EffectParam] | None = None,
+        settings: Mapping[str, KnobValue] | None = None,
     ) -> None:
         rates = {name: fx.sample_rate for name, fx in steps.items()}
         if sample_rate is not None:
@@ -49,7 +51,7 @@ class Routing(Processor, abstract=True):
             listed = ", ".join(f"{name} at {rate:g} Hz" for name, rate in rates.items())
             raise ValueError(f"{type(self).__name__}: effects must share one sample rate, got {listed}")
         self._joined = steps, own or {}
-        super().__init__(next(iter(rates.values()), 44100), param_range)
+        super().__init__(next(iter(rates.values()), 44100), param_range, **(settings or {}))
 
     def table(self) -> dict[str, EffectParam]:
         """The knobs of the effects, then its own."""
@@ -143,6 +145,12 @@ class Routing(Processor, abstract=True):
         if fx.takes_sidechain:
             own["sidechain"] = sidechain
         return fx.process(x, state, **own)
+
+
+def effects_and_settings(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, KnobValue]]:
+    """The keywords of a routing that are effects or wires, and those that are values of its knobs."""
+    settings = {name: value for name, value in given.items() if not isinstance(value, (nn.Module, type(None)))}
+    return {name: value for name, value in given.items() if name not in settings}, settings
 
 
 def named_effects(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ..control import KnobValue
 from ..dsp.levels import db_to_amp
 from ..dsp.whole_delay import delayed
 from ..params import EffectParam
 from ..processor import Processor, State
 from .alignment import channels_where_they_meet, total
-from .routing import Routing, one_effect
+from .routing import Routing, effects_and_settings, one_effect
 
 
 class Send(Routing):
@@ -21,7 +22,7 @@ class Send(Routing):
 
     Args:
         effect: named by its class in snake case; its own dry signal should be off.
-        named: instead of ``effect``, the effect with its name: ``Send(room=Reverb())``.
+        given: instead of ``effect``, the effect with its name, ``Send(room=Reverb())``; settings, ``send_db=-6``.
 
     Raises:
         ValueError: for none or more than one effect.
@@ -30,11 +31,11 @@ class Send(Routing):
 
     exempt = {"neutral": "a level in dB is never zero; DryWet has a neutral setting"}
 
-    def __init__(self, effect: Processor | None = None, **named: Processor) -> None:
+    def __init__(self, effect: Processor | None = None, **given: Processor | KnobValue) -> None:
+        named, settings = effects_and_settings(given)
         steps = one_effect("Send", effect, named)
-        super().__init__(
-            steps, {"send_db": EffectParam(-60.0, 12.0, -12.0, unit="dB", doc="Level of what the effect is sent.")}
-        )
+        own = {"send_db": EffectParam(-60.0, 12.0, -12.0, unit="dB", doc="Level of what the effect is sent.")}
+        super().__init__(steps, own, settings=settings)
         ((self._name, fx),) = steps.items()
         self.latency_samples = fx.latency_samples
         self.channels, self.channels_out = channels_where_they_meet("Send", {"dry": None, **steps})

@@ -16,7 +16,7 @@ from diffFx_pytorch.processors import (
     TanH,
     Tremolo,
 )
-from diffFx_pytorch.routing import DryWet, MidSide, Parallel, Send
+from diffFx_pytorch.routing import DryWet, MidSide, MultiBand, Parallel, Send
 
 RATE = 8000
 QUIET = 1e-3  # so quiet that a TanH is a wire, but for its latency
@@ -269,3 +269,25 @@ class TestAll:
 def test_around_one_effect_only(routing):
     with pytest.raises(ValueError, match="is around one effect, got gain, b; put them into a Chain first"):
         routing(Gain(RATE), b=Gain(RATE))
+
+
+@pytest.mark.parametrize(
+    ("made", "knob", "value"),
+    [
+        (lambda **k: DryWet(TanH(RATE), **k), "mix", 0.25),
+        (lambda **k: Send(TanH(RATE), **k), "send_db", -6.0),
+        (lambda **k: Parallel(dry=None, wet=TanH(RATE), **k), "dry_level_db", -3.0),
+        (lambda **k: MultiBand(TanH(RATE), num_bands=2, **k), "crossover_1_hz", 300.0),
+        (lambda **k: MidSide(mid=TanH(RATE), **k), "mid.drive_db", 4.0),
+        (lambda **k: Chain(TanH(RATE), **k), "tanh.drive_db", 4.0),
+    ],
+    ids=["dry_wet", "send", "parallel", "multi_band", "mid_side", "chain"],
+)
+def test_settings_are_given_at_construction(made, knob, value):
+    fx = made(**{knob: value})
+    x = _noise(channels=2)
+    assert fx.settings[knob] == value
+    assert torch.equal(fx(x), made()(x, dsp_params={knob: value}))
+    assert not torch.equal(fx(x), made()(x))
+    with pytest.raises(TypeError, match=f"unknown option or knob.*{knob}"):
+        made(**{f"{knob}x": value})
