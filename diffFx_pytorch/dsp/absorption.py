@@ -60,29 +60,42 @@ class ThreeBands(NamedTuple):
         """A low and a high shelf, each two equal first-order sections: so their curve in dB hardly bends with the gain.
 
         The curve of the longest lines differs from the smooth one by under 5 % of T where a shelf has under 12 dB per
-        pass. First-order poles are real; the sections stay stable while knobs move.
+        pass. No section is of second order, since its state would be as large as a time constant of the pole and let
+        knobs that jump make sound; that of a first-order shelf is at most the difference of its gains.
 
         Args:
             delay: samples, broadcastable with the bands.
             sample_rate: in Hz.
 
         Returns:
-            Sections (..., 2, 6), float64.
+            Sections (..., 4, 6), float64.
         """
+        return self.half_absorption(delay, sample_rate).repeat_interleave(2, -2)
+
+    def half_absorption(self, delay: Tensor, sample_rate: float) -> Tensor:
+        """Half of ``absorption`` in dB: each of its equal sections once, (..., 2, 6); arguments as there."""
         mid = -60.0 * NEPER_PER_DB * delay.double() / (sample_rate * self.decay_s.double())
         # A quarter: two sections, each with numerator and denominator moved apart by half its share.
         a_low = torch.exp(mid * (1 / self.low_ratio.double() - 1) / 4)
         a_high = torch.exp(mid * (1 / self.high_ratio.double() - 1) / 4)
         t_low, t_high = (torch.tan(math.pi / sample_rate * f.double()) for f in (self.low_hz, self.high_hz))
-        low = _squared(1 + t_low * a_low, t_low * a_low - 1, 1 + t_low / a_low, t_low / a_low - 1, mid)
-        high = _squared(t_high + a_high, t_high - a_high, t_high + 1 / a_high, t_high - 1 / a_high, 0 * mid)
+        low = _first_order(1 + t_low * a_low, t_low * a_low - 1, 1 + t_low / a_low, t_low / a_low - 1, mid / 2)
+        high = _first_order(t_high + a_high, t_high - a_high, t_high + 1 / a_high, t_high - 1 / a_high, 0 * mid)
         return torch.stack(torch.broadcast_tensors(low, high), -2)
 
 
-def _squared(b0: Tensor, b1: Tensor, a0: Tensor, a1: Tensor, log_gain: Tensor) -> Tensor:
-    """((b0 + b1 / z) / (a0 + a1 / z))^2 with a gain, as a section."""
-    b0, b1, a1, gain, one = torch.broadcast_tensors(b0 / a0, b1 / a0, a1 / a0, log_gain.exp(), torch.ones_like(a0))
-    return torch.stack([gain * b0 * b0, 2 * gain * b0 * b1, gain * b1 * b1, one, 2 * a1, a1 * a1], -1)
+def _first_order(b0: Tensor, b1: Tensor, a0: Tensor, a1: Tensor, log_gain: Tensor) -> Tensor:
+    """(b0 + b1 / z) / (a0 + a1 / z) with a gain, as a section."""
+    gain = log_gain.exp() / a0
+    b0, b1, a1, one = torch.broadcast_tensors(gain * b0, gain * b1, a1 / a0, torch.ones_like(gain))
+    zero = torch.zeros_like(one)
+    return torch.stack([b0, b1, zero, one, a1, zero], -1)
+
+
+def squared(sections: Tensor) -> Tensor:
+    """First-order sections (..., 6), each twice in series, as one of second order; for responses, not for sounds."""
+    b0, b1, _, a0, a1, _ = sections.unbind(-1)
+    return torch.stack([b0 * b0, 2 * b0 * b1, b1 * b1, a0 * a0, 2 * a0 * a1, a1 * a1], -1)
 
 
 def octave_absorption(delay: Tensor, decay_s: Tensor, centres_hz: Sequence[float], sample_rate: float) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.absorption import ThreeBands, octave_absorption, octave_decay
+from ...dsp.absorption import ThreeBands, octave_absorption, octave_decay, squared
 from ...dsp.interpolation import POINTS, interpolation_table, split_delay
 from ...dsp.oscillator import phase_ramp
 from ...kernels.transforms import is_traced
@@ -131,7 +131,6 @@ class FDNReverb(Processor):
     crosses_channels = True
     exempt = {
         "gradients:size": "the lines have whole lengths; its gradient is that of lengths that are not rounded",
-        "jumps": "where decays and crossovers jump together, the filters in its loop gain until they have settled",
     }
     variants = (
         {},
@@ -226,8 +225,14 @@ class FDNReverb(Processor):
         if self.octaves:
             decays = torch.cat([knobs[_octave(f)][:, 0] for f in self.octaves], -1)
             return octave_absorption(lengths, decays, self.octaves, self.sample_rate).unsqueeze(-3)
-        bands = ThreeBands(*(knobs[name] for name in _THREE_BANDS))
-        return bands.absorption(lengths.unsqueeze(-1), self.sample_rate)
+        return _bands(knobs).absorption(lengths.unsqueeze(-1), self.sample_rate)
+
+    def _absorption_response(self, grid: Grid, lengths: Tensor, knobs: Mapping[str, Tensor]) -> Tensor:
+        """Of constant sections, (B, N, M)."""
+        if self.octaves:
+            return grid.sos(self.absorption(lengths, knobs).squeeze(-3))
+        once = _bands(knobs).half_absorption(lengths.unsqueeze(-1), self.sample_rate).squeeze(-3)
+        return grid.sos(squared(once))
 
     def frequency_response(self, freqs: Tensor, **knobs: float | Tensor) -> Tensor:
         """What each input does to each output at given frequencies, at a setting that stands still.
@@ -312,7 +317,7 @@ class FDNReverb(Processor):
         """The transfer matrix (B, 2, 2, M) at the points of a grid."""
         predelay = self._predelay_taps(knobs["predelay_ms"][:, 0, 0].double() * (self.sample_rate / 1000))
         lengths = self.lengths(knobs["size"])
-        lines = grid.sos(self.absorption(lengths, knobs).squeeze(-3)) * grid.delay(lengths)
+        lines = self._absorption_response(grid, lengths, knobs) * grid.delay(lengths)
         diffuse = diffuser_response(
             grid.delay(self._diffusers.reshape(2, -1)), knobs["diffusion"][:, 0, 0].double() * _ALLPASS_GAIN
         )
@@ -373,6 +378,10 @@ def _table(octaves: tuple[int, ...], modulation: bool, still: bool) -> dict[str,
     if still:
         table = {name: dataclasses.replace(row, automatable=False) for name, row in table.items()}
     return table
+
+
+def _bands(knobs: Mapping[str, Tensor]) -> ThreeBands:
+    return ThreeBands(*(knobs[name] for name in _THREE_BANDS))
 
 
 def _with_wires(sections: Tensor) -> Tensor:

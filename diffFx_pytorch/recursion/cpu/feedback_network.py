@@ -11,10 +11,10 @@ import numpy as np
 from diffFx_pytorch.kernels import njit
 
 from .buffers import aligned_zeros
-from .feedback_network_lanes import LANES, mix_lanes, section
+from .feedback_network_lanes import LANES, first_order_pair, mix_lanes, section
 from .inner import INNER
 from .row_tiles import distance, read_tile, write_tile
-from .taps import ROOM, copy_range, new_taps, prepare_taps, read_time_varying
+from .taps import ROOM, copy_range, fill_all, new_taps, prepare_taps, read_time_varying
 
 OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}, "compact": True}
 CHUNK = 128
@@ -89,6 +89,15 @@ def is_wire(coef):  # pragma: no cover
 
 
 @njit(**INNER)
+def _is_first_order(coef, state):  # pragma: no cover
+    """Whether a constant section of a group is of first order in all its lanes, with a state that is."""
+    different = 0
+    for i in range(LANES):
+        different += (coef[2 * LANES + i] != 0.0) | (coef[4 * LANES + i] != 0.0) | (state[LANES + i] != 0.0)
+    return different == 0
+
+
+@njit(**INNER)
 def _flush(values, count):  # pragma: no cover
     for i in range(count):
         values[i] = 0.0 if abs(values[i]) < THRESHOLD else values[i]
@@ -141,7 +150,8 @@ def feedback_network_rows(
         mixed_from[j] = (j // LANES) * size + j % LANES
     for c in range(inputs):
         mixed_from[N + c] = sound + (c // LANES) * size + c % LANES
-    wire = np.zeros(K * G, np.int64)
+    # Of constant sections: whether one lets everything pass, and whether it and the next are of first order.
+    wire, pair = np.zeros(K * G, np.int64), np.zeros(K * G, np.int64)
     for row in range(start, stop):
         longest = longest_block(delay[row], offset[row], P, still)
         if longest == 0:
@@ -154,6 +164,14 @@ def feedback_network_rows(
         for i in range(N):
             copy_range(past[row, i], 0, work, i * stride, P)
         copy_range(zi[row].reshape(-1), 0, state, 0, state.size)
+        fill_all(pair, 0)
+        for k in range(0 if time_varying else K - 1):
+            for g in range(G):
+                here, behind = k * G + g, (k + 1) * G + g
+                free = wire[here] + wire[behind] + (pair[here - G] if k else 0) == 0
+                first = _is_first_order(flat[here * 5 * LANES :], state[here * 2 * LANES :])
+                second = _is_first_order(flat[behind * 5 * LANES :], state[behind * 2 * LANES :])
+                pair[here] = 1 if free & first & second else 0
         at, n = P, 0
         while n < T:
             if n % CHUNK == 0 and checkpoints.shape[1]:
@@ -169,10 +187,20 @@ def feedback_network_rows(
                 read_block(
                     work, stride, at, delay[row], offset[row], still, n, count, g, tables, taps, scratch, places, lanes
                 )
-                for k in range(K):
-                    if not wire[k * G + g]:
-                        here = n * step + (k * G + g) * 5 * LANES
-                        section(lanes, lanes, count, flat[here:], step, state[(k * G + g) * 2 * LANES :])
+                k = 0
+                while k < K:
+                    here, behind = k * G + g, (k + 1) * G + g
+                    if pair[here]:
+                        coef_1, coef_2 = flat[here * 5 * LANES :], flat[behind * 5 * LANES :]
+                        state_1, state_2 = state[here * 2 * LANES :], state[behind * 2 * LANES :]
+                        first_order_pair(lanes, count, coef_1, coef_2, state_1, state_2)
+                        k += 2
+                        continue
+                    if not wire[here]:
+                        section(
+                            lanes, lanes, count, flat[n * step + here * 5 * LANES :], step, state[here * 2 * LANES :]
+                        )
+                    k += 1
             for c in range(inputs):
                 for q in range(count):
                     tile[mixed_from[N + c] + q * LANES] = x[row, c, n + q]

@@ -33,6 +33,26 @@ def section(source, target, count, coef, step, state):  # pragma: no cover
 
 
 @njit(**INNER)
+def first_order_pair(tile, count, coef, other, state, other_state):  # pragma: no cover
+    """Two constant first-order sections per lane, one after the other in place: what two calls of ``section`` give.
+
+    Neither waits for the other, so that both take the time of one.
+    """
+    b0, b1, a1 = load(coef, 0), load(coef, LANES), load(coef, 3 * LANES)
+    c0, c1, d1 = load(other, 0), load(other, LANES), load(other, 3 * LANES)
+    s, t = load(state, 0), load(other_state, 0)
+    for q in range(count):
+        x = load(tile, q * LANES)
+        u = fma(b0, x, s)
+        s = fma(a1, -u, b1 * x)
+        y = fma(c0, u, t)
+        t = fma(d1, -y, c1 * u)
+        store(tile, q * LANES, y)
+    store(state, 0, s)
+    store(other_state, 0, t)
+
+
+@njit(**INNER)
 def _add(target, at, a, b):  # pragma: no cover
     store(target, at, fma(a, b, load(target, at)))
 
