@@ -80,7 +80,7 @@ def _rests(bits, count, window, suffix, values, stops):  # pragma: no cover
         if i < until:
             most, at = bits[reach + i], reach + i
             continue
-        if i - searched < MANY:
+        if i - searched < FEW:
             until = min(count, i + window)
             most = bits[reach + i]
             for j in range(i + reach, i - 1, -1):
@@ -89,8 +89,9 @@ def _rests(bits, count, window, suffix, values, stops):  # pragma: no cover
             most = bits[reach + i]
             for j in range(until - i):
                 most = max(most, bits[reach + i + j])
-                values[n], stops[n] = max(suffix[j], most), i + j + 1
-                n += 1
+                v = max(suffix[j], most)
+                n += 1 if v != values[n - 1] else 0
+                values[n - 1], stops[n - 1] = v, i + j + 1
             i = until
             if i == count:
                 return n
@@ -121,7 +122,9 @@ def held_overshoot_rows(start, stop, pieces, share, key, past, offset, width, fl
                 value[i] = (v - HALF * m) * m * per
             at = first
             for i in range(n):
-                over[group, at : first + stops[i]] = value[i]
+                v, out = value[i], over[group, at : first + stops[i]]
+                for j in range(len(out)):
+                    out[j] = v
                 at = first + stops[i]
 
 
@@ -163,28 +166,16 @@ def held_overshoot_adjoint_rows(
 ):  # pragma: no cover
     """Gradients of ``held_overshoot_rows``, a whole group at a time; arguments as for ``overshoot_adjoint_rows``.
 
-    While the overshoot rests it is that of one sample, which gets the gradient of all the time it rests. It is the
-    first sample where the overshoot has risen, and where it falls next the one that leaves the window then. Only
-    between a fall and a rise, at most once a window, is it searched for.
+    While the overshoot rests it is that of one sample, which gets the gradient of all the time it rests: so one slope
+    and one sum. It is the first sample where the overshoot has risen, and where it falls next the one that leaves the
+    window then. Only between a fall and a rise, at most once a window, is it searched for.
     """
-    T, window = over.shape[1], past.shape[1] + 1
-    level, knee, size = np.empty(T, np.float32), np.empty(CHUNK, np.float32), np.empty(window, np.float32)
+    T, window, to_key = over.shape[1], past.shape[1] + 1, grad_key.shape[2] > 0
+    size = np.empty(window, np.float32)
     for group in range(start, stop):
         per = TWO / width[group // share]
-        height, bits = over[group], over[group].view(np.int32)
+        height, bits, g = over[group], over[group].view(np.int32), grad[group]
         sums[group] = 0.0
-        for first in range(0, T, CHUNK):
-            count = min(CHUNK, T - first)
-            g, h, out = grad[group, first : first + count], height[first : first + count], level[first : first + count]
-            for i in range(count):
-                slope = overshoot_slope(h[i], per)
-                out[i] = g[i] * slope
-                knee[i] = out[i] - out[i] * slope
-            if grad_key.shape[2] == 0:
-                sums[group, 0] += total(out, count)
-            sums[group, 1] += total(knee, count)
-        if grad_key.shape[2] == 0:
-            continue
         begin = 0
         while begin < T:
             v, end = height[begin], begin + 1
@@ -194,17 +185,21 @@ def held_overshoot_adjoint_rows(
                 end += FEW
             while end < T and bits[end] == bits[begin]:
                 end += 1
-            rest = begin
-            while rest < end and v != ZERO:
-                if (v != v) | ((rest == begin) & (begin > 0) & (v > height[begin - 1])):
-                    at = rest
-                elif (end - rest <= window) & (end < T) & (height[min(end, T - 1)] < v):
-                    at = end - window
-                else:
-                    at = _loudest_before(key, past, group, rest, size)
-                until = min(end, at + window)
-                given = total(level[rest:until], until - rest)
+            slope, rest = np.float64(overshoot_slope(v, per)), begin
+            while rest < end:
+                until = min(end, rest + window)
+                at = -1
+                if to_key and v != ZERO:
+                    if (v != v) | ((rest == begin) & (begin > 0) & (v > height[begin - 1])):
+                        at = rest
+                    elif (end - rest <= window) & (end < T) & (height[min(end, T - 1)] < v):
+                        at = end - window
+                    else:
+                        at = _loudest_before(key, past, group, rest, size)
+                    until = min(end, at + window)
+                given = slope * total(g[rest:until], until - rest)
                 sums[group, 0] += given
+                sums[group, 1] += given - given * slope
                 if at >= 0:
                     _give(key, group, at, given, floor, grad_key)
                 rest = until
