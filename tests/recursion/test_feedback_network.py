@@ -18,6 +18,8 @@ NETWORKS = {
     "time-varying absorption": (3, 1, 2, 2, True, False, True),
     "modulated": (3, 2, 1, 1, False, True, True),
     "many ins and outs": (7, 9, 10, 1, False, False, False),
+    "first-order sections": (9, 2, 2, 5, False, False, True),
+    "first-order sections, one of second order": (9, 2, 2, 5, False, False, True),
 }
 
 
@@ -41,6 +43,12 @@ def case(name, T, dtype=D, batch_shape=()):
     )
     one = torch.ones_like(radius)
     sections = torch.cat([0.3 * b, torch.stack([2 * one, -2.2 * radius, 2 * radius**2], -1)], -1)
+    state = 0.1 * draw(N, K, 2) if past else None
+    if name.startswith("first-order"):
+        # The operator takes pairs of them at once, where all lines have such; the third section here may have not.
+        first = torch.tensor([1.0, 1, 0, 1, 1, 0], dtype=D).expand(K, 6).clone()
+        first[2, 5] = 0.0 if name == "first-order sections" else 1.0
+        sections, state = sections * first, None if state is None else state * first[:, [4, 5]]
     leaves = {
         "x": draw(inputs, T).to(dtype),
         "delays": delays,
@@ -51,7 +59,7 @@ def case(name, T, dtype=D, batch_shape=()):
         "modulation": 0.9 * torch.rand(*batch_shape, N, T, generator=g, dtype=D) if modulated else None,
         "direct": draw(outputs, inputs) if past else None,
         "past": draw(N, network_state_length(LONGEST)) if past else None,
-        "state": 0.1 * draw(N, K, 2) if past else None,
+        "state": state,
     }
     return {k: None if v is None else v.requires_grad_() for k, v in leaves.items()}, time_varying
 
