@@ -18,6 +18,22 @@ def total(paths: list[Tensor]) -> Tensor:
     return result
 
 
+def refuse_combs(owner: str, paths: Mapping[str, Processor | None]) -> None:
+    """Refuse a shaper whose oversampling turns the phase beside a wire (None): what both pass would cancel.
+
+    Raises:
+        ValueError: for such paths.
+    """
+    if all(fx is not None for fx in paths.values()):
+        return
+    for name, fx in paths.items():
+        if any(getattr(part, "turns_phase", False) for part in (() if fx is None else fx.modules())):
+            raise ValueError(
+                f"{owner}: {name} oversamples with phase='minimum', and combs with its input. Mix with its own mix, "
+                "whose dry signal has the same phase, or give it phase='linear'."
+            )
+
+
 def channels_where_they_meet(
     owner: str, paths: Mapping[str, Processor | None]
 ) -> tuple[tuple[int, ...] | None, int | None]:

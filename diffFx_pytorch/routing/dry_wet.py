@@ -8,7 +8,7 @@ from ..control import KnobValue
 from ..dsp.whole_delay import delayed
 from ..params import EffectParam
 from ..processor import Processor, State
-from .alignment import channels_where_they_meet, total
+from .alignment import channels_where_they_meet, refuse_combs, total
 from .routing import Routing, effects_and_settings, one_effect
 
 
@@ -23,7 +23,7 @@ class DryWet(Routing):
         given: instead of ``effect``, the effect with its name, ``DryWet(comp=Compressor())``; settings, ``mix=0.5``.
 
     Raises:
-        ValueError: for none or more than one effect.
+        ValueError: for none or more than one effect, or a shaper with ``phase="minimum"``, which would comb.
         TypeError: for what is no Processor.
     """
 
@@ -35,7 +35,9 @@ class DryWet(Routing):
         ((self._name, fx),) = steps.items()
         self.neutral = {"mix": 0.0}
         self.latency_samples = fx.latency_samples
-        self.channels, self.channels_out = channels_where_they_meet("DryWet", {"dry": None, **steps})
+        paths = {"dry": None, **steps}
+        refuse_combs("DryWet", paths)
+        self.channels, self.channels_out = channels_where_they_meet("DryWet", paths)
 
     def prepare(self) -> None:
         """The mixture comes after the effect."""

@@ -11,7 +11,7 @@ from ..dsp.levels import db_to_amp
 from ..dsp.whole_delay import delayed
 from ..params import EffectParam
 from ..processor import Processor, State
-from .alignment import channels_where_they_meet, total
+from .alignment import channels_where_they_meet, refuse_combs, total
 from .routing import Routing, effects_and_settings, longest, named_effects, without_wires
 
 _QUIETEST = -60.0
@@ -31,7 +31,7 @@ class Parallel(Routing):
 
     Raises:
         ValueError: for no effects, effects of different sample rates or that share no number of channels, or names that
-            are not identifiers.
+            are not identifiers; for a shaper with ``phase="minimum"`` beside a wire, which would comb.
         TypeError: for what is no Processor.
     """
 
@@ -49,6 +49,7 @@ class Parallel(Routing):
         self.branches = tuple(branches)
         self.latency_samples = max(fx.latency_samples for fx in steps.values())
         self.read_knobs_at(dict.fromkeys(levels, self.latency_samples))
+        refuse_combs("Parallel", branches)
         self.channels, self.channels_out = channels_where_they_meet("Parallel", branches)
         share = -20 * math.log10(len(branches))
         neutral = self._neutral_of_effects()

@@ -9,7 +9,7 @@ from ..dsp.levels import db_to_amp
 from ..dsp.whole_delay import delayed
 from ..params import EffectParam
 from ..processor import Processor, State
-from .alignment import channels_where_they_meet, total
+from .alignment import channels_where_they_meet, refuse_combs, total
 from .routing import Routing, effects_and_settings, one_effect
 
 
@@ -25,7 +25,7 @@ class Send(Routing):
         given: instead of ``effect``, the effect with its name, ``Send(room=Reverb())``; settings, ``send_db=-6``.
 
     Raises:
-        ValueError: for none or more than one effect.
+        ValueError: for none or more than one effect, or a shaper with ``phase="minimum"``, which would comb.
         TypeError: for what is no Processor.
     """
 
@@ -38,7 +38,9 @@ class Send(Routing):
         super().__init__(steps, own, settings=settings)
         ((self._name, fx),) = steps.items()
         self.latency_samples = fx.latency_samples
-        self.channels, self.channels_out = channels_where_they_meet("Send", {"dry": None, **steps})
+        paths = {"dry": None, **steps}
+        refuse_combs("Send", paths)
+        self.channels, self.channels_out = channels_where_they_meet("Send", paths)
 
     def prepare(self) -> None:
         """The send comes before the effect."""

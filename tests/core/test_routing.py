@@ -291,3 +291,19 @@ def test_settings_are_given_at_construction(made, knob, value):
     assert not torch.equal(fx(x), made()(x))
     with pytest.raises(TypeError, match=f"unknown option or knob.*{knob}"):
         made(**{f"{knob}x": value})
+
+
+@pytest.mark.parametrize(
+    ("make", "owner"),
+    [
+        (lambda fx: DryWet(fx), "DryWet"),
+        (lambda fx: DryWet(Chain(Gain(RATE), fx)), "DryWet"),
+        (lambda fx: Send(fx), "Send"),
+        (lambda fx: Parallel(fx, dry=None), "Parallel"),
+    ],
+)
+def test_a_shaper_that_turns_the_phase_is_not_mixed_with_its_input(make, owner):
+    with pytest.raises(ValueError, match=rf"^{owner}: .* combs with its input. Mix with its own mix"):
+        make(TanH(RATE, phase="minimum"))
+    make(TanH(RATE))
+    make(TanH(RATE, phase="minimum", oversampling=1))

@@ -208,6 +208,8 @@ class Shaper(Processor, abstract=True):
     }
     shape: ClassVar[Shape | None] = None
     """The shape, where no knob changes it; else there is a ``shape_at``."""
+    turns_phase = False
+    """Whether it passes its input through filters that would comb with it; its own ``mix`` makes that good."""
     neutral = {"mix": 0.0, "output_db": 0.0}
     traits = {"time_invariant", "causal"}
 
@@ -217,7 +219,8 @@ class Shaper(Processor, abstract=True):
         self.stage = ShaperStage(
             self.sample_rate, self.oversampling, self.phase, self.antialias, self.level_match, is_strict
         )
-        if self.stage.turns_phase:
+        self.turns_phase = self.stage.turns_phase
+        if self.turns_phase:
             self.neutral = {}
             self.exempt = {**self.exempt, "neutral": "the dry signal has the phase of the oversampling filters too"}
         self.latency_samples = late = self.stage.latency
