@@ -20,7 +20,7 @@ def is_traced() -> bool:
 
     That is so under ``torch.compile``, ``torch.export`` and ``torch.jit.trace``.
     """
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return torch.compiler.is_compiling() or torch._C._is_tracing()
 
 
 def transforms_active() -> bool:
