@@ -43,7 +43,7 @@ def crossfaded(
     """
     values = delay.detach()
     if not can_look_at(values) or not x.numel():
-        return *read(x, delay, line, slice(0, x.shape[-1])), memory
+        return *read(x, delay, line, slice(None)), memory
     last = values[:, 0, -1]
     none = torch.zeros_like(last)
     settled = torch.stack((last, last, none, none), -1)
@@ -53,7 +53,7 @@ def crossfaded(
         first = values[:, 0, 0]
         memory = torch.stack((first, first, none, none), -1)
     if torch.equal(memory, settled) if constant else not (memory[:, 2:].any() or _has_steps(values)):
-        return *read(x, delay, line, slice(0, x.shape[-1])), settled
+        return *read(x, delay, line, slice(None)), settled
     T, dtype = x.shape[-1], x.dtype
     plans = [_plan(row, m, T, fade) for row, m in zip(values[:, 0].numpy(), memory.numpy(), strict=True)]
     old, new, weight = (np.stack(rows) for rows in zip(*((p[0], p[1], p[2]) for p in plans), strict=True))

@@ -57,7 +57,7 @@ class MultiTapDelay(TimedDelay):
         line, memories = (None, (None,) * self.num_taps) if state is None else state
         echoes, after, remembered = None, None, []
         for i, (time, memory) in enumerate(zip(self._times(taps), memories, strict=True), 1):
-            echo, (read, memory) = self.echo(x, time, (line, memory))
+            echo, (read, memory) = self.echo(x, time, (line, memory), outlives=i == 1)
             after = read if after is None else after  # all are the same
             remembered.append(memory)
             echo = db_to_amp(taps[f"tap_{i}_gain_db"]) * place(echo, taps[f"tap_{i}_pan"], self.law)

@@ -14,7 +14,7 @@ from ...dsp.levels import decay_seconds
 from ...options import Option
 from ...params import EffectParam
 from ...processor import Processor, State
-from ...recursion.ops.delay_line import Line, line_read, silent_line
+from ...recursion.ops.delay_line import Line, kept_line, line_read, silent_line
 from ..choices import RECURSIVE_INTERPOLATION, TEMPO
 from .crossfade import FADE_MS, Read, crossfaded
 
@@ -81,13 +81,13 @@ class TimedDelay(Processor, abstract=True):
         """A time as a delay in samples, float64."""
         return time.double() * (self.seconds * self.sample_rate)
 
-    def echo(self, x: Tensor, time: Tensor, state: State) -> tuple[Tensor, State]:
-        """x, later by a time, and the line and the delays after it."""
+    def echo(self, x: Tensor, time: Tensor, state: State, *, outlives: bool = True) -> tuple[Tensor, State]:
+        """x, later by a time, and the line and the delays after it; whether the line outlives the block."""
 
         def read(x: Tensor, delay: Tensor, line: Line, _: slice) -> tuple[Tensor, Line]:
             return line_read(x, delay, line, self._longest, self.interpolation)
 
-        return self._faded(read, x, time, state, x.shape[1], self._fade)
+        return self._faded(read, x, time, state, x.shape[1], self._fade, outlives)
 
     def loop(
         self, x: Tensor, time: Tensor, knobs: Mapping[str, Tensor | None], state: State, saturation: str | None = None
@@ -111,12 +111,12 @@ class TimedDelay(Processor, abstract=True):
         return self._faded(read, x, time, state, max(x.shape[1], feedback.shape[1]), self._loop_fade)
 
     def _faded(
-        self, read: Read, x: Tensor, time: Tensor, state: State, channels: int, fade: int
+        self, read: Read, x: Tensor, time: Tensor, state: State, channels: int, fade: int, outlives: bool = True
     ) -> tuple[Tensor, State]:
         line, memory = (None, None) if state is None else state
         line = silent_line(x, channels, self.interpolation) if line is None else line
         echo, line, memory = crossfaded(read, x, self.samples(time), line, memory, fade)
-        return echo, (line, memory)
+        return echo, (kept_line(line, x.shape[-1]) if outlives else line, memory)
 
     def loop_tail(self, feedback: Tensor, time: Tensor) -> Tensor:
         """Seconds: one delay until the last echo of the input begins, then the loop dies away."""

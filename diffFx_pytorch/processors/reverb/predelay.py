@@ -10,7 +10,7 @@ from torch import Tensor
 from ...dsp.interpolation import POINTS
 from ...params import EffectParam
 from ...processor import State
-from ...recursion.ops.delay_line import Line, line_read, silent_line
+from ...recursion.ops.delay_line import Line, kept_line, line_read, silent_line
 from ..delay.crossfade import FADE_MS, crossfaded
 from ..tiles import all_equal
 
@@ -31,12 +31,15 @@ def predelayed(x: Tensor, predelay_ms: Tensor, longest: int, rate: float, state:
     line = silent_line(x, x.shape[1], INTERPOLATION) if line is None else line
     if all_equal(predelay_ms, 0.0) and (memory is None or not memory.any()):
         # What most settings are; the line is kept up all the same, for the next block may be later.
-        past = torch.cat([line[0], x], -1)[..., -(longest + POINTS[INTERPOLATION] // 2) :]
-        return x, ((past, line[1]), x.new_zeros((x.shape[0], 4), dtype=torch.float64))
+        past = longest + POINTS[INTERPOLATION] // 2
+        recent = x[..., -past:]
+        older = line[0][..., max(0, line[0].shape[-1] + recent.shape[-1] - past) :]
+        line = torch.cat([older, recent], -1), line[1]
+        return x, (line, x.new_zeros((x.shape[0], 4), dtype=torch.float64))
 
     def read(x: Tensor, delay: Tensor, line: Line, _: slice) -> tuple[Tensor, Line]:
         return line_read(x, delay, line, longest, INTERPOLATION)
 
     fade = round(FADE_MS / 1000 * rate)
     y, line, memory = crossfaded(read, x, predelay_ms.double() * (rate / 1000), line, memory, fade)
-    return y, (line, memory)
+    return y, (kept_line(line, x.shape[-1]), memory)

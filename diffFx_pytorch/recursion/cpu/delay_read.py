@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.vector import constant, fma, load_wide, spread, store
 
 from .feedback_delay import allpass, rows_that_share
 from .feedback_delay_backward import AHEAD, fetch, pass_on
@@ -15,6 +16,7 @@ from .inner import INNER
 from .taps import (
     BLOCK,
     GIVEN,
+    LANES,
     MARGIN,
     ROOM,
     add_time_varying,
@@ -25,14 +27,42 @@ from .taps import (
     taps_in,
 )
 
+_STEP = 4 * LANES  # samples of a constant delay that are read together
+
 
 @njit(**INNER)
-def _read(line, now, count, recursive, taps, u, target, state):  # pragma: no cover
+def _taps(line, now, count, moves, taps, out):  # pragma: no cover
+    """``read_time_varying``; a constant delay's weights are the same for all samples, and its block one stretch."""
+    points = 2 * taps.half[0]
+    base = now - taps.whole[0] - taps.half[0]
+    if base + count <= 0:
+        base, points = 0, 0  # older than the line is silence
+    reach = (count + _STEP - 1) // _STEP * _STEP
+    if moves or base < 0 or base + reach + points - 1 > line.shape[0] or reach > out.shape[0]:
+        read_time_varying(line, now, taps.weights, taps, count, out)
+        return
+    for i in range(0, count, _STEP):
+        zero = constant(taps.weights, 0.0)
+        a, b, c, d = zero, zero, zero, zero
+        for p in range(points):
+            weight, at = spread(taps.weights, p * ROOM + MARGIN), base + i + p
+            a = fma(weight, load_wide(line, at), a)
+            b = fma(weight, load_wide(line, at + LANES), b)
+            c = fma(weight, load_wide(line, at + 2 * LANES), c)
+            d = fma(weight, load_wide(line, at + 3 * LANES), d)
+        store(out, i, a)
+        store(out, i + LANES, b)
+        store(out, i + 2 * LANES, c)
+        store(out, i + 3 * LANES, d)
+
+
+@njit(**INNER)
+def _read(line, now, count, moves, recursive, taps, u, target, state):  # pragma: no cover
     """A block of one row; ``target`` begins where it does."""
     if not recursive:
-        read_time_varying(line, now, taps.weights, taps, count, target)
+        _taps(line, now, count, moves, taps, target)
         return
-    read_time_varying(line, now, taps.weights, taps, count, u)
+    _taps(line, now, count, moves, taps, u)
     state[0] = allpass(u, taps.poles, 0, count, state[0])
     copy_range(u, 0, target, 0, count)
 
@@ -70,7 +100,7 @@ def delay_read_rows(start, stop, x, delay, tables, options, outputs, good, taps_
                 legal &= prepare_taps(delays, t0, count, 0, limit, tables, recursive, taps)
             for r in range(row, end):
                 copy_range(x[0][x[1][r]], t0, line[r], pad + t0, count)
-                _read(line[r], pad + t0, count, recursive, taps, room, v[r, t0:], state[r])
+                _read(line[r], pad + t0, count, delays.shape[0] > 1, recursive, taps, room, v[r, t0:], state[r])
         for r in range(row, end):
             good[r] = legal
             state[r, 0] = 0.0 if abs(state[r, 0]) < threshold else state[r, 0]

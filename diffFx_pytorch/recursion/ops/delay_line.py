@@ -37,6 +37,14 @@ def silent_line(x: Tensor, channels: int, interpolation: str) -> Line:
     return x.new_zeros(*shape, POINTS[interpolation]), x.new_zeros(*shape, _STATES, dtype=torch.float64)
 
 
+def kept_line(line: Line, block: int) -> Line:
+    """The line after a block of so many samples, without the whole buffer of a block that is longer than the line."""
+    samples, filters = line
+    if is_traced() or block > samples.shape[-1]:
+        samples = samples.clone(memory_format=torch.contiguous_format)
+    return samples, filters
+
+
 def line_read(
     x: Tensor,
     delay: Tensor,

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+import diffFx_pytorch
 from diffFx_pytorch.control import can_look_at
 from diffFx_pytorch.processors import (
     BasicDelay,
@@ -131,3 +132,12 @@ def test_gradients_of_both_delays():
         with torch.no_grad():
             slope = (faded(delay + moved) - faded(delay - moved)) / 2e-5
         assert float(slope) == pytest.approx(float(grad[0, 0, at]), abs=1e-4, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["BasicDelay", "MultiTapDelay", "PingPongDelay", "SlapbackDelay", "SchroederReverb"])
+def test_a_state_does_not_hold_the_whole_block(name):
+    fx = getattr(diffFx_pytorch, name)(8000)
+    x = torch.zeros(1, 2, 200_000)
+    _, state = fx.run(x)
+    leaves = torch.utils._pytree.tree_leaves(state)
+    assert all(t.untyped_storage().nbytes() < x.nbytes // 2 for t in leaves if isinstance(t, torch.Tensor))
