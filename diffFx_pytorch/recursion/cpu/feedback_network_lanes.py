@@ -65,6 +65,26 @@ def section_adjoint(grad, source, target, count, coef, step, state, grad_coef): 
     coefficients get is added to ``grad_coef``, which lies as they do.
     """
     g1, g2 = load(state, 0), load(state, LANES)
+    if step == 0:
+        b0, b1, b2 = load(coef, 0), load(coef, LANES), load(coef, 2 * LANES)
+        a1, a2 = load(coef, 3 * LANES), load(coef, 4 * LANES)
+        to_b0, to_b1, to_b2 = load(grad_coef, 0), load(grad_coef, LANES), load(grad_coef, 2 * LANES)
+        to_a1, to_a2 = load(grad_coef, 3 * LANES), load(grad_coef, 4 * LANES)
+        for q in range(count - 1, -1, -1):
+            total = fma(-a1, g1, fma(-a2, g2, load(grad, q * LANES)))
+            store(grad, q * LANES, fma(b0, total, fma(b1, g1, b2 * g2)))
+            x, minus_y = load(source, q * LANES), -load(target, q * LANES)
+            to_b0, to_b1, to_b2 = fma(total, x, to_b0), fma(g1, x, to_b1), fma(g2, x, to_b2)
+            to_a1, to_a2 = fma(g1, minus_y, to_a1), fma(g2, minus_y, to_a2)
+            g1, g2 = total, g1
+        store(grad_coef, 0, to_b0)
+        store(grad_coef, LANES, to_b1)
+        store(grad_coef, 2 * LANES, to_b2)
+        store(grad_coef, 3 * LANES, to_a1)
+        store(grad_coef, 4 * LANES, to_a2)
+        store(state, 0, g1)
+        store(state, LANES, g2)
+        return
     for q in range(count - 1, -1, -1):
         c = q * step
         # The state known latest enters last.
