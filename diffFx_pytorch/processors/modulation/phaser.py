@@ -49,10 +49,12 @@ class Phaser(InTempo):
     variants = ({}, {"num_stages": 4, "shape": "square"})
 
     def prepare(self) -> None:
-        """Refuse a loop that does not die away."""
+        """Refuse a loop that does not die away; what holds of this construction alone."""
         feedback = self.params["feedback"]
         if not -1 < feedback.min_val < feedback.max_val < 1:
             raise ValueError(f"feedback must stay inside -1 .. 1, got {feedback.range_text()}")
+        if self.shape == "square":
+            self.exempt = {"level": "stands at the ends of the sweep, where the sample in the loop moves the peaks"}
 
     def process(
         self,

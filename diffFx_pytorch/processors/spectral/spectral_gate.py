@@ -113,6 +113,7 @@ class SpectralGate(Processor):
         if self.noise == "quantile":
             self.streamable = False
             self.traits = {"odd"}
+        self._normal_quantile = NormalDist().inv_cdf(min(max(self.quantile, 1e-3), 1 - 1e-3))
         self._expectile = _expectile(
             *(1 - math.exp(-self.hop / (self.sample_rate * tau)) for tau in (_RISE_S, _FALL_S))
         )
@@ -205,8 +206,7 @@ class SpectralGate(Processor):
         """
         k = channels * (1 + c) ** 3 / (1 - c**3)
         if self.noise == "quantile":
-            z = NormalDist().inv_cdf(min(max(self.quantile, 1e-3), 1 - 1e-3))
-            return -3 * _DB * (1 - 1 / (9 * k) + z / (3 * k.sqrt())).clamp_min(0.05).log()
+            return -3 * _DB * (1 - 1 / (9 * k) + self._normal_quantile / (3 * k.sqrt())).clamp_min(0.05).log()
         mean, spread = torch.digamma(k) - k.log(), torch.polygamma(1, k).sqrt()
         return -_DB * (mean + self._expectile * spread)
 
