@@ -32,7 +32,9 @@ def test_compiles_into_one_graph_for_all_lengths(setting, case, make_noise):
     assert torch.allclose(y, expected, atol=1e-5)
     (gradient,) = torch.autograd.grad(y.square().sum(), flat)
     (eager,) = torch.autograd.grad(expected.square().sum(), flat)
-    assert torch.allclose(gradient, eager, rtol=1e-3, atol=1e-4 * float(eager.abs().max()))
+    # A surrogate need not be the same by another way of computing.
+    exact = [i for i, name in enumerate(fx.params) if f"gradients:{name}" not in fx.exempt]
+    assert torch.allclose(gradient[:, exact], eager[:, exact], rtol=1e-3, atol=1e-4 * float(eager.abs().max()))
     for samples in LENGTHS:
         x = make_noise(2, case.channels(), samples, torch.float32, seed=samples)
         assert torch.allclose(compiled(x, norm_params=flat), fx(x, norm_params=flat), atol=1e-5)
