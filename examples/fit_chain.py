@@ -137,7 +137,9 @@ def main() -> int:
         fx, true = make_chain(rate), HIDDEN
         dry = demo_clip(rate, 4.0).mean(1, keepdim=True)
         with torch.no_grad():
-            wet = fx(dry, dsp_params=HIDDEN)
+            # As a renderer writes it: in time with the dry sound.
+            late = fx.latency_samples
+            wet = fx(torch.nn.functional.pad(dry, (0, late)), dsp_params=HIDDEN)[..., late:]
     began = time.monotonic()
     found = fit(
         fx,

@@ -26,6 +26,8 @@ def test_what_is_flat_is_drawn_flat_and_frequencies_are_read(first):
     pytest.importorskip("matplotlib").use("agg")
     pyplot = pytest.importorskip("matplotlib.pyplot")
     fx = first(sample_rate=44100)
+    if type(fx).curve is Processor.curve:
+        pytest.skip("a routing, or an effect from outside, without a curve")
     ax = fx.plot(dsp_params=dict(fx.neutral))
     low, high = ax.get_ylim()
     assert high - low > 1e-4

@@ -168,7 +168,7 @@ class BrokenUnit(Processor):
 class BrokenGraph(Processor):
     """Looks at a value in the middle of the graph."""
 
-    caught_by = "test_compiles_into_one_graph"
+    caught_by = "test_compiles_into_one_graph_for_all_lengths"
     params = GAIN
     neutral = {"gain": 1.0}
 
