@@ -50,7 +50,7 @@ def poisoned_memory():
 @pytest.fixture(scope="session")
 def audio_folder():
     """Real recordings: $DIFFFX_AUDIO, or ../shared/audio beside the checkout."""
-    folder = Path(os.environ.get("DIFFFX_AUDIO", Path(__file__).parents[2] / "shared" / "audio"))
+    folder = Path(os.environ.get("DIFFFX_AUDIO") or Path(__file__).parents[2] / "shared" / "audio")
     if not folder.is_dir():
         pytest.skip(f"no recordings at {folder}; set DIFFFX_AUDIO")
     return folder
