@@ -40,16 +40,26 @@ def thousands(value: float) -> str:
     return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
 
 
+def pyplot() -> Any:
+    """Matplotlib's.
+
+    Raises:
+        ImportError: without matplotlib, with the command that installs it.
+    """
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError("plotting needs matplotlib: pip install matplotlib") from error
+    return plt
+
+
 def draw(curve: Curve, ax: Any = None) -> Any:
     """Draw a curve with matplotlib on ``ax`` (new axes if None) and return the axes.
 
     Raises:
         ImportError: without matplotlib.
     """
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError("plotting needs matplotlib: pip install matplotlib") from error
+    plt = pyplot()
     if ax is None:
         ax = plt.subplots(figsize=(7, 3.5), layout="constrained")[1]
     x, y = (t.detach().cpu().numpy() for t in (curve.x, curve.y))

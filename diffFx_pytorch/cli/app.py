@@ -30,8 +30,11 @@ USAGE, FAILED = 2, 1
 _PIPE_WIDTH = 80
 _with_bar: Console | None = None  # what is printed beside a bar goes through the console that draws it
 
-SUBTYPE = typer.Option(help="Samples: PCM_16 (dithered), PCM_24, FLOAT, ...; 24 bits for wav, flac, aiff if not given.")
-QUIET = typer.Option("--quiet", "-q", help="Say only what went wrong.")
+Subtype = Annotated[
+    str | None,
+    typer.Option(help="Samples: PCM_16 (dithered), PCM_24, FLOAT, ...; 24 bits for wav, flac, aiff if not given."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .app import FAILED, QUIET, SUBTYPE, app, consoles, print_lines, progress_bar, refuse, report_written
+from .app import FAILED, Quiet, Subtype, app, consoles, print_lines, progress_bar, refuse, report_written
 from .steps import chain_of, complete_effect, complete_setting, complete_step, is_setting
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ _Out = Annotated[
 _Format = Annotated[
     str | None, typer.Option("--format", "-f", help="Format of the outputs, e.g. flac; the input's if not given.")
 ]
-_Subtype = Annotated[str | None, SUBTYPE]
 _SampleRate = Annotated[
     int | None, typer.Option(min=1, metavar="HZ", help="Resample to this rate; the input's if not given.")
 ]
@@ -40,7 +39,6 @@ _Jobs = Annotated[
 _SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="Leave outputs alone that are there: go on after a break.")
 ]
-_Quiet = Annotated[bool, QUIET]
 
 
 def _complete_words(context: typer.Context, incomplete: str) -> list[str]:
@@ -70,7 +68,7 @@ def render(
         ),
     ] = None,
     extension: _Format = None,
-    subtype: _Subtype = None,
+    subtype: Subtype = None,
     sample_rate: _SampleRate = None,
     lufs: _Lufs = None,
     dual_mono: _DualMono = False,
@@ -78,7 +76,7 @@ def render(
     block: _Block = 1.0,
     jobs: _Jobs = None,
     skip_existing: _SkipExisting = False,
-    quiet: _Quiet = False,
+    quiet: Quiet = False,
 ) -> None:
     """Render sound files through a chain.
 
@@ -116,14 +114,14 @@ def apply_effect(
     ],
     out: _Out,
     extension: _Format = None,
-    subtype: _Subtype = None,
+    subtype: Subtype = None,
     sample_rate: _SampleRate = None,
     lufs: _Lufs = None,
     dual_mono: _DualMono = False,
     tail: _Tail = 30.0,
     jobs: _Jobs = None,
     skip_existing: _SkipExisting = False,
-    quiet: _Quiet = False,
+    quiet: Quiet = False,
 ) -> None:
     """Apply one effect to sound files, without a chain file.
 
@@ -186,7 +184,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to.")] = Path("demo"),
     sample_rate: Annotated[int, typer.Option(min=8000, max=192000, metavar="HZ")] = 44100,
     seconds: Annotated[float, typer.Option(min=0.5, max=600.0, help="Length of the clip.")] = 9.6,
-    quiet: _Quiet = False,
+    quiet: Quiet = False,
 ) -> None:
     """Synthesise a clip, run a chain over it, and write dry and wet files and a page to hear and see them."""
     console, error_console = consoles()

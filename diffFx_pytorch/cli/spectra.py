@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .app import QUIET, SUBTYPE, app, progress_bar, refuse, report_written
+from .app import Quiet, Subtype, app, progress_bar, refuse, report_written
 
 _OUT = typer.Option("--out", "-o", metavar="OUT", help="Sound file to write.", show_default=False)
 
@@ -25,8 +25,6 @@ _Window = Annotated[
 _Vocoder = Annotated[
     str, typer.Option("--method", help="locked (phases locked to peaks) or gradient (phase gradient integration).")
 ]
-_Subtype = Annotated[str | None, SUBTYPE]
-_Quiet = Annotated[bool, QUIET]
 
 
 @app.command()
@@ -52,8 +50,8 @@ def invert(
         int | None, typer.Option(min=1, help="Length of the sound; the shortest with so many frames if not given.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of --init random.")] = 0,
-    subtype: _Subtype = None,
-    quiet: _Quiet = False,
+    subtype: Subtype = None,
+    quiet: Quiet = False,
 ) -> None:
     """Write the sound that a magnitude spectrogram is of (Hann window, centred frames)."""
     import torch
@@ -89,8 +87,8 @@ def stretch(
     out: _Beside = None,
     n_fft: _Window = 2048,
     method: _Vocoder = "locked",
-    subtype: _Subtype = None,
-    quiet: _Quiet = False,
+    subtype: Subtype = None,
+    quiet: Quiet = False,
 ) -> None:
     """Make a sound faster or slower, at its pitch."""
     _stretch(source, out, f"x{rate:g}", quiet, rate=rate, n_fft=n_fft, method=method, subtype=subtype)
@@ -103,8 +101,8 @@ def pitch(
     out: _Beside = None,
     n_fft: _Window = 2048,
     method: _Vocoder = "locked",
-    subtype: _Subtype = None,
-    quiet: _Quiet = False,
+    subtype: Subtype = None,
+    quiet: Quiet = False,
 ) -> None:
     """Make a sound higher or lower, at its speed."""
     _stretch(source, out, f"{semitones:+g}st", quiet, semitones=semitones, n_fft=n_fft, method=method, subtype=subtype)

@@ -53,12 +53,13 @@ def _step(text: str) -> dict[str, Any]:
 
     name, _, given = text.partition(":")
     cls = registry.effect(name.strip())
+    knobs = cls().params
     step: dict[str, Any] = {"effect": name.strip()}
     for setting in filter(None, re.split(r"[,\s]+(?=[A-Za-z_][\w.]*=)", given.strip(" ,"))):
         key, equals, value = setting.partition("=")
         if not equals:
             raise ValueError(f"{text}: {setting!r} is no setting; write knob=value")
-        is_option = key in cls.options or (key not in cls().params and get_close_matches(key, cls.options, 1, 0.8))
+        is_option = key in cls.options or (key not in knobs and get_close_matches(key, cls.options, 1, 0.8))
         step.setdefault("options" if is_option else "params", {})[key] = _value(value)
     return step
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from .app import FAILED, QUIET, app, consoles, print_lines, progress_bar, refuse
+from .app import FAILED, Quiet, app, consoles, print_lines, progress_bar, refuse
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @app.command()
-def warm(quiet: Annotated[bool, QUIET] = False) -> None:
+def warm(quiet: Quiet = False) -> None:
     """Compile every kernel now, for this user and machine, so that nothing compiles at first use.
 
     Kernels are kept in $DIFFFX_CACHE or the user's folder for caches; what is there already is left alone.

@@ -8,10 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from ..kernels import define
-from ..kernels.transforms import is_traced
+from ..kernels.transforms import forward_mode_active, is_traced, transforms_active
 
 _LARGEST = 1 << 20
 """Points of the largest transform of a long signal: larger ones leave the cache and cost more per point."""
@@ -59,8 +58,8 @@ def _convolve(x: Tensor, h: Tensor, start: int, samples: int | None, matrix: boo
         nothing = x.sum(-1, keepdim=True) * h.sum(-1, keepdim=True)
         return (nothing.sum(-2) if matrix else nothing).expand(*nothing.shape[: nothing.dim() - 1 - matrix], samples)
     eager = (
-        torch._C._are_functorch_transforms_active()
-        or forward_ad._current_level >= 0
+        transforms_active()
+        or forward_mode_active()
         or not (torch.is_grad_enabled() and (x.requires_grad or h.requires_grad))
     )
     if eager:
@@ -178,7 +177,7 @@ class _Convolution(torch.autograd.Function):
         (gy,) = grads
         if ctx.matrix:
             gy = gy.unsqueeze(-2)
-        if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+        if torch.is_grad_enabled() or transforms_active():
             gx, gh = _correlations(gy, x, h, ctx.start)
         else:
             gx, gh = _gradients(gy, x, h, X, H, ctx.start)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..kernels.transforms import is_traced
+from ..kernels.transforms import is_traced, transforms_active
 
 _STRETCH = 2**15
 """Samples a piece of work; a fixed number, so that sums do not depend on the number of threads."""
@@ -28,7 +28,7 @@ def applies(signal: Tensor, over: Tensor | None, *knobs: Tensor) -> bool:
 def fits(signal: Tensor, over: Tensor | None, *knobs: Tensor) -> bool:
     """Whether tensors are what the kernels take: float32 memory, (B, C, T) and (B, 1, 1)."""
     tensors = (signal, *knobs) if over is None else (signal, over, *knobs)
-    if is_traced() or torch._C._are_functorch_transforms_active():
+    if is_traced() or transforms_active():
         return False
     if not all(
         type(t) in (Tensor, torch.nn.Parameter) and t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors

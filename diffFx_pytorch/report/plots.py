@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..control import Knobs
+from ..curve import pyplot
 from ..dsp.power_spectrogram import power_spectrogram
 from ..processor import Processor
 
@@ -40,7 +41,7 @@ def before_after(
     Raises:
         ImportError: without matplotlib, with the command that installs it.
     """
-    plt = _pyplot()
+    plt = pyplot()
     with torch.no_grad():
         processed = fx(x, norm_params=norm_params, dsp_params=dsp_params) if y is None else y
     dry, wet, rate = mono(x), mono(processed), fx.sample_rate
@@ -155,12 +156,4 @@ def _has_curve(fx: Processor) -> bool:
 
 
 def _axes(ax: Any) -> Any:
-    return _pyplot().subplots(figsize=(7, 3.5), layout="constrained")[1] if ax is None else ax
-
-
-def _pyplot() -> Any:
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError("plotting needs matplotlib: pip install matplotlib") from error
-    return plt
+    return pyplot().subplots(figsize=(7, 3.5), layout="constrained")[1] if ax is None else ax

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ...control import can_look_at
-from ...recursion.ops.delay_line import Line
+from ...processor import State
+from ...recursion.ops.delay_line import Line, kept_line, line_read, silent_line
 
 FADE_MS = 8.0
 _STEP = 4.0
@@ -18,6 +19,47 @@ _STEP = 4.0
 
 Read = Callable[[Tensor, Tensor, Line, slice], tuple[Tensor, Line]]
 """Samples of a block, a delay for them, a line and where in the block they are, to the echo and the line after it."""
+
+
+def faded_read(
+    x: Tensor,
+    delay: Tensor,
+    state: State,
+    max_delay: int,
+    interpolation: str,
+    fade: int,
+    *,
+    outlives: bool = True,
+    saturation: str | None = None,
+    **loop: Tensor | None,
+) -> tuple[Tensor, State]:
+    """Read a delay line, cross-faded where the delay steps; arguments as for ``line_read`` and ``crossfaded``.
+
+    Args:
+        x: (B, C, T).
+        delay: in samples, (B, 1, 1 or T), float64.
+        state: what the block before returned; None is silence.
+        max_delay: samples.
+        interpolation: see ``line_read``.
+        fade: length in samples.
+        outlives: whether the line outlives the block.
+        saturation: see ``line_read``.
+        loop: feedback, lowpass and highpass of ``line_read``.
+
+    Returns:
+        The echo, and the line and the delays after it.
+    """
+    line, memory = (None, None) if state is None else state
+    if line is None:
+        feedback = loop.get("feedback")
+        line = silent_line(x, x.shape[1] if feedback is None else max(x.shape[1], feedback.shape[1]), interpolation)
+
+    def read(x: Tensor, delay: Tensor, line: Line, piece: slice) -> tuple[Tensor, Line]:
+        now = {n: k if k is None or k.shape[-1] == 1 else k[..., piece] for n, k in loop.items()}
+        return line_read(x, delay, line, max_delay, interpolation, saturation=saturation, **now)
+
+    echo, line, memory = crossfaded(read, x, delay, line, memory, fade)
+    return echo, (kept_line(line, x.shape[-1]) if outlives else line, memory)
 
 
 def crossfaded(

@@ -60,12 +60,15 @@ class FeedbackDelay(TimedDelay):
         **time: Tensor,
     ) -> tuple[Tensor, State]:
         """Mix the delay line's tap with the input; the state is the line."""
-        knobs = {
-            "feedback": feedback,
-            "lowpass": lowpass_pole(lowpass_hz, self.sample_rate),
-            "highpass": highpass_pole(highpass_hz, self.sample_rate),
-        }
-        echoes, state = self.loop(x, self.time(time), knobs, state, self.saturation)
+        echoes, state = self.echo(
+            x,
+            self.time(time),
+            state,
+            feedback=feedback,
+            lowpass=lowpass_pole(lowpass_hz, self.sample_rate),
+            highpass=highpass_pole(highpass_hz, self.sample_rate),
+            saturation=self.saturation,
+        )
         return x + mix * (echoes - x), state
 
     def tail(self, *, feedback: Tensor, **others: Tensor) -> Tensor:

@@ -54,12 +54,14 @@ class PingPongDelay(TimedDelay):
     ) -> tuple[Tensor, State]:
         """Run the lines of the sum and the difference; the state is both."""
         mono = x.mean(1, keepdim=True)
-        knobs = {
-            "feedback": torch.cat([feedback, -feedback], 1),
-            "lowpass": lowpass_pole(lowpass_hz, self.sample_rate),
-            "highpass": highpass_pole(highpass_hz, self.sample_rate),
-        }
-        echoes, state = self.loop(mono, self.time(time), knobs, state)
+        echoes, state = self.echo(
+            mono,
+            self.time(time),
+            state,
+            feedback=torch.cat([feedback, -feedback], 1),
+            lowpass=lowpass_pole(lowpass_hz, self.sample_rate),
+            highpass=highpass_pole(highpass_hz, self.sample_rate),
+        )
         total, difference = echoes[:, :1], width * echoes[:, 1:]
         sides = torch.cat([total + difference, total - difference], 1)
         return torch.lerp(x.expand(-1, 2, -1), 0.5 * sides, mix), state

@@ -14,9 +14,8 @@ from ...dsp.levels import decay_seconds
 from ...options import Option
 from ...params import EffectParam
 from ...processor import Processor, State
-from ...recursion.ops.delay_line import Line, kept_line, line_read, silent_line
 from ..choices import RECURSIVE_INTERPOLATION, TEMPO
-from .crossfade import FADE_MS, Read, crossfaded
+from .crossfade import FADE_MS, faded_read
 
 NOTE = EffectParam(
     1 / 16, 4.0, 0.75, "log", "beats", doc="Note length from the sound to its first echo; 1 is a quarter note."
@@ -81,42 +80,29 @@ class TimedDelay(Processor, abstract=True):
         """A time as a delay in samples, float64."""
         return time.double() * (self.seconds * self.sample_rate)
 
-    def echo(self, x: Tensor, time: Tensor, state: State, *, outlives: bool = True) -> tuple[Tensor, State]:
-        """x, later by a time, and the line and the delays after it; whether the line outlives the block."""
-
-        def read(x: Tensor, delay: Tensor, line: Line, _: slice) -> tuple[Tensor, Line]:
-            return line_read(x, delay, line, self._longest, self.interpolation)
-
-        return self._faded(read, x, time, state, x.shape[1], self._fade, outlives)
-
-    def loop(
-        self, x: Tensor, time: Tensor, knobs: Mapping[str, Tensor | None], state: State, saturation: str | None = None
+    def echo(
+        self,
+        x: Tensor,
+        time: Tensor,
+        state: State,
+        *,
+        outlives: bool = True,
+        saturation: str | None = None,
+        **loop: Tensor | None,
     ) -> tuple[Tensor, State]:
-        """What a line with feedback gives, and the line and the delays after it.
-
-        Args:
-            x: (B, C, T).
-            time: as a knob.
-            knobs: feedback, lowpass and highpass of ``line_read``.
-            state: what the block before returned; None is silence.
-            saturation: None or "tanh".
-        """
-
-        def read(x: Tensor, delay: Tensor, line: Line, piece: slice) -> tuple[Tensor, Line]:
-            now = {n: k if k is None or k.shape[-1] == 1 else k[..., piece] for n, k in knobs.items()}
-            return line_read(x, delay, line, self._longest, self.interpolation, saturation=saturation, **now)
-
-        feedback = knobs["feedback"]
-        assert feedback is not None
-        return self._faded(read, x, time, state, max(x.shape[1], feedback.shape[1]), self._loop_fade)
-
-    def _faded(
-        self, read: Read, x: Tensor, time: Tensor, state: State, channels: int, fade: int, outlives: bool = True
-    ) -> tuple[Tensor, State]:
-        line, memory = (None, None) if state is None else state
-        line = silent_line(x, channels, self.interpolation) if line is None else line
-        echo, line, memory = crossfaded(read, x, self.samples(time), line, memory, fade)
-        return echo, (kept_line(line, x.shape[-1]) if outlives else line, memory)
+        """x, later by a time, and the line and the delays after it; the keywords are those of ``faded_read``."""
+        fade = self._loop_fade if loop else self._fade
+        return faded_read(
+            x,
+            self.samples(time),
+            state,
+            self._longest,
+            self.interpolation,
+            fade,
+            outlives=outlives,
+            saturation=saturation,
+            **loop,
+        )
 
     def loop_tail(self, feedback: Tensor, time: Tensor) -> Tensor:
         """Seconds: one delay until the last echo of the input begins, then the loop dies away."""

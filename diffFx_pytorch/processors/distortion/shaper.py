@@ -27,8 +27,9 @@ OUTPUT = EffectParam(-36.0, 12.0, 0.0, unit="dB", doc="Level of the mixed signal
 SHAPER_KNOBS = {"drive_db": DRIVE, "bias": BIAS, "mix": MIX, "output_db": OUTPUT}
 
 _DC_HZ = 10.0
-_REFERENCE = [NormalDist().inv_cdf((k + 0.5) / 32) for k in range(32)]
-_REFERENCE_DB = -18.0
+_REFERENCE_RMS = 10 ** (-18.0 / 20)
+_QUANTILES = [NormalDist().inv_cdf((k + 0.5) / 32) for k in range(32)]
+_REFERENCE = [v * _REFERENCE_RMS / (sum(q * q for q in _QUANTILES) / len(_QUANTILES)) ** 0.5 for v in _QUANTILES]
 """Noise of the level of alignment (EBU R 68), as 32 equally likely samples: what a matched stage leaves as loud."""
 
 
@@ -148,12 +149,10 @@ class ShaperStage:
         """The wet signal at the level that makes up for the drive; the knobs of the shape not ``at_rate``."""
         if not self.level_match:
             return wet
-        rms = (sum(v * v for v in _REFERENCE) / len(_REFERENCE)) ** 0.5
-        level = 10 ** (_REFERENCE_DB / 20)
-        shaped = [shape.f(gain * (v * level / rms) + bias) for v in _REFERENCE]
+        shaped = [shape.f(gain * v + bias) for v in _REFERENCE]
         mean = sum(shaped[1:], shaped[0]) / len(shaped)
         power = sum(((s - mean).square() for s in shaped[1:]), (shaped[0] - mean).square()) / len(shaped)
-        return wet * (level * power.rsqrt())
+        return wet * (_REFERENCE_RMS * power.rsqrt())
 
     def mixed(self, x: Tensor, wet: Tensor, line: Any, mix: Tensor, level: Tensor) -> tuple[Tensor, Any]:
         """Dry and wet, in step; with what the path of the dry signal holds."""

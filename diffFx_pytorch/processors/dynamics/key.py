@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from ...dsp import gain_constant
 from ...dsp.gain_computer import FLOOR, offset_and_width, overshoot, to_knobs
 from ...dsp.whole_delay import delayed
+from ...kernels.transforms import forward_mode_active
 from ...options import Number
 from ...processor import Processor, State
 from ...recursion import running_max
@@ -61,9 +61,9 @@ class PeakLevel:
 
 def _in_one_pass(key: Tensor, past: Tensor, *knobs: Tensor) -> bool:
     """Whether kernels take these, and are all that is asked for: first derivatives by key and knobs."""
-    if not gain_constant.fits(key, None, *knobs) or (torch.is_grad_enabled() and past.requires_grad):
+    if forward_mode_active() or (torch.is_grad_enabled() and past.requires_grad):
         return False
-    return all(forward_ad.unpack_dual(t).tangent is None for t in (key, past, *knobs))
+    return gain_constant.fits(key, None, *knobs)
 
 
 class _HeldOvershoot(torch.autograd.Function):

@@ -30,7 +30,5 @@ class InTempo(Processor, abstract=True):
         if self.tempo_bpm is None:
             return knobs
         beats_a_second = self.tempo_bpm / 60
-        return {
-            "rate_hz" if name == "period_beats" else name: beats_a_second / knob if name == "period_beats" else knob
-            for name, knob in knobs.items()
-        }
+        rate = {"rate_hz": beats_a_second / knobs["period_beats"]}
+        return rate | {name: knob for name, knob in knobs.items() if name != "period_beats"}

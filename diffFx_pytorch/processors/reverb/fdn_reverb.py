@@ -129,9 +129,7 @@ class FDNReverb(Processor):
     channels = (1, 2)
     channels_out = 2
     crosses_channels = True
-    exempt = {
-        "gradients:size": "the lines have whole lengths; its gradient is that of lengths that are not rounded",
-    }
+    exempt = {"gradients:size": "the lines have whole lengths; its gradient is that of lengths that are not rounded"}
     variants = (
         {},
         {"num_lines": 4, "matrix": "householder", "decay": "octave"},

@@ -10,8 +10,8 @@ from torch import Tensor
 from ...dsp.interpolation import POINTS
 from ...params import EffectParam
 from ...processor import State
-from ...recursion.ops.delay_line import Line, kept_line, line_read, silent_line
-from ..delay.crossfade import FADE_MS, crossfaded
+from ...recursion.ops.delay_line import silent_line
+from ..delay.crossfade import FADE_MS, faded_read
 from ..tiles import all_equal
 
 PREDELAY = EffectParam(0.0, 200.0, 0.0, unit="ms", doc="Silence between the sound and its reverberation.")
@@ -28,18 +28,13 @@ def longest_predelay(param: EffectParam, rate: float) -> int:
 def predelayed(x: Tensor, predelay_ms: Tensor, longest: int, rate: float, state: State) -> tuple[Tensor, State]:
     """A signal (B, C, T), later by up to ``longest`` samples, cross-faded where the predelay steps; then the state."""
     line, memory = (None, None) if state is None else state
-    line = silent_line(x, x.shape[1], INTERPOLATION) if line is None else line
     if all_equal(predelay_ms, 0.0) and (memory is None or not memory.any()):
         # What most settings are; the line is kept up all the same, for the next block may be later.
+        line = silent_line(x, x.shape[1], INTERPOLATION) if line is None else line
         past = longest + POINTS[INTERPOLATION] // 2
         recent = x[..., -past:]
         older = line[0][..., max(0, line[0].shape[-1] + recent.shape[-1] - past) :]
         line = torch.cat([older, recent], -1), line[1]
         return x, (line, x.new_zeros((x.shape[0], 4), dtype=torch.float64))
-
-    def read(x: Tensor, delay: Tensor, line: Line, _: slice) -> tuple[Tensor, Line]:
-        return line_read(x, delay, line, longest, INTERPOLATION)
-
-    fade = round(FADE_MS / 1000 * rate)
-    y, line, memory = crossfaded(read, x, predelay_ms.double() * (rate / 1000), line, memory, fade)
-    return y, (kept_line(line, x.shape[-1]), memory)
+    delay = predelay_ms.double() * (rate / 1000)
+    return faded_read(x, delay, state, longest, INTERPOLATION, round(FADE_MS / 1000 * rate))

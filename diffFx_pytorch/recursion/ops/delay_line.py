@@ -80,7 +80,7 @@ def line_read(
     # A traced graph must not depend on the length.
     if is_traced():
         whole = torch.nn.functional.pad(whole, (history, 0))
-    return v, (whole[..., -min(history, whole.shape[-1]) :] if not is_traced() else whole[..., -history:], end)
+    return v, (whole[..., -history:], end)
 
 
 def _check_interpolation(caller: str, interpolation: str) -> None:

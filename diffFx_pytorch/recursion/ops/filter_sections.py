@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels.rows import broadcast_shape
+from diffFx_pytorch.kernels.transforms import is_traced, transforms_active
 from diffFx_pytorch.recursion.ops.sections import sosfilt
 from diffFx_pytorch.recursion.ops.svf import sos_to_svf, svfilt
 
@@ -56,8 +57,7 @@ def filter_sections(x: Tensor, sos: Tensor, state: SectionState | None = None) -
 
 def _same(a: Tensor, b: Tensor) -> bool:
     """Whether sections are known to be the same; where that cannot be seen at no cost, they may not be."""
-    traced = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
-    seen = not traced and a.device.type == "cpu" and type(a) is type(b) is Tensor
+    seen = not (is_traced() or transforms_active()) and a.device.type == "cpu" and type(a) is type(b) is Tensor
     return a is b or (seen and torch.equal(a, b))
 
 
