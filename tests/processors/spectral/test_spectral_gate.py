@@ -2,7 +2,6 @@
 
 import importlib.util
 import math
-import os
 from pathlib import Path
 
 import numpy as np
@@ -181,8 +180,8 @@ def test_a_threshold_means_the_same_over_each_estimate_of_the_noise(smoothing_hz
 @pytest.mark.real_audio
 @pytest.mark.parametrize("name", ["singing", "guitar", "drums"])
 @pytest.mark.parametrize("noise", ["follow", "quantile"])
-def test_the_usual_settings_improve_the_ratio_of_signal_to_noise(name, noise):
-    x, rate = sf.read(Path(os.environ["DIFFFX_AUDIO"]) / f"{name}.flac")
+def test_the_usual_settings_improve_the_ratio_of_signal_to_noise(name, noise, audio_folder):
+    x, rate = sf.read(audio_folder / f"{name}.flac")
     x = torch.from_numpy(x.reshape(len(x), -1).mean(1)[: 8 * rate])
     hiss = torch.randn(len(x), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     fx = SpectralGate(rate, noise=noise)
