@@ -4,6 +4,7 @@ Knows nothing of effects; of use alone.
 """
 
 from .checks import assert_stable, is_stable
+from .control_points import ControlPoints
 from .graph import DelayGraph
 from .ops.allpole import allpole
 from .ops.attack_release import attack_release
@@ -19,6 +20,7 @@ from .ops.sections import sosfilt
 from .ops.svf import sos_to_svf, svf_to_sos, svfilt
 
 __all__ = [
+    "ControlPoints",
     "DelayGraph",
     "GraphState",
     "NetworkState",
