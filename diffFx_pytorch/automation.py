@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -85,26 +85,22 @@ def _point(name: str, time: Any, value: Any) -> tuple[float, float | Tensor, Seg
     return float(time), float(value), segment
 
 
-def line(points: Points, start: float, samples: int, total: int, sample_rate: float) -> Tensor:
-    """What the points are at samples ``start`` .. ``start + samples - 1``, (B or 1, samples).
+def line(points: Points, n: Tensor, total: int, sample_rate: float) -> Tensor:
+    """What the points are at samples ``n``, (B or 1, samples).
 
     Args:
         points: values, two or more, and when they are.
-        start: index of the first sample wanted; it need not be whole, and before 0 the first point holds.
-        samples: how many.
+        n: (samples,) float64, indices of samples; they need not be whole, and before 0 the first point holds.
         total: length in samples over which evenly spread points stand.
         sample_rate: in Hz, for points in time.
     """
     values, last = points.values, points.values.shape[-1] - 1
-    n = torch.arange(samples, device=values.device, dtype=torch.float64) + start
     if points.times is None:
         position = (n * (last / max(total - 1, 1))).clamp(0, last)
         left = position.floor().clamp_max(last - 1)
         weight, left = position - left, left.long()
-        if last + 1 == total and start == int(start):
-            return _column(values, n.clamp(0, last).long())
     else:
-        places = torch.tensor([_place(time * sample_rate) for time in points.times], dtype=n.dtype, device=n.device)
+        places = torch.tensor(places_of(points.times, sample_rate), dtype=n.dtype, device=n.device)
         left = (torch.searchsorted(places, n, right=True) - 1).clamp(0, last - 1)
         # Two points within one sample are a step.
         lengths = places.diff(append=places[-1:]).clamp_min(_ON_A_SAMPLE)
@@ -115,6 +111,11 @@ def line(points: Points, start: float, samples: int, total: int, sample_rate: fl
             weight = torch.where(kinds == SEGMENTS.index("hold"), weight.floor(), weight)
     following = _column(values, left + 1)
     return torch.lerp(_column(values, left), following, weight.to(values.dtype))
+
+
+def places_of(times: Sequence[float], sample_rate: float) -> list[float]:
+    """The samples at which points in time stand, ascending."""
+    return [_place(time * sample_rate) for time in times]
 
 
 def _place(samples: float) -> float:

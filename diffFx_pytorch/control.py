@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .automation import Points, line, read_points
+from .automation import Points, read_points
 from .dsp.precision import at_least_float32
 from .kernels.transforms import is_traced
 from .params import EffectParam, keep_inside
@@ -160,94 +160,6 @@ def physical(name: str, param: EffectParam, value: Any, is_norm: bool, batch: in
         return replace(value, values=physical(name, param, value.values, is_norm, batch))
     value = checked(name, param, value, is_norm, batch)
     return param.to_physical(value) if is_norm else value
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """The part of a signal that knobs are wanted for.
-
-    Args:
-        start: index of its first sample in the whole signal.
-        total: length of the whole signal, over which evenly spread points stand; None ends it with this part.
-        sample_rate: in Hz, for points in time.
-        latency: by knob, the samples of latency before the place where it acts; a curve is read that much earlier.
-    """
-
-    start: int = 0
-    total: int | None = None
-    sample_rate: float = 44100.0
-    latency: Mapping[str, float] = field(default_factory=dict)
-
-    def moving(self, name: str, param: EffectParam, points: Points, is_norm: bool, x: Tensor) -> Tensor:
-        """A knob that moves, (B, 1, T), from points that are checked."""
-        samples = x.shape[-1]
-        total = self.start + samples if self.total is None else self.total
-        # A logarithm goes through an exponential, which would take the last digits of a long delay from float32.
-        exact = torch.float64 if param.curve == "log" else x.dtype
-        lines = param.to_line(points.values.to(x.device, exact), is_norm)
-        moved = line(
-            replace(points, values=lines), self.start - self.latency.get(name, 0), samples, total, self.sample_rate
-        )
-        return param.from_line(moved).to(x.dtype).unsqueeze(1)
-
-
-def spreads(value: Any) -> bool:
-    """Whether a value of a knob is points spread evenly over the signal, whose length it then needs."""
-    return not isinstance(value, Points) and getattr(value, "ndim", 0) == 2 and value.shape[1] > 1
-
-
-def resolve(
-    table: Mapping[str, EffectParam],
-    x: Tensor,
-    norm_params: Knobs | None,
-    dsp_params: Knobs | None,
-    stretch: Stretch = Stretch(),  # frozen
-    settings: Mapping[str, KnobValue] = {},  # only read
-) -> dict[str, Tensor]:
-    """Every knob of a table in its unit, (B, 1, 1) or (B, 1, T), of the dtype and device of x (B, C, T).
-
-    Args:
-        table: the knobs.
-        x: the sound.
-        norm_params: positions, or None.
-        dsp_params: values, or None.
-        stretch: where x lies in the whole signal.
-        settings: values in their units of knobs that are not given; None of either is the default.
-
-    Raises:
-        ValueError: for unknown names, wrong shapes, values out of range, NaN, or both kinds at once.
-        TypeError: for what is no value of a knob.
-    """
-    if norm_params is not None and dsp_params is not None:
-        raise ValueError("give norm_params or dsp_params, not both")
-    is_norm = norm_params is not None
-    given = as_dict(norm_params if is_norm else {} if dsp_params is None else dsp_params, table)  # type: ignore[arg-type]
-    batch, samples = x.shape[0], x.shape[-1]
-    if isinstance(norm_params, Tensor) and table:
-        constant = norm_params.squeeze(-1) if norm_params.dim() == 3 and norm_params.shape[-1] == 1 else norm_params
-        mapped = map_positions(constant, table, batch) if constant.dim() == 2 else None
-        if mapped is not None:
-            columns = mapped.to(x)[..., None, None].expand(batch, -1, 1, 1).unbind(1)
-            return dict(zip(table, columns, strict=True))
-    values = {}
-    for name, param in table.items():
-        value = given[name] if name in given else settings.get(name)
-        if value is None:
-            values[name] = x.new_full((1, 1, 1), param.default).expand(batch, 1, 1)
-            continue
-        is_position = is_norm and name in given
-        points = value if isinstance(value, Points) else None
-        value = checked(name, param, value if points is None else points.values, is_position, batch)
-        if isinstance(value, Tensor) and value.dim() == 2 and value.shape[1] > 1:
-            if not param.automatable:
-                raise ValueError(f"{name} cannot move within a signal; give one value per item, shape (B,)")
-            points = Points(value) if points is None else replace(points, values=value)
-            values[name] = stretch.moving(name, param, points, is_position, x).expand(batch, 1, samples)
-            continue
-        value = param.to_physical(value) if is_position else value  # type: ignore[type-var]  # one or the other
-        column = value.to(x).reshape(-1, 1, 1) if isinstance(value, Tensor) else x.new_full((1, 1, 1), value)
-        values[name] = column.expand(batch, 1, 1)
-    return values
 
 
 def map_positions(flat: Tensor, table: Mapping[str, EffectParam], batch: int) -> Tensor | None:

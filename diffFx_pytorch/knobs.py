@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -142,3 +143,31 @@ def in_context(error: Exception, fx: Knobbed) -> Exception:
     text = str(error)
     kind = TypeError if isinstance(error, TypeError) else ValueError
     return error if text.startswith(f"{name}: ") else kind(f"{name}: {text}")
+
+
+def keywords_of(equation: Callable[..., Any]) -> frozenset[str] | None:
+    """The keywords without a default, beside those of the base; None where any is taken."""
+    keywords = inspect.signature(equation).parameters.values()
+    if any(k.kind is k.VAR_KEYWORD for k in keywords):
+        return None
+    own = (k for k in keywords if k.kind is k.KEYWORD_ONLY and k.default is k.empty)
+    return frozenset(k.name for k in own) - {"sidechain", "effects"}
+
+
+def check_equation(cls: Any, table: Collection[str]) -> None:
+    """Refuse an effect whose table and whose first equation do not name the same knobs.
+
+    Raises:
+        TypeError: saying what both name.
+    """
+    equation = "control" if cls.designs else "process"
+    keywords = inspect.signature(getattr(cls, equation)).parameters.values()
+    if any(k.kind is k.VAR_KEYWORD for k in keywords):
+        return
+    named = {k.name: k for k in keywords if k.kind is k.KEYWORD_ONLY and k.name not in ("sidechain", "effects")}
+    table = [name for name in table if "." not in name]
+    if [name for name, k in named.items() if name in table or k.default is k.empty] != table:
+        raise TypeError(
+            f"{cls.__name__}: the table of parameters and the keywords of {equation}() must be one list; "
+            f"table: {', '.join(table)}; {equation}: {', '.join(named)}"
+        )

@@ -169,6 +169,12 @@ class Given(Option):
         return value
 
 
+CONTROL_PERIOD = Integer(
+    1, 65536, 32, doc="Samples between the points at which knobs that move are heard; between them they go on smoothly."
+)
+"""The option of every effect that designs: 1 designs at every sample."""
+
+
 def read_options(table: Mapping[str, Option], given: Mapping[str, Any], sample_rate: float) -> dict[str, Any]:
     """The given options, checked.
 

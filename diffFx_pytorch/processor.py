@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .automation import values_of
-from .control import (
-    Knobs,
-    KnobValue,
-    Stretch,
-    as_dict,
-    check_audio,
-    check_rate,
-    check_sidechain,
-    resolve,
-    unknown_name,
-)
+from .control import Knobs, KnobValue, as_dict, check_rate, unknown_name
 from .curve import Curve, draw
-from .knobs import by_keyword_only, in_context, read_table
-from .options import ConstructorSignature, Option, documented, read_options
+from .knobs import by_keyword_only, check_equation, in_context, keywords_of, read_table
+from .lines import Read, at_samples, read_knobs
+from .options import CONTROL_PERIOD, ConstructorSignature, Option, documented, read_options
 from .params import EffectParam
+from .plan import Plan
 from .settings import Adjustable
-from .sound import Sound, as_batch, in_kind, warn_of_channels_last
+from .sound import Sound
 from .stream import OnNan, Stream, kind_of, run_block, undisturbed
 
 State = Any
@@ -43,7 +34,7 @@ before its input (latency aside). odd: fx(-x) = -fx(x). memoryless: y[t] depends
 
 
 class Processor(Adjustable):
-    """Base of every effect: maps, checks and broadcasts knobs, keeps state, and calls the one equation ``process``.
+    """Base of every effect: maps, checks and broadcasts knobs, keeps state, and calls the equations of a subclass.
 
     A subclass gives
 
@@ -53,6 +44,8 @@ class Processor(Adjustable):
     - ``process(self, x, state, *, <the same names as params>) -> (y, state)``: x (B, C, T); every knob (B, 1, 1) when
       constant, (B, 1, T) when automated, of x's dtype; ``state`` None is silence before time zero. With
       ``takes_sidechain``, a keyword ``sidechain`` comes before the knobs: (B, 1 or C, T) or None,
+    - where there is something to design, also ``control(self, **knobs) -> coefficients``, a dict; ``process`` then
+      takes the names that it returns in place of the knobs. See ``control``,
     - claims that tests measure: ``neutral`` (knob settings that return the input), ``traits``,
 
     and where they are not the default ``prepare``, ``latency_samples``, ``tail`` and ``curve``. A class is final, or a
@@ -78,6 +71,8 @@ class Processor(Adjustable):
     knob_latency: Mapping[str, float] = {}
     """By knob, the samples of latency before the place where it acts, 0 where none is said: a curve is read that much
     earlier, so that it acts on the sound of its time."""
+    control_period: int = 1
+    """Samples between the control points of knobs that move, an option of every effect with ``control``."""
     streamable: bool = True
     takes_sidechain: bool = False
     channels: tuple[int, ...] | None = None
@@ -92,6 +87,10 @@ class Processor(Adjustable):
     """Contract checks that this effect cannot pass: name of the check to the reason."""
     construction: Mapping[str, Any]
     """The options this effect was given: what a chain file keeps."""
+    designs: ClassVar[bool] = False
+    """Whether there is a ``control`` before ``process``."""
+    coefficients: ClassVar[frozenset[str] | None] = None
+    """What ``process`` takes of ``control``; None where that is not said."""
     abstract: ClassVar[bool] = True
     """Whether a class only shares what its subclasses have in common."""
     about: ClassVar[str]
@@ -111,12 +110,18 @@ class Processor(Adjustable):
                 f"{cls.__name__} claims unknown traits {sorted(unknown)}; known: {', '.join(sorted(TRAITS))}"
             )
         cls.abstract = abstract
+        cls.designs = cls.control is not Processor.control
+        if cls.designs:
+            cls.coefficients = keywords_of(cls.process)
+            cls.options = {**cls.options, "control_period": CONTROL_PERIOD}
         cls.constants = frozenset({"sample_rate", "params", *cls.options})
         cls.about = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
         if abstract:
             return
+        if (cls.params or cls.table is not Processor.table) and cls.process is Processor.process:
+            raise TypeError(f"{cls.__name__} has a table of parameters but no process()")
         if cls.params:
-            _check_equation(cls, cls.params)
+            check_equation(cls, cls.params)
         cls.__doc__ = documented(cls.about, cls.options, cls.params, built_here=cls.__init__ is Processor.__init__)
 
     def __init__(
@@ -132,7 +137,7 @@ class Processor(Adjustable):
             with undisturbed(torch.device("cpu")):
                 table = self.table()
                 if type(self).table is not Processor.table:
-                    _check_equation(type(self), [self.heard_as.get(name, name) for name in table])
+                    check_equation(type(self), [self.heard_as.get(name, name) for name in table])
                 self.params = read_table(table, param_range or {}, self.sample_rate)
                 self._add_settings(self.params)
                 self.prepare()
@@ -169,9 +174,30 @@ class Processor(Adjustable):
         """The equation: one block of sound and the state before it to the processed block and the state after it."""
         raise NotImplementedError(f"{type(self).__name__} defines no process()")
 
+    def control(self, **knobs: Tensor) -> dict[str, Any]:
+        """What the knobs alone decide: by name, the coefficients that ``process`` takes in their place.
+
+        It runs once for a call, a stream or a file where no knob moves, and at control points where one does: every
+        ``control_period`` samples of the signal's own time and at the corners of automation.
+
+        Args:
+            knobs: each (B, 1, 1) or, at F control points, (B, 1, F), of the dtype of the sound.
+
+        Returns:
+            Tensors with the axis of the points third, (B, C, F, ...), F = 1 for what does not move; or dicts of them.
+            Without further axes ``process`` gets straight lines between the points, (B, C, T); with them, as sections
+            (B, 1, F, K, 6), it gets ``ControlPoints``, which the engine joins while it filters. What is no tensor is
+            handed on.
+        """
+        return knobs
+
     def table(self) -> Mapping[str, EffectParam]:
         """The knobs, where they depend on the options or the sample rate, which are attributes already."""
         return type(self).params
+
+    def inside(self, knobs: Mapping[str, Read], like: Tensor) -> dict[str, Plan]:
+        """The effects that ``process`` is given as ``effects``, with their knobs; ``like``: B, dtype and device."""
+        return {}
 
     def heard(self, knobs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The knobs in the units of ``process``, where those are not the user's."""
@@ -223,7 +249,7 @@ class Processor(Adjustable):
         if misplaced:
             raise TypeError(by_keyword_only(self, misplaced))
         if settings:
-            dsp_params = self._with_keywords(dsp_params, settings)
+            dsp_params = self._withkeywords_of(dsp_params, settings)
         return self.run(x, None, norm_params=norm_params, dsp_params=dsp_params, sidechain=sidechain)[0]
 
     def run(
@@ -251,43 +277,16 @@ class Processor(Adjustable):
         Returns:
             ``(y, state)``.
         """
-        if torch.compiler.is_compiling():
-            return self._run(x, state, norm_params, dsp_params, sidechain, start, total)
-        warn_of_channels_last(type(self).__name__, x)
-        try:
-            if isinstance(x, np.ndarray):
-                with torch.no_grad():
-                    return self._run(x, state, norm_params, dsp_params, sidechain, start, total)
-            return self._run(x, state, norm_params, dsp_params, sidechain, start, total)
-        except (ValueError, TypeError) as error:
-            raise in_context(error, self) from error
+        return run_block(
+            self, x, state, sidechain, lambda sound: self.plan(sound, norm_params, dsp_params), start, total
+        )
 
-    def _run(
-        self,
-        x: Sound,
-        state: State,
-        norm_params: Knobs | None,
-        dsp_params: Knobs | None,
-        sidechain: Sound | None,
-        start: int,
-        total: int | None,
-    ) -> tuple[Sound, State]:
-        batch: Tensor = as_batch(x, "x")
-        check_audio(batch, "x", self.channels)
-        beside: Tensor | None = as_batch(sidechain, "sidechain")
-        if beside is not None:
-            check_sidechain(batch, beside, self.takes_sidechain)
-        stretch = Stretch(start, total, self.sample_rate, self.knob_latency)
+    def plan(self, x: Tensor, norm_params: Knobs | None = None, dsp_params: Knobs | None = None) -> Plan:
+        """The effect with these knobs and its settings, for sounds of the batch, dtype and device of x (B, C, T).
 
-        def process(sound: Tensor, inner: State, key: Tensor | None) -> tuple[Tensor, State]:
-            given = resolve(self.params, sound, norm_params, dsp_params, stretch, self._settings())
-            knobs: dict[str, Any] = self.heard(given)
-            if self.takes_sidechain:
-                knobs["sidechain"] = key
-            return self.process(sound, inner, **knobs)
-
-        y, state = run_block(process, self._kind, batch, state, beside, self.channels_out)
-        return y if batch is x else in_kind(y, x), state  # type: ignore[return-value]  # of the kind of x
+        A stream holds one; it runs blocks and checks nothing.
+        """
+        return Plan(self, self._knobs_of(x, norm_params, dsp_params, self._settings()), x)
 
     def stream(
         self,
@@ -319,7 +318,7 @@ class Processor(Adjustable):
         if not self.streamable:
             raise ValueError(f"{type(self).__name__} needs the whole signal at once and cannot stream; call it instead")
         if settings:
-            dsp_params = self._with_keywords(dsp_params, settings)
+            dsp_params = self._withkeywords_of(dsp_params, settings)
         return Stream(self, norm_params, dsp_params, total, on_nan)
 
     # Knobs ---------------------------------------------------------------------------------------------------------
@@ -334,8 +333,9 @@ class Processor(Adjustable):
         total: int | None = None,
     ) -> dict[str, Tensor]:
         """Every knob as ``process`` takes it: in its unit, (B, 1, 1) or (B, 1, T), of the dtype and device of x."""
-        stretch = Stretch(start, total, self.sample_rate, self.knob_latency)
-        return self.heard(resolve(self.params, x, norm_params, dsp_params, stretch, self.settings))
+        n = torch.arange(x.shape[-1], dtype=torch.float64, device=x.device) + start
+        length = start + x.shape[-1] if total is None else total
+        return self.heard(at_samples(self._knobs_of(x, norm_params, dsp_params, self.settings), n, length))
 
     def tail_seconds(self, *, norm_params: Knobs | None = None, dsp_params: Knobs | None = None) -> float:
         """Seconds of sound left after the input ends (to -60 dB), the longest over the batch."""
@@ -373,21 +373,13 @@ class Processor(Adjustable):
         x = torch.empty(batch, 1, points, dtype=torch.float64, device=self._device())
         is_norm = norm_params is not None
         positions, values = (given, None) if is_norm else (None, given)
-        return self.heard(resolve(self.params, x, positions, values, settings=settings))
+        n = torch.arange(points, dtype=torch.float64, device=x.device)
+        return self.heard(at_samples(read_knobs(self.params, x, positions, values, settings), n, points))
 
-
-def _check_equation(cls: type[Processor], table: Collection[str]) -> None:
-    if cls.process is Processor.process:
-        raise TypeError(f"{cls.__name__} has a table of parameters but no process()")
-    keywords = inspect.signature(cls.process).parameters.values()
-    if any(k.kind is k.VAR_KEYWORD for k in keywords):
-        return
-    named = {k.name: k for k in keywords if k.kind is k.KEYWORD_ONLY and k.name != "sidechain"}
-    if [name for name, k in named.items() if name in table or k.default is k.empty] != list(table):
-        raise TypeError(
-            f"{cls.__name__}: the table of parameters and the keywords of process() must be one list; "
-            f"table: {', '.join(table)}; process: {', '.join(named)}"
-        )
+    def _knobs_of(
+        self, x: Tensor, norm_params: Knobs | None, dsp_params: Knobs | None, settings: Mapping[str, KnobValue]
+    ) -> dict[str, Read]:
+        return read_knobs(self.params, x, norm_params, dsp_params, settings, self.knob_latency, self.sample_rate)
 
 
 def is_effect(value: Any) -> bool:

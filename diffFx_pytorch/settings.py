@@ -64,6 +64,8 @@ class Adjustable(Knobbed, metaclass=_Built):
 
     constants: ClassVar[frozenset[str]] = frozenset()
     """Names of attributes that are chosen when a module is built, and stay."""
+    edits: ClassVar[int] = 0
+    """How often settings of any module were changed: what was made of them before is out of date."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,6 +95,7 @@ class Adjustable(Knobbed, metaclass=_Built):
             ValueError: for unknown names and what is no legal value.
             TypeError: for what is no value.
         """
+        _edited()
         try:
             given = {**as_dict({} if values is None else values, self.params), **as_dict(settings, self.params)}
             read = {name: _read(name, self.params[name], value) for name, value in given.items()}
@@ -111,6 +114,7 @@ class Adjustable(Knobbed, metaclass=_Built):
 
     def forget(self, *names: str) -> Self:
         """Let knobs return to their defaults: those named, or all."""
+        _edited()
         for fx, knob in self._named(names):
             fx._held.pop(knob, None)
             fx._parameters.pop(_position(knob), None)
@@ -134,6 +138,7 @@ class Adjustable(Knobbed, metaclass=_Built):
             >>> [name for name, position in gain.named_parameters()], round(float(gain.gain_db), 3)
             (['gain_db_position'], -6.0)
         """
+        _edited()
         for fx, knob in self._named(names):
             if fx._parameters.get(_position(knob)) is None:
                 value = fx._held.get(knob)
@@ -150,6 +155,7 @@ class Adjustable(Knobbed, metaclass=_Built):
 
     def frozen(self, *names: str) -> Self:
         """Make settings constants again, at the values found: those named as for ``trainable``, or all."""
+        _edited()
         for fx, knob in self._named(names):
             if _position(knob) in fx._parameters:
                 value = fx.setting(knob).detach()  # type: ignore[union-attr]  # a parameter gives a tensor
@@ -196,6 +202,7 @@ class Adjustable(Knobbed, metaclass=_Built):
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         # Settings that are tensors follow to a device; they keep their precision.
+        _edited()
         super()._apply(fn, recurse)
         for name, value in self._held.items():
             if isinstance(value, Tensor):
@@ -216,6 +223,7 @@ class Adjustable(Knobbed, metaclass=_Built):
         errors: Any,
     ) -> None:  # fmt: skip
         super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing, unexpected, errors)
+        _edited()
         for name in filter(lambda name: "." not in name, self.params):
             value, points, position = prefix + name, f"{prefix}{name}_points", prefix + _position(name)
             given: Any = state_dict.get(value)
@@ -241,6 +249,10 @@ class Adjustable(Knobbed, metaclass=_Built):
             for name, value in self._held.items()
         ]
         return ", ".join([f"knobs={len(self.params)}", *held])
+
+
+def _edited() -> None:
+    Adjustable.edits += 1
 
 
 class _Inward(torch.autograd.Function):

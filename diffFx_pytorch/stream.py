@@ -6,13 +6,17 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from .control import Knobs, as_dict, spreads
+from .automation import values_of
+from .control import Knobs, as_dict, check_audio, check_sidechain
 from .dsp.precision import at_least_float32, without_autocast
 from .kernels.transforms import creates_elsewhere
-from .sound import Sound, in_kind
+from .knobs import in_context
+from .lines import spreads
+from .sound import Sound, as_batch, in_kind, warn_of_channels_last
 
 OnNan = Literal["keep", "raise", "reset"]
 Nest = TypeVar("Nest")
@@ -30,39 +34,68 @@ class BlockState(NamedTuple):
 
 
 def run_block(
-    process: Callable[[Tensor, Any, Tensor | None], tuple[Tensor, Any]],
-    kind: str,
-    x: Tensor,
+    fx: Any,
+    x: Sound,
     state: Any,
-    sidechain: Tensor | None,
-    channels_out: int | None,
-) -> tuple[Tensor, BlockState]:
-    """One block through an effect, whatever its precision, its length, and where its state comes from.
+    sidechain: Sound | None,
+    plan: Callable[[Tensor], Any],
+    start: int,
+    total: int | None,
+) -> tuple[Sound, BlockState]:
+    """One block through an effect, whatever its form, its precision, its length, and where its state comes from.
 
     Half precision is for sound at rest: it is computed in float32, inside autocast too, and comes out as it went in. A
     block of no samples or no items leaves the state as it was.
 
     Args:
-        process: of sound, state and sidechain, in float32 or float64, to sound and state.
-        kind: of the effect, in words: ``kind_of``.
-        x: (B, C, T).
+        fx: the effect.
+        x: as for ``Processor.forward``.
         state: None, or what the block before returned.
-        sidechain: (B, 1 or C, T) or None.
-        channels_out: of the effect, None for as many as come in.
+        sidechain: as for ``Processor.forward``.
+        plan: gives the plan for a sound (B, C, T) in float32 or float64.
+        start: as for ``Processor.run``.
+        total: as for ``Processor.run``.
 
     Raises:
-        TypeError: for what is no state.
+        TypeError: for what is no sound or no state.
         ValueError: for the state of another effect, or of blocks with other items, channels or dtype than x.
     """
-    sound, key = at_least_float32(x), None if sidechain is None else at_least_float32(sidechain)
-    inner = _opened(state, kind, sound)
+    if torch.compiler.is_compiling():
+        return _run(fx, x, state, sidechain, plan, start, total)
+    warn_of_channels_last(type(fx).__name__, x)
+    try:
+        if isinstance(x, np.ndarray):
+            with torch.no_grad():
+                return _run(fx, x, state, sidechain, plan, start, total)
+        return _run(fx, x, state, sidechain, plan, start, total)
+    except (ValueError, TypeError) as error:
+        raise in_context(error, fx) from error
+
+
+def _run(
+    fx: Any,
+    x: Sound,
+    state: Any,
+    sidechain: Sound | None,
+    plan: Callable[[Tensor], Any],
+    start: int,
+    total: int | None,
+) -> tuple[Sound, BlockState]:
+    batch: Tensor = as_batch(x, "x")
+    check_audio(batch, "x", fx.channels)
+    beside: Tensor | None = as_batch(sidechain, "sidechain")
+    if beside is not None:
+        check_sidechain(batch, beside, fx.takes_sidechain)
+    sound, key = at_least_float32(batch), None if beside is None else at_least_float32(beside)
+    inner = _opened(state, fx._kind, sound)
     if sound.numel() == 0:
-        y = sound if channels_out is None else sound.sum(1, True).expand(-1, channels_out, -1)
+        y = sound if fx.channels_out is None else sound.sum(1, True).expand(-1, fx.channels_out, -1)
     else:
-        with undisturbed(x.device):
-            y, inner = process(sound, inner, key)
-    y = y if sound.dtype == x.dtype else y.to(x.dtype)  # no cast that would hide an effect of another dtype
-    return y, BlockState(kind, x.shape[0], x.shape[1], sound.dtype, inner)
+        with undisturbed(batch.device):
+            y, inner = plan(sound)(sound, inner, key, start, total)
+    y = y if sound.dtype == batch.dtype else y.to(batch.dtype)  # no cast that would hide an effect of another dtype
+    new_state = BlockState(fx._kind, batch.shape[0], batch.shape[1], sound.dtype, inner)
+    return y if batch is x else in_kind(y, x), new_state  # type: ignore[return-value]  # of the kind of x
 
 
 def undisturbed(device: torch.device) -> contextlib.AbstractContextManager[Any]:
@@ -133,6 +166,7 @@ class Stream:
             raise ValueError(f"{type(fx).__name__}: on_nan must be {legal}, got {on_nan!r}")
         self.fx = fx
         self._norm_params, self._dsp_params, self._total, self._on_nan = norm_params, dsp_params, total, on_nan
+        self._kept: Any = None
         self.reset()
 
     def __call__(self, x: Sound, sidechain: Sound | None = None) -> Sound:
@@ -141,15 +175,7 @@ class Stream:
         Raises:
             ValueError: with ``on_nan="raise"``, for a block that is not finite; the stream stays as it was before it.
         """
-        y, state = self.fx.run(
-            x,
-            self.state,
-            norm_params=self._norm_params,
-            dsp_params=self._dsp_params,
-            sidechain=sidechain,
-            start=self.position,
-            total=self._length(x),
-        )
+        y, state = run_block(self.fx, x, self.state, sidechain, self._plan, self.position, self._total)
         if self._on_nan != "keep" and (broken := _not_finite(x=x, sidechain=sidechain, output=y)):
             if self._on_nan == "raise":
                 raise ValueError(
@@ -170,17 +196,28 @@ class Stream:
         """Let go of the graph of the blocks so far: what follows is differentiated back to here and no further."""
         self.state = detached(self.state)
 
-    def _length(self, x: Any) -> int | None:
-        if self._total is not None:
-            return self._total
+    def _plan(self, sound: Tensor) -> Any:
+        """The plan of the block before, as long as it holds."""
+        fx = self.fx
+        about = (sound.shape[0], sound.dtype, sound.device, torch.is_inference_mode_enabled(), fx.edits)
+        if self._kept is not None:
+            plan, made_for, watched = self._kept
+            if made_for == about and all(tensor._version == version for tensor, version in watched):
+                return plan
         given = self._norm_params if self._norm_params is not None else self._dsp_params
-        values = {**self.fx.settings, **as_dict({} if given is None else given, self.fx.params)}.values()
-        if any(map(spreads, values)):
+        given = as_dict({} if given is None else given, fx.params)
+        values = [*{**fx.settings, **given}.values()]
+        if self._total is None and any(map(spreads, values)):
             raise ValueError(
-                f"{type(self.fx).__name__}: automated knobs stretch over the whole signal, whose length a stream does "
-                "not know; give stream(..., total=samples), or points in time"
+                "automated knobs stretch over the whole signal, whose length a stream does not know; give "
+                "stream(..., total=samples), or points in time"
             )
-        return None
+        plan = fx.plan(sound, self._norm_params, self._dsp_params)
+        tensors = [v for v in map(values_of, (*values, *fx.parameters())) if isinstance(v, Tensor)]
+        # A graph is good for one backward pass, and what inference made counts no changes.
+        lasting = not any(t.is_inference() or (t.requires_grad and torch.is_grad_enabled()) for t in tensors)
+        self._kept = (plan, about, [(t, t._version) for t in tensors]) if lasting else None
+        return plan
 
 
 def _not_finite(**parts: Any) -> str | None:

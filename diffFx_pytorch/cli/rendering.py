@@ -73,7 +73,7 @@ def render(
     lufs: _Lufs = None,
     dual_mono: _DualMono = False,
     tail: _Tail = 30.0,
-    block: _Block = 1.0,
+    block: _Block = 4.0,
     jobs: _Jobs = None,
     skip_existing: _SkipExisting = False,
     quiet: Quiet = False,

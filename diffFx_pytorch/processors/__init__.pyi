@@ -717,6 +717,7 @@ class _LikeMultiBandCompressor:
         link: bool = True,
         lookahead_ms: float = 0.0,
         rms_ms: float = 25.0,
+        control_period: int = 32,
         **settings: KnobValue,
     ) -> None: ...
     def __call__(
@@ -769,6 +770,7 @@ class _LikeMultiBandExpander:
         num_bands: int = 3,
         link: bool = True,
         lookahead_ms: float = 0.0,
+        control_period: int = 32,
         **settings: KnobValue,
     ) -> None: ...
     def __call__(
@@ -817,6 +819,7 @@ class _LikeMultiBandLimiter:
         lookahead_ms: float = 5.0,
         true_peak: bool = False,
         link: bool = True,
+        control_period: int = 32,
         **settings: KnobValue,
     ) -> None: ...
     def __call__(
@@ -869,6 +872,7 @@ class _LikeMultiBandNoiseGate:
         num_bands: int = 3,
         link: bool = True,
         lookahead_ms: float = 0.0,
+        control_period: int = 32,
         **settings: KnobValue,
     ) -> None: ...
     def __call__(
@@ -908,6 +912,7 @@ class _LikeMultiBandTransientShaper:
         *,
         num_bands: int = 3,
         link: bool = True,
+        control_period: int = 32,
         **settings: KnobValue,
     ) -> None: ...
     def __call__(
@@ -1083,6 +1088,7 @@ class _LikeGraphicEqualizer:
         *,
         bands: Any = "octave",
         design: Literal["matched", "bilinear"] = "matched",
+        control_period: int = 32,
         **settings: KnobValue,
     ) -> None: ...
     def __call__(
@@ -1137,6 +1143,7 @@ class _LikeParametricEqualizer:
         *,
         num_peaks: int = 3,
         design: Literal["matched", "bilinear"] = "matched",
+        control_period: int = 32,
         **settings: KnobValue,
     ) -> None: ...
     def __call__(
@@ -1164,6 +1171,7 @@ class _LikeAllPass:
         param_range: _Ranges = None,
         *,
         design: Literal["matched", "bilinear"] = "matched",
+        control_period: int = 32,
         **settings: Unpack[_AllPassKnobs],
     ) -> None: ...
     def __call__(
@@ -1193,6 +1201,7 @@ class _LikeHighPass:
         *,
         slope_db_per_octave: Literal[6, 12, 24, 48] = 12,
         design: Literal["matched", "bilinear"] = "matched",
+        control_period: int = 32,
         **settings: KnobValue,
     ) -> None: ...
     def __call__(
@@ -1222,6 +1231,7 @@ class _LikeHighShelf:
         param_range: _Ranges = None,
         *,
         design: Literal["matched", "bilinear"] = "matched",
+        control_period: int = 32,
         **settings: Unpack[_HighShelfKnobs],
     ) -> None: ...
     def __call__(
@@ -1273,6 +1283,7 @@ class _LikeToneStack:
         ] = "fender_bassman",
         makeup_db: float = 0.0,
         bass_taper: Literal["linear", "audio"] = "linear",
+        control_period: int = 32,
         **settings: Unpack[_ToneStackKnobs],
     ) -> None: ...
     def __call__(
@@ -2039,6 +2050,7 @@ class _LikeStereoImager:
         param_range: _Ranges = None,
         *,
         num_bands: int = 3,
+        control_period: int = 32,
         **settings: KnobValue,
     ) -> None: ...
     def __call__(

@@ -16,7 +16,8 @@ from torch import Tensor
 from ..control import Knobs
 from ..files import AudioInfo, audio_info, read_blocks, resampled_frames
 from ..notices import listening
-from ..processor import Processor, State
+from ..processor import Processor
+from ..stream import Stream
 from .audio_file import AudioWriter
 from .formats import check_target
 from .loudness import Loudness
@@ -50,7 +51,7 @@ def render_file(
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,
-    block_seconds: float = 1.0,
+    block_seconds: float = 4.0,
     tail: float = 30.0,
     sample_rate: int | None = None,
     subtype: str | None = None,
@@ -147,15 +148,14 @@ def processed(
     Yields:
         (B, C, T), ``total + tail_frames`` samples in all.
     """
-    state: State = None
-    position, latency = 0, chain.latency_samples
+    latency = chain.latency_samples
     sounds = _then_silence(blocks, latency + tail_frames, block_frames)
     if not chain.streamable:
         sounds = iter([torch.cat(list(sounds), -1)])
+    play = Stream(chain, dsp_params=dsp_params, total=total)
     with torch.no_grad():
         for x in sounds:
-            y, state = chain.run(x, state, dsp_params=dsp_params, start=position, total=total)
-            position += x.shape[-1]
+            y = play(x)
             early = min(latency, y.shape[-1])
             latency -= early
             if y.shape[-1] > early:

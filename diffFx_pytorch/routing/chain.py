@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..control import KnobValue
 from ..dsp.whole_delay import delayed
+from ..plan import Through
 from ..processor import Processor, State
 from .routing import Routing, effects_and_settings, named_effects
 
@@ -48,17 +49,17 @@ class Chain(Routing):
         return len(self._names)
 
     def process(
-        self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
+        self, x: Tensor, state: State, sidechain: Tensor | None = None, *, effects: Mapping[str, Through]
     ) -> tuple[Tensor, State]:
         """Each effect in turn, on what the one before it gave."""
-        effects, keys, delay = {}, {}, 0
+        states, keys, delay = {}, {}, 0
         for name, fx in self._effects():
             key = sidechain
             if key is not None and fx.takes_sidechain:
                 key, keys[name] = delayed(key, delay, None if state is None else state["keys"].get(name))
-            x, effects[name] = self._through(name, x, None if state is None else state["effects"][name], knobs, key)
+            x, states[name] = effects[name](x, None if state is None else state["effects"][name], key)
             delay += fx.latency_samples
-        return x, {"effects": effects, "keys": keys}
+        return x, {"effects": states, "keys": keys}
 
     def tail(self, **knobs: Tensor) -> float | Tensor:
         """The sum of the tails: each effect rings on what the one before it rings."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
 from ..control import KnobValue
 from ..dsp.whole_delay import delayed
 from ..params import EffectParam
+from ..plan import Through
 from ..processor import Processor, State
 from .alignment import channels_where_they_meet, refuse_combs, total
 from .routing import Routing, effects_and_settings, one_effect
@@ -45,11 +48,17 @@ class DryWet(Routing):
         self.read_knobs_at({"mix": fx.latency_samples})
 
     def process(
-        self, x: Tensor, state: State, sidechain: Tensor | None = None, *, mix: Tensor, **knobs: Tensor
+        self,
+        x: Tensor,
+        state: State,
+        sidechain: Tensor | None = None,
+        *,
+        mix: Tensor,
+        effects: Mapping[str, Through],
     ) -> tuple[Tensor, State]:
         """The input, as late as the effect, and the effect."""
         state = {"dry": None, "wet": None} if state is None else state
-        wet, new_wet = self._through(self._name, x, state["wet"], knobs, sidechain)
+        wet, new_wet = effects[self._name](x, state["wet"], sidechain)
         dry, line = delayed(x, self.latency_samples, state["dry"])
         return total([(1 - mix) * dry, mix * wet]), {"dry": line, "wet": new_wet}
 

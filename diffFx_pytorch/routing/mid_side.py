@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
@@ -9,6 +10,7 @@ from torch import Tensor
 from ..control import KnobValue
 from ..dsp.mid_side import from_mid_side, to_mid_side
 from ..dsp.whole_delay import delayed
+from ..plan import Through
 from ..processor import Processor, State
 from .routing import Routing, longest, named_effects, without_wires
 
@@ -57,7 +59,7 @@ class MidSide(Routing):
         self.read_knobs_at({})
 
     def process(
-        self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
+        self, x: Tensor, state: State, sidechain: Tensor | None = None, *, effects: Mapping[str, Through] = {}
     ) -> tuple[Tensor, State]:
         """Mid and side, each through its effect."""
         if not self.steps:
@@ -71,7 +73,7 @@ class MidSide(Routing):
             if state is not None:
                 own, line = state[name]
             if name in self.steps:
-                part, own = self._through(name, part, own, knobs, key)
+                part, own = effects[name](part, own, key)
                 delay -= self[name].latency_samples
             part, line = delayed(part, delay, line)
             outputs.append(part)

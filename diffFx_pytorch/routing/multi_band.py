@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
@@ -15,11 +15,15 @@ from ..curve import Curve
 from ..dsp.biquad import ring_seconds, sos_response
 from ..dsp.crossover import linkwitz_riley
 from ..dsp.levels import amp_to_db
+from ..lines import Read, Side
 from ..options import Integer, Option
 from ..params import EffectParam
+from ..plan import Plan, Through
 from ..processor import Processor, State
-from ..recursion import SectionState, filter_sections, svf_to_sos
+from ..recursion import ControlPoints, SectionState, filter_sections, svf_to_sos
 from .routing import Routing
+
+Sections: TypeAlias = "Tensor | ControlPoints"
 
 
 def bands_option(most: int = 16) -> Integer:
@@ -64,24 +68,40 @@ class Bands(Routing, abstract=True):
         self.read_knobs_at({})
         return table
 
+    def inside(self, knobs: Mapping[str, Read], like: Tensor) -> dict[str, Plan]:
+        """The effect, once for all bands."""
+        own: dict[str, Read] = {}
+        for name in self["band_1"].params:
+            values = self._each(name, knobs)
+            still = all(isinstance(value, Tensor) for value in values)
+            own[name] = _of_bands(values) if still else Side(values, _of_bands)
+        return {"band": Plan(self["band_1"], own, like.new_empty(like.shape[0] * self.num_bands, 1, 0))}
+
+    def control(self, **knobs: Tensor) -> dict[str, Any]:
+        """The crossovers."""
+        return {"crossovers": self._sections(knobs)}
+
     def process(
-        self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
+        self,
+        x: Tensor,
+        state: State,
+        sidechain: Tensor | None = None,
+        *,
+        crossovers: Sections,
+        effects: Mapping[str, Through],
     ) -> tuple[Tensor, State]:
         """Split, run the effect on every band at once, sum."""
-        fx, state = self["band_1"], state or {}
-        bands, split = self._split(x, knobs, state.get("split"))
-        own: dict[str, Any] = {name: self._of_bands(name, knobs) for name in fx.params}
+        state = state or {}
+        bands, split = _split(x, crossovers, state.get("split"))
         new_state: dict[str, Any] = {"split": split}
-        if fx.takes_sidechain:
-            own["sidechain"] = None
-            if sidechain is not None:
-                own["sidechain"], new_state["key"] = self._split(sidechain, knobs, state.get("key"))
-        y, new_state["effect"] = fx.process(bands, state.get("effect"), **own)
+        if sidechain is not None:
+            sidechain, new_state["key"] = _split(sidechain, crossovers, state.get("key"))
+        y, new_state["effect"] = effects["band"](bands, state.get("effect"), sidechain)
         return y.unflatten(0, (x.shape[0], self.num_bands)).sum(1), new_state
 
     def tail(self, **knobs: Tensor) -> Tensor:
         """The crossovers ring, then the effect in the band that rings longest."""
-        own = {name: self._of_bands(name, knobs) for name in self["band_1"].params}
+        own = {name: _of_bands(self._each(name, knobs)) for name in self["band_1"].params}
         ringing = ring_seconds(self._sections(knobs), self.sample_rate).flatten(0, -2).sum(-1).amax()
         return ringing + torch.as_tensor(self["band_1"].tail(**own)).amax()
 
@@ -89,7 +109,7 @@ class Bands(Routing, abstract=True):
         """Magnitude response of every band, one after the other, from the lowest."""
         top = min(20000.0, 0.49 * self.sample_rate)
         frequency = torch.logspace(math.log10(20.0), math.log10(top), 300, dtype=torch.float64)
-        sections = self._sections({name: knob.double() for name, knob in knobs.items()})[0, :, 0, 0]
+        sections = self._sections({name: knob.double() for name, knob in knobs.items()})[0, :, 0]
         lines = [amp_to_db(sos_response(band, frequency, self.sample_rate).abs(), -60.0) for band in sections]
         # There and back, so that the lines join at the ends of the axis.
         x = torch.cat([frequency if k % 2 == 0 else frequency.flip(0) for k in range(len(lines))])
@@ -97,18 +117,28 @@ class Bands(Routing, abstract=True):
         return Curve(x, y, "frequency (Hz)", "level of the bands (dB)", True, type(self).__name__)
 
     def _sections(self, knobs: Mapping[str, Tensor]) -> Tensor:
-        """Sections of every band (B, N, 1, 1 or T, K, 6), from crossovers put in order however they are set."""
+        """Sections of every band (B, N, 1 or F, K, 6), from crossovers put in order however they are set."""
         freqs = torch.broadcast_tensors(*(knobs[f"crossover_{i}_hz"] for i in range(1, self.num_bands)))
         ordered = torch.stack(freqs, -1).sort(-1).values
-        return svf_to_sos(linkwitz_riley(ordered, self.sample_rate)).movedim(3, 1)
+        return svf_to_sos(linkwitz_riley(ordered, self.sample_rate)).squeeze(1).movedim(2, 1)
 
-    def _split(self, x: Tensor, knobs: Mapping[str, Tensor], state: SectionState | None) -> tuple[Tensor, SectionState]:
-        bands, state = filter_sections(x.unsqueeze(1), self._sections(knobs), state)
-        return bands.flatten(0, 1), state
+    def _each(self, name: str, knobs: Mapping[str, Any]) -> list[Any]:
+        return [knobs[f"band_{i + 1}.{name}"] for i in range(self.num_bands)]
 
-    def _of_bands(self, name: str, knobs: Mapping[str, Tensor]) -> Tensor:
-        values = torch.broadcast_tensors(*(knobs[f"band_{i + 1}.{name}"] for i in range(self.num_bands)))
-        return torch.stack(values, 1).flatten(0, 1)
+
+def _split(x: Tensor, sections: Sections, state: SectionState | None) -> tuple[Tensor, SectionState]:
+    """Bands (B N, C, T) of x (B, C, T)."""
+    if isinstance(sections, ControlPoints):
+        sections = sections._replace(values=sections.values.unsqueeze(2))
+    else:
+        sections = sections.unsqueeze(2)
+    bands, state = filter_sections(x.unsqueeze(1), sections, state)
+    return bands.flatten(0, 1), state
+
+
+def _of_bands(values: Sequence[Tensor]) -> Tensor:
+    """A knob of every band, (B, 1, F) each, as one of the bands as items of a batch."""
+    return torch.stack(torch.broadcast_tensors(*values), 1).flatten(0, 1)
 
 
 class MultiBand(Bands):

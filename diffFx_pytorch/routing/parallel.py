@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -10,6 +11,7 @@ from ..control import KnobValue
 from ..dsp.levels import db_to_amp
 from ..dsp.whole_delay import delayed
 from ..params import EffectParam
+from ..plan import Through
 from ..processor import Processor, State
 from .alignment import channels_where_they_meet, refuse_combs, total
 from .routing import Routing, effects_and_settings, longest, named_effects, without_wires
@@ -56,7 +58,13 @@ class Parallel(Routing):
         self.neutral = {} if neutral is None or share < _QUIETEST else {**neutral, **dict.fromkeys(levels, share)}
 
     def process(
-        self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
+        self,
+        x: Tensor,
+        state: State,
+        sidechain: Tensor | None = None,
+        *,
+        effects: Mapping[str, Through],
+        **levels: Tensor,
     ) -> tuple[Tensor, State]:
         """Every branch, as late as the slowest, summed."""
         outputs, new_state = [], {}
@@ -65,10 +73,10 @@ class Parallel(Routing):
             if state is not None:
                 own, line = state[name]
             if name in self.steps:
-                y, own = self._through(name, x, own, knobs, sidechain)
+                y, own = effects[name](x, own, sidechain)
                 delay -= self[name].latency_samples
             y, line = delayed(y, delay, line)
-            outputs.append(y * db_to_amp(knobs[f"{name}_level_db"]))
+            outputs.append(y * db_to_amp(levels[f"{name}_level_db"]))
             new_state[name] = own, line
         return total(outputs), new_state
 

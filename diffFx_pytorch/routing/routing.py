@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from ..control import KnobValue, unknown_name
+from ..lines import Read
 from ..params import EffectParam
-from ..processor import TRAITS, Processor, State
+from ..plan import Plan
+from ..processor import TRAITS, Processor
 from ..settings import Adjustable
 
 Steps = Mapping[str, Processor]
@@ -20,8 +22,10 @@ Steps = Mapping[str, Processor]
 class Routing(Processor, abstract=True):
     """Base of what is made of effects; its knobs are those of its effects, ``name.knob``, and its own, without a dot.
 
-    A subclass names its effects (``named_effects``), and gives ``process`` and what of ``latency_samples``,
-    ``neutral``, ``tail``, ``channels`` and ``channels_out`` its way of joining them makes different.
+    A subclass names its effects (``named_effects``), and gives ``process``, which gets its own knobs, and in
+    ``effects`` every effect as a function ``(x, state, sidechain=None) -> (y, state)``; and what of
+    ``latency_samples``, ``neutral``, ``tail``, ``channels`` and ``channels_out`` its way of joining them makes
+    different.
 
     Args:
         steps: the effects by name, in the order of their knobs.
@@ -66,6 +70,12 @@ class Routing(Processor, abstract=True):
         self.takes_sidechain = any(fx.takes_sidechain for fx in steps.values())
         self.crosses_channels = any(fx.crosses_channels for fx in steps.values())
         return {**{f"{name}.{knob}": row for name, fx in steps.items() for knob, row in fx.params.items()}, **own}
+
+    def inside(self, knobs: Mapping[str, Read], like: Tensor) -> dict[str, Plan]:
+        """Every effect with its own knobs."""
+        return {
+            name: Plan(fx, {knob: knobs[f"{name}.{knob}"] for knob in fx.params}, like) for name, fx in self._effects()
+        }
 
     def read_knobs_at(self, own: Mapping[str, float], before: Mapping[str, float] | None = None) -> None:
         """Say how much latency stands before the place where each knob acts.
@@ -135,16 +145,6 @@ class Routing(Processor, abstract=True):
 
     def _tail_of(self, name: str, knobs: Mapping[str, Tensor]) -> float | Tensor:
         return self[name].tail(**self._own(name, knobs))
-
-    def _through(
-        self, name: str, x: Tensor, state: State, knobs: Mapping[str, Tensor], sidechain: Tensor | None
-    ) -> tuple[Tensor, State]:
-        """One effect on one block, with its own knobs and, if it takes one, the sidechain."""
-        fx = self[name]
-        own: dict[str, Any] = self._own(name, knobs)
-        if fx.takes_sidechain:
-            own["sidechain"] = sidechain
-        return fx.process(x, state, **own)
 
 
 def effects_and_settings(given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, KnobValue]]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
 from ..control import KnobValue
 from ..dsp.levels import db_to_amp
 from ..dsp.whole_delay import delayed
 from ..params import EffectParam
+from ..plan import Through
 from ..processor import Processor, State
 from .alignment import channels_where_they_meet, refuse_combs, total
 from .routing import Routing, effects_and_settings, one_effect
@@ -47,11 +50,17 @@ class Send(Routing):
         self.read_knobs_at({})
 
     def process(
-        self, x: Tensor, state: State, sidechain: Tensor | None = None, *, send_db: Tensor, **knobs: Tensor
+        self,
+        x: Tensor,
+        state: State,
+        sidechain: Tensor | None = None,
+        *,
+        send_db: Tensor,
+        effects: Mapping[str, Through],
     ) -> tuple[Tensor, State]:
         """The input, as late as the effect, and the return."""
         state = {"dry": None, "wet": None} if state is None else state
-        wet, new_wet = self._through(self._name, x * db_to_amp(send_db), state["wet"], knobs, sidechain)
+        wet, new_wet = effects[self._name](x * db_to_amp(send_db), state["wet"], sidechain)
         dry, line = delayed(x, self.latency_samples, state["dry"])
         return total([dry, wet]), {"dry": line, "wet": new_wet}
 

@@ -73,6 +73,14 @@ class Case:
         return Case(self.cls, {k: v for k, v in self.construction.items() if k != name})(sample_rate=sample_rate)
 
 
+def at_every_sample(fx):
+    """An effect whose knobs are heard at every sample."""
+    for part in fx.modules():
+        if getattr(part, "designs", False):
+            vars(part)["control_period"] = 1
+    return fx
+
+
 class Late(Processor):
     """A gain with latency, for routings to align."""
 

@@ -43,6 +43,8 @@ def untried(cls: type) -> dict[str, dict[str, Any]]:
     """By option: the values that no variant has, by label; of a number or a Given one, if no variant gives any."""
     values = {}
     for name, option in cls.options.items():
+        if name == "control_period":
+            continue  # of the base, and of knobs that move, which no twin has: test_control.py
         given, label = [variant[name] for variant in cls.variants if name in variant], f"{cls.__name__}.{name}"
         if isinstance(option, (Choice, Flag)):
             every = option.values if isinstance(option, Choice) else (True, False)

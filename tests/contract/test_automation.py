@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from .conftest import RATE
+from .conftest import RATE, at_every_sample
 
 
 def test_points_that_do_not_move_are_a_constant(case, make_noise, positions):
@@ -17,7 +17,7 @@ def test_points_that_do_not_move_are_a_constant(case, make_noise, positions):
 
 
 def test_points_are_joined_by_straight_lines_of_the_position(case, make_noise, positions):
-    fx = case()
+    fx = at_every_sample(case())
     samples = 601
     x = make_noise(2, case.channels(), samples)
     few = torch.stack([positions(fx, 2, seed) for seed in range(4)], -1)

@@ -6,12 +6,15 @@ References:
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Mapping
+
 from torch import Tensor
 
+from ...lines import Read
 from ...params import EffectParam
+from ...plan import Plan, Through
 from ...processor import State
-from ...routing.multi_band import EffectInBands, in_bands_options
+from ...routing.multi_band import EffectInBands, Sections, in_bands_options
 from .compressor import Compressor
 from .expander import Expander
 from .limiter import Limiter
@@ -96,14 +99,23 @@ class MultiBandLimiter(EffectInBands):
         self.knob_latency = {**self.knob_latency, **late}
         self.neutral = {**self.neutral, "ceiling_db": 0.0}
 
+    def inside(self, knobs: Mapping[str, Read], like: Tensor) -> dict[str, Plan]:
+        """The limiters of the bands, and the last."""
+        own = {name: knobs[name] for name in ("ceiling_db", "release_ms")}
+        own["gain_db"] = like.new_zeros(like.shape[0], 1, 1)
+        return {**super().inside(knobs, like), "output": Plan(self.output, own, like)}
+
     def process(
-        self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
+        self,
+        x: Tensor,
+        state: State,
+        sidechain: Tensor | None = None,
+        *,
+        crossovers: Sections,
+        effects: Mapping[str, Through],
     ) -> tuple[Tensor, State]:
         """Split, limit, sum, limit."""
         bands, last = (None, None) if state is None else state
-        y, bands = super().process(x, bands, None, **knobs)
-        ceiling_db, release_ms = knobs["ceiling_db"], knobs["release_ms"]
-        y, last = self.output.process(
-            y, last, gain_db=torch.zeros_like(ceiling_db), ceiling_db=ceiling_db, release_ms=release_ms
-        )
+        y, bands = super().process(x, bands, crossovers=crossovers, effects=effects)
+        y, last = effects["output"](y, last, None)
         return y, (bands, last)

@@ -13,7 +13,7 @@ from ...dsp.biquad import ring_seconds, sos_response
 from ...dsp.levels import amp_to_db
 from ...options import Choice
 from ...processor import Processor, State
-from ...recursion import filter_sections
+from ...recursion import ControlPoints, filter_sections
 
 DESIGN = Choice(
     "matched",
@@ -35,16 +35,20 @@ class SectionFilter(Processor, abstract=True):
         """The filter as sections [b0 b1 b2 a0 a1 a2], float64.
 
         Args:
-            knobs: as for ``process``, each (B, 1, 1) or (B, 1, T).
+            knobs: as for ``control``, each (B, 1, 1) or (B, 1, F).
 
         Returns:
-            (B, 1, 1, K, 6), or (B, 1, T, K, 6) where a knob is automated.
+            (B, 1, 1, K, 6), or (B, 1, F, K, 6) where a knob is automated.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no sections()")
 
-    def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
+    def control(self, **knobs: Tensor) -> dict[str, Tensor]:
+        """The sections."""
+        return {"sections": self.sections(**knobs)}
+
+    def process(self, x: Tensor, state: State, *, sections: Tensor | ControlPoints) -> tuple[Tensor, State]:
         """Filter with all sections in one pass; the state is theirs."""
-        return filter_sections(x, self.sections(**knobs), state)
+        return filter_sections(x, sections, state)
 
     def tail(self, **knobs: Tensor) -> Tensor:
         """The sections ring one after another."""

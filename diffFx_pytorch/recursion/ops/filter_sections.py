@@ -7,6 +7,7 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels.rows import broadcast_shape
 from diffFx_pytorch.kernels.transforms import is_traced, transforms_active
+from diffFx_pytorch.recursion.control_points import ControlPoints
 from diffFx_pytorch.recursion.ops.sections import sosfilt
 from diffFx_pytorch.recursion.ops.svf import sos_to_svf, svfilt
 
@@ -18,7 +19,9 @@ sound, and go from sections to sections.
 """
 
 
-def filter_sections(x: Tensor, sos: Tensor, state: SectionState | None = None) -> tuple[Tensor, SectionState]:
+def filter_sections(
+    x: Tensor, sos: Tensor | ControlPoints, state: SectionState | None = None
+) -> tuple[Tensor, SectionState]:
     """Filter a block with constant sections (`sosfilt`, fast) or time-varying ones (`svfilt`, which cannot blow up).
 
     A block of one sample does not tell whether its sections vary; it goes on in the form that the block before it had.
@@ -26,7 +29,8 @@ def filter_sections(x: Tensor, sos: Tensor, state: SectionState | None = None) -
     Args:
         x: signal (..., T), float32 or float64.
         sos: sections [b0 b1 b2 a0 a1 a2], (..., 1, K, 6) constant or (..., T, K, 6) time-varying; batch
-            dimensions broadcast with those of ``x``. Give float64 ones to float32 audio.
+            dimensions broadcast with those of ``x``. Give float64 ones to float32 audio. Or ``ControlPoints`` of
+            (..., F, K, 6), joined in the form that `svfilt` runs: geometrically where both ends have one sign.
         state: what the block before returned; None is silence.
 
     Returns:
@@ -36,6 +40,10 @@ def filter_sections(x: Tensor, sos: Tensor, state: SectionState | None = None) -
         TypeError: as `sosfilt`.
         ValueError: as `sosfilt`.
     """
+    if isinstance(sos, ControlPoints):
+        svf = _joined(sos_to_svf(sos.values), sos.at, x.shape[-1])
+        y, zf = svfilt(x, svf, _variables(state or {}), return_zf=True, time_varying=True)
+        return y, {"svf": zf}
     if not x.shape[-1]:
         return x.expand(*broadcast_shape(x.shape[:-1], sos.shape[:-3]), 0), state or {}
     given = state or {}
@@ -53,6 +61,18 @@ def filter_sections(x: Tensor, sos: Tensor, state: SectionState | None = None) -
     zi = _variables(given)
     y, zf = svfilt(x, svf, zi, return_zf=True, time_varying=True)
     return y, {"svf": zf}
+
+
+def _joined(svf: Tensor, at: Tensor, samples: int) -> Tensor:
+    """State variable sections (..., F, K, 5) at every sample: geometric between ends of one sign, else straight."""
+    at = at.to(svf.device)
+    n = torch.arange(samples, device=svf.device)
+    left = (torch.searchsorted(at, n, right=True) - 1).clamp_max(at.shape[0] - 2)
+    weight = ((n - at[left]) / (at[left + 1] - at[left]).clamp_min(1))[:, None, None].to(svf.dtype)
+    a, b = svf[..., left, :, :], svf[..., left + 1, :, :]
+    alike = a * b > 0
+    ratio = torch.where(alike, b, 1.0) / torch.where(alike, a, 1.0)
+    return torch.where(alike, a * ratio**weight, torch.lerp(a, b, weight))
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

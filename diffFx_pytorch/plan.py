@@ -1,0 +1,107 @@
+"""What the knobs of one call decide, made once: after it only sound goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .lines import Read, at_samples, grid, joined
+from .recursion import ControlPoints
+
+Through = Callable[[Tensor, Any, "Tensor | None"], "tuple[Tensor, Any]"]
+"""An effect inside another: sound (B, C, T), state and sidechain to sound and state."""
+
+
+class Plan:
+    """An effect with knobs that are read, for sounds of one batch, dtype and device.
+
+    Where no knob moves, ``control`` has run when this is built, and blocks only run ``process``.
+
+    Args:
+        fx: the effect, a ``Processor``.
+        knobs: by name, as ``read_knobs`` gives them.
+        like: of the batch (B, C, T), dtype and device of the sounds.
+    """
+
+    def __init__(self, fx: Any, knobs: Mapping[str, Read], like: Tensor) -> None:
+        self.fx, self.batch = fx, like.shape[0]
+        self.parts = fx.inside(knobs, like)
+        self.knobs = {name: knob for name, knob in knobs.items() if "." not in name} if self.parts else knobs
+        self.fixed: dict[str, Any] | None = None
+        if all(isinstance(knob, Tensor) for knob in self.knobs.values()):
+            self.fixed = self._designed(self.knobs, 1)  # type: ignore[arg-type]  # all are tensors
+
+    def __call__(
+        self, x: Tensor, state: Any, sidechain: Tensor | None = None, start: int = 0, total: int | None = None
+    ) -> tuple[Tensor, Any]:
+        """One block (B, C, T) after ``state``; ``start`` and ``total`` as for ``Processor.run``."""
+        fx = self.fx
+        given = self.fixed
+        if given is None:
+            given = self._moving(x, start, start + x.shape[-1] if total is None else total)
+        if fx.takes_sidechain:
+            given = {**given, "sidechain": sidechain}
+        if self.parts:
+            given = {**given, "effects": {name: _bound(part, start, total) for name, part in self.parts.items()}}
+        return fx.process(x, state, **given)
+
+    def _moving(self, x: Tensor, start: int, total: int) -> dict[str, Any]:
+        """What a block is given where a knob moves."""
+        samples, period = x.shape[-1], self.fx.control_period
+        if period == 1:
+            n = torch.arange(samples, device=x.device, dtype=torch.float64) + start
+            return self._designed(at_samples(self.knobs, n, total), samples)
+        at = grid(self.knobs.values(), start, samples, total, period)
+        n = (at + start).to(x.device, torch.float64)
+        return _joined(self._designed(at_samples(self.knobs, n, total), at.shape[0]), at, samples)
+
+    def _designed(self, knobs: dict[str, Tensor], points: int) -> dict[str, Any]:
+        heard = self.fx.heard(knobs)
+        if not self.fx.designs:
+            return heard
+        found = self.fx.control(**heard)
+        if not isinstance(found, Mapping):
+            raise TypeError(f"control() must return a dict of what process() takes, got {type(found).__name__}")
+        if (taken := self.fx.coefficients) is not None and set(found) != taken:
+            raise TypeError(
+                f"control() returned {', '.join(found) or 'nothing'}, and process() takes {', '.join(sorted(taken))}; "
+                "they must have the same names"
+            )
+        return _checked(found, self.batch, points)
+
+
+def _bound(plan: Plan, start: int, total: int | None) -> Through:
+    return lambda x, state, sidechain=None: plan(x, state, sidechain, start, total)
+
+
+def _joined(found: Any, at: Tensor, samples: int) -> Any:
+    """Coefficients at control points as ``process`` takes them."""
+    if isinstance(found, Mapping):
+        return {name: _joined(value, at, samples) for name, value in found.items()}
+    if not isinstance(found, Tensor) or found.shape[2] == 1:
+        return found
+    return joined(found, at, samples) if found.dim() == 3 else ControlPoints(found, at)
+
+
+def _checked(found: Any, batch: int, points: int, name: str = "") -> Any:
+    """What ``control`` gave, refused where its shapes do not fit.
+
+    Raises:
+        ValueError: for a tensor of another shape.
+    """
+    if isinstance(found, Mapping):
+        for key, value in found.items():
+            _checked(value, batch, points, f"{name}[{key!r}]" if name else key)
+        return found
+    if isinstance(found, Tensor):
+        shape = tuple(found.shape)
+        if len(shape) < 3 or shape[0] not in (1, batch) or shape[2] not in (1, points):
+            moving = "" if points == 1 else f", or {points} where it moves"
+            raise ValueError(
+                f"control() returned {name} of shape {shape}; a coefficient is (B, C, F, ...) with B = {batch} or 1, "
+                f"C = 1 or the channels, and F = 1{moving}; add axes with reshape or unsqueeze"
+            )
+    return found
