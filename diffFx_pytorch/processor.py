@@ -249,7 +249,7 @@ class Processor(Adjustable):
         if misplaced:
             raise TypeError(by_keyword_only(self, misplaced))
         if settings:
-            dsp_params = self._withkeywords_of(dsp_params, settings)
+            dsp_params = self._with_keywords(dsp_params, settings)
         return self.run(x, None, norm_params=norm_params, dsp_params=dsp_params, sidechain=sidechain)[0]
 
     def run(
@@ -277,9 +277,7 @@ class Processor(Adjustable):
         Returns:
             ``(y, state)``.
         """
-        return run_block(
-            self, x, state, sidechain, lambda sound: self.plan(sound, norm_params, dsp_params), start, total
-        )
+        return run_block(self, x, state, sidechain, lambda like: self.plan(like, norm_params, dsp_params), start, total)
 
     def plan(self, x: Tensor, norm_params: Knobs | None = None, dsp_params: Knobs | None = None) -> Plan:
         """The effect with these knobs and its settings, for sounds of the batch, dtype and device of x (B, C, T).
@@ -318,7 +316,7 @@ class Processor(Adjustable):
         if not self.streamable:
             raise ValueError(f"{type(self).__name__} needs the whole signal at once and cannot stream; call it instead")
         if settings:
-            dsp_params = self._withkeywords_of(dsp_params, settings)
+            dsp_params = self._with_keywords(dsp_params, settings)
         return Stream(self, norm_params, dsp_params, total, on_nan)
 
     # Knobs ---------------------------------------------------------------------------------------------------------

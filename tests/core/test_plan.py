@@ -17,6 +17,7 @@ class Counted(Processor):
     """A gain that counts how often it is decided."""
 
     params = FREQ
+    variants = ()
 
     def control(self, *, freq_hz):
         calls.append(tuple(freq_hz.shape))
@@ -96,8 +97,9 @@ def test_a_control_period_is_a_number_of_samples(period):
 
 
 def _stranger(found):
-    class Stranger(Processor, abstract=True):
+    class Stranger(Processor):
         params = FREQ
+        variants = ()
 
         def control(self, *, freq_hz):
             return found(freq_hz)
@@ -105,7 +107,6 @@ def _stranger(found):
         def process(self, x, state, *, gain):
             return x * gain, state
 
-    Stranger.abstract = False
     return Stranger()
 
 
