@@ -4,7 +4,7 @@ Knows nothing of effects; of use alone.
 """
 
 from .checks import assert_stable, is_stable
-from .control_points import ControlPoints
+from .control_points import ControlPoints, join_points
 from .graph import DelayGraph
 from .ops.allpole import allpole
 from .ops.attack_release import attack_release
@@ -36,6 +36,7 @@ __all__ = [
     "feedback_network",
     "filter_sections",
     "is_stable",
+    "join_points",
     "lfilter",
     "network_state_length",
     "one_pole",

@@ -41,6 +41,9 @@ CALLS = {
     "sosfilt, time-varying": lambda t: R.sosfilt(t(_noise(2, T)), t(SOS.expand(2, T, 2, 6).clone())),
     "svfilt": lambda t: R.svfilt(t(_noise(2, T)), t(SVF)),
     "svfilt, time-varying": lambda t: R.svfilt(t(_noise(2, T)), t(SVF.expand(2, T, 1, 5).clone())),
+    "svfilt, control points": lambda t: R.svfilt(
+        t(_noise(2, T)), t(SVF.expand(3, 1, 5).clone()), at=t(torch.tensor([0, 40, T]))
+    ),
     "attack_release": lambda t: R.attack_release(t(_noise(2, T).abs()), t(_numbers(0.9)[0]), t(_numbers(0.99)[0])),
     "feedback_delay": lambda t: R.feedback_delay(
         t(_noise(2, T)), t(_numbers(30.3, 30.3)), 0.5, lowpass=0.2, saturation="tanh"

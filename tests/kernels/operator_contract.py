@@ -6,6 +6,7 @@ import torch
 from torch.testing import assert_close
 
 from diffFx_pytorch.kernels import Operator
+from diffFx_pytorch.kernels.table import differentiable
 from tests.without_kernels import without_kernels
 
 
@@ -14,12 +15,12 @@ def check_operator(operator: Operator, *args):
 
     Args:
         operator: what `define` returned.
-        args: inputs, floats with at least one batch dimension in the first, and settings.
+        args: inputs, the first of at least one batch dimension, and settings; floats are what gradients go to.
     """
     for dtype in (torch.float32, torch.float64):
-        cast = [a.to(dtype).requires_grad_() if isinstance(a, torch.Tensor) else a for a in args]
+        cast = [a.to(dtype).requires_grad_() if differentiable(a) else a for a in args]
         _equation_is_kernel(operator, cast)
-    wide = [a.double().requires_grad_() if isinstance(a, torch.Tensor) else a for a in args]
+    wide = [a.double().requires_grad_() if differentiable(a) else a for a in args]
     assert torch.autograd.gradcheck(operator, wide, check_forward_ad=True)
     assert torch.autograd.gradgradcheck(operator, wide, check_fwd_over_rev=True)
     torch.library.opcheck(operator._op.overload, (*wide, *[True] * bool(operator.checkpoints)))
@@ -41,7 +42,7 @@ def _outputs(operator, args):
 def _gradients(operator, args):
     outputs = _outputs(operator, args)
     weights = [torch.linspace(-1, 1, y.numel(), dtype=y.dtype).reshape(y.shape) for y in outputs]
-    leaves = [a for a in args if isinstance(a, torch.Tensor)]
+    leaves = [a for a in args if differentiable(a)]
     return [*outputs, *torch.autograd.grad(outputs, leaves, weights)]
 
 
@@ -55,7 +56,7 @@ def _equation_is_kernel(operator, args):
     with without_kernels():
         by_equation = _gradients(operator, args)
     _same(by_kernel, by_equation)
-    leaves = [i for i, a in enumerate(args) if isinstance(a, torch.Tensor)]
+    leaves = [i for i, a in enumerate(args) if differentiable(a)]
     every = dict(zip(leaves, by_kernel[-len(leaves) :], strict=True))
     for asked in itertools.chain(([i] for i in leaves), itertools.combinations(leaves, 2)):
         some = [a.detach().requires_grad_(i in asked) if i in leaves else a for i, a in enumerate(args)]
@@ -70,7 +71,7 @@ def _vmap_is_a_loop(operator, args):
     def loss(*given):
         return sum(y.square().sum() for y in _outputs(operator, given))
 
-    leaves = tuple(i for i, a in enumerate(args) if isinstance(a, torch.Tensor))
+    leaves = tuple(i for i, a in enumerate(args) if differentiable(a))
     for mapped in leaves:
         stacked = torch.stack([args[mapped], 0.5 * args[mapped]])
         given = [stacked if i == mapped else a for i, a in enumerate(args)]

@@ -12,6 +12,7 @@ from torch import Tensor
 from diffFx_pytorch.kernels import Kernel, Operator, define
 from diffFx_pytorch.kernels.rows import broadcast_shape, coefficient_of_row, flat_rows, whole_rows
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
+from diffFx_pytorch.recursion.control_points import check_points
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK
 
 DENORMAL_THRESHOLD = 1e-250
@@ -98,3 +99,21 @@ def cascade_arguments(
     start = initial_state(caller, zi, x, (K, 2), f"(..., {K}, 2)")
     broadcast_batch(caller, **{"x": (x, 1), name: (coef, 3), "zi": (start, 2)})
     return coef, start
+
+
+def control_point_arguments(
+    caller: str, name: str, x: Any, points: Any, width: int, at: Any, zi: Any
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Check the arguments of a cascade between control points: x, points (..., F, K, width), at (F,) and the state.
+
+    Raises:
+        TypeError: no tensors, or dtypes that do not go together.
+        ValueError: shapes that do not fit, or positions that do not span the signal.
+    """
+    check_signal(caller, x)
+    at = check_points(caller, name, points, at, x)
+    K = points.shape[-2]
+    coefficients(caller, name, points[..., 0, :, :], x, f"K, {width}", False)
+    start = initial_state(caller, zi, x, (K, 2), f"(..., {K}, 2)")
+    broadcast_batch(caller, **{"x": (x, 1), name: (points, 3), "zi": (start, 2)})
+    return x, points, at, start

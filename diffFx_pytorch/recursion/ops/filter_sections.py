@@ -28,9 +28,9 @@ def filter_sections(
 
     Args:
         x: signal (..., T), float32 or float64.
-        sos: sections [b0 b1 b2 a0 a1 a2], (..., 1, K, 6) constant or (..., T, K, 6) time-varying; batch
-            dimensions broadcast with those of ``x``. Give float64 ones to float32 audio. Or ``ControlPoints`` of
-            (..., F, K, 6), joined in the form that `svfilt` runs: geometrically where both ends have one sign.
+        sos: sections [b0 b1 b2 a0 a1 a2], (..., 1, K, 6) constant or (..., T, K, 6) time-varying, or `ControlPoints`
+            with values (..., F, K, 6), which are joined in the form of `svfilt`; batch dimensions broadcast with those
+            of ``x``. Give float64 ones to float32 audio.
         state: what the block before returned; None is silence.
 
     Returns:
@@ -40,14 +40,12 @@ def filter_sections(
         TypeError: as `sosfilt`.
         ValueError: as `sosfilt`.
     """
-    if isinstance(sos, ControlPoints):
-        svf = _joined(sos_to_svf(sos.values), sos.at, x.shape[-1])
-        y, zf = svfilt(x, svf, _variables(state or {}), return_zf=True, time_varying=True)
-        return y, {"svf": zf}
+    at = sos.at if isinstance(sos, ControlPoints) else None
+    sos = sos.values if isinstance(sos, ControlPoints) else sos
     if not x.shape[-1]:
         return x.expand(*broadcast_shape(x.shape[:-1], sos.shape[:-3]), 0), state or {}
     given = state or {}
-    constant = sos.shape[-3] == 1 and (x.shape[-1] > 1 or "direct" in given)
+    constant = at is None and sos.shape[-3] == 1 and (x.shape[-1] > 1 or "direct" in given)
     if constant:
         fixed = sos.squeeze(-3)
         if "direct" in given and _same(given["sos"], fixed):
@@ -57,22 +55,12 @@ def filter_sections(
             zi = None if variables is None else _svf_to_direct(variables, fixed)
         y, zf = sosfilt(x, fixed, zi, return_zf=True, time_varying=False)
         return y, {"direct": zf, "sos": fixed}
-    svf = sos_to_svf(sos).expand(*sos.shape[:-3], x.shape[-1], -1, -1)
-    zi = _variables(given)
-    y, zf = svfilt(x, svf, zi, return_zf=True, time_varying=True)
+    svf, zi = sos_to_svf(sos), _variables(given)
+    if at is not None:
+        y, zf = svfilt(x, svf, zi, return_zf=True, at=at)
+    else:
+        y, zf = svfilt(x, svf.expand(*sos.shape[:-3], x.shape[-1], -1, -1), zi, return_zf=True, time_varying=True)
     return y, {"svf": zf}
-
-
-def _joined(svf: Tensor, at: Tensor, samples: int) -> Tensor:
-    """State variable sections (..., F, K, 5) at every sample: geometric between ends of one sign, else straight."""
-    at = at.to(svf.device)
-    n = torch.arange(samples, device=svf.device)
-    left = (torch.searchsorted(at, n, right=True) - 1).clamp_max(at.shape[0] - 2)
-    weight = ((n - at[left]) / (at[left + 1] - at[left]).clamp_min(1))[:, None, None].to(svf.dtype)
-    a, b = svf[..., left, :, :], svf[..., left + 1, :, :]
-    alike = a * b > 0
-    ratio = torch.where(alike, b, 1.0) / torch.where(alike, a, 1.0)
-    return torch.where(alike, a * ratio**weight, torch.lerp(a, b, weight))
 
 
 def _same(a: Tensor, b: Tensor) -> bool:

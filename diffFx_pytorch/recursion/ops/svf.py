@@ -12,8 +12,14 @@ from torch import Tensor
 from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.cpu import svf as kernels
 from diffFx_pytorch.recursion.fallback.sections import cascade, svf_matrices
-from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, cascade_arguments, define_cascade
+from diffFx_pytorch.recursion.ops.cascade import (
+    DENORMAL_THRESHOLD,
+    cascade_arguments,
+    control_point_arguments,
+    define_cascade,
+)
 from diffFx_pytorch.recursion.ops.sections import rows_by_coefficient, run_time_varying
+from diffFx_pytorch.recursion.ops.svf_points import svf_points
 
 _forward = functools.partial(run_time_varying, kernels.forward, 1)
 
@@ -48,14 +54,27 @@ def svfilt(
     zi: Tensor | None = ...,
     return_zf: Literal[False] = ...,
     *,
+    at: Tensor | None = ...,
     time_varying: bool | None = ...,
 ) -> Tensor: ...
 @overload
 def svfilt(
-    x: Tensor, svf: Tensor, zi: Tensor | None = ..., *, return_zf: Literal[True], time_varying: bool | None = ...
+    x: Tensor,
+    svf: Tensor,
+    zi: Tensor | None = ...,
+    *,
+    return_zf: Literal[True],
+    at: Tensor | None = ...,
+    time_varying: bool | None = ...,
 ) -> tuple[Tensor, Tensor]: ...
 def svfilt(
-    x: Tensor, svf: Tensor, zi: Tensor | None = None, return_zf: bool = False, *, time_varying: bool | None = None
+    x: Tensor,
+    svf: Tensor,
+    zi: Tensor | None = None,
+    return_zf: bool = False,
+    *,
+    at: Tensor | None = None,
+    time_varying: bool | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
     r"""Filter with state variable sections in series; coefficients may jump at every sample and it never blows up.
 
@@ -70,6 +89,10 @@ def svfilt(
     :math:`g, r \ge 0`, however they move; so the state is bounded by the input alone. Every stable biquad has this
     form: `sos_to_svf`. States and arithmetic are float64.
 
+    With ``at``, ``svf`` holds the coefficients at control points, and between two of them each is
+    :math:`c_0^{1 - w} c_1^w` where both are of one sign, so that frequencies move in octaves and gains in dB, else a
+    straight line (`join_points`). Gradients go to the points; coefficients are never stored for every sample.
+
     Args:
         x: signal (..., T), float32 or float64.
         svf: sections [g r h b l], (..., K, 5) constant or (..., T, K, 5) time-varying, in the dtype of ``x`` or
@@ -77,6 +100,9 @@ def svfilt(
             those of ``x`` (a dimension of 1 for the channels costs nothing).
         zi: states s1, s2 before the first sample (..., K, 2); zero if None.
         return_zf: also return the states after the last sample.
+        at: the samples (F,) at which the control points ``svf`` (..., F, K, 5) stand, int64, as in `ControlPoints`:
+            they never decrease, the first is not after sample 0, the last not before sample T - 1. Where two stand at
+            one sample the later holds from there on: a jump.
         time_varying: None takes ``svf`` as time-varying where it has two axes more than ``x``, as constant where it has
             fewer; True or False overrides that.
 
@@ -92,8 +118,11 @@ def svfilt(
         A. Wishnick, "Time-varying filters for musical applications", DAFx 2014, section 4.
         V. Zavalishin, "The Art of VA Filter Design", rev. 2.1.0, 2018, chapter 4.
     """
-    coef, start = cascade_arguments("svfilt", "svf", x, svf, 5, zi, time_varying)
-    y, zf = _svf(x, coef, start)
+    if at is None:
+        coef, start = cascade_arguments("svfilt", "svf", x, svf, 5, zi, time_varying)
+        y, zf = _svf(x, coef, start)
+    else:
+        y, zf = svf_points(*control_point_arguments("svfilt", "svf", x, svf, 5, at, zi))
     return (y, zf) if return_zf else y
 
 

@@ -1,0 +1,113 @@
+"""State variable filters between control points, as an operator; `svfilt` is how it is called."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from diffFx_pytorch.kernels import Kernel, define, run_rows
+from diffFx_pytorch.kernels.rows import broadcast_shape, coefficient_of_row, flat_rows, whole_rows
+from diffFx_pytorch.recursion.control_points import join_points
+from diffFx_pytorch.recursion.cpu import svf_points as kernels
+from diffFx_pytorch.recursion.fallback.sections import cascade, svf_matrices
+from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD
+
+
+def _equation(x: Tensor, points: Tensor, at: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+    batch = broadcast_shape(x.shape[:-1], points.shape[:-3], at.shape[:-1], zi.shape[:-2])
+    coef = join_points(points.double(), at, x.shape[-1])
+    rows = [
+        t.double().expand(*batch, *t.shape[t.dim() - core :]).reshape(math.prod(batch), *t.shape[t.dim() - core :])
+        for t, core in ((x, 1), (coef, 3), (zi, 2))
+    ]
+    y, zf = cascade(rows[0], *svf_matrices(rows[1]), rows[2])
+    return y.reshape(*batch, x.shape[-1]), zf.reshape(*batch, *zi.shape[-2:])
+
+
+def _side_by_side(rows: int) -> kernels.Kernels:
+    return kernels.PAIR if rows <= kernels.PAIR.lanes else kernels.MANY
+
+
+def _by_positions(at: Tensor, batch_shape: tuple[int, ...]) -> list[tuple[np.ndarray, Any]]:
+    """The positions that occur, each with the rows that have them: all rows where there is one."""
+    each = flat_rows(at, 1).numpy()
+    if len(each) == 1:
+        return [(each[0], slice(None))]
+    of_row = coefficient_of_row(at, 1, batch_shape)
+    return [(own, np.flatnonzero(of_row == n)) for n, own in enumerate(each)]
+
+
+def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
+    x, points, at, zi = inputs
+    if zi.shape[-2] == 0:
+        outputs.y.copy_(x)
+        return
+    read = [whole_rows(x, 1, batch_shape).numpy(), coefficient_of_row(points, 3, batch_shape)]
+    read.append(whole_rows(zi, 2, batch_shape).numpy())
+    write = [flat_rows(t, core).numpy() for t, core in zip(outputs, (1, 2, 3), strict=True)]
+    own = flat_rows(points, 3).numpy()
+    for positions, rows in _by_positions(at, batch_shape):
+        whole = isinstance(rows, slice)
+        signal, of_row, start = read if whole else [t[rows] for t in read]
+        into = write if whole else [t[rows] for t in write]
+        kernel = _side_by_side(len(signal))
+        groups = -(-len(signal) // kernel.lanes)
+        run_rows(kernel.forward, groups, 1, signal, own, of_row, positions, start, DENORMAL_THRESHOLD, *into)
+        if not whole:
+            for target, found in zip(write, into, strict=True):
+                target[rows] = found
+
+
+def _units(of_row: np.ndarray, lanes: int) -> tuple[np.ndarray, np.ndarray]:
+    """The rows sorted by their coefficients, and groups of them such that no two threads sum to the same ones."""
+    order = np.argsort(of_row, kind="stable")
+    starts = np.arange(0, len(order), lanes)
+    apart = np.ones(len(starts), np.bool_)
+    apart[1:] = of_row[order[starts[1:]]] != of_row[order[starts[1:] - 1]]
+    return order, np.append(np.flatnonzero(apart), len(starts))
+
+
+def _backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any) -> list[Tensor | None]:
+    x, points, at, zi = inputs
+    if zi.shape[-2] == 0:
+        return [grads.y.expand(*batch_shape, -1).clone(), torch.zeros_like(points), None, torch.zeros_like(zi)]
+    own, count = flat_rows(points, 3), math.prod(batch_shape)
+    checkpoints = zi.new_empty(count, 0, *zi.shape[-2:])
+    if needs.points:
+        checkpoints = whole_rows(saved.checkpoints, 3, batch_shape)
+    gx, gzi = x.new_empty(*batch_shape, x.shape[-1]), zi.new_empty(*batch_shape, *zi.shape[-2:])
+    gpoints = own.new_zeros(own.shape if needs.points else (0, *own.shape[1:]))
+    given = [whole_rows(grads.y, 1, batch_shape).numpy(), whole_rows(grads.zf, 2, batch_shape).numpy()]
+    given += [whole_rows(x, 1, batch_shape).numpy(), coefficient_of_row(points, 3, batch_shape), checkpoints.numpy()]
+    write = [flat_rows(gx, 1).numpy(), flat_rows(gzi, 2).numpy()]
+    for positions, rows in _by_positions(at, batch_shape):
+        whole = isinstance(rows, slice)
+        gy, gzf, signal, of_row, kept = given if whole else [t[rows] for t in given]
+        into = write if whole else [t[rows] for t in write]
+        kernel = _side_by_side(len(signal))
+        order, bounds = _units(of_row, kernel.lanes)
+        arguments = (gy, gzf, signal, own.numpy(), of_row, order, bounds, positions, DENORMAL_THRESHOLD, kept)
+        run_rows(kernel.backward, len(bounds) - 1, 1, *arguments, into[0], gpoints.numpy(), into[1])
+        if not whole:
+            for target, found in zip(write, into, strict=True):
+                target[rows] = found
+    return [gx, gpoints.view(points.shape) if needs.points else None, None, gzi]
+
+
+svf_points = define(
+    "svf_points",
+    inputs={"x": 1, "points": 3, "at": 1, "zi": 2},
+    outputs={"y": lambda x, *_: (x.shape[-1:], x.dtype), "zf": lambda x, points, at, zi: (zi.shape[-2:], zi.dtype)},
+    equation=_equation,
+    kernel=Kernel(
+        _forward,
+        _backward,
+        {"checkpoints": lambda x, points, at, zi: ((-(-x.shape[-1] // kernels.TILE), *zi.shape[-2:]), zi.dtype)},
+    ),
+    saves={"x": (), "points": (), "at": (), "zi": (), "checkpoints": ("points",)},
+)
+"""``(x (..., T), points (..., F, K, 5), at (F,), zi (..., K, 2)) -> (y, zf)``."""
