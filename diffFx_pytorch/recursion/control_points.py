@@ -89,8 +89,8 @@ def check_points(caller: str, name: str, values: Any, at: Any, x: Tensor) -> Ten
     points = values.shape[-3]
     if at.dim() != 1 or at.shape[0] != points or points == 0:
         raise ValueError(
-            f"{caller}: at has shape {tuple(at.shape)} where {name} of shape {tuple(values.shape)} has {points} points; "
-            f"give ({max(points, 1)},), one position per point."
+            f"{caller}: at has shape {tuple(at.shape)} where {name} of shape {tuple(values.shape)} has {points} "
+            f"points; give ({max(points, 1)},), one position per point."
         )
     if at.device.type == "cpu" and not (is_traced() or transforms_active()):
         array, samples = at.numpy(), x.shape[-1]

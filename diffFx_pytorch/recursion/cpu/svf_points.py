@@ -7,93 +7,20 @@ backwards. Each row is a lane: two for a mono or stereo signal, eight for batche
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
-from diffFx_pytorch.kernels.vector import SIDE, any_of, constant, load, store, where
+from diffFx_pytorch.kernels.vector import SIDE, constant, load, store, where
 
-from ..control_points import FACTOR
 from .biquad_tile import audible
 from .inner import INNER
+from .point_joins import advance, join, piece_end, segment_at, span
 from .row_tiles import read_tile, write_tile
 
 TILE = 32
 """Samples between checkpoints: what the adjoint computes again and keeps stays in the first- or second-level cache."""
-
-NEAR = 0.125
-"""(c1 - c0) / (c1 + c0) up to which the logarithm of c1 / c0 and its roots are a few terms of their series."""
-
-
-@njit(**INNER)
-def _join(first, second, span, ratio, step):  # pragma: no cover
-    """How coefficients go from ``first`` to ``second`` in ``span`` samples: c <- c ratio + step; arrays of eights."""
-    part = 1.0 / span
-    for n in range(0, first.size, SIDE):
-        u, v = load(first, n), load(second, n)
-        if span < 2 or not any_of(u != v):
-            store(ratio, n, constant(first, 1.0))
-            store(step, n, constant(first, 0.0))
-            continue
-        geometric = ((u > 0.0) & (v > 0.0)) | ((u < 0.0) & (v < 0.0))
-        geometric = geometric & (abs(u) <= FACTOR * abs(v)) & (abs(v) <= FACTOR * abs(u))
-        z = where(geometric, (v - u) / where(geometric, v + u, 1.0), 0.0)
-        q = z * z
-        # log(c1 / c0) = 2 artanh z, over span.
-        series = q * (1 / 19) + 1 / 17
-        series = q * (q * (q * series + 1 / 15) + 1 / 13) + 1 / 11
-        series = q * (q * (q * (q * (q * series + 1 / 9) + 1 / 7) + 1 / 5) + 1 / 3) + 1.0
-        e = (2.0 * part) * z * series
-        root = e * (1 / 39916800) + 1 / 3628800
-        root = e * (e * (e * root + 1 / 362880) + 1 / 40320) + 1 / 5040
-        root = e * (e * (e * root + 1 / 720) + 1 / 120) + 1 / 24
-        root = e * (e * (e * (e * root + 1 / 6) + 0.5) + 1.0) + 1.0
-        store(ratio, n, root)
-        store(step, n, where(geometric, 0.0, (v - u) * part))
-        if any_of(abs(z) > NEAR):
-            for m in range(n, n + SIDE):
-                a, b = first[m], second[m]
-                if step[m] == 0.0 and a != b and abs(b - a) > NEAR * abs(b + a):
-                    ratio[m] = math.exp(math.log(b / a) * part)
-
-
-@njit(**INNER)
-def _advance(first, ratio, step, samples, coef):  # pragma: no cover
-    """The coefficients ``samples`` after the first point."""
-    for n in range(0, first.size, SIDE):
-        c, r = load(first, n), load(ratio, n)
-        c = load(step, n) * float(samples) + c
-        left = samples
-        while left > 0:
-            if left & 1:
-                c = c * r
-            r = r * r
-            left >>= 1
-        store(coef, n, c)
-
-
-@njit(**INNER)
-def _segment_at(at, t, guess):  # pragma: no cover
-    """The last point that stands at or before sample t, looking from ``guess`` on."""
-    f = guess
-    while f > 0 and at[f] > t:
-        f -= 1
-    while f + 1 < at.size and at[f + 1] <= t:
-        f += 1
-    return f
-
-
-@njit(**INNER)
-def _span(at, f):  # pragma: no cover
-    return at[f + 1] - at[f] if f + 1 < at.size else 1
-
-
-@njit(**INNER)
-def _piece_end(at, f, last):  # pragma: no cover
-    """Where the stretch between two points ends, at ``last`` at the latest."""
-    return min(last, at[f + 1]) if f + 1 < at.size else last
 
 
 @njit(**INNER)
@@ -251,7 +178,7 @@ def _kernels(lanes: int) -> Kernels:
         """The points at both ends of a stretch, and how coefficients go from one to the other."""
         read_point(points, of_lane, f, per, first)
         read_point(points, of_lane, min(f + 1, at.size - 1), per, second)
-        _join(first, second, _span(at, f), ratio, step)
+        join(first, second, span(at, f), ratio, step)
 
     @njit(**INNER)
     def silence(state, K, threshold):  # pragma: no cover
@@ -270,15 +197,15 @@ def _kernels(lanes: int) -> Kernels:
             store(found, n, constant(found, 0.0))
 
     @njit(**INNER)
-    def ends(first, second, step, sums, lagged, offset, span, to_first, to_second):  # pragma: no cover
+    def ends(first, second, step, sums, lagged, offset, samples, to_first, to_second):  # pragma: no cover
         """Add the gradients of the two points to what is known of them, from the sums of `section_adjoint`."""
-        part = 1.0 / span
+        part = 1.0 / samples
         for n in range(0, first.size, SIDE):
             c0, c1, total = load(first, n), load(second, n), load(sums, n)
             flat = (load(step, n) != 0.0) | (c0 == 0.0)
             late = (total * float(offset) + load(lagged, n)) * part
             store(to_first, n, load(to_first, n) + (total - late) / where(flat, 1.0, c0))
-            if span > 1:
+            if samples > 1:
                 store(to_second, n, load(to_second, n) + late / where(flat, 1.0, c1))
 
     @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
@@ -320,12 +247,12 @@ def _kernels(lanes: int) -> Kernels:
                 last = min(T, begin + TILE)
                 t = begin
                 while t < last:
-                    f = _segment_at(at, t, f)
+                    f = segment_at(at, t, f)
                     if f != known:
                         read_segment(points, of_lane, at, f, K * 5, first, second, ratio, step)
                         known = f
-                    _advance(first, ratio, step, t - at[f], coef)
-                    count = _piece_end(at, f, last) - t
+                    advance(first, ratio, step, t - at[f], coef)
+                    count = piece_end(at, f, last) - t
                     for lane in range(lanes):
                         places[lane] = min(group * lanes + lane, R - 1) * T + t
                     read(x, places, count, tile, lanes, TILE)
@@ -387,12 +314,12 @@ def _kernels(lanes: int) -> Kernels:
                         state[n * lanes + lane] = checkpoints[rows[lane], number, n // 2, n % 2] if needs_grad else 0.0
                 t, pieces = begin, 0
                 while t < last:
-                    f = _segment_at(at, t, f)
+                    f = segment_at(at, t, f)
                     own = pieces * padded
                     first, ratio, step = firsts[own:][:padded], ratios[own:][:padded], steps[own:][:padded]
                     read_segment(points, of_lane, at, f, K * 5, first, seconds[own:][:padded], ratio, step)
-                    _advance(first, ratio, step, t - at[f], coef)
-                    count, place = _piece_end(at, f, last) - t, (t - begin) * lanes
+                    advance(first, ratio, step, t - at[f], coef)
+                    count, place = piece_end(at, f, last) - t, (t - begin) * lanes
                     for lane in range(lanes):
                         places[lane] = rows[lane] * T + t
                     read(x, places, count, lines[place:], lanes, 0)
@@ -415,7 +342,7 @@ def _kernels(lanes: int) -> Kernels:
                     t, f, own = begins[piece], segments[piece], piece * padded
                     count, place = begins[piece + 1] - t, (t - begin) * lanes
                     first, ratio, step = firsts[own:][:padded], ratios[own:][:padded], steps[own:][:padded]
-                    _advance(first, ratio, step, t + count - 1 - at[f], coef)
+                    advance(first, ratio, step, t + count - 1 - at[f], coef)
                     for lane in range(lanes):
                         places[lane] = rows[lane] * T + t
                     read(gy, places, count, signal, lanes, 0)
@@ -444,8 +371,8 @@ def _kernels(lanes: int) -> Kernels:
                         elif summed > f + 2:
                             add_point(gpoints, of_lane, valid, summed - 1, K * 5, to_first)
                         summed = f + 1
-                    span = _span(at, f)
-                    ends(first, seconds[own:][:padded], step, sums, lagged, t - at[f], span, to_first, to_second)
+                    samples = span(at, f)
+                    ends(first, seconds[own:][:padded], step, sums, lagged, t - at[f], samples, to_first, to_second)
                 silence(adjoint, K, threshold)
             if needs_grad and T > 0:
                 if summed < at.size:
