@@ -1,5 +1,6 @@
 """Chains as text: chain files and presets."""
 
-from .chain_file import ChainFile, ChainFileError, dump_chain, load_chain, save_chain
+from .chain_file import ChainFile, ChainFileError, load_chain
+from .saving import dump_chain, save_chain
 
 __all__ = ["ChainFile", "ChainFileError", "dump_chain", "load_chain", "save_chain"]

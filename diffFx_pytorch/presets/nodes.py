@@ -14,6 +14,10 @@ _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "
 _KINDS = {yaml.ScalarNode: "a single value", yaml.SequenceNode: "a list", yaml.MappingNode: "a mapping"}
 
 
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEEPEST, _MOST_NODES, _MOST_MAPPINGS, _MOST_ALIASES = 64, 2_000_000, 10_000, 1000
+
+
 class ChainFileError(ValueError):
     """The problems of a chain file: one line per problem, each with its place.
 
@@ -42,10 +46,11 @@ class Reader:
         """The root node of a text.
 
         Raises:
-            ChainFileError: if the text is empty or no YAML.
+            ChainFileError: if the text is empty, no YAML, or too much of it.
         """
         try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
+            self._measure(text)
+            root = yaml.compose(text, Loader=_LOADER)
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             place = f"{self.source}:{mark.line + 1}:{mark.column + 1}" if mark else self.source
@@ -55,6 +60,23 @@ class Reader:
         if root is None:
             self._fail(f"{self.source}: is empty; a chain file begins 'version: 1'")
         return root
+
+    def _measure(self, text: str) -> None:
+        """Refuse what would take minutes to compose, at its first place."""
+        depth = mappings = aliases = 0
+        for count, event in enumerate(yaml.parse(text, Loader=_LOADER)):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            mappings += isinstance(event, yaml.MappingStartEvent)
+            aliases += isinstance(event, yaml.AliasEvent)
+            for number, most, what in (
+                (depth, _DEEPEST, "levels deep"),
+                (count, _MOST_NODES, "values"),
+                (mappings, _MOST_MAPPINGS, "mappings"),
+                (aliases, _MOST_ALIASES, "aliases"),
+            ):
+                if number > most:
+                    mark = event.start_mark
+                    self._fail(f"{self.source}:{mark.line + 1}:{mark.column + 1}: more than {most} {what}")
 
     def problem(self, node: yaml.Node, message: str) -> None:
         """Remember a problem at a node."""
@@ -118,11 +140,11 @@ class Reader:
             return None
         text = node.value.strip()
         try:
-            value = float(text.replace(".nan", "nan").replace(".inf", "inf")) if node.style is None else None
+            value = float(text.replace(".nan", "nan").replace(".inf", "inf")) if not node.style else None
         except ValueError:
             value = None
         if value is None:
-            quoted = "" if node.style is None else " in quotes"
+            quoted = "" if not node.style else " in quotes"
             self.problem(node, f"{what} must be a number in {legal}, got {text!r}{quoted}")
         elif not math.isfinite(value):
             self.problem(node, f"{what} must be a finite number in {legal}, got {text}")

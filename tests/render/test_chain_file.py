@@ -144,7 +144,7 @@ chain:
         ("chain: []\n", "1:1: a chain file needs 'version'"),
         ("version: 1\nchain:\n", "2:7: chain must be a list of effects, got nothing"),
         ("version: 1\nchain: []\n", "2:8: chain is empty"),
-        (step("Gain"), "3:5: a step of the chain must be a mapping of effect, got 'Gain'"),
+        (step("Gain"), "3:5: a step of the chain must be a mapping of names to values, got 'Gain'"),
         (step("effect: [Gain]"), "3:13: effect must be a single value, got a list"),
         (step("{effect: Gain, params: 3}"), "3:28: params of Gain must be a mapping"),
         (step("{effect: Gain, params: {gain_dB: 3}}"), "unknown parameter 'gain_dB'; did you mean 'gain_db'?"),
@@ -198,7 +198,7 @@ def test_a_frequency_that_a_rate_does_not_allow_is_refused_there(tmp_path, monke
         def process(self, x, state, *, freq_hz):
             return x, state
 
-    monkeypatch.setattr(presets.chain_file, "effect", lambda name: High)
+    monkeypatch.setattr(presets.steps, "effect", lambda name: High)
     chain = load_chain(step("{effect: High, params: {freq_hz: 15000}}"))
     chain.build(44100)
     with pytest.raises(
@@ -215,7 +215,7 @@ def test_a_knob_that_does_not_move_takes_one_number(monkeypatch):
         def process(self, x, state, *, size):
             return x, state
 
-    monkeypatch.setattr(presets.chain_file, "effect", lambda name: Still)
+    monkeypatch.setattr(presets.steps, "effect", lambda name: Still)
     load_chain(step("{effect: Still, params: {size: [0.5]}}"))
     assert "size cannot move" in complaints(step("{effect: Still, params: {size: [0, 1]}}"))[0]
 

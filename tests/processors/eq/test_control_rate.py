@@ -37,7 +37,7 @@ def test_control_points_beside_every_sample(move, design):
             error = ParametricEqualizer(RATE, design=design, control_period=period)(x, dsp_params=MOVES[move]) - exact
             assert _db(error, exact) < most, (name, period)
             if name == "sine":
-                # A zipper is heard at the rate of the control points; around the sine itself it is its level that moves.
+                # A zipper is heard at the rate of the control points; at the sine itself it is its level that moves.
                 window = torch.hann_window(T, dtype=torch.float64)
                 lines = torch.fft.rfft(error[0, 0] * window).abs() * 2 / window.sum()
                 assert 20 * math.log10(float(lines.max())) < -90

@@ -1,0 +1,234 @@
+"""Steps of a chain file: effects, and routings of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ..control import KnobValue
+from ..options import Given
+from ..params import EffectParam
+from ..processor import Processor
+from ..registry import effect
+from ..routing import Chain, DryWet, MidSide, MultiBand, Parallel, Send
+from ..routing.routing import has_meaning, named_effects
+from .nodes import Reader
+from .values import option_value, setting
+
+_KINDS = ("effect", "chain", "parallel", "dry_wet", "send", "mid_side", "multi_band")
+_KEYS = (*_KINDS, "name", "options", "params", "mix", "bypass")
+PLACED = (Chain, DryWet, MidSide, Parallel, Send)
+"""Routings whose parts are steps with settings of their own."""
+_DEEPEST, _MOST = 16, 500
+
+
+class StepReader:
+    """Builds the processors that steps describe; problems are the reader's.
+
+    Args:
+        reader: of the file.
+        sample_rate: in Hz.
+        folder: of the file, beside which files that options name are looked for; None is the working folder.
+    """
+
+    def __init__(self, reader: Reader, sample_rate: float, folder: Path | None = None) -> None:
+        self.reader, self.sample_rate, self.folder = reader, sample_rate, folder
+        self._count = 0
+
+    def several(self, nodes: Sequence[yaml.Node], depth: int) -> dict[str, Processor]:
+        """The processors of a list of steps, by name."""
+        built: dict[str, Processor] = {}
+        for node in nodes:
+            if self._count > _MOST:
+                break
+            read = self.step(node, depth)
+            if read is not None:
+                name, fx = read
+                name = self._free(node, name, fx, built)
+                built[name] = fx
+        return built
+
+    def step(self, node: yaml.Node, depth: int) -> tuple[str | None, Processor] | None:
+        """The name that a step gives, and its processor with its settings; None where something is wrong.
+
+        A list of steps is a chain. A step that is bypassed is checked, and gives None.
+        """
+        reader = self.reader
+        self._count += 1
+        if self._count == _MOST + 1:
+            reader.problem(node, f"more than {_MOST} steps; put them into several files")
+        if depth > _DEEPEST:
+            reader.problem(node, f"routings nest deeper than {_DEEPEST}")
+        if self._count > _MOST or depth > _DEEPEST:
+            return None
+        if isinstance(node, yaml.SequenceNode):
+            return self._chain(node, depth)
+        keys = reader.mapping(node, _KEYS, "a step of the chain")
+        kinds = [kind for kind in _KINDS if kind in keys]
+        if len(kinds) != 1:
+            given = f", got {' and '.join(kinds)}" if kinds else ""
+            if isinstance(node, yaml.MappingNode):
+                reader.problem(node, f"a step needs 'effect', or one routing: {', '.join(_KINDS[1:])}{given}")
+            return None
+        fx = self._built(kinds[0], keys, depth)
+        name = self._name(keys)
+        if fx is None:
+            return None
+        self._set(keys, fx)
+        if "mix" in keys:
+            fx = self._mixed(keys["mix"], fx)
+        if "bypass" in keys:
+            bypass = reader.scalar(keys["bypass"], "bypass")
+            if not isinstance(bypass, bool):
+                reader.problem(keys["bypass"], f"bypass must be true or false, got {bypass!r}")
+            if bypass is True:
+                return None
+        return name, fx
+
+    def _built(self, kind: str, keys: Mapping[str, yaml.Node], depth: int) -> Processor | None:
+        node, reader = keys[kind], self.reader
+        if kind == "effect":
+            return self._effect(keys)
+        if kind in ("parallel", "mid_side"):
+            return self._branches(kind, keys, depth)
+        if kind == "chain" and not isinstance(node, yaml.SequenceNode):
+            reader.sequence(node, "chain", "a list of steps")
+            return None
+        inner = self.step(node, depth + 1)
+        if inner is None:
+            return None
+        name, fx = inner
+        if kind == "chain":
+            return self._without_options(keys, kind) and fx
+        if kind == "multi_band":
+            return self._multi_band(keys, fx)
+        routing = DryWet if kind == "dry_wet" else Send
+        return self._without_options(keys, kind) and self._try(node, lambda: routing(**{name or _named(fx): fx}))
+
+    def _chain(self, node: yaml.SequenceNode, depth: int) -> tuple[None, Processor] | None:
+        if not node.value:
+            self.reader.problem(node, "chain is empty; it needs at least one effect")
+        built = self.several(node.value, depth + 1)
+        fx = self._try(node, lambda: Chain(**built)) if built else None
+        return None if fx is None else (None, fx)
+
+    def _branches(self, kind: str, keys: Mapping[str, yaml.Node], depth: int) -> Processor | None:
+        node, reader = keys[kind], self.reader
+        if not isinstance(node, yaml.MappingNode):
+            reader.mapping(node, (), kind)
+            return None
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        branches: dict[str, Any] = {}
+        for name, part in reader.mapping(node, ("mid", "side") if kind == "mid_side" else names, kind, "path").items():
+            wire = isinstance(part, yaml.ScalarNode) and part.tag == "tag:yaml.org,2002:null"
+            read = None if wire else self.step(part, depth + 1)
+            if read is not None and read[0] not in (None, name):
+                reader.problem(part, f"is named {name!r} by its place; leave 'name' out")
+            branches[name] = None if read is None else read[1]
+        routing = Parallel if kind == "parallel" else MidSide
+        rate: dict[str, Any] = {} if kind == "parallel" else {"sample_rate": self.sample_rate}
+        return self._without_options(keys, kind) and self._try(node, lambda: routing(**branches, **rate))
+
+    def _multi_band(self, keys: Mapping[str, yaml.Node], fx: Processor) -> Processor | None:
+        options = self._options(keys, MultiBand)
+        return None if options is None else self._try(keys["multi_band"], lambda: MultiBand(fx, **options))
+
+    def _effect(self, keys: Mapping[str, yaml.Node]) -> Processor | None:
+        reader = self.reader
+        try:
+            cls = effect(str(reader.scalar(keys["effect"], "effect")))
+        except ValueError as error:
+            reader.problem(keys["effect"], str(error))
+            return None
+        options = self._options(keys, cls)
+        if options is None:
+            return None
+        return self._try(keys.get("options", keys["effect"]), lambda: cls(sample_rate=self.sample_rate, **options))
+
+    def _options(self, keys: Mapping[str, yaml.Node], cls: type[Processor]) -> dict[str, Any] | None:
+        """The options of a step; None where one is wrong."""
+        options: dict[str, Any] = {}
+        if "options" not in keys:
+            return options
+        reader, known = self.reader, len(self.reader.problems)
+        for name, node in reader.mapping(
+            keys["options"], cls.options, f"options of {cls.__name__}", noun="option"
+        ).items():
+            value, option = option_value(reader, node, cls.options[name]), cls.options[name]
+            if isinstance(option, Given) and isinstance(value, str) and self.folder is not None:
+                beside = self.folder / value
+                value = str(beside) if beside.exists() else value
+            try:
+                options[name] = option.read(name, value, self.sample_rate)
+            except ValueError as error:
+                reader.problem(node, f"{cls.__name__}: {error}")
+        return None if len(reader.problems) > known else options
+
+    def _without_options(self, keys: Mapping[str, yaml.Node], kind: str) -> Any:
+        if "options" in keys:
+            self.reader.problem(keys["options"], f"{kind} has no options")
+            return None
+        return True
+
+    def _set(self, keys: Mapping[str, yaml.Node], fx: Processor) -> None:
+        """Give a processor the settings of its step."""
+        if "params" not in keys:
+            return
+        own = own_knobs(fx)
+        settings: dict[str, KnobValue] = {}
+        of = f"params of {type(fx).__name__}"
+        for knob, node in self.reader.mapping(keys["params"], own, of, noun="parameter").items():
+            value = setting(self.reader, node, knob, own[knob], self.sample_rate)
+            if value is not None:
+                settings[knob] = value
+        self._try(keys["params"], lambda: fx.set(settings))  # type: ignore[arg-type, return-value]
+
+    def _mixed(self, node: yaml.Node, fx: Processor) -> Processor:
+        mixed = self._try(node, lambda: DryWet(**{_named(fx): fx}))
+        if mixed is None:
+            return fx
+        value = setting(self.reader, node, "mix", mixed.params["mix"], self.sample_rate)
+        return mixed if value is None else mixed.set({"mix": value})
+
+    def _try(self, node: yaml.Node, build: Any) -> Processor | None:
+        try:
+            return build()
+        except (ValueError, TypeError) as error:
+            self.reader.problem(node, str(error))
+            return None
+
+    def _name(self, keys: Mapping[str, yaml.Node]) -> str | None:
+        """The name that a step gives itself."""
+        if "name" not in keys:
+            return None
+        name = self.reader.scalar(keys["name"], "name")
+        if not isinstance(name, str) or not name.isidentifier():
+            self.reader.problem(keys["name"], f"{name!r} is no name for an effect; use letters, digits and underscores")
+            return None
+        if name == "self" or has_meaning(name):
+            self.reader.problem(keys["name"], f"{name!r} has a meaning of its own in a chain; give another name")
+            return None
+        return name
+
+    def _free(self, node: yaml.Node, name: str | None, fx: Processor, built: Mapping[str, Processor]) -> str:
+        """The name of a step, one that is free where it gives none."""
+        base = _named(fx)
+        numbered = (f"{base}_{count}" for count in range(2, len(built) + 3))
+        free = base if base not in built else next(name for name in numbered if name not in built)
+        if name is not None and name in built:
+            at = next(value for key, value in node.value if key.value == "name")
+            self.reader.problem(at, f"two effects are named {name!r}; give one of them another name")
+        return free if name is None or name in built else name
+
+
+def own_knobs(fx: Processor) -> dict[str, EffectParam]:
+    """The knobs that are set where a processor is, not where its parts are."""
+    return {knob: row for knob, row in fx.params.items() if "." not in knob or not isinstance(fx, PLACED)}
+
+
+def _named(fx: Processor) -> str:
+    """The name of an effect that is given none."""
+    return next(iter(named_effects("Chain", (fx,), {})))
