@@ -191,5 +191,13 @@ def joined(values: Tensor, at: Tensor, samples: int) -> Tensor:
 
 
 def _corners(knobs: Iterable[Moving], total: int, period: int) -> Tensor | None:
-    own = [knob.corners(total, period) for knob in knobs]
-    return None if any(places is None for places in own) else torch.cat(own)  # type: ignore[arg-type]  # none is None
+    """The corners of all; knobs that move alike count once."""
+    own: dict[Any, Tensor | None] = {}
+    for knob in knobs:
+        alike: Any = id(knob)
+        if isinstance(knob, Line):
+            points = knob.points
+            alike = (points.times or points.values.shape[-1], points.segments, knob.latency)
+        if alike not in own:
+            own[alike] = knob.corners(total, period)
+    return None if any(places is None for places in own.values()) else torch.cat([*own.values()])  # type: ignore[list-item]
