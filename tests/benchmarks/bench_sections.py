@@ -79,6 +79,32 @@ def time_varying_both(form: str) -> Speed:
     return Speed(name, ours, peer, "its own forward", None, 16 * SHORT)
 
 
+def at_points(batch: int, channels: int, count: int, gradient: bool = False, samples: int = SHORT) -> Call:
+    """Peaks that move at control points every 32 samples, shared by the channels of an item, float32 audio."""
+    at = torch.arange(0, samples + 32, 32)
+    moved = 0.5 * torch.sin(0.03 * at[:, None] / 32 + torch.arange(count))
+    freqs = torch.logspace(1.9, 4.1, count, dtype=torch.float64) * 2.0**moved
+    points = sos_to_svf(peak(freqs, 1.4, 4.0 + 3.0 * moved, 44100))
+    points = points.expand(batch, 1, *points.shape).contiguous()
+    x = signal(batch * channels, samples).reshape(batch, channels, samples)
+    return work(lambda x, points: svfilt(x, points, at=at), x, points, gradient)
+
+
+def at_points_both(batch: int, channels: int, samples: int) -> Speed:
+    name = f"svfilt, points every 32 samples, 6 sections, B={batch}, C={channels}, forward + backward to x and points"
+    ours, peer = (
+        (lambda: at_points(batch, channels, 6, True, samples)),
+        (lambda: at_points(batch, channels, 6, False, samples)),
+    )
+    return Speed(name, ours, peer, "its own forward", 1 / 4, batch * channels * samples)
+
+
+def _every_sample() -> Call:
+    """Five sections of a stereo signal, designed at every sample."""
+    svf = sos_to_svf(equaliser(5)).expand(1, 1, SHORT, 5, 5).contiguous()
+    return work(svfilt, signal(2, SHORT)[None], svf, False)
+
+
 def _six() -> Call:
     return constant(16, 6)
 
@@ -117,6 +143,17 @@ SPEED = [
     time_varying_forward("svfilt", True, None),
     time_varying_both("sosfilt"),
     time_varying_both("svfilt"),
+    at_points_both(16, 1, SHORT),
+    at_points_both(8, 2, SHORT),
+    at_points_both(1, 2, T),
+    Speed(
+        "svfilt, points every 32 samples, 5 sections, C=2, forward",
+        lambda: at_points(1, 2, 5),
+        _every_sample,
+        "coefficients at every sample",
+        1.0,
+        2 * SHORT,
+    ),
 ]
 
 
@@ -133,6 +170,18 @@ MEMORY = [
         lambda: time_varying("sosfilt", True, SHORT),
         16 * SHORT * 4,
         40,
+    ),
+    Memory(
+        "svfilt, points every 32 samples, 6 sections, forward + backward",
+        lambda: at_points(16, 1, 6, True),
+        16 * SHORT * 4,
+        6.0,
+    ),
+    Memory(
+        "svfilt, points every 32 samples, 6 sections, C=2, forward + backward",
+        lambda: at_points(1, 2, 6, True, T),
+        2 * T * 4,
+        6.0,
     ),
 ]
 

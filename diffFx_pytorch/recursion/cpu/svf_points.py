@@ -17,10 +17,17 @@ from diffFx_pytorch.kernels.vector import SIDE, constant, load, store, where
 from .biquad_tile import audible
 from .inner import INNER
 from .point_joins import advance, join, piece_end, segment_at, span
-from .row_tiles import read_tile, write_tile
+from .row_tiles import prefetch_run, read_tile, write_tile
+from .svf_stepped import stepped_sections
 
 TILE = 32
 """Samples between checkpoints: what the adjoint computes again and keeps stays in the first- or second-level cache."""
+
+AHEAD = 128
+"""Samples by which signals are asked for before they are needed."""
+
+POINTS_AHEAD = 3
+"""Control points by which coefficients are."""
 
 
 @njit(**INNER)
@@ -51,133 +58,24 @@ class Kernels(NamedTuple):
 def _kernels(lanes: int) -> Kernels:
     read = read_tile if lanes % SIDE == 0 else _read_few
     write = write_tile if lanes % SIDE == 0 else _write_few
+    section, section_kept, section_adjoint = stepped_sections(lanes)
     W = 5 * lanes  # numbers a section
 
     @njit(**INNER)
-    def five(values):  # pragma: no cover
-        return (
-            load(values, 0, lanes),
-            load(values, lanes, lanes),
-            load(values, 2 * lanes, lanes),
-            load(values, 3 * lanes, lanes),
-            load(values, 4 * lanes, lanes),
-        )
-
-    @njit(**INNER)
-    def section(signal, count, coef, ratio, step, state):  # pragma: no cover
-        """Run one section over ``count`` samples, in place. With n1, n2 the states to come, 2 v = s + n."""
-        g, r, h, b, low = five(coef)
-        rg, rr, rh, rb, rl = five(ratio)
-        dg, dr, dh, db, dl = five(step)
-        s1, s2 = load(state, 0, lanes), load(state, lanes, lanes)
-        for i in range(0, count * lanes, lanes):
-            x = load(signal, i, lanes)
-            d2 = 2.0 / (g * (g + r) + 1.0)
-            p = d2 * g
-            u = x - s2
-            n1 = p * u + (d2 - 1.0) * s1
-            n2 = (p * g) * u + (p * s1 + s2)
-            y = (0.5 * (b - r * h)) * (s1 + n1) + h * x
-            store(signal, i, (0.5 * (low - h)) * (s2 + n2) + y)
-            s1, s2 = n1, n2
-            g, r, h, b, low = g * rg + dg, r * rr + dr, h * rh + dh, b * rb + db, low * rl + dl
-        store(state, 0, s1)
-        store(state, lanes, s2)
-
-    @njit(**INNER)
-    def section_kept(source, target, inner, count, coef, ratio, step, state):  # pragma: no cover
-        """As ``section``, from ``source`` to ``target``; ``inner`` receives v1, v2, 2 d of each sample."""
-        g, r, h, b, low = five(coef)
-        rg, rr, rh, rb, rl = five(ratio)
-        dg, dr, dh, db, dl = five(step)
-        s1, s2 = load(state, 0, lanes), load(state, lanes, lanes)
-        for i in range(0, count * lanes, lanes):
-            x = load(source, i, lanes)
-            d2 = 2.0 / (g * (g + r) + 1.0)
-            p = d2 * g
-            u = x - s2
-            n1 = p * u + (d2 - 1.0) * s1
-            n2 = (p * g) * u + (p * s1 + s2)
-            v1, v2 = 0.5 * (s1 + n1), 0.5 * (s2 + n2)
-            store(inner, 3 * i, v1)
-            store(inner, 3 * i + lanes, v2)
-            store(inner, 3 * i + 2 * lanes, d2)
-            store(target, i, (low - h) * v2 + ((b - r * h) * v1 + h * x))
-            s1, s2 = n1, n2
-            g, r, h, b, low = g * rg + dg, r * rr + dr, h * rh + dh, b * rb + db, low * rl + dl
-        store(state, 0, s1)
-        store(state, lanes, s2)
-
-    @njit(**INNER)
-    def section_adjoint(
-        signal, source, inner, count, first, coef, ratio, step, state, sums, lagged
-    ):  # pragma: no cover
-        """The adjoint of a section over a piece; ``coef`` holds the coefficients of its last sample.
-
-        ``signal`` holds the gradient of the output and receives that of the input. ``sums`` receives the sums of
-        gradient times c (or 1 where the join is a straight line), ``lagged`` those of the same times the number of
-        samples since the first of the piece.
-        """
-        g, r, h, b, low = five(coef)
-        rg, rr, rh, rb, rl = five(ratio)
-        dg, dr, dh, db, dl = five(step)
-        back_g, back_r, back_h, back_b, back_l = 1.0 / rg, 1.0 / rr, 1.0 / rh, 1.0 / rb, 1.0 / rl
-        fg, fr, fh, fb, fl = five(first)
-        flat_g, flat_r, flat_h = (dg != 0.0) | (fg == 0.0), (dr != 0.0) | (fr == 0.0), (dh != 0.0) | (fh == 0.0)
-        flat_b, flat_l = (db != 0.0) | (fb == 0.0), (dl != 0.0) | (fl == 0.0)
-        p1, p2 = load(state, 0, lanes), load(state, lanes, lanes)
-        zero = constant(state, 0.0, lanes)
-        sg, sr, sh, sb, sl = zero, zero, zero, zero, zero
-        lg, lr, lh, lb, ll = zero, zero, zero, zero, zero
-        for i in range((count - 1) * lanes, -1, -lanes):
-            lg, lr, lh, lb, ll = lg + sg, lr + sr, lh + sh, lb + sb, ll + sl
-            v1, v2 = load(inner, 3 * i, lanes), load(inner, 3 * i + lanes, lanes)
-            d2 = load(inner, 3 * i + 2 * lanes, lanes)
-            gy, x = load(signal, i, lanes), load(source, i, lanes)
-            half2 = (0.5 * (low - h)) * gy + p2
-            half1 = g * half2 + ((0.5 * (b - r * h)) * gy + p1)
-            e = d2 * half1
-            ge = g * e
-            gv2 = 2.0 * half2
-            p1, p2 = e - p1, (gv2 - p2) - ge
-            gx = h * gy + ge
-            store(signal, i, gx)
-            rest = x - v2
-            high = rest - r * v1
-            sg = (gv2 * v1 + e * (high - g * v1)) * where(flat_g, 1.0, g) + sg
-            sr = sr - (v1 * gx) * where(flat_r, 1.0, r)
-            sh = (gy * high) * where(flat_h, 1.0, h) + sh
-            sb = (gy * v1) * where(flat_b, 1.0, b) + sb
-            sl = (gy * v2) * where(flat_l, 1.0, low) + sl
-            g, r, h = g * back_g - dg, r * back_r - dr, h * back_h - dh
-            b, low = b * back_b - db, low * back_l - dl
-        store(state, 0, p1)
-        store(state, lanes, p2)
-        store(sums, 0, sg)
-        store(sums, lanes, sr)
-        store(sums, 2 * lanes, sh)
-        store(sums, 3 * lanes, sb)
-        store(sums, 4 * lanes, sl)
-        store(lagged, 0, lg)
-        store(lagged, lanes, lr)
-        store(lagged, 2 * lanes, lh)
-        store(lagged, 3 * lanes, lb)
-        store(lagged, 4 * lanes, ll)
-
-    @njit(**INNER)
-    def read_point(points, of_lane, f, per, into):  # pragma: no cover
-        """Point ``f`` of each lane's coefficients, side by side."""
+    def read_point(points, of_lane, f, per, into, ahead):  # pragma: no cover
+        """Point ``f`` of each lane's coefficients, side by side; the point ``ahead`` is asked for."""
         values = points.reshape(-1)
         for lane in range(lanes):
             place = (of_lane[lane] * points.shape[1] + f) * per
+            prefetch_run(values, place + ahead * per, per)
             for n in range(per):
                 into[n * lanes + lane] = values[place + n]
 
     @njit(**INNER)
-    def read_segment(points, of_lane, at, f, per, first, second, ratio, step):  # pragma: no cover
+    def read_segment(points, of_lane, at, f, per, first, second, ratio, step, ahead):  # pragma: no cover
         """The points at both ends of a stretch, and how coefficients go from one to the other."""
-        read_point(points, of_lane, f, per, first)
-        read_point(points, of_lane, min(f + 1, at.size - 1), per, second)
+        read_point(points, of_lane, f, per, first, ahead)
+        read_point(points, of_lane, min(f + 1, at.size - 1), per, second, ahead)
         join(first, second, span(at, f), ratio, step)
 
     @njit(**INNER)
@@ -191,6 +89,7 @@ def _kernels(lanes: int) -> Kernels:
         target = gpoints.reshape(-1)
         for lane in range(valid):
             place = (of_lane[lane] * gpoints.shape[1] + f) * per
+            prefetch_run(target, place - POINTS_AHEAD * per, per)
             for n in range(per):
                 target[place + n] += found[n * lanes + lane]
         for n in range(0, found.size, SIDE):
@@ -249,16 +148,16 @@ def _kernels(lanes: int) -> Kernels:
                 while t < last:
                     f = segment_at(at, t, f)
                     if f != known:
-                        read_segment(points, of_lane, at, f, K * 5, first, second, ratio, step)
+                        read_segment(points, of_lane, at, f, K * 5, first, second, ratio, step, POINTS_AHEAD)
                         known = f
                     advance(first, ratio, step, t - at[f], coef)
                     count = piece_end(at, f, last) - t
                     for lane in range(lanes):
                         places[lane] = min(group * lanes + lane, R - 1) * T + t
-                    read(x, places, count, tile, lanes, TILE)
+                    read(x, places, count, tile, lanes, AHEAD)
                     for k in range(K):
                         section(tile, count, coef[k * W :], ratio[k * W :], step[k * W :], state[2 * k * lanes :])
-                    write(y, places, count, tile, lanes, TILE)
+                    write(y, places, count, tile, lanes, AHEAD)
                     t += count
                 silence(state, K, threshold)
             for lane in range(min(lanes, R - group * lanes)):
@@ -317,12 +216,13 @@ def _kernels(lanes: int) -> Kernels:
                     f = segment_at(at, t, f)
                     own = pieces * padded
                     first, ratio, step = firsts[own:][:padded], ratios[own:][:padded], steps[own:][:padded]
-                    read_segment(points, of_lane, at, f, K * 5, first, seconds[own:][:padded], ratio, step)
+                    second = seconds[own:][:padded]
+                    read_segment(points, of_lane, at, f, K * 5, first, second, ratio, step, -POINTS_AHEAD)
                     advance(first, ratio, step, t - at[f], coef)
                     count, place = piece_end(at, f, last) - t, (t - begin) * lanes
                     for lane in range(lanes):
                         places[lane] = rows[lane] * T + t
-                    read(x, places, count, lines[place:], lanes, 0)
+                    read(x, places, count, lines[place:], lanes, -AHEAD)
                     for k in range(K):
                         section_kept(
                             lines[k * line + place :],
@@ -345,7 +245,7 @@ def _kernels(lanes: int) -> Kernels:
                     advance(first, ratio, step, t + count - 1 - at[f], coef)
                     for lane in range(lanes):
                         places[lane] = rows[lane] * T + t
-                    read(gy, places, count, signal, lanes, 0)
+                    read(gy, places, count, signal, lanes, -AHEAD)
                     for k in range(K - 1, -1, -1):
                         section_adjoint(
                             signal,
@@ -360,7 +260,7 @@ def _kernels(lanes: int) -> Kernels:
                             sums[k * W :],
                             lagged[k * W :],
                         )
-                    write(gx, places, count, signal, lanes, 0)
+                    write(gx, places, count, signal, lanes, -AHEAD)
                     if not needs_grad:
                         continue
                     if f + 1 != summed:
