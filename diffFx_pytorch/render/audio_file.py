@@ -70,7 +70,7 @@ class AudioWriter(AbstractContextManager["AudioWriter"]):
             self._notices.append(f"{name} takes no rate of {sample_rate} Hz; it was resampled to {self.file_rate} Hz")
         self._frames_written = 0
         bits = INTEGER_BITS.get(self.subtype)
-        self._quantize = Quantizer(bits, seed) if bits else None
+        self._quantize = Quantizer(bits, seed, np.int16 if bits <= 16 else np.int32) if bits else None
         if self.format == "WAV" and frames * channels * (bits or 64) // 8 > _LARGEST_WAV:
             self.format = "RF64"
         self._metadata = None
