@@ -14,7 +14,7 @@ import torch
 from diffFx_pytorch import EffectParam, Processor, registry
 from diffFx_pytorch.dsp.levels import db_to_amp
 from diffFx_pytorch.processors import Compressor, FeedbackDelay, StereoPanning, Tremolo
-from diffFx_pytorch.routing import Chain, DryWet, MidSide, Parallel, Send
+from diffFx_pytorch.routing import Chain, DryWet, MidSide, Mixer, Parallel, Send
 from tests.contract.hearing import audition
 
 RATE = 8000
@@ -111,12 +111,18 @@ class Routed(Case):
         return f"{self.cls.__name__}[{self.name}]"
 
 
+def _mixer(rate):
+    tracks = {"a": Late(rate), "b": Tremolo(rate), "c": Tremolo(rate), "d": Compressor(rate)}
+    return Mixer(tracks, {"room": Late(rate)}, sends={"a": {"room": -6.0}, "d": {"room": -9.0}}, keys={"d": "a"})
+
+
 ROUTED = (
     Routed(Chain, {}, "late,comp,pan", lambda rate: Chain(Late(rate), Compressor(rate), StereoPanning(rate))),
     Routed(Parallel, {}, "dry,late,trem", lambda rate: Parallel(dry=None, late=Late(rate), trem=Tremolo(rate))),
     Routed(DryWet, {}, "late", lambda rate: DryWet(Late(rate))),
     Routed(MidSide, {}, "comp,late", lambda rate: MidSide(mid=Compressor(rate), side=Late(rate))),
     Routed(Send, {}, "delay", lambda rate: Send(FeedbackDelay(rate))),
+    Routed(Mixer, {}, "late,comp,comp,room", _mixer),
 )
 
 

@@ -25,7 +25,7 @@ def test_knobs_match_finite_differences(case, make_noise, positions):
     case.exempt("gradients")
     fx = case()
     x = make_noise(1, case.channels(), SAMPLES)
-    weights = torch.randn(x.shape, dtype=torch.float64)
+    weights = torch.randn(x.shape[0], fx.channels_out or x.shape[1], x.shape[2], dtype=torch.float64)
     flat = _settings(fx, positions).requires_grad_()
     losses = _losses(fx, x, weights, flat)
     (gradient,) = torch.autograd.grad(losses.sum(), flat)
@@ -62,7 +62,7 @@ def test_moving_knobs_match_finite_differences(case):
     fx = case()
     chosen = case.audition()
     t = torch.arange(chosen.x.shape[-1], dtype=torch.float64)
-    weights = torch.randn(chosen.x.shape[1:], dtype=torch.float64)
+    weights = torch.randn(fx.channels_out or chosen.x.shape[1], chosen.x.shape[2], dtype=torch.float64)
     for name, param in fx.params.items():
         if not param.automatable or f"gradients:{name}" in fx.exempt:
             continue
@@ -98,7 +98,7 @@ def test_sound_matches_finite_differences(case, make_noise, positions):
     fx = case()
     x = make_noise(2, case.channels(), SAMPLES).requires_grad_()
     flat = positions(fx, 2)
-    weights = torch.randn(x.shape, dtype=torch.float64)
+    weights = torch.randn(x.shape[0], fx.channels_out or x.shape[1], x.shape[2], dtype=torch.float64)
     (gradient,) = torch.autograd.grad((fx(x, norm_params=flat) * weights).sum(), x)
     for seed in range(3):
         direction = make_noise(*x.shape, seed=20 + seed)

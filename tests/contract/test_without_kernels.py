@@ -14,7 +14,7 @@ from tests.without_kernels import without_kernels
 def test_equations_equal_the_kernels(case, moving):
     fx = case()
     chosen = case.audition()
-    weights = torch.randn(chosen.x.shape[1:], dtype=torch.float64)
+    weights = torch.randn(fx.channels_out or chosen.x.shape[1], chosen.x.shape[2], dtype=torch.float64)
     by_kernels = _output_and_gradients(fx, chosen, weights, moving)
     with without_kernels():
         by_equations = _output_and_gradients(fx, chosen, weights, moving)

@@ -1,0 +1,256 @@
+"""Tracks, buses and a master: a mix as one effect."""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..control import KnobValue, unknown_name
+from ..dsp.levels import db_to_amp
+from ..dsp.whole_delay import delayed
+from ..lines import Read, Side
+from ..params import EffectParam
+from ..plan import Plan, Through
+from ..processor import Processor, State
+from .routing import Routing, has_meaning, longest, without_wires
+
+MASTER = "master"
+_SEND = EffectParam(-60.0, 12.0, -12.0, unit="dB")
+
+
+class Mixer(Routing):
+    """Stereo tracks through their effects, over buses, to a master: any directed acyclic graph.
+
+    The input has two channels for each track, (B, 2 N, T); the output is the mix, (B, 2, T). Every track, bus and the
+    master has an effect, usually a ``Chain``; its knobs are ``<name>.<knob>``. A send has a level,
+    ``<from>_to_<bus>_db``. All paths are delayed so that they meet in time, keys of sidechains too. Tracks whose
+    effects are of one kind run as items of one batch.
+
+    ``Mixer({"drums": Compressor(), "vocal": Chain(...)}, buses={"room": SchroederReverb(mix=1)},
+    sends={"vocal": {"room": -15}}, keys={"bass": "drums"}, master=Limiter())``.
+
+    Args:
+        tracks: by name, in the order of the channels, what each goes through; None is a wire.
+        buses: by name, what the sum of what is sent to each goes through; None is a wire.
+        master: what the mix goes through; None is a wire.
+        outputs: by track or bus, where it goes: a bus, ``"master"`` (where it is not named), or None, nowhere.
+        sends: by track or bus, the buses that it is sent to besides, after its effect, with the levels in dB.
+        keys: by track or bus, the track or bus whose output is the sidechain of its effect.
+        stems: the output has after the mix, two channels each, what goes to the master, in the order of ``stems``.
+        sample_rate: in Hz; None takes that of the effects, 44100 without any.
+        settings: values of knobs that stay.
+
+    Raises:
+        ValueError: for no tracks, names that are unknown or stand twice, a bus that gets nothing, paths that go round
+            (the error names the path), effects that do not turn two channels into two.
+        TypeError: for what is no Processor.
+    """
+
+    exempt = {"neutral": "tracks are summed"}
+
+    def __init__(
+        self,
+        tracks: Mapping[str, Processor | None],
+        buses: Mapping[str, Processor | None] | None = None,
+        master: Processor | None = None,
+        *,
+        outputs: Mapping[str, str | None] | None = None,
+        sends: Mapping[str, Mapping[str, float]] | None = None,
+        keys: Mapping[str, str] | None = None,
+        stems: bool = False,
+        sample_rate: float | None = None,
+        **settings: KnobValue,
+    ) -> None:
+        self.tracks, self.buses = tuple(tracks), tuple(buses or ())
+        nodes = {**tracks, **(buses or {}), MASTER: master}
+        _check_names(self.tracks, self.buses, nodes)
+        self._outputs = {name: (outputs or {}).get(name, MASTER) for name in nodes if name != MASTER}
+        self._sends = {name: dict(levels) for name, levels in (sends or {}).items()}
+        self._keys = dict(keys or {})
+        self._check_edges(outputs or {})
+        own = {
+            f"{name}_to_{bus}_db": EffectParam(
+                _SEND.min_val, _SEND.max_val, float(level), unit="dB", doc=f"What {bus} gets of {name}."
+            )
+            for name, levels in self._sends.items()
+            for bus, level in levels.items()
+        }
+        self.stems = tuple(name for name, target in self._outputs.items() if target == MASTER) if stems else ()
+        super().__init__(without_wires(nodes), own, sample_rate, settings=settings)
+        self.channels, self.channels_out = (2 * len(self.tracks),), 2 * (1 + len(self.stems))
+        self.crosses_channels = True
+        self.takes_sidechain = False
+
+    def prepare(self) -> None:
+        """The order of the graph, and when sound arrives at each of its nodes."""
+        self._order = self._sorted()
+        self._arrives: dict[str, int] = {}
+        self._leaves: dict[str, int] = {}
+        for name in self._order:
+            key = [self._keys[name]] if name in self._keys else []
+            self._arrives[name] = max((self._leaves[source] for source in (*self._into(name), *key)), default=0)
+            self._leaves[name] = self._arrives[name] + (self[name].latency_samples if name in self.steps else 0)
+        self.latency_samples = self._leaves[MASTER]
+        own = {f"{name}_to_{bus}_db": self._leaves[name] for name, levels in self._sends.items() for bus in levels}
+        self.read_knobs_at(own, self._arrives)
+        self._groups = self._alike()
+
+    def inside(self, knobs: Mapping[str, Read], like: Tensor) -> dict[str, Plan]:
+        """An effect for each group of tracks, and for every other node."""
+        plans = {}
+        for names in self._groups:
+            fx = self[names[0]]
+            values = {knob: [knobs[f"{name}.{knob}"] for name in names] for knob in fx.params}
+            of_group = like.new_empty(like.shape[0] * len(names), 2, 0)
+            plans[names[0]] = Plan(fx, {knob: _beside(row) for knob, row in values.items()}, of_group)
+        return plans
+
+    def process(
+        self, x: Tensor, state: State, *, effects: Mapping[str, Through], **sends: Tensor
+    ) -> tuple[Tensor, State]:
+        """Every node after those that it hears; the state is that of the effects and of the delays between them."""
+        state = {"effects": {}, "lines": {}} if state is None else state
+        states, lines = {}, {}
+
+        def later(edge: str, sound: Tensor, by: int) -> Tensor:
+            sound, line = delayed(sound, by, state["lines"].get(edge))
+            if line is not None:
+                lines[edge] = line
+            return sound
+
+        heard: dict[str, Tensor] = {}
+        inputs = dict(zip(self.tracks, x.unflatten(1, (len(self.tracks), 2)).unbind(1), strict=True))
+        group_of = {name: names for names in self._groups for name in names}
+        for name in self._order:
+            if name in heard:
+                continue
+            if name in self.tracks:
+                sound = later(name, inputs[name], self._arrives[name])
+            else:
+                parts = []
+                for source, level in self._into(name).items():
+                    part = heard[source] if level is None else heard[source] * db_to_amp(sends[level])
+                    parts.append(later(f"{source}>{name}", part, self._arrives[name] - self._leaves[source]))
+                sound = torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
+            if name not in effects and name not in group_of:
+                heard[name] = sound
+            elif len(group_of[name]) > 1:
+                names = group_of[name]
+                together = torch.stack([inputs[n] for n in names], 1).flatten(0, 1)
+                together, states[names[0]] = effects[names[0]](together, state["effects"].get(names[0]), None)
+                heard |= dict(zip(names, together.unflatten(0, (x.shape[0], len(names))).unbind(1), strict=True))
+            else:
+                key = None
+                if name in self._keys:
+                    source = self._keys[name]
+                    key = later(f"{source}|{name}", heard[source], self._arrives[name] - self._leaves[source])
+                heard[name], states[name] = effects[name](sound, state["effects"].get(name), key)
+        out = [heard[MASTER]]
+        out += [later(f"{name}!", heard[name], self.latency_samples - self._leaves[name]) for name in self.stems]
+        return out[0] if len(out) == 1 else torch.cat(out, 1), {"effects": states, "lines": lines}
+
+    def tail(self, **knobs: Tensor) -> float | Tensor:
+        """The longest of the paths: each node rings on what the nodes before it ring."""
+        until: dict[str, Any] = {}
+        for name in self._order:
+            own = self._tail_of(name, knobs) if name in self.steps else 0.0
+            until[name] = longest([until[source] for source in self._into(name)]) + own
+        return until[MASTER]
+
+    def _into(self, name: str) -> dict[str, str | None]:
+        """By node whose sound a node gets: the knob of its level; None as it is."""
+        found: dict[str, str | None] = {source: None for source, target in self._outputs.items() if target == name}
+        for source, levels in self._sends.items():
+            if name in levels:
+                found[source] = f"{source}_to_{name}_db"
+        return found
+
+    def _sorted(self) -> list[str]:
+        before = {name: {*self._into(name), *filter(None, [self._keys.get(name)])} for name in (*self._outputs, MASTER)}
+        try:
+            order = list(graphlib.TopologicalSorter(before).static_order())
+        except graphlib.CycleError as error:
+            path = " -> ".join(error.args[1])
+            raise ValueError(f"sound would go round: {path}; take one of these away") from None
+        place = {name: i for i, name in enumerate(before)}
+        first = [name for name in order if name in self.tracks and name not in self._keys]
+        return [*sorted(first, key=place.__getitem__), *(name for name in order if name not in first)]
+
+    def _alike(self) -> list[tuple[str, ...]]:
+        """Nodes with effects, those tracks together whose effects are of one kind and hear no key."""
+        groups: dict[Any, list[str]] = {}
+        for name in self._order:
+            if name in self.steps:
+                kind = _kind(self[name]) if name in self.tracks and name not in self._keys else None
+                groups.setdefault(name if kind is None else kind, []).append(name)
+        return [tuple(names) for names in groups.values()]
+
+    def _check_edges(self, outputs: Mapping[str, str | None]) -> None:
+        nodes = (*self.tracks, *self.buses)
+        for given, what in ((outputs, "outputs"), (self._sends, "sends"), (self._keys, "keys")):
+            for name in given:
+                if name not in nodes:
+                    raise ValueError(f"Mixer: {what}: {unknown_name(name, nodes, 'track or bus')}")
+        for name, target in self._outputs.items():
+            if target is not None and target not in (*self.buses, MASTER):
+                raise ValueError(f"Mixer: output of {name}: {unknown_name(target, (*self.buses, MASTER), 'bus')}")
+        for name, levels in self._sends.items():
+            for bus in levels:
+                if bus not in self.buses:
+                    raise ValueError(f"Mixer: {name} is sent to: {unknown_name(bus, self.buses, 'bus')}")
+                if self._outputs[name] == bus:
+                    raise ValueError(f"Mixer: {name} goes to {bus} already; take the send away")
+        for name, key in self._keys.items():
+            if key not in nodes:
+                raise ValueError(f"Mixer: key of {name}: {unknown_name(key, nodes, 'track or bus')}")
+        for name in (*self.buses, MASTER):
+            if not self._into(name):
+                raise ValueError(f"Mixer: nothing goes to {name}; send a track there, or take it away")
+
+    def join(self, steps: Mapping[str, Processor], own: Mapping[str, EffectParam]) -> dict[str, EffectParam]:
+        """As of every routing, once the effects are known to fit."""
+        for name, fx in steps.items():
+            if 2 not in (fx.channels or (2,)) or fx.channels_out not in (None, 2):
+                raise ValueError(f"{name} must turn two channels into two, which {type(fx).__name__} does not")
+            if name in self._keys and not fx.takes_sidechain:
+                raise ValueError(f"{name} has a key, and {type(fx).__name__} takes no sidechain")
+        return super().join(steps, own)
+
+
+def _check_names(tracks: Iterable[str], buses: Iterable[str], nodes: Mapping[str, Any]) -> None:
+    tracks, buses = list(tracks), list(buses)
+    if not tracks:
+        raise ValueError("Mixer: needs at least one track")
+    for name in (*tracks, *buses):
+        if not isinstance(name, str) or not name.isidentifier() or has_meaning(name):
+            raise ValueError(f"Mixer: {name!r} is no name for a track or bus; use letters, digits and underscores")
+        if name == MASTER or (name in tracks and name in buses):
+            raise ValueError(f"Mixer: {name!r} stands twice; give one of them another name")
+    for name, fx in nodes.items():
+        if fx is not None and not isinstance(fx, Processor):
+            raise TypeError(f"Mixer: {name} must be a Processor or None, got {type(fx).__name__}")
+
+
+def _kind(fx: Processor) -> Any:
+    """What effects that may run as one batch have in common; None where that cannot be told."""
+    parts = [part for part in fx.modules() if isinstance(part, Processor)]
+    if any(isinstance(v, (Tensor, np.ndarray)) for part in parts for v in part.construction.values()):
+        return None
+    if any(not name.endswith("_position") for name, _ in fx.named_parameters()):
+        return None
+    return fx._kind, tuple(fx.params.items())
+
+
+def _beside(values: list[Read]) -> Read:
+    """A knob of several tracks as that of the items of one batch."""
+    still = all(isinstance(value, Tensor) for value in values)
+    return _joined(values) if still else Side(values, _joined)  # type: ignore[arg-type]  # as has been looked
+
+
+def _joined(values: Any) -> Tensor:
+    return torch.stack(torch.broadcast_tensors(*values), 1).flatten(0, 1)
