@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 
+from .transforms import requires_grad, runs_eagerly
+
 NAMESPACE = "diffFx"
 
 declared: dict[str, Dispatched] = {}
@@ -40,8 +42,11 @@ class Dispatched:
         declared[self.name] = self
 
     def __call__(self, *args: Any) -> Any:
-        """Through the dispatcher."""
-        return self.overload(*args)
+        """Through the dispatcher, or straight to the CPU's kernel where that would do the same for less."""
+        kernel = self.kernels.get("cpu")
+        if kernel is None or (torch.is_grad_enabled() and requires_grad(args)) or not runs_eagerly(args):
+            return self.overload(*args)
+        return kernel(*args)
 
     def register_kernel(self, device: str, kernel: Callable[..., Any]) -> None:
         """What runs on one type of device."""

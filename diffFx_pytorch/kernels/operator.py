@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from .dispatch import Dispatched
-from .rows import as_rows, denormal_threshold, indexed_rows, whole_rows
+from .rows import as_rows, as_whole_rows, denormal_threshold, indexed_rows
 from .table import Kernel, Rules, Shape, Table, as_results, as_tuple, differentiable
 from .threads import run_rows
 from .transforms import batch_first, forward_mode_active, needs_grad, tangent_by_transposition, with_transforms
@@ -45,9 +45,9 @@ def row_kernel(forward: Callable[..., None], backward: Callable[..., None] | Non
         batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any, *settings: Any
     ) -> list[Tensor]:
         assert backward is not None
-        read = [whole_rows(g, g.dim() - len(batch_shape), batch_shape).numpy() for g in grads]
+        read = [as_whole_rows(g, g.dim() - len(batch_shape), batch_shape) for g in grads]
         read += _indexed(inputs, inputs.cores, batch_shape)
-        read += [whole_rows(t, t.dim() - len(batch_shape), batch_shape).numpy() for t in saved]
+        read += [as_whole_rows(t, t.dim() - len(batch_shape), batch_shape) for t in saved]
         found = [t.new_empty(*batch_shape, *t.shape[t.dim() - c :]) for t, c in zip(inputs, inputs.cores, strict=True)]
         write = [as_rows(t, c) for t, c in zip(found, inputs.cores, strict=True)]
         run_rows(backward, math.prod(batch_shape), grain, *read, *settings, denormal_threshold(grads[0].dtype), *write)
@@ -106,6 +106,7 @@ class Operator(Table):
         The kernel's checkpoints have the names of those of the first kernel, or there are none.
         """
         self.kernels[device] = kernel
+        self._remembered.clear()  # checkpoints are the kernel's
         self._op.register_kernel(device, lambda *args: self._forward_kernel(kernel, *args))
         if self.rules.differentiable and kernel.backward is not None:
             self._op_backward.register_kernel(device, lambda *args: self._backward_kernel(kernel, *args))

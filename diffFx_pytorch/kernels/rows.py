@@ -84,13 +84,36 @@ def flat_rows(t: Tensor, core: int) -> Tensor:
 
 def whole_rows(t: Tensor, core: int, batch_shape: Sequence[int]) -> Tensor:
     """``flat_rows`` with one row for each of ``batch_shape``: what rows share is repeated."""
-    axes = t.dim() - core
-    return flat_rows(t if t.shape[:axes] == batch_shape else t.expand(*batch_shape, *t.shape[axes:]), core)
+    return flat_rows(_expanded(t, core, batch_shape), core)
+
+
+def _expanded(t: Tensor, core: int, batch_shape: Sequence[int]) -> Tensor:
+    shape = t.shape
+    axes = len(shape) - core
+    return t if shape[:axes] == batch_shape else t.expand(*batch_shape, *shape[axes:])
+
+
+def _as_array(t: Tensor) -> np.ndarray:
+    if t.requires_grad or t.is_conj() or t.is_neg():
+        t = t.detach().resolve_conj().resolve_neg()
+    return t.contiguous().numpy()
 
 
 def as_rows(t: Tensor, core: int = 1) -> np.ndarray:
     """A CPU tensor (*batch, *core) as a contiguous array (rows, *core); a view where the tensor is contiguous."""
-    return flat_rows(t, core).numpy()
+    # Numpy slices and reshapes in a fraction of torch's time, which counts in blocks of a few hundred samples.
+    return _flat(_as_array(t), core)
+
+
+def _flat(array: np.ndarray, core: int) -> np.ndarray:
+    shape = array.shape
+    axes = len(shape) - core
+    return array if axes == 1 else array.reshape(math.prod(shape[:axes]), *shape[axes:])
+
+
+def as_whole_rows(t: Tensor, core: int, batch_shape: Sequence[int]) -> np.ndarray:
+    """``as_rows`` with one row for each of ``batch_shape``: what rows share is repeated."""
+    return as_rows(_expanded(t, core, batch_shape), core)
 
 
 class IndexedRows(NamedTuple):
@@ -102,4 +125,6 @@ class IndexedRows(NamedTuple):
 
 def indexed_rows(t: Tensor, core: int, batch_shape: Sequence[int]) -> IndexedRows:
     """``as_rows`` and ``coefficient_of_row`` together."""
-    return IndexedRows(as_rows(t, core), coefficient_of_row(t, core, batch_shape))
+    array = _as_array(t)
+    own = array.shape[: array.ndim - core]
+    return IndexedRows(_flat(array, core), _coefficient_of_row(own, tuple(batch_shape)))

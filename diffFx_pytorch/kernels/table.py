@@ -16,6 +16,10 @@ Shape = Callable[..., tuple[Sequence[int], torch.dtype]]
 """From the inputs and settings of a call to the core shape and dtype of one output."""
 
 
+_REMEMBERED = 256
+"""Combinations of shapes for which an operator remembers those of its results."""
+
+
 @dataclass(frozen=True)
 class Kernel:
     """What runs on one device.
@@ -87,6 +91,7 @@ class Table:
         self._grads: Any = namedtuple(f"{name}_grads", list(self.shapes))
         self._saved: Any = namedtuple(f"{name}_saved", self.saved)
         self._needs: Any = namedtuple(f"{name}_needs", self.names)
+        self._remembered: dict[Any, tuple[tuple[int, ...], list[tuple[tuple[int, ...], torch.dtype]]]] = {}
         # Where the parts of the arguments of the gradient end.
         self._ends = (m, m + n, m + n + len(self.saved))
         # Whose gradients read a checkpoint.
@@ -110,19 +115,39 @@ class Table:
     def _core_shapes(self, inputs: Sequence[Any], settings: Sequence[Any]) -> list[tuple[Sequence[int], torch.dtype]]:
         return [shape(*inputs, *settings) for shape in self.shapes.values()]
 
-    def _empty_outputs(self, *args: Any) -> tuple[tuple[int, ...], Any]:
-        """The batch shape, and outputs and checkpoints without values."""
+    def _result_shapes(self, args: Sequence[Any]) -> tuple[tuple[int, ...], list[tuple[tuple[int, ...], torch.dtype]]]:
+        """The batch shape, and shape and dtype of each output and checkpoint."""
         inputs, settings = self._split(args)
-        batch, like = self._batch_shape(inputs), next(t for t in inputs if t is not None)
-        shapes = self._core_shapes(inputs, settings)
+        batch, shapes = self._batch_shape(inputs), self._core_shapes(inputs, settings)
         if self.checkpoints:
-            kernel = self.kernels.get(like.device.type)
+            kernel = self.kernels.get(next(t for t in inputs if t is not None).device.type)
             for name in self.checkpoints:
                 core, dtype = ((0,), torch.float64)
                 if kernel and kernel.checkpoints:
                     core, dtype = kernel.checkpoints[name](*inputs, *settings)
                 shapes.append((core if args[-1] else (0, *core[1:]), dtype))
-        return batch, self._outputs(*[like.new_empty((*batch, *core), dtype=dtype) for core, dtype in shapes])
+        return batch, [((*batch, *core), dtype) for core, dtype in shapes]
+
+    def _empty_outputs(self, *args: Any) -> tuple[tuple[int, ...], Any]:
+        """The batch shape, and outputs and checkpoints without values."""
+        batch, shapes = self._result_shapes(args)
+        like = next(t for t in args if t is not None)
+        return batch, self._outputs(*[like.new_empty(shape, dtype=dtype) for shape, dtype in shapes])
+
+    def _empty_outputs_again(self, *args: Any) -> tuple[tuple[int, ...], Any]:
+        """``_empty_outputs`` of tensors with values, whose shapes are looked up once."""
+        like = next(t for t in args if t is not None)
+        about: list[Any] = [like.device]
+        for a in args:
+            about += (a.shape, a.dtype) if isinstance(a, Tensor) else (tuple(a) if isinstance(a, list) else a,)
+        key = tuple(about)
+        found = self._remembered.get(key)
+        if found is None:
+            if len(self._remembered) >= _REMEMBERED:
+                self._remembered.clear()
+            found = self._remembered[key] = self._result_shapes(args)
+        batch, shapes = found
+        return batch, self._outputs(*[like.new_empty(shape, dtype=dtype) for shape, dtype in shapes])
 
     def _equation(self, inputs: Sequence[Any], settings: Sequence[Any]) -> tuple[Tensor, ...]:
         """The outputs by the equation, in their shapes and dtypes; differentiable."""
@@ -140,7 +165,7 @@ class Table:
         return as_results(outputs)
 
     def _forward_kernel(self, kernel: Kernel, *args: Any) -> Any:
-        batch_shape, outputs = self._empty_outputs(*args)
+        batch_shape, outputs = self._empty_outputs_again(*args)
         if not outputs[0].numel():
             return self._forward_eager(*args)
         inputs, settings = self._split(args)

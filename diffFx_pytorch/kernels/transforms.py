@@ -14,6 +14,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+_EAGER = {Tensor, torch.nn.Parameter}
+
+
+def _keys_of_cpu_tensors() -> set[int]:
+    """What torch's dispatcher reads off a tensor: device, layout, subclass, lazy conjugation, wrappers."""
+    with torch.inference_mode(False):
+        made = torch.empty(0, device="cpu")
+    with torch.inference_mode():
+        inferred = torch.empty(0, device="cpu")
+    return {torch._C._dispatch_keys(t).raw_repr() for t in (made, inferred)}
+
+
+_CPU_KEYS = _keys_of_cpu_tensors()
+
 
 def is_traced() -> bool:
     """Whether operations are recorded to run again with other values and lengths, so that nothing may depend on them.
@@ -45,6 +59,33 @@ def creates_elsewhere(device: torch.device) -> bool:
     if torch.compiler.is_compiling() or not torch._C._len_torch_function_stack():
         return False  # a default device is a mode
     return torch.get_default_device() not in (device, torch.device("cpu"))
+
+
+def runs_eagerly(args: Sequence[Any]) -> bool:
+    """Whether an operator of these arguments is a computation on this CPU that nobody watches.
+
+    Nothing traces, transforms, counts or profiles operators, and no tensor among the arguments is a subclass, lazily
+    conjugated or on another device. Torch's dispatcher would then do nothing but call the kernel.
+    """
+    if (
+        torch.compiler.is_compiling()
+        or torch._C._is_tracing()
+        or torch._C._are_functorch_transforms_active()
+        or torch._C._len_torch_dispatch_stack()
+        or torch._C._len_torch_function_stack()
+        or torch.autograd.forward_ad._current_level >= 0
+        or torch.autograd.profiler._is_profiler_enabled
+    ):
+        return False
+    for a in args:
+        if isinstance(a, Tensor) and (type(a) not in _EAGER or torch._C._dispatch_keys(a).raw_repr() not in _CPU_KEYS):
+            return False
+    return True
+
+
+def requires_grad(args: Sequence[Any]) -> bool:
+    """Whether there is a tensor among the arguments that requires a gradient."""
+    return any(isinstance(a, Tensor) and a.requires_grad for a in args)
 
 
 def needs_grad(*tensors: Tensor | None) -> bool:
@@ -130,7 +171,12 @@ def with_transforms(
     )
 
     def call(*args: Any) -> Any:
-        return functional.apply(*args) if transforms_active() or forward_mode_active() else op(*args)
+        if transforms_active() or forward_mode_active():
+            return functional.apply(*args)
+        if torch.is_grad_enabled() and requires_grad(args) and runs_eagerly(args):
+            # ``functional.apply`` without its look at signatures.
+            return super(torch.autograd.Function, functional).apply(*args)
+        return op(*args)
 
     op.register_autograd(backward, setup_context=setup_context)
     op.register_vmap(batched)

@@ -156,7 +156,8 @@ def initial_state(caller: str, zi: Any, x: Tensor, core: Sequence[int], shape: s
         )
     if zi.device != x.device:
         raise ValueError(f"{caller}: zi is on {zi.device}, x on {x.device}: use zi.to(x.device).")
-    return zi.to(state_dtype(x.dtype))
+    wide = state_dtype(x.dtype)
+    return zi if zi.dtype == wide else zi.to(wide)
 
 
 def broadcast_batch(caller: str, **arguments: tuple[Tensor, int]) -> tuple[int, ...]:

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.kernels.operator import Kernel, define
-from diffFx_pytorch.kernels.rows import as_rows, broadcast_shape, whole_rows
+from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, whole_rows
 
 from .cpu.phase_sweep import carry_backward_rows, carry_rows, loudest_path_rows
 
 
 def _arrays(inputs: Any, batch_shape: tuple[int, ...]) -> list[Any]:
-    return [whole_rows(t, core, batch_shape).numpy() for t, core in zip(inputs, inputs.cores, strict=True)]
+    return [as_whole_rows(t, core, batch_shape) for t, core in zip(inputs, inputs.cores, strict=True)]
 
 
 def _loudest_path_forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:

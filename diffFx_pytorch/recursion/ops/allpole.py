@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
-from diffFx_pytorch.kernels.rows import as_rows, coefficient_of_row, denormal_threshold, indexed_rows, whole_rows
+from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, coefficient_of_row, denormal_threshold, indexed_rows
 
 from ..checks import broadcast_batch, check_signal, coefficients, initial_state, state_dtype
 from ..fallback import allpole as fallback
@@ -93,7 +93,7 @@ def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
 
     x, a, zi = map(_wide, inputs)
     y = _wide(outputs.y)
-    past = whole_rows(zi, 1, batch_shape).numpy()
+    past = as_whole_rows(zi, 1, batch_shape)
     rows, threshold, end = len(past), denormal_threshold(x.dtype), as_rows(outputs.zf)
     signal, x_row = indexed_rows(x, 1, batch_shape)
     a_row, out = coefficient_of_row(a, 2, batch_shape), as_rows(y)
@@ -121,10 +121,10 @@ def _backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any,
     y, a = grad_y if saved.y is None else _wide(saved.y), _wide(inputs.a)
     order, samples = a.shape[-1], grad_y.shape[-1]
     wide, threshold = state_dtype(grad_y.dtype), denormal_threshold(grad_y.dtype)
-    given = whole_rows(grad_y, 1, batch_shape).numpy()
-    end = whole_rows(grad_zf.to(wide), 1, batch_shape).numpy()
-    out = whole_rows(y, 1, batch_shape).numpy()
-    past = whole_rows(inputs.zi.to(wide), 1, batch_shape).numpy()
+    given = as_whole_rows(grad_y, 1, batch_shape)
+    end = as_whole_rows(grad_zf.to(wide), 1, batch_shape)
+    out = as_whole_rows(y, 1, batch_shape)
+    past = as_whole_rows(inputs.zi.to(wide), 1, batch_shape)
     a_row, rows = coefficient_of_row(a, 2, batch_shape), len(given)
     grad_x = torch.empty((*batch_shape, samples), dtype=grad_y.dtype)
     grad_zi = torch.empty((*batch_shape, order), dtype=wide)

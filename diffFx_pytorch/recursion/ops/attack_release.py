@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
-from diffFx_pytorch.kernels.rows import as_rows, denormal_threshold, indexed_rows, whole_rows
+from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, denormal_threshold, indexed_rows
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.cpu.attack_release import (
     NARROW,
@@ -24,7 +24,7 @@ from diffFx_pytorch.recursion.fallback.scan import first_order_scan
 
 def _coefficient_dtype(attack: Tensor, release: Tensor) -> torch.dtype:
     """Constants are few: always float64, and the kernels are compiled for one type less."""
-    if attack.shape[-1] == release.shape[-1] == 1:
+    if attack.shape[-1] == release.shape[-1] == 1 or attack.dtype == release.dtype == torch.float64:
         return torch.float64
     return torch.promote_types(attack.dtype, release.dtype)
 
@@ -32,7 +32,6 @@ def _coefficient_dtype(attack: Tensor, release: Tensor) -> torch.dtype:
 def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
     x, attack, release, zi = inputs
     rows, dtype = math.prod(batch_shape), _coefficient_dtype(attack, release)
-    outputs.zf.copy_(zi)
     # Eight rows take a little over half the time of sixteen: they pay where there are no more, or where threads would
     # stand idle. Backwards there is enough to do at every step for eight to cost no more per row.
     width = NARROW if rows <= max(len(NARROW), len(WIDE) * (torch.get_num_threads() - 1)) else WIDE
@@ -42,9 +41,9 @@ def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
         len(width),
         width,
         *indexed_rows(x, 1, batch_shape),
-        *indexed_rows(attack.to(dtype), 1, batch_shape),
-        *indexed_rows(release.to(dtype), 1, batch_shape),
-        as_rows(outputs.zf.clone())[:, 0],
+        *indexed_rows(attack if attack.dtype == dtype else attack.to(dtype), 1, batch_shape),
+        *indexed_rows(release if release.dtype == dtype else release.to(dtype), 1, batch_shape),
+        as_whole_rows(zi, 1, batch_shape)[:, 0],
         denormal_threshold(x.dtype),
         as_rows(outputs.y),
         as_rows(outputs.zf)[:, 0],
@@ -66,7 +65,7 @@ def _backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any,
         *indexed_rows(x, 1, batch_shape),
         *indexed_rows(attack.to(dtype), 1, batch_shape),
         *indexed_rows(release.to(dtype), 1, batch_shape),
-        whole_rows(saved.checkpoints, 1, batch_shape).numpy(),
+        as_whole_rows(saved.checkpoints, 1, batch_shape),
         *indexed_rows(grads.y, 1, batch_shape),
         as_rows(to_zi.clone())[:, 0],
         as_rows(to_x),

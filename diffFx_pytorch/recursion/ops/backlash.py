@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
-from diffFx_pytorch.kernels.rows import as_rows, whole_rows
+from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.cpu.backlash import backlash_rows
 
@@ -39,7 +39,7 @@ def _equation(x: Tensor, width: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
-    arrays = [*(whole_rows(t, 1, batch_shape).numpy() for t in inputs), *map(as_rows, outputs)]
+    arrays = [*(as_whole_rows(t, 1, batch_shape) for t in inputs), *map(as_rows, outputs)]
     run_rows(backlash_rows, math.prod(batch_shape), 1, *arrays)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
-from diffFx_pytorch.kernels.rows import as_rows, broadcast_shape, denormal_threshold, whole_rows
+from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, denormal_threshold
 from diffFx_pytorch.recursion.checks import check_signal
 from diffFx_pytorch.recursion.cpu.delay_graph import CHUNK, delay_graph_rows
 from diffFx_pytorch.recursion.cpu.delay_graph_backward import delay_graph_backward_rows
@@ -26,7 +26,7 @@ _INPUTS = {"x": 2, "gains": 2, "delay": 2, "past": 1, "poles": 1}
 
 
 def _arrays(batch_shape: tuple[int, ...], inputs: Any) -> list[np.ndarray]:
-    return [whole_rows(t, core, batch_shape).numpy() for t, core in zip(inputs, _INPUTS.values(), strict=True)]
+    return [as_whole_rows(t, core, batch_shape) for t, core in zip(inputs, _INPUTS.values(), strict=True)]
 
 
 def _diagram(steps: list[int], longest: list[int], nodes: int) -> tuple[np.ndarray, np.ndarray, int]:
@@ -79,10 +79,10 @@ def _backward(
         delay_graph_backward_rows,
         math.prod(batch_shape),
         1,
-        *(whole_rows(g, core, batch_shape).numpy() for g, core in zip(grads, (2, 1, 1), strict=True)),
+        *(as_whole_rows(g, core, batch_shape) for g, core in zip(grads, (2, 1, 1), strict=True)),
         *_arrays(batch_shape, inputs)[:3],
-        whole_rows(saved.lines, 1, batch_shape).numpy(),
-        whole_rows(saved.pole_states, 2, batch_shape).numpy(),
+        as_whole_rows(saved.lines, 1, batch_shape),
+        as_whole_rows(saved.pole_states, 2, batch_shape),
         _diagram(steps, longest, nodes),
         kernel_tables("keys"),
         tuple(as_rows(t, core) for t, core in zip(found, _INPUTS.values(), strict=True)),

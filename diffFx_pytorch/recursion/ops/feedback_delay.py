@@ -13,7 +13,7 @@ from torch import Tensor
 
 from diffFx_pytorch.dsp.interpolation import POINTS
 from diffFx_pytorch.kernels import Kernel, define, run_rows
-from diffFx_pytorch.kernels.rows import as_rows, denormal_threshold, indexed_rows, whole_rows
+from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, denormal_threshold, indexed_rows
 from diffFx_pytorch.recursion.cpu.delay_read import delay_read_backward_rows, delay_read_rows
 from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK, SHARING, feedback_delay_rows
 from diffFx_pytorch.recursion.cpu.feedback_delay_backward import backward_room, feedback_delay_backward_rows
@@ -115,9 +115,9 @@ def _backward(
     grad_line = x.new_empty(*batch_shape, 0) if grads.line is None else grads.line
     tables, recursive, threshold = kernel_tables(interpolation), interpolation == "allpass", denormal_threshold(x.dtype)
     delays, *loop = _parameters(batch_shape, *parameters)
-    kept = (whole_rows(tail.double(), 1, batch_shape).numpy(), as_rows(saved.v), as_rows(saved.line))
+    kept = (as_whole_rows(tail.double(), 1, batch_shape), as_rows(saved.v), as_rows(saved.line))
     to_signals, to_rows = tuple(as_rows(t) for t in (to_past, to_x, to_state)), tuple(map(as_rows, to_parameters))
-    grad_rows = indexed_rows(grads.v, 1, batch_shape), whole_rows(grad_line, 1, batch_shape).numpy()
+    grad_rows = indexed_rows(grads.v, 1, batch_shape), as_whole_rows(grad_line, 1, batch_shape)
 
     def room() -> tuple[Any, ...]:
         return room_for_taps(2 * len(tables[0]), needs.delay), backward_room(rows, kept[2])

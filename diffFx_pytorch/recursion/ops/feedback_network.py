@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
-from diffFx_pytorch.kernels.rows import as_rows, broadcast_shape, whole_rows
+from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, whole_rows
 from diffFx_pytorch.recursion.checks import check_signal, coefficients
 from diffFx_pytorch.recursion.cpu.feedback_network import CHUNK, feedback_network_rows
 from diffFx_pytorch.recursion.cpu.feedback_network_backward import feedback_network_backward_rows
@@ -30,7 +30,7 @@ def _arrays(batch_shape: tuple[int, ...], inputs: Any) -> list[Any]:
     offset = delay.new_empty(*delay.shape, 0) if inputs.offset is None else inputs.offset
     # One type, converted outside: the kernels are long, and compiling them for each would take twice the time.
     given = inputs._replace(x=inputs.x.double(), delay=delay.round().long(), offset=offset)
-    return [whole_rows(t, core, batch_shape).numpy() for t, core in zip(given, _INPUTS.values(), strict=True)]
+    return [as_whole_rows(t, core, batch_shape) for t, core in zip(given, _INPUTS.values(), strict=True)]
 
 
 def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, count: int) -> None:
@@ -68,7 +68,7 @@ def _backward(
         whole_rows(grads.y, 2, batch_shape).double().numpy(),
         *(x, delay, offset, mixing, coef),
         lines.numpy(),
-        whole_rows(saved.section_states, 5, batch_shape).numpy(),
+        as_whole_rows(saved.section_states, 5, batch_shape),
         kernel_tables("cubic"),
         bool(needs.mixing),
         (pending.numpy(), *found, state.numpy()),

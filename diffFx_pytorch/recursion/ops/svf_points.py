@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
-from diffFx_pytorch.kernels.rows import broadcast_shape, coefficient_of_row, flat_rows, whole_rows
+from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, coefficient_of_row, flat_rows, whole_rows
 from diffFx_pytorch.recursion.control_points import join_points
 from diffFx_pytorch.recursion.cpu import svf_points as kernels
 from diffFx_pytorch.recursion.fallback.sections import cascade, svf_matrices
@@ -34,7 +34,7 @@ def _side_by_side(rows: int) -> kernels.Kernels:
 
 def _by_positions(at: Tensor, batch_shape: tuple[int, ...]) -> list[tuple[np.ndarray, Any]]:
     """The positions that occur, each with the rows that have them: all rows where there is one."""
-    each = flat_rows(at, 1).numpy()
+    each = as_rows(at, 1)
     if len(each) == 1:
         return [(each[0], slice(None))]
     of_row = coefficient_of_row(at, 1, batch_shape)
@@ -46,10 +46,10 @@ def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
     if zi.shape[-2] == 0:
         outputs.y.copy_(x)
         return
-    read = [whole_rows(x, 1, batch_shape).numpy(), coefficient_of_row(points, 3, batch_shape)]
-    read.append(whole_rows(zi, 2, batch_shape).numpy())
-    write = [flat_rows(t, core).numpy() for t, core in zip(outputs, (1, 2, 3), strict=True)]
-    own = flat_rows(points, 3).numpy()
+    read = [as_whole_rows(x, 1, batch_shape), coefficient_of_row(points, 3, batch_shape)]
+    read.append(as_whole_rows(zi, 2, batch_shape))
+    write = [as_rows(t, core) for t, core in zip(outputs, (1, 2, 3), strict=True)]
+    own = as_rows(points, 3)
     for positions, rows in _by_positions(at, batch_shape):
         whole = isinstance(rows, slice)
         signal, of_row, start = read if whole else [t[rows] for t in read]
@@ -81,9 +81,9 @@ def _backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any,
         checkpoints = whole_rows(saved.checkpoints, 3, batch_shape)
     gx, gzi = x.new_empty(*batch_shape, x.shape[-1]), zi.new_empty(*batch_shape, *zi.shape[-2:])
     gpoints = own.new_zeros(own.shape if needs.points else (0, *own.shape[1:]))
-    given = [whole_rows(grads.y, 1, batch_shape).numpy(), whole_rows(grads.zf, 2, batch_shape).numpy()]
-    given += [whole_rows(x, 1, batch_shape).numpy(), coefficient_of_row(points, 3, batch_shape), checkpoints.numpy()]
-    write = [flat_rows(gx, 1).numpy(), flat_rows(gzi, 2).numpy()]
+    given = [as_whole_rows(grads.y, 1, batch_shape), as_whole_rows(grads.zf, 2, batch_shape)]
+    given += [as_whole_rows(x, 1, batch_shape), coefficient_of_row(points, 3, batch_shape), checkpoints.numpy()]
+    write = [as_rows(gx, 1), as_rows(gzi, 2)]
     for positions, rows in _by_positions(at, batch_shape):
         whole = isinstance(rows, slice)
         gy, gzf, signal, of_row, kept = given if whole else [t[rows] for t in given]
