@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Iterator
+from unittest import mock
 
 import torch
 
@@ -21,11 +22,12 @@ def operators() -> dict[str, Dispatched]:
 
 @contextlib.contextmanager
 def without_kernels() -> Iterator[None]:
-    """Within this context the dispatcher gives every call on the CPU to the operator's default function."""
-    with torch.library._scoped_library("diffFx", "IMPL") as library:
+    """Within this context every call on the CPU goes through the dispatcher to the operator's default function."""
+    with torch.library._scoped_library("diffFx", "IMPL") as library, contextlib.ExitStack() as kernels:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that kernels are overridden
             for name, op in operators().items():
                 if "cpu" in op.kernels:
                     library.impl(name, op.default, "CPU")
+                    kernels.enter_context(mock.patch.dict(op.kernels, clear=True))  # what is called directly
         yield

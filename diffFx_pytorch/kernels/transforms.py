@@ -142,6 +142,24 @@ def tangent_by_transposition(
     return torch.func.vjp(lambda *given: pull(given), *(torch.zeros_like(v) for v in value))[1](tuple(along))
 
 
+def applied(function: Any, *args: Any) -> Any:
+    """``function.apply`` of an ``autograd.Function`` that has ``setup_context``, for less where nothing is recorded."""
+    if torch.compiler.is_compiling() or transforms_active() or forward_mode_active():
+        return function.apply(*args)
+    if torch.is_grad_enabled():
+        if requires_grad(args):
+            return _recorded(function, args)
+        with torch.no_grad():
+            return function.forward(*args)
+    return function.forward(*args)
+
+
+def _recorded(function: Any, args: Sequence[Any]) -> Any:
+    """``function.apply`` where no transform is active, without its look at signatures, which takes most of its time."""
+    bare: Any = super(torch.autograd.Function, function)
+    return bare.apply(*args)
+
+
 def with_transforms(
     op: Any,
     setup_context: Callable[..., None],
@@ -174,8 +192,7 @@ def with_transforms(
         if transforms_active() or forward_mode_active():
             return functional.apply(*args)
         if torch.is_grad_enabled() and requires_grad(args) and runs_eagerly(args):
-            # ``functional.apply`` without its look at signatures.
-            return super(torch.autograd.Function, functional).apply(*args)
+            return _recorded(functional, args)
         return op(*args)
 
     op.register_autograd(backward, setup_context=setup_context)

@@ -324,7 +324,7 @@ def test_compiles_without_a_break_and_exports(time_varying):
 @pytest.mark.parametrize("name", ["sections", "sections_time_varying", "svf"])
 def test_operators_pass_opcheck(name):
     K, T = 2, 20
-    width, length = {"sections": (5, 1), "sections_time_varying": (6, T), "svf": (5, T)}[name]
+    width, length = {"sections": (6, 1), "sections_time_varying": (6, T), "svf": (5, T)}[name]
     coef = torch.full((1, length, K, width), 0.3, dtype=torch.float64)
     args = [torch.randn(2, T), coef, torch.randn(2, K, 2, dtype=torch.float64)]
     y, zf, kept = getattr(torch.ops.diffFx, name)(*args, True)

@@ -6,11 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, Operator, define
-from diffFx_pytorch.kernels.rows import broadcast_shape, coefficient_of_row, flat_rows, whole_rows
+from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, indexed_rows
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.control_points import check_points
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK
@@ -30,8 +31,8 @@ def define_cascade(
     Args:
         name: of the operator.
         equation: ``(x, coef, zi) -> (y, zf)`` over rows in float64, differentiable.
-        forward: ``(x, coef, coefficient_of_row, zi, y, zf, checkpoints)`` over rows fills the last three.
-        backward: ``(gy, gzf, x, coef, coefficient_of_row, checkpoints, gx, gcoef, gzi)`` over rows fills the last
+        forward: ``(x, coef, coefficient_of_row, zi, y, zf, checkpoints)``, arrays of rows, fills the last three.
+        backward: ``(gy, gzf, x, coef, coefficient_of_row, checkpoints, gx, gcoef, gzi)`` likewise fills the last
             three; ``gcoef`` is zeros where the coefficients are constant, or empty where no gradient is needed.
     """
 
@@ -49,26 +50,26 @@ def define_cascade(
         if zi.shape[-2] == 0:
             outputs.y.copy_(x)
             return
-        targets = (flat_rows(outputs.y, 1), flat_rows(outputs.zf, 2), flat_rows(outputs.checkpoints, 3))
-        of_row = coefficient_of_row(coef, 3, batch_shape)
-        forward(whole_rows(x, 1, batch_shape), flat_rows(coef, 3), of_row, whole_rows(zi, 2, batch_shape), *targets)
+        read = (as_whole_rows(x, 1, batch_shape), *indexed_rows(coef, 3, batch_shape))
+        targets = (as_rows(outputs.y, 1), as_rows(outputs.zf, 2), as_rows(outputs.checkpoints, 3))
+        forward(*read, as_whole_rows(zi, 2, batch_shape), *targets)
 
     def run_backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any) -> list[Any]:
         x, coef, zi = inputs
         if zi.shape[-2] == 0:
             return [grads.y.expand(*batch_shape, -1).clone(), torch.zeros_like(coef), torch.zeros_like(zi)]
-        own, checkpoints = flat_rows(coef, 3), zi.new_empty(math.prod(batch_shape), 0, *zi.shape[-2:])
+        checkpoints = np.empty((math.prod(batch_shape), 0, *zi.shape[-2:]))
         if needs.coef:
-            checkpoints = whole_rows(saved.checkpoints, 3, batch_shape)
+            checkpoints = as_whole_rows(saved.checkpoints, 3, batch_shape)
         gx, gzi = x.new_empty(*batch_shape, x.shape[-1]), zi.new_empty(*batch_shape, *zi.shape[-2:])
         # The gradient of time-varying coefficients is large and written once; that of constant ones is a sum.
-        gcoef = own.new_empty(own.shape if needs.coef else (0, *own.shape[1:]))
-        if own.shape[1] == 1:
-            gcoef.zero_()
-        given = (whole_rows(grads.y, 1, batch_shape), whole_rows(grads.zf, 2, batch_shape))
-        read = (whole_rows(x, 1, batch_shape), own, coefficient_of_row(coef, 3, batch_shape))
-        backward(*given, *read, checkpoints, flat_rows(gx, 1), gcoef, flat_rows(gzi, 2))
-        return [gx, gcoef.view(coef.shape) if needs.coef else None, gzi]
+        constant = coef.shape[-3] == 1
+        gcoef = coef.new_zeros(coef.shape) if constant else coef.new_empty(coef.shape if needs.coef else 0)
+        to_coef = as_rows(gcoef, 3) if needs.coef else np.empty((0, *coef.shape[-3:]), as_rows(coef, 3).dtype)
+        given = (as_whole_rows(grads.y, 1, batch_shape), as_whole_rows(grads.zf, 2, batch_shape))
+        read = (as_whole_rows(x, 1, batch_shape), *indexed_rows(coef, 3, batch_shape))
+        backward(*given, *read, checkpoints, as_rows(gx, 1), to_coef, as_rows(gzi, 2))
+        return [gx, gcoef if needs.coef else None, gzi]
 
     return define(
         name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Literal, overload
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.cpu import sections, sections_staged, sections_time_varying, time_varying_lanes
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK, LANES
-from diffFx_pytorch.recursion.cpu.sections_plan import plan
+from diffFx_pytorch.recursion.cpu.sections_plan import Cut, plan
 from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
 from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, cascade_arguments, define_cascade
 
@@ -23,11 +23,65 @@ def rows_by_coefficient(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.nd
     return order, np.searchsorted(rows[order], np.arange(count + 1))
 
 
-def _run_cut(kernel: Any, x: Tensor, c: np.ndarray, call: Any) -> None:
-    """Run a kernel over segments of rows; again over whole rows where inf or NaN would have to cross a border."""
+class _Constant(NamedTuple):
+    """A constant cascade as the kernels take it."""
+
+    coef: np.ndarray
+    """(Q, K, 5) b0 b1 b2 a1 a2, with all gains b0 in the first section, which saves a multiplication in the others."""
+    gains: np.ndarray
+    """(Q, K): by how much the outputs (and states) of each section grow by that."""
+    unit: bool
+    """Whether b0 is 1 in all sections but the first."""
+    content: bytes
+    """What tells ``coef`` from others."""
+
+
+def _constant_cascade(sos: np.ndarray) -> _Constant:
+    """Of sections (Q, 1, K, 6)."""
+    _, _, K, _ = sos.shape
+    return _cascade_of(sos.tobytes(), K) if sos.nbytes <= _REMEMBERED else _cascade_of.__wrapped__(sos.tobytes(), K)
+
+
+_REMEMBERED = 16384
+"""Bytes of coefficients that are worth remembering: a stream comes with the same ones at every block."""
+
+
+@functools.lru_cache(maxsize=128)
+def _cascade_of(content: bytes, sections: int) -> _Constant:
+    sos = np.frombuffer(content).reshape(-1, sections, 6)
+    with np.errstate(all="ignore"):  # unstable and broken coefficients are computed as given
+        c = np.concatenate((sos[..., :3], sos[..., 4:]), -1) / sos[..., 3:4]
+    ones = np.ones(c.shape[:2])
+    gains = ones.copy()
+    gains[:, :-1] = np.cumprod(c[:, :0:-1, 0], 1)[:, ::-1]
+    if not np.all((np.abs(gains) > 1e-60) & (np.abs(gains) < 1e60)):  # a b0 is 0, far out of range, or not finite
+        return _Constant(c, ones, bool((c[:, 1:, 0] == 1).all()), content)
+    gathered = c.copy()
+    gathered[:, 0, :3] *= gains[:, :1]
+    gathered[:, 1:, :3] /= c[:, 1:, :1]
+    gathered[:, 1:, 0] = 1.0  # whatever x / x rounds to
+    return _Constant(gathered, gains, True, content)
+
+
+def _cut(x: np.ndarray, cascade: _Constant) -> Cut:
+    """How rows are cut into segments."""
     rows, samples = x.shape
-    first = plan(rows, samples, c, x.dtype == torch.float64)
-    for cut in (first, plan(rows, samples, c, exact=True, whole=True)):
+    about = rows, samples, cascade.coef.shape[1], cascade.content, x.dtype == np.float64
+    if len(cascade.content) <= _REMEMBERED:
+        return _cut_of(*about)
+    return plan(rows, samples, cascade.coef, about[-1])
+
+
+@functools.lru_cache(maxsize=128)
+def _cut_of(rows: int, samples: int, sections: int, content: bytes, exact: bool) -> Cut:
+    return plan(rows, samples, _cascade_of(content, sections).coef, exact)
+
+
+def _run_cut(kernel: Any, x: np.ndarray, cascade: _Constant, call: Any) -> None:
+    """Run a kernel over segments of rows; again over whole rows where inf or NaN would have to cross a border."""
+    rows, first = len(x), _cut(x, cascade)
+    for cut in (first, None):
+        cut = cut or plan(rows, x.shape[1], cascade.coef, exact=True, whole=True)
         broken = np.empty(rows * cut.segments, np.bool_)
         arguments, outputs = call(cut.segments)
         run_rows(kernel, -(-rows * cut.segments // LANES), 1, *arguments, cut, DENORMAL_THRESHOLD, *outputs, broken)
@@ -35,105 +89,80 @@ def _run_cut(kernel: Any, x: Tensor, c: np.ndarray, call: Any) -> None:
             return
 
 
-def _in_stages(x: Tensor, c: np.ndarray) -> bool:
+def _in_stages(x: np.ndarray, cascade: _Constant) -> bool:
     """Whether two stages of sections over whole rows cost less than all sections over segments of rows, run up to."""
     rows, samples = x.shape
-    K = c.shape[1]
+    K = cascade.coef.shape[1]
     if K < 2 or samples < 2 * BLOCK:
         return False
-    segments, length, warmup, _ = plan(rows, samples, c, x.dtype == torch.float64)
+    segments, length, warmup, _ = _cut(x, cascade)
     groups, staged = -(-rows * segments // LANES), -(-rows // sections_staged.HALF)
     # Fewer groups would leave threads idle.
     return staged >= groups and staged * (samples + BLOCK) * -(-K // 2) < groups * (length + warmup * BLOCK) * K
 
 
-def _in_pairs(x: Tensor, c: np.ndarray) -> bool:
+def _in_pairs(x: np.ndarray, cascade: _Constant) -> bool:
     """Whether the adjoint is to run over pairs of tiles: it fills half the lanes only, and so does what is not cut."""
-    rows, samples = x.shape
-    few = c.shape[1] > 0 and rows <= sections_staged.HALF and samples >= 2 * BLOCK
-    return few and plan(rows, samples, c, x.dtype == torch.float64)[0] == 1
+    few = cascade.coef.shape[1] > 0 and len(x) <= sections_staged.HALF and x.shape[1] >= 2 * BLOCK
+    return few and _cut(x, cascade).segments == 1
 
 
-def _rest(signal: Tensor) -> Tensor:
+def _rest(signal: np.ndarray) -> np.ndarray:
     """What follows the last whole tile."""
-    return signal[:, signal.shape[1] // BLOCK * BLOCK :].contiguous()
+    return np.ascontiguousarray(signal[:, signal.shape[1] // BLOCK * BLOCK :])
 
 
 def _forward_in_stages(
-    x: Tensor,
+    x: np.ndarray,
     c: np.ndarray,
     rows: np.ndarray,
     zi: np.ndarray,
     unit: bool,
-    y: Tensor,
+    y: np.ndarray,
     zf: np.ndarray,
     checkpoints: np.ndarray,
 ) -> None:
-    groups = -(-x.shape[0] // sections_staged.HALF)
-    run_rows(
-        sections_staged.forward, groups, 1, x.numpy(), c, rows, zi, unit, DENORMAL_THRESHOLD, y.numpy(), zf, checkpoints
-    )
+    groups = -(-len(x) // sections_staged.HALF)
+    run_rows(sections_staged.forward, groups, 1, x, c, rows, zi, unit, DENORMAL_THRESHOLD, y, zf, checkpoints)
     tail = _rest(x)
     if not tail.shape[1]:
         return
-    whole, out, own = zf.copy(), torch.empty_like(tail), np.empty((len(zf), min(1, checkpoints.shape[1]), zf.shape[1]))
-    _run_whole(sections.forward, tail, c, (tail.numpy(), c, rows, whole, unit), (out.numpy(), zf, own))
+    whole, out, own = zf.copy(), np.empty_like(tail), np.empty((len(zf), min(1, checkpoints.shape[1]), zf.shape[1]))
+    _run_whole(sections.forward, tail, c, (tail, c, rows, whole, unit), (out, zf, own))
     y[:, x.shape[1] - tail.shape[1] :] = out
     checkpoints[:, -1:] = own
 
 
 def _backward_in_pairs(
-    gy: Tensor,
+    gy: np.ndarray,
     gzf: np.ndarray,
-    x: Tensor,
+    x: np.ndarray,
     c: np.ndarray,
     rows: np.ndarray,
     unit: bool,
     checkpoints: np.ndarray,
-    gx: Tensor,
+    gx: np.ndarray,
     gzi: np.ndarray,
 ) -> np.ndarray:
     """Gradient (R, K, 5) of each row's coefficients."""
-    by_row = np.empty((x.shape[0], *c.shape[1:]))
+    by_row = np.empty((len(x), *c.shape[1:]))
     tail, from_tail = _rest(x), None
     if tail.shape[1]:
-        out, own, from_tail = torch.empty_like(tail), np.empty_like(gzf), np.empty_like(by_row)
-        inputs = (_rest(gy).numpy(), gzf, tail.numpy(), c, rows, unit)
-        _run_whole(
-            sections.backward, tail, c, inputs, (checkpoints[:, -1:].copy(), out.numpy(), _joined(from_tail), own)
-        )
+        out, own, from_tail = np.empty_like(tail), np.empty_like(gzf), np.empty_like(by_row)
+        inputs = (_rest(gy), gzf, tail, c, rows, unit)
+        _run_whole(sections.backward, tail, c, inputs, (checkpoints[:, -1:].copy(), out, _joined(from_tail), own))
         gx[:, x.shape[1] - tail.shape[1] :] = out
         gzf = own
-    groups = -(-x.shape[0] // sections_staged.HALF)
-    inputs = (gy.numpy(), gzf, x.numpy(), c, rows, unit)
-    run_rows(
-        sections_staged.backward, groups, 1, *inputs, DENORMAL_THRESHOLD, checkpoints, gx.numpy(), _joined(by_row), gzi
-    )
+    groups = -(-len(x) // sections_staged.HALF)
+    inputs = (gy, gzf, x, c, rows, unit)
+    run_rows(sections_staged.backward, groups, 1, *inputs, DENORMAL_THRESHOLD, checkpoints, gx, _joined(by_row), gzi)
     return by_row if from_tail is None else by_row + from_tail
 
 
-def _run_whole(kernel: Any, x: Tensor, c: np.ndarray, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
-    cut = plan(x.shape[0], x.shape[1], c, exact=True, whole=True)
-    broken = np.empty(x.shape[0], np.bool_)
-    run_rows(kernel, -(-x.shape[0] // LANES), 1, *inputs, cut, DENORMAL_THRESHOLD, *outputs, broken)
-
-
-def _gathered_gains(c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients (Q, K, 5) with all gains b0 in the first section, which saves a multiplication in the others.
-
-    Returns:
-        The coefficients, and (Q, K) by how much the outputs (and states) of each section grow; as given and ones where
-        a b0 is 0 or not finite, or the products go far out of range.
-    """
-    gains = np.ones(c.shape[:2])
-    gains[:, :-1] = np.cumprod(c[:, :0:-1, 0], 1)[:, ::-1]
-    if not np.all((np.abs(gains) > 1e-60) & (np.abs(gains) < 1e60)):
-        return c, np.ones(c.shape[:2])
-    gathered = c.copy()
-    gathered[:, 0, :3] *= gains[:, :1]
-    gathered[:, 1:, :3] /= c[:, 1:, :1]
-    gathered[:, 1:, 0] = 1.0  # whatever x / x rounds to
-    return gathered, gains
+def _run_whole(kernel: Any, x: np.ndarray, c: np.ndarray, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+    cut = plan(len(x), x.shape[1], c, exact=True, whole=True)
+    broken = np.empty(len(x), np.bool_)
+    run_rows(kernel, -(-len(x) // LANES), 1, *inputs, cut, DENORMAL_THRESHOLD, *outputs, broken)
 
 
 def _joined(states: np.ndarray) -> np.ndarray:
@@ -142,120 +171,116 @@ def _joined(states: np.ndarray) -> np.ndarray:
 
 
 def _constant_forward(
-    x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, checkpoints: Tensor
+    x: np.ndarray,
+    sos: np.ndarray,
+    rows: np.ndarray,
+    zi: np.ndarray,
+    y: np.ndarray,
+    zf: np.ndarray,
+    checkpoints: np.ndarray,
 ) -> None:
-    c, gains = _gathered_gains(coef[:, 0].numpy())
-    scale = gains[rows, :, None]
-    inputs = (x.numpy(), c, rows, _joined(zi.numpy() * scale), bool((c[:, 1:, 0] == 1).all()))
-    outputs = (y.numpy(), _joined(zf.numpy()), _joined(checkpoints.numpy()))
-    if _in_stages(x, c):
-        _forward_in_stages(x, c, rows, inputs[3], inputs[4], y, outputs[1], outputs[2])
+    cascade = _constant_cascade(sos)
+    c, scale = cascade.coef, cascade.gains[rows, :, None]
+    inputs = (x, c, rows, _joined(zi * scale), cascade.unit)
+    outputs = (y, _joined(zf), _joined(checkpoints))
+    if _in_stages(x, cascade):
+        _forward_in_stages(*inputs, *outputs)
     else:
-        _run_cut(sections.forward, x, c, lambda segments: (inputs, outputs))
-    zf /= torch.from_numpy(scale)
+        _run_cut(sections.forward, x, cascade, lambda segments: (inputs, outputs))
+    zf /= scale
 
 
 def _constant_backward(
-    gy: Tensor,
-    gzf: Tensor,
-    x: Tensor,
-    coef: Tensor,
+    gy: np.ndarray,
+    gzf: np.ndarray,
+    x: np.ndarray,
+    sos: np.ndarray,
     rows: np.ndarray,
-    checkpoints: Tensor,
-    gx: Tensor,
-    gcoef: Tensor,
-    gzi: Tensor,
+    checkpoints: np.ndarray,
+    gx: np.ndarray,
+    gsos: np.ndarray,
+    gzi: np.ndarray,
 ) -> None:
-    c, gains = _gathered_gains(coef[:, 0].numpy())
-    scale = gains[rows, :, None]
-    unit = bool((c[:, 1:, 0] == 1).all())
+    cascade = _constant_cascade(sos)
+    c, unit, scale = cascade.coef, cascade.unit, cascade.gains[rows, :, None]
+    states, kept, to_zi = _joined(gzf / scale), _joined(checkpoints), _joined(gzi)
     by_lane = np.empty((0, *c.shape[1:]))
 
     def call(segments: int) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
         nonlocal by_lane
-        by_lane = np.empty((x.shape[0] * segments if gcoef.shape[0] else 0, *c.shape[1:]))
-        inputs = (gy.numpy(), _joined(gzf.numpy() / scale), x.numpy(), c, rows, unit)
-        return inputs, (_joined(checkpoints.numpy()), gx.numpy(), _joined(by_lane), _joined(gzi.numpy()))
+        by_lane = np.empty((len(x) * segments if len(gsos) else 0, *c.shape[1:]))
+        return (gy, states, x, c, rows, unit), (kept, gx, _joined(by_lane), to_zi)
 
-    if gcoef.shape[0] and _in_pairs(x, c):
-        states = _joined(gzf.numpy() / scale)
-        by_lane = _backward_in_pairs(
-            gy, states, x, c, rows, unit, _joined(checkpoints.numpy()), gx, _joined(gzi.numpy())
-        )
+    if len(gsos) and _in_pairs(x, cascade):
+        by_lane = _backward_in_pairs(gy, states, x, c, rows, unit, kept, gx, to_zi)
     else:
-        _run_cut(sections.backward, x, c, call)
-    gzi *= torch.from_numpy(scale)
-    if gcoef.shape[0]:
+        _run_cut(sections.backward, x, cascade, call)
+    gzi *= scale
+    if len(gsos):
         by_row = by_lane.reshape(len(rows), len(by_lane) // len(rows), *c.shape[1:]).sum(1)
         # A section's input has the scale of the output before it, its adjoint the inverse of its own output's.
         by_row[:, 0, :3] *= scale[:, 0]
         by_row[:, 1:, :3] *= scale[:, 1:] / scale[:, :-1]
-        gcoef[:, 0].index_add_(0, torch.from_numpy(rows), torch.from_numpy(by_row))
+        _add_to_sections(gsos[:, 0], by_row, sos[:, 0], rows)
+
+
+def _add_to_sections(gsos: np.ndarray, by_row: np.ndarray, sos: np.ndarray, rows: np.ndarray) -> None:
+    """Add to the gradient (Q, K, 6) of sections those (R, K, 5) of what each row used of them, divided by a0."""
+    total = np.zeros((len(sos), *by_row.shape[1:]))
+    np.add.at(total, rows, by_row)
+    a0 = sos[..., 3:4]
+    with np.errstate(all="ignore"):
+        total /= a0
+        gsos[..., :3] += total[..., :3]
+        gsos[..., 4:] += total[..., 3:]
+        gsos[..., 3] -= ((total[..., :3] * sos[..., :3]).sum(-1) + (total[..., 3:] * sos[..., 4:]).sum(-1)) / a0[..., 0]
 
 
 def run_time_varying(
     one_by_one: Any,
     few: int,
-    x: Tensor,
-    coef: Tensor,
+    x: np.ndarray,
+    coef: np.ndarray,
     rows: np.ndarray,
-    zi: Tensor,
-    y: Tensor,
-    zf: Tensor,
-    checkpoints: Tensor,
+    zi: np.ndarray,
+    y: np.ndarray,
+    zf: np.ndarray,
+    checkpoints: np.ndarray,
 ) -> None:
     """Filter rows side by side, or ``few`` rows and less one after the other."""
-    arguments = (
-        x.numpy(),
-        coef.numpy(),
-        rows,
-        zi.numpy(),
-        DENORMAL_THRESHOLD,
-        y.numpy(),
-        zf.numpy(),
-        checkpoints.numpy(),
-    )
-    if x.shape[0] <= few:
-        run_rows(one_by_one, x.shape[0], 1, *arguments)
+    arguments = (x, coef, rows, zi, DENORMAL_THRESHOLD, y, zf, checkpoints)
+    if len(x) <= few:
+        run_rows(one_by_one, len(x), 1, *arguments)
     else:
-        run_rows(time_varying_lanes.forward, -(-x.shape[0] // time_varying_lanes.ROWS), 1, *arguments)
+        run_rows(time_varying_lanes.forward, -(-len(x) // time_varying_lanes.ROWS), 1, *arguments)
 
 
 _time_varying_forward = functools.partial(run_time_varying, sections_time_varying.forward, 3)
 
 
 def _time_varying_backward(
-    gy: Tensor,
-    gzf: Tensor,
-    x: Tensor,
-    coef: Tensor,
+    gy: np.ndarray,
+    gzf: np.ndarray,
+    x: np.ndarray,
+    coef: np.ndarray,
     rows: np.ndarray,
-    checkpoints: Tensor,
-    gx: Tensor,
-    gcoef: Tensor,
-    gzi: Tensor,
+    checkpoints: np.ndarray,
+    gx: np.ndarray,
+    gcoef: np.ndarray,
+    gzi: np.ndarray,
 ) -> None:
-    order, bounds = rows_by_coefficient(rows, coef.shape[0])
-    inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, DENORMAL_THRESHOLD, checkpoints.numpy())
-    run_rows(sections_time_varying.backward, coef.shape[0], 1, *inputs, gx.numpy(), gcoef.numpy(), gzi.numpy())
+    order, bounds = rows_by_coefficient(rows, len(coef))
+    inputs = (gy, gzf, x, coef, order, bounds, DENORMAL_THRESHOLD, checkpoints)
+    run_rows(sections_time_varying.backward, len(coef), 1, *inputs, gx, gcoef, gzi)
 
 
-def _constant_equation(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-    return cascade(x, *sections_matrices(coef), zi)
+def _equation(x: Tensor, sos: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+    over_a0 = torch.cat([sos[..., :3], sos[..., 4:]], -1) / sos[..., 3:4]
+    return cascade(x, *sections_matrices(over_a0), zi)
 
 
-def _over_a0(sos: Tensor) -> Tensor:
-    return torch.cat([sos[..., :3], sos[..., 4:]], -1) / sos[..., 3:4]
-
-
-def _time_varying_equation(x: Tensor, sos: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-    return cascade(x, *sections_matrices(_over_a0(sos)), zi)
-
-
-_constant = define_cascade("sections", _constant_equation, _constant_forward, _constant_backward)
-_time_varying = define_cascade(
-    "sections_time_varying", _time_varying_equation, _time_varying_forward, _time_varying_backward
-)
+_constant = define_cascade("sections", _equation, _constant_forward, _constant_backward)
+_time_varying = define_cascade("sections_time_varying", _equation, _time_varying_forward, _time_varying_backward)
 
 
 @overload
@@ -308,7 +333,7 @@ def sosfilt(
     """
     coef, start = cascade_arguments("sosfilt", "sos", x, sos, 6, zi, time_varying)
     if coef.shape[-3] == 1 and x.shape[-1] != 1:  # one sample is not worth the plan of a long signal
-        y, zf = _constant(x, _over_a0(coef.double()), start)
+        y, zf = _constant(x, coef.double(), start)
     else:
         y, zf = _time_varying(x, coef, start)
     return (y, zf) if return_zf else y

@@ -25,19 +25,19 @@ _forward = functools.partial(run_time_varying, kernels.forward, 1)
 
 
 def _backward(
-    gy: Tensor,
-    gzf: Tensor,
-    x: Tensor,
-    coef: Tensor,
+    gy: np.ndarray,
+    gzf: np.ndarray,
+    x: np.ndarray,
+    coef: np.ndarray,
     rows: np.ndarray,
-    checkpoints: Tensor,
-    gx: Tensor,
-    gcoef: Tensor,
-    gzi: Tensor,
+    checkpoints: np.ndarray,
+    gx: np.ndarray,
+    gcoef: np.ndarray,
+    gzi: np.ndarray,
 ) -> None:
-    order, bounds = rows_by_coefficient(rows, coef.shape[0])
-    inputs = (gy.numpy(), gzf.numpy(), x.numpy(), coef.numpy(), order, bounds, DENORMAL_THRESHOLD, checkpoints.numpy())
-    run_rows(kernels.backward, coef.shape[0], 1, *inputs, gx.numpy(), gcoef.numpy(), gzi.numpy())
+    order, bounds = rows_by_coefficient(rows, len(coef))
+    inputs = (gy, gzf, x, coef, order, bounds, DENORMAL_THRESHOLD, checkpoints)
+    run_rows(kernels.backward, len(coef), 1, *inputs, gx, gcoef, gzi)
 
 
 def _equation(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:

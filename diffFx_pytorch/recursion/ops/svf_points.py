@@ -10,7 +10,14 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
-from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, coefficient_of_row, flat_rows, whole_rows
+from diffFx_pytorch.kernels.rows import (
+    as_rows,
+    as_whole_rows,
+    broadcast_shape,
+    coefficient_of_row,
+    flat_rows,
+    whole_rows,
+)
 from diffFx_pytorch.recursion.control_points import join_points
 from diffFx_pytorch.recursion.cpu import svf_points as kernels
 from diffFx_pytorch.recursion.fallback.sections import cascade, svf_matrices
