@@ -17,11 +17,13 @@ from ...options import Given, Integer
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import attack_release, filter_sections, one_pole
+from ...recursion.ops.bands import band_power, level_parts, moving_peaks
 from ..choices import LINK, RMS
 
 Direction = Literal["above", "below"]
 
 _FLOOR_DB = -200.0
+_PER_DB = math.log(10) / 10
 
 
 class DynamicEqualizer(Processor):
@@ -93,16 +95,12 @@ class DynamicEqualizer(Processor):
             return x, state
         state = state or {}
         bands = self._by_band(knobs)
-        filters = self._band_pass(bands)
-        gain_db, new_state = self._gains(x if sidechain is None else sidechain, filters, bands, state)
-        gain = (NEPER_PER_DB * gain_db).exp() - 1
-        rings = []
-        y = x
-        for k in range(self.num_bands):
-            band, ring = filter_sections(y, filters[:, :, k], state["peaks"][k] if state else None)
-            y = y + gain[:, :, k] * band
-            rings.append(ring)
-        return y, {**new_state, "peaks": tuple(rings)}
+        still = bands["freq_hz"].shape[-1] == bands["q"].shape[-1] == 1
+        measure, move = (self._powers, self._peaks) if still else (self._powers_of_moving, self._moving_peaks)
+        power, new_state = measure(x if sidechain is None else sidechain, bands, state)
+        part, reach, new_state["gain"] = self._parts(power, bands, state)
+        y, new_state["peaks"] = move(x, part, NEPER_PER_DB * reach, bands, state)
+        return y, new_state
 
     def tail(self, **knobs: Tensor) -> Tensor:
         """The band-passes ring one after another: each decays as exp(-pi f t / q), or with its slower real pole."""
@@ -131,35 +129,78 @@ class DynamicEqualizer(Processor):
         return {name: torch.stack(torch.broadcast_tensors(*row), 2) for name, row in rows.items()}
 
     def _band_pass(self, bands: Mapping[str, Tensor]) -> Tensor:
-        """The band-pass of each band as a section (B, 1, K, 1 or T, 1, 6)."""
+        """G and r of the band-pass of each band (B, 1, K, 2), float64; knobs stand still."""
+        g = torch.tan(bands["freq_hz"].double() * (math.pi / self.sample_rate))
+        return torch.cat(torch.broadcast_tensors(g, 1 / bands["q"].double()), -1)
+
+    def _sections(self, bands: Mapping[str, Tensor]) -> Tensor:
+        """The band-pass of each band as a section (B, 1, K, T, 1, 6)."""
         return band_pass(bands["freq_hz"], bands["q"], self.sample_rate, "bilinear").unsqueeze(-2)
 
-    def _gains(
-        self, key: Tensor, filters: Tensor, bands: Mapping[str, Tensor], state: Mapping[str, Any]
-    ) -> tuple[Tensor, dict[str, Any]]:
-        """The gain of each band in dB, (B, 1 or C, K, T), and the states of what measures it."""
-        new_state = {}
-        band, new_state["key"] = filter_sections(key.unsqueeze(2), filters, state.get("key"))
+    def _powers(self, key: Tensor, bands: Mapping[str, Tensor], state: Mapping[str, Any]) -> tuple[Tensor, State]:
+        """The mean square of each band (B, C, K, T), and the states of filters and means."""
+        filters = self._band_pass(bands)
+        coef = torch.cat([filters, torch.full_like(filters[..., :1], self._rms_smoothing)], -1)
+        zi = torch.cat([state["key"]["svf"][..., 0, :], state["power"][..., None]], -1) if state else coef.new_zeros(3)
+        power, zf = band_power(key.unsqueeze(2), coef, zi)
+        return power, {"key": {"svf": zf[..., None, :2]}, "power": zf[..., 2]}
+
+    def _powers_of_moving(
+        self, key: Tensor, bands: Mapping[str, Tensor], state: Mapping[str, Any]
+    ) -> tuple[Tensor, State]:
+        """As `_powers`, where frequencies or widths move."""
+        band, ring = filter_sections(key.unsqueeze(2), self._sections(bands), state.get("key"))
         coefficient = torch.tensor(self._rms_smoothing, dtype=torch.float64, device=key.device)
-        power, new_state["power"] = one_pole(band.square(), coefficient, state.get("power"), return_zf=True)
-        if self.link and power.shape[1] > 1:
-            power = power.amax(1, keepdim=True)
-        level = (10 / math.log(10)) * power.clamp_min(10 ** (_FLOOR_DB / 10)).log()
+        power, last = one_pole(band.square(), coefficient, state.get("power"), return_zf=True)
+        return power, {"key": ring, "power": last}
+
+    def _parts(
+        self, power: Tensor, bands: Mapping[str, Tensor], state: Mapping[str, Any]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The part of its reach at which each gain stands (B, 1 or C, K, T), the reaches in dB, and the last parts."""
         reach, width = limited_slope(1 - 1 / bands["ratio"], bands["range_db"])
-        side = level.new_tensor([1.0 if d == "above" else -1.0 for d in self.directions])[:, None]
-
-        def part(level: Tensor, at: slice = slice(None)) -> Tensor:
-            """The gain asked for, as the part of its reach."""
-            return ((level - bands["threshold_db"][..., at]) * (side / width[..., at])).clamp(0.0, 1.0)
-
-        smooth, new_state["gain"] = attack_release(
-            part(level),
+        side = power.new_tensor([1.0 if d == "above" else -1.0 for d in self.directions])[:, None]
+        threshold, slope = (t.double() for t in torch.broadcast_tensors(bands["threshold_db"], side / width))
+        if threshold.shape[-1] == 1:
+            loudest = power if self.link else power.unsqueeze(2)
+            coef = torch.cat([_PER_DB * threshold, slope / _PER_DB], -1)
+            part = level_parts(loudest, coef[:, 0] if self.link else coef, 10 ** (_FLOOR_DB / 10))
+            part = part.unsqueeze(1) if self.link else part
+        else:
+            loudest = power.amax(1, keepdim=True) if self.link else power
+            level = loudest.clamp_min(10 ** (_FLOOR_DB / 10)).log() / _PER_DB
+            part = ((level - threshold) * slope).clamp(0.0, 1.0).to(power.dtype)
+        silent = ((_FLOOR_DB - threshold[..., 0]) * slope[..., 0]).clamp(0.0, 1.0)
+        smooth, last = attack_release(
+            part,
             smoothing(bands["attack_ms"], self.sample_rate),
             smoothing(bands["release_ms"], self.sample_rate),
-            state["gain"] if state else part(torch.full_like(level[..., :1], _FLOOR_DB), slice(1))[..., 0],
+            state["gain"] if state else silent,
             return_zf=True,
         )
-        return reach * smooth, new_state
+        return smooth, reach, last
+
+    def _peaks(
+        self, x: Tensor, part: Tensor, reach: Tensor, bands: Mapping[str, Tensor], state: Mapping[str, Any]
+    ) -> tuple[Tensor, tuple[Any, ...]]:
+        """The peaks one after another, and the states of their filters."""
+        if reach.shape[-1] > 1:
+            part, reach = reach * part, torch.ones_like(reach[..., :1])
+        coef = torch.cat([self._band_pass(bands), reach.double()], -1)
+        zi = torch.cat([ring["svf"] for ring in state["peaks"]], -2) if state else coef.new_zeros(self.num_bands, 2)
+        y, zf = moving_peaks(x, part, coef, zi)
+        return y, tuple({"svf": s} for s in zf.split(1, -2))
+
+    def _moving_peaks(
+        self, x: Tensor, part: Tensor, reach: Tensor, bands: Mapping[str, Tensor], state: Mapping[str, Any]
+    ) -> tuple[Tensor, tuple[Any, ...]]:
+        """As `_peaks`, where frequencies or widths move."""
+        gain, filters, rings = (reach * part).expm1(), self._sections(bands), []
+        for k in range(self.num_bands):
+            band, ring = filter_sections(x, filters[:, :, k], state["peaks"][k] if state else None)
+            x = x + gain[:, :, k] * band
+            rings.append(ring)
+        return x, tuple(rings)
 
 
 def _directions(given: Direction | Sequence[Direction], count: int) -> tuple[Direction, ...]:
