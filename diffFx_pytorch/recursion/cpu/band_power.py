@@ -115,7 +115,7 @@ def power_forward(start, stop, x, x_row, coef, coef_row, zi, zi_row, threshold, 
 
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
-def power_backward(start, stop, width, grad, gzf, x, x_row, coef, coef_row, threshold, checkpoints, gx, gcoef, gzi):
+def power_backward(start, stop, width, grad, gzf, x, x_row, coef, threshold, checkpoints, gx, gcoef, gzi):
     """The adjoint of ``power_forward``, ``width`` rows a group.
 
     ``gx`` is of each of the R rows, or of those of ``x`` where groups hold all rows that read one.
@@ -125,14 +125,13 @@ def power_backward(start, stop, width, grad, gzf, x, x_row, coef, coef_row, thre
     tile, own, state = np.empty(TILE * SIDE), np.empty(3 * SIDE), np.empty(3 * SIDE)
     inner, sums, adjoint = np.empty(3 * TILE * SIDE), np.empty(3 * SIDE), np.empty(3 * SIDE)
     places, into = np.empty(SIDE, np.int64), np.empty(SIDE, np.int64)
-    rows, of = np.empty(SIDE, np.int64), np.empty(SIDE, np.int64)
+    rows = np.empty(SIDE, np.int64)
     heads, scratch = np.empty(SIDE, np.int64), np.empty(TILE * SIDE)
     for group in range(start, stop):
         valid = min(width, R - group * width)
         for lane in range(SIDE):
             rows[lane] = group * width + min(lane, valid - 1)
-            of[lane] = coef_row[rows[lane]]
-        gather(coef, of, 3, own)
+        gather(coef, rows, 3, own)
         gather(gzf, rows, 3, adjoint)
         find_heads(x_row, rows, heads)
         sums[:] = 0.0

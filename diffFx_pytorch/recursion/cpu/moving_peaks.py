@@ -153,7 +153,6 @@ def peaks_backward(
     control,
     control_row,
     coef,
-    coef_row,
     threshold,
     checkpoints,
     gx,
@@ -168,14 +167,13 @@ def peaks_backward(
     lines, moved, signal = np.empty((K + 1) * line), np.empty(K * line), np.empty(line)
     inner, own, sums = np.empty(3 * K * line), np.empty(3 * K * SIDE), np.empty(3 * K * SIDE)
     state, adjoint = np.empty(2 * K * SIDE), np.empty(2 * K * SIDE)
-    places, rows, of = np.empty(SIDE, np.int64), np.empty(SIDE, np.int64), np.empty(SIDE, np.int64)
+    places, rows = np.empty(SIDE, np.int64), np.empty(SIDE, np.int64)
     heads, scratch = np.empty(SIDE, np.int64), np.empty(TILE * SIDE)
     for group in range(start, stop):
         valid = min(width, R - group * width)
         for lane in range(SIDE):
             rows[lane] = group * width + min(lane, valid - 1)
-            of[lane] = coef_row[rows[lane]]
-        gather(coef, of, 3 * K, own)
+        gather(coef, rows, 3 * K, own)
         gather(gzf, rows, 2 * K, adjoint)
         find_heads(control_row, rows, heads)
         sums[:] = 0.0
