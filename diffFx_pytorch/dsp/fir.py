@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
+
+from ..kernels.transforms import runs_eagerly
 
 
 def fir(padded: Tensor, taps: tuple[float, ...]) -> Tensor:
@@ -15,9 +19,23 @@ def fir(padded: Tensor, taps: tuple[float, ...]) -> Tensor:
     T = padded.shape[-1] - K + 1
     frame = 16 if K <= 16 else 64
     blocks = T // frame + 1  # always more than T samples: compiled, no length is a special case
-    kernel = torch.tensor(taps[::-1], dtype=padded.dtype, device=padded.device)
-    width = frame + K - 1
-    # Row j holds the reversed kernel shifted right by j: a period of K + frame written out in rows of K + frame - 1.
-    band = torch.nn.functional.pad(kernel, (0, frame)).repeat(frame)[: frame * width].view(frame, width)
-    frames = torch.nn.functional.pad(padded, (0, blocks * frame - T)).unfold(-1, width, frame)
-    return (frames @ band.T).flatten(-2)[..., :T]
+    if runs_eagerly((padded,)):
+        band = _remembered_band(taps, frame, padded.dtype)
+    else:
+        band = _band(taps, frame, padded.dtype, padded.device)
+    frames = torch.nn.functional.pad(padded, (0, blocks * frame - T)).unfold(-1, frame + K - 1, frame)
+    return (frames @ band).flatten(-2)[..., :T]
+
+
+def _band(taps: tuple[float, ...], frame: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The matrix (frame + K - 1, frame) that filters a frame: column j holds the reversed taps shifted down by j."""
+    kernel = torch.tensor(taps[::-1], dtype=dtype, device=device)
+    width = frame + len(taps) - 1
+    # A period of K + frame written out in rows of K + frame - 1.
+    return torch.nn.functional.pad(kernel, (0, frame)).repeat(frame)[: frame * width].view(frame, width).T
+
+
+@functools.lru_cache(maxsize=32)
+def _remembered_band(taps: tuple[float, ...], frame: int, dtype: torch.dtype) -> Tensor:
+    with torch.inference_mode(False):  # what inference makes is of no use to a gradient
+        return _band(taps, frame, dtype, torch.device("cpu"))

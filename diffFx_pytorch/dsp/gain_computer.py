@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..kernels.transforms import is_traced
+from ..kernels.transforms import applied, is_traced
 from . import gain_constant
 from .levels import NEPER_PER_DB
 
@@ -25,7 +25,17 @@ _SMALL = 1e-12
 _PIECE = 2**17
 
 
-def overshoot(key: Tensor, threshold_db: Tensor, knee_db: Tensor, *, power: bool = False, link: bool = False) -> Tensor:
+def knee(threshold_db: Tensor, knee_db: Tensor) -> tuple[Tensor, Tensor]:
+    """Threshold and width of the knee in neper, as ``overshoot`` takes them.
+
+    Args:
+        threshold_db: T, any shape.
+        knee_db: W >= 0; one narrower than 0.001 dB counts as 0.001 dB.
+    """
+    return NEPER_PER_DB * threshold_db, NEPER_PER_DB * knee_db.clamp_min(_SHARPEST_KNEE_DB)
+
+
+def overshoot(key: Tensor, threshold: Tensor, width: Tensor, *, power: bool = False, link: bool = False) -> Tensor:
     """Level of a key over the threshold, with a soft knee; a compressor removes (1 - 1/R) of it.
 
     With L the level of the key, o = L - T and W the width of the knee,
@@ -34,13 +44,13 @@ def overshoot(key: Tensor, threshold_db: Tensor, knee_db: Tensor, *, power: bool
                     (o + W/2)^2 / (2 W)  where |o| < W/2,
                     o                    where o >= W/2.
 
-    That is m (v - m / 2) / W with v = max(o + W/2, 0) and m = min(v, W): no branch, and no division by zero. A knee
-    narrower than 0.001 dB counts as 0.001 dB, a level under -300 dB as -300 dB.
+    That is m (v - m / 2) / W with v = max(o + W/2, 0) and m = min(v, W): no branch, and no division by zero. A level
+    under -300 dB counts as -300 dB.
 
     Args:
         key: amplitudes of any sign, or powers, (B, C, T).
-        threshold_db: T, (B, 1, 1) or (B, 1, T).
-        knee_db: W >= 0, likewise.
+        threshold: T in neper, (B, 1, 1) or (B, 1, T), of ``knee``.
+        width: W in neper, likewise.
         power: whether the key is a power, >= 0.
         link: the level of the loudest channel is used for all.
 
@@ -51,56 +61,36 @@ def overshoot(key: Tensor, threshold_db: Tensor, knee_db: Tensor, *, power: bool
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design: a tutorial and analysis",
         JAES 60(6), 2012, equation 4.
     """
-    function = _Overshoot if torch.compiler.is_compiling() else _OvershootBothModes
-    return _called(function)(key, threshold_db, knee_db, power, link)
+    return _called(_Overshoot, _OvershootBothModes, key, threshold, width, power, link)
 
 
-def compress(x: Tensor, overshoot: Tensor, ratio: Tensor, makeup_db: Tensor, mix: Tensor) -> Tensor:
-    """Gain of a compressor: y = x (1 + mix (G - 1)) with G = 10^(makeup / 20) exp(-(1 - 1/R) overshoot).
+def compress(x: Tensor, overshoot: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> Tensor:
+    """Gain of a compressor: y = x (1 + mix (G - 1)) with G = exp(makeup - slope overshoot).
 
     Args:
         x: (B, C, T).
         overshoot: in neper, (B, 1, T) or (B, C, T).
-        ratio: R >= 1, (B, 1, 1) or (B, 1, T); so are the others.
-        makeup_db: in dB.
+        slope: 1 - 1/R of a ratio R >= 1, (B, 1, 1) or (B, 1, T); so are the others.
+        makeup: in neper.
         mix: 0 .. 1.
     """
-    function = _Gain if torch.compiler.is_compiling() else _GainBothModes
-    return _called(function)(x, overshoot, 1 - 1 / ratio, NEPER_PER_DB * makeup_db, mix)
+    return _called(_Gain, _GainBothModes, x, overshoot, slope, makeup, mix)
 
 
-def _called(function: Any) -> Callable[..., Tensor]:
-    """How a function of autograd is called; ``torch.jit.trace`` would record it as an object of Python."""
-    return function.forward if torch.jit.is_tracing() else function.apply
+def _called(function: Any, both_modes: Any, *args: Any) -> Tensor:
+    """Call a function of autograd; ``torch.jit.trace`` would record it as an object of Python."""
+    if torch.compiler.is_compiling():
+        return function.apply(*args)
+    return function.forward(*args) if torch.jit.is_tracing() else applied(both_modes, *args)
 
 
-def _width(knee_db: Tensor) -> Tensor:
-    return NEPER_PER_DB * knee_db.clamp_min(_SHARPEST_KNEE_DB)
-
-
-def offset_and_width(threshold_db: Tensor, knee_db: Tensor) -> tuple[Tensor, Tensor]:
-    """What the kernels take, in neper: half the knee less the threshold, and the width of the knee."""
-    W = _width(knee_db)
-    return 0.5 * W - NEPER_PER_DB * threshold_db, W
-
-
-def to_knobs(to_level: Tensor, to_width: Tensor, knee_db: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradients of threshold and knee from what the kernels give for level and width."""
-    return -NEPER_PER_DB * to_level, _wide(knee_db) * to_width
-
-
-def _wide(knee_db: Tensor) -> Tensor:
-    """Half the derivative of the width by the knob: zero where the width is clamped to the sharpest."""
-    return (0.5 * NEPER_PER_DB) * (knee_db >= _SHARPEST_KNEE_DB)
-
-
-def _slope(overshoot: Tensor, knee_db: Tensor) -> Tensor:
+def _slope(overshoot: Tensor, width: Tensor) -> Tensor:
     """Derivative of the overshoot by the level.
 
     Inside the knee overshoot is W slope^2 / 2, above it the slope is 1: no logarithm is needed again. The root starts a
     little above zero, where it has a derivative.
     """
-    return (overshoot * (2 / _width(knee_db))).clamp(_SMALL**2, 1.0).sqrt() - _SMALL
+    return (overshoot * (2 / width)).clamp(_SMALL**2, 1.0).sqrt() - _SMALL
 
 
 def _in_pieces(function: Callable[..., Sequence[Tensor | None]], *tensors: Tensor) -> list[Tensor | None]:
@@ -148,7 +138,7 @@ class _Overshoot(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(key: Tensor, threshold_db: Tensor, knee_db: Tensor, power: bool, link: bool) -> Tensor:
+    def forward(key: Tensor, threshold: Tensor, width: Tensor, power: bool, link: bool) -> Tensor:
         def piece(key: Tensor, offset: Tensor, W: Tensor) -> tuple[Tensor]:
             level = key if power else key.abs()
             level = level.amax(1, keepdim=True) if link and level.shape[1] > 1 else level
@@ -157,10 +147,10 @@ class _Overshoot(torch.autograd.Function):
             m = torch.minimum(v, W)
             return (torch.sub(v, m, alpha=0.5) * m / W,)
 
-        offset, W = offset_and_width(threshold_db, knee_db)
-        if gain_constant.applies(key, None, offset, W):
-            return gain_constant.overshoot(key, offset, W, FLOOR, power, link)
-        (overshoot,) = _in_pieces(piece, key, offset, W)
+        offset = 0.5 * width - threshold
+        if gain_constant.applies(key, None, threshold, width):
+            return gain_constant.overshoot(key, offset, width, FLOOR, power, link)
+        (overshoot,) = _in_pieces(piece, key, offset, width)
         return overshoot  # pyright: ignore[reportReturnType]
 
     @staticmethod
@@ -171,27 +161,24 @@ class _Overshoot(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        key, threshold_db, knee_db, overshoot = ctx.saved_tensors
-        to_key, to_threshold, to_knee, _, _ = ctx.needs_input_grad
+        key, threshold, width, overshoot = ctx.saved_tensors
+        to_key, to_threshold, to_width, _, _ = ctx.needs_input_grad
 
         def piece(
-            grad: Tensor, key: Tensor, overshoot: Tensor, threshold_db: Tensor, knee_db: Tensor
+            grad: Tensor, key: Tensor, overshoot: Tensor, threshold: Tensor, width: Tensor
         ) -> tuple[Tensor | None, ...]:
-            slope = _slope(overshoot, knee_db)
+            slope = _slope(overshoot, width)
             grad_level = grad * slope
-            grad_knee = _wide(knee_db) * _like(grad_level - grad_level * slope, knee_db) if to_knee else None
             return (
                 _through_level(grad_level, key, ctx.power, ctx.link) if to_key else None,
-                -NEPER_PER_DB * _like(grad_level, threshold_db) if to_threshold else None,
-                grad_knee,
+                -_like(grad_level, threshold) if to_threshold else None,
+                0.5 * _like(grad_level - grad_level * slope, width) if to_width else None,
             )
 
-        if gain_constant.applies(key, overshoot, threshold_db, knee_db):
-            to_level, to_width, from_key = gain_constant.overshoot_adjoint(
-                grads[0], key, overshoot, _width(knee_db), FLOOR, ctx.power, to_key
-            )
-            return from_key, *to_knobs(to_level, to_width, knee_db), None, None
-        return *_in_pieces(piece, grads[0], key, overshoot, threshold_db, knee_db), None, None
+        if gain_constant.applies(key, overshoot, threshold, width):
+            found = gain_constant.overshoot_adjoint(grads[0], key, overshoot, width, FLOOR, ctx.power, to_key)
+            return *found, None, None
+        return *_in_pieces(piece, grads[0], key, overshoot, threshold, width), None, None
 
 
 def _like(grad: Tensor, knob: Tensor) -> Tensor:
@@ -261,18 +248,18 @@ class _OvershootBothModes(_Overshoot):
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> Tensor:
-        key, _, knee_db, overshoot = ctx.saved_tensors
-        to_key, to_threshold, to_knee = tangents[:3]
-        slope = _slope(overshoot, knee_db)
+        key, _, width, overshoot = ctx.saved_tensors
+        to_key, to_threshold, to_width = tangents[:3]
+        slope = _slope(overshoot, width)
         total = torch.zeros_like(overshoot)
         if to_key is not None:
             # The adjoint is linear: its own adjoint goes forwards.
             pull = torch.func.vjp(lambda g: _through_level(g, key, ctx.power, ctx.link), total)[1]
             total = total + slope * pull(to_key)[0]
         if to_threshold is not None:
-            total = total - NEPER_PER_DB * slope * to_threshold
-        if to_knee is not None:
-            total = total + _wide(knee_db) * (slope - slope * slope) * to_knee
+            total = total - slope * to_threshold
+        if to_width is not None:
+            total = total + 0.5 * (slope - slope * slope) * to_width
         return total
 
 

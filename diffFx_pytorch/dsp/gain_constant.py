@@ -53,8 +53,8 @@ def overshoot(key: Tensor, offset: Tensor, width: Tensor, floor: float, power: b
 
 def overshoot_adjoint(
     grad: Tensor, key: Tensor, over: Tensor, width: Tensor, floor: float, power: bool, to_key: bool
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Gradients of the level and, of g (1 - slope), of the width, summed (B, 1, 1), and of the key or None."""
+) -> tuple[Tensor | None, Tensor, Tensor]:
+    """Gradients of the key, or None, and, summed (B, 1, 1), of threshold and width."""
     grad_key = key.new_empty(key.shape if to_key else (*key.shape[:2], 0))
     sums = _run(
         "overshoot_adjoint_rows",
@@ -68,8 +68,7 @@ def overshoot_adjoint(
         _grouped(grad_key, over),
         sums=2,
     )
-    to_level, to_width = _knobs(sums, key)
-    return to_level, to_width, grad_key if to_key else None
+    return grad_key if to_key else None, *_threshold_and_width(sums, key)
 
 
 def held_overshoot(key: Tensor, past: Tensor, offset: Tensor, width: Tensor, floor: float) -> Tensor:
@@ -90,7 +89,7 @@ def held_overshoot(key: Tensor, past: Tensor, offset: Tensor, width: Tensor, flo
 
 def held_overshoot_adjoint(
     grad: Tensor, key: Tensor, past: Tensor, over: Tensor, width: Tensor, floor: float, to_key: bool
-) -> tuple[Tensor, Tensor, Tensor | None]:
+) -> tuple[Tensor | None, Tensor, Tensor]:
     """As ``overshoot_adjoint``; what was before the block gets nothing."""
     grad_key = key.new_zeros(key.shape if to_key else (*key.shape[:2], 0))
     sums = _run(
@@ -106,8 +105,7 @@ def held_overshoot_adjoint(
         sums=2,
         whole=True,
     )
-    to_level, to_width = _knobs(sums, key)
-    return to_level, to_width, grad_key if to_key else None
+    return grad_key if to_key else None, *_threshold_and_width(sums, key)
 
 
 def gain(x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> Tensor:
@@ -150,6 +148,11 @@ def _run(kernel: str, over: Tensor, *arguments: Any, sums: int = 0, whole: bool 
     totals = np.empty((B * channels * pieces, sums))
     run_rows(getattr(rows, kernel), B * channels * pieces, 1, pieces, channels, *arguments, *([totals] if sums else []))
     return totals
+
+
+def _threshold_and_width(sums: np.ndarray, like: Tensor) -> list[Tensor]:
+    """Gradients of these two from the sums of g and of g (1 - slope), where g is the gradient of the level."""
+    return _knobs(sums * (-1.0, 0.5), like)
 
 
 def _knobs(sums: np.ndarray, like: Tensor) -> list[Tensor]:

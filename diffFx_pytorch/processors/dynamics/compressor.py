@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.ballistics import smoothing
-from ...dsp.gain_computer import compress, overshoot
-from ...dsp.levels import amp_to_db, db_to_amp
+from ...dsp.gain_computer import compress, knee, overshoot
+from ...dsp.levels import NEPER_PER_DB, amp_to_db, db_to_amp
 from ...dsp.whole_delay import delayed
 from ...options import Choice, Number
 from ...params import EffectParam
@@ -78,16 +78,14 @@ class Compressor(Processor):
         self.knob_latency = dict.fromkeys(self.params, self.latency_samples)
         self._rms_smoothing = math.exp(-1000 / (self.sample_rate * self.rms_ms))
         # The mean square is left 1 / (1 - c) too large: a threshold to match spares a pass over the signal.
-        self._key_gain_db = -10 * math.log10(1 - self._rms_smoothing)
+        rms = self.detector == "rms"
+        self._key_gain_db = -10 * math.log10(1 - self._rms_smoothing) if rms else 0.0
         self._peak = PeakLevel(self.sample_rate, self.link)
         corner = self.key_highpass_hz
         self._key_sos = None if corner is None else _highpass(corner, self.sample_rate)
 
-    def process(
+    def control(
         self,
-        x: Tensor,
-        state: State,
-        sidechain: Tensor | None = None,
         *,
         threshold_db: Tensor,
         ratio: Tensor,
@@ -96,6 +94,32 @@ class Compressor(Processor):
         release_ms: Tensor,
         makeup_db: Tensor,
         mix: Tensor,
+    ) -> dict[str, Tensor]:
+        """The static curve and the make-up gain in neper, the ballistics as smoothing coefficients."""
+        threshold, width = knee(threshold_db + self._key_gain_db, knee_db)
+        return {
+            "threshold": threshold,
+            "width": width,
+            "attack": smoothing(attack_ms, self.sample_rate),
+            "release": smoothing(release_ms, self.sample_rate),
+            "slope": 1 - 1 / ratio,
+            "makeup": NEPER_PER_DB * makeup_db,
+            "mix": mix,
+        }
+
+    def process(
+        self,
+        x: Tensor,
+        state: State,
+        sidechain: Tensor | None = None,
+        *,
+        threshold: Tensor,
+        width: Tensor,
+        attack: Tensor,
+        release: Tensor,
+        slope: Tensor,
+        makeup: Tensor,
+        mix: Tensor,
     ) -> tuple[Tensor, State]:
         """Level, curve, ballistics, gain; the state holds the filters of the key, the reduction and the look-ahead."""
         if x.shape[-1] == 0:
@@ -103,29 +127,24 @@ class Compressor(Processor):
         state = state or {}
         key, new_state = self._key(x if sidechain is None else sidechain, state)
         if self.detector == "rms":
-            asked = overshoot(key, threshold_db + self._key_gain_db, knee_db, power=True, link=self.link)
+            asked = overshoot(key, threshold, width, power=True, link=self.link)
         else:
-            asked, new_state["peak"] = self._peak.overshoot(key, state.get("peak"), threshold_db, knee_db)
-        over, new_state["overshoot"] = attack_release(
-            asked,
-            smoothing(attack_ms, self.sample_rate),
-            smoothing(release_ms, self.sample_rate),
-            state.get("overshoot"),
-            return_zf=True,
-        )
+            asked, new_state["peak"] = self._peak.overshoot(key, state.get("peak"), threshold, width)
         # Smoothing commutes with the slope 1 - 1/R. Before it, a ratio of 1 would leave nothing to tell attack from
         # release, and the gradient would not know which.
+        over, new_state["overshoot"] = attack_release(asked, attack, release, state.get("overshoot"), return_zf=True)
         dry, new_state["line"] = delayed(x, self.latency_samples, state.get("line"))
-        return compress(dry, over, ratio, makeup_db, mix), new_state
+        return compress(dry, over, slope, makeup, mix), new_state
 
-    def curve(
-        self, *, threshold_db: Tensor, ratio: Tensor, knee_db: Tensor, makeup_db: Tensor, mix: Tensor, **others: Tensor
-    ) -> Curve:
+    def curve(self, *, threshold_db: Tensor, **knobs: Tensor) -> Curve:
         """Output level over input level, settled."""
-        level = torch.linspace(-80.0, 6.0, 345, dtype=ratio.dtype)
+        given = self.control(threshold_db=threshold_db - self._key_gain_db, **knobs)
+        threshold, width, slope, makeup, mix = (
+            given[name][:1, :, :1] for name in ("threshold", "width", "slope", "makeup", "mix")
+        )
+        level = torch.linspace(-80.0, 6.0, 345, dtype=slope.dtype)
         x = db_to_amp(level)[None, None]
-        T, R, W, makeup, m = (k[:1, :, :1] for k in (threshold_db, ratio, knee_db, makeup_db, mix))
-        y = compress(x, overshoot(x, T, W), R, makeup, m)
+        y = compress(x, overshoot(x, threshold, width), slope, makeup, mix)
         return Curve(level, amp_to_db(y)[0, 0], "input (dB)", "output (dB)", title="Compressor")
 
     def _key(self, key: Tensor, state: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ...dsp import gain_constant
-from ...dsp.gain_computer import FLOOR, offset_and_width, overshoot, to_knobs
+from ...dsp.gain_computer import FLOOR, overshoot
 from ...dsp.whole_delay import delayed
-from ...kernels.transforms import forward_mode_active
+from ...kernels.transforms import applied, forward_mode_active
 from ...options import Number
 from ...processor import Processor, State
 from ...recursion import running_max
@@ -44,19 +44,18 @@ class PeakLevel:
         peak, state = running_max(size, self.window, state, return_zf=True)
         return peak, state
 
-    def overshoot(
-        self, key: Tensor, state: Tensor | None, threshold_db: Tensor, knee_db: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def overshoot(self, key: Tensor, state: Tensor | None, threshold: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
         """``overshoot`` of the peaks of a block (B, C, T), and the state after it."""
         channels = 1 if self.link else key.shape[1]
         past = key.new_zeros(key.shape[0], channels, self.window - 1) if state is None else state
-        if not _in_one_pass(key, past, threshold_db, knee_db):
+        if not _in_one_pass(key, past, threshold, width):
             peak, new_state = self(key, past)
-            return overshoot(peak, threshold_db, knee_db), new_state
+            return overshoot(peak, threshold, width), new_state
         last = key[..., max(key.shape[-1] - self.window + 1, 0) :].abs()
-        last = last.amax(1, keepdim=True) if self.link else last
-        new_state = torch.cat((past, last), -1)[..., last.shape[-1] :]
-        return _HeldOvershoot.apply(key, past, threshold_db, knee_db, self), new_state  # pyright: ignore[reportReturnType]
+        last = last.amax(1, keepdim=True) if self.link and last.shape[1] > 1 else last
+        missing = self.window - 1 - last.shape[-1]
+        new_state = last if missing == 0 else torch.cat((past[..., past.shape[-1] - missing :], last), -1)
+        return applied(_HeldOvershoot, key, past, threshold, width, self), new_state
 
 
 def _in_one_pass(key: Tensor, past: Tensor, *knobs: Tensor) -> bool:
@@ -70,8 +69,8 @@ class _HeldOvershoot(torch.autograd.Function):
     """Peaks and overshoot in one pass over float32, and back in one."""
 
     @staticmethod
-    def forward(key: Tensor, past: Tensor, threshold_db: Tensor, knee_db: Tensor, peak: PeakLevel) -> Tensor:
-        return gain_constant.held_overshoot(key, past, *offset_and_width(threshold_db, knee_db), FLOOR)
+    def forward(key: Tensor, past: Tensor, threshold: Tensor, width: Tensor, peak: PeakLevel) -> Tensor:
+        return gain_constant.held_overshoot(key, past, 0.5 * width - threshold, width, FLOOR)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -80,18 +79,18 @@ class _HeldOvershoot(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        key, past, threshold_db, knee_db, over = ctx.saved_tensors
+        key, past, threshold, width, over = ctx.saved_tensors
         if torch.is_grad_enabled():  # to be differentiated again
-            again = overshoot(ctx.peak(key, past)[0], threshold_db, knee_db)
-            inputs = (key, threshold_db, knee_db)
+            again = overshoot(ctx.peak(key, past)[0], threshold, width)
+            inputs = (key, threshold, width)
             needed = [t for t in inputs if t.requires_grad]
             given = iter(torch.autograd.grad(again, needed, grads[0], create_graph=True))
             to_key, *to = (next(given) if t.requires_grad else None for t in inputs)
             return to_key, None, *to, None
-        to_level, to_width, to_key = gain_constant.held_overshoot_adjoint(
-            grads[0], key, past, over, offset_and_width(threshold_db, knee_db)[1], FLOOR, ctx.needs_input_grad[0]
+        to_key, *to = gain_constant.held_overshoot_adjoint(
+            grads[0], key, past, over, width, FLOOR, ctx.needs_input_grad[0]
         )
-        return to_key, None, *to_knobs(to_level, to_width, knee_db), None
+        return to_key, None, *to, None
 
 
 class KeyedGain(Processor, abstract=True):

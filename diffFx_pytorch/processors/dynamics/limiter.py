@@ -11,10 +11,11 @@ from torch import Tensor
 from ...curve import Curve
 from ...dsp.ballistics import smoothing
 from ...dsp.fir import fir
-from ...dsp.gain_computer import overshoot
-from ...dsp.levels import db_to_amp
+from ...dsp.gain_computer import knee, overshoot
+from ...dsp.levels import NEPER_PER_DB
 from ...dsp.true_peak import REACH, true_peak
-from ...dsp.whole_delay import delayed
+from ...dsp.whole_delay import delayed, with_past
+from ...kernels.transforms import needs_grad
 from ...options import Flag, Number
 from ...params import EffectParam
 from ...processor import Processor, State
@@ -78,25 +79,34 @@ class Limiter(Processor):
         # The gain acts on the input, the ceiling is delayed like the sound, the release on a reduction that is ahead.
         self.knob_latency = {"release_ms": first}
 
+    def control(self, *, gain_db: Tensor, ceiling_db: Tensor, release_ms: Tensor) -> dict[str, Tensor]:
+        """Gain, ceiling and the sharpest knee in neper, the release as a smoothing coefficient."""
+        ceiling, width = knee(ceiling_db, torch.zeros_like(ceiling_db[..., :1]))
+        return {
+            "drive": NEPER_PER_DB * gain_db,
+            "ceiling": ceiling,
+            "width": width,
+            "release": smoothing(release_ms, self.sample_rate),
+        }
+
     def process(
-        self, x: Tensor, state: State, *, gain_db: Tensor, ceiling_db: Tensor, release_ms: Tensor
+        self, x: Tensor, state: State, *, drive: Tensor, ceiling: Tensor, width: Tensor, release: Tensor
     ) -> tuple[Tensor, State]:
         """Level, look-ahead, release, window, gain; the state holds the look-ahead of each of these."""
         if x.shape[-1] == 0:
             return x, state
         state, new_state = state or {}, {}
-        release = smoothing(release_ms, self.sample_rate)
-        y, ceiling_db = x * db_to_amp(gain_db), ceiling_db.expand(-1, -1, x.shape[-1])
+        y = x * drive.exp()
         for name in ("first", "second") if self.true_peak else ("first",):
-            y, ceiling_db, new_state[name] = self._limited(y, ceiling_db, release, state.get(name, {}))
+            y, ceiling, new_state[name] = self._limited(y, ceiling, width, release, state.get(name, {}))
         # Rounded downwards: not even the last bit of the ceiling is passed.
-        eps = torch.finfo(x.dtype).eps
-        ceiling = (db_to_amp(ceiling_db.double()) * (1 - 2 * eps)).to(x.dtype)
+        most = (ceiling.double().exp() * (1 - 2 * torch.finfo(x.dtype).eps)).to(x.dtype)
         # What is cut off is rounding; the gradient is that of the equation.
-        return y + (y.clamp(-ceiling, ceiling) - y).detach(), new_state
+        cut = y.clamp(-most, most)
+        return cut.detach() + (y - y.detach()) if needs_grad(y) else cut, new_state
 
     def _limited(
-        self, u: Tensor, ceiling_db: Tensor, release: Tensor, state: dict[str, Any]
+        self, u: Tensor, ceiling: Tensor, width: Tensor, release: Tensor, state: dict[str, Any]
     ) -> tuple[Tensor, Tensor, dict[str, Any]]:
         """One pass; the ceiling is delayed like the sound."""
         new_state: dict[str, Any] = {}
@@ -104,21 +114,32 @@ class Limiter(Processor):
         if self.true_peak:
             key, new_state["peak"] = true_peak(u, state.get("peak"))
             delay = REACH
-        at_key, new_state["ceiling"] = delayed(ceiling_db, delay, state.get("ceiling"))
-        r = overshoot(key, at_key, torch.zeros_like(at_key[..., :1]), link=self.link)
+        at_key, new_state["ceiling"] = _late(ceiling, delay, u.shape[-1], state.get("ceiling"))
+        r = overshoot(key, at_key, width, link=self.link)
         window = self._ahead + self._plateau + 1
         m, new_state["ahead"] = running_max(r, window, state.get("ahead"), return_zf=True)
         s, new_state["release"] = attack_release(m, 0.0, release, state.get("release"), return_zf=True)
-        taps = len(self._window)
-        past = state.get("window")
-        s = torch.cat((s.new_zeros(*s.shape[:-1], taps - 1) if past is None else past, s), -1)
-        new_state["window"] = s[..., s.shape[-1] - taps + 1 :]
+        padded = with_past(s, len(self._window) - 1, state.get("window"))
+        new_state["window"] = padded[..., s.shape[-1] :]
         sound, new_state["sound"] = delayed(u, delay + self._ahead, state.get("sound"))
-        ceiling_db, new_state["at_key"] = delayed(at_key, self._ahead, state.get("at_key"))
-        return sound * (-fir(s, self._window)).exp(), ceiling_db, new_state
+        ceiling, new_state["at_key"] = _late(at_key, self._ahead, u.shape[-1], state.get("at_key"))
+        return sound * (-fir(padded, self._window)).exp(), ceiling, new_state
 
     def curve(self, *, gain_db: Tensor, ceiling_db: Tensor, release_ms: Tensor) -> Curve:
         """Output peak over input peak."""
         level = torch.linspace(-40.0, 24.0, 257, dtype=gain_db.dtype)
         out = torch.minimum(level + gain_db[0, 0, 0], ceiling_db[0, 0, 0])
         return Curve(level, out, "input (dB)", "output (dB)", title="Limiter")
+
+
+def _late(level: Tensor, samples: int, length: int, past: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """A level of blocks of a length, delayed by whole samples, and what the next block needs of it.
+
+    One that stands still (B, 1, 1), and is the very tensor of the block before, is the same whenever it is read.
+    """
+    if samples == 0:
+        return level, None
+    if level.shape[-1] == 1 and (past is None or past is level):
+        return level, level
+    line = past if past is None else past.expand(-1, -1, samples)
+    return delayed(level.expand(-1, -1, length), samples, line)
