@@ -19,6 +19,9 @@ from ..kernels.transforms import is_traced, transforms_active
 _STRETCH = 2**15
 """Samples a piece of work; a fixed number, so that sums do not depend on the number of threads."""
 
+_TO_CURVE = (-1.0, 0.5)
+"""Gradients of threshold and width over the sums of g and of g (1 - slope), where g is the gradient of the level."""
+
 
 def applies(signal: Tensor, over: Tensor | None, *knobs: Tensor) -> bool:
     """Whether tensors are what the kernels take, with nothing to record."""
@@ -68,7 +71,8 @@ def overshoot_adjoint(
         _grouped(grad_key, over),
         sums=2,
     )
-    return grad_key if to_key else None, *_threshold_and_width(sums, key)
+    to_threshold, to_width = _knobs(sums * _TO_CURVE, key)
+    return grad_key if to_key else None, to_threshold, to_width
 
 
 def held_overshoot(key: Tensor, past: Tensor, offset: Tensor, width: Tensor, floor: float) -> Tensor:
@@ -105,7 +109,8 @@ def held_overshoot_adjoint(
         sums=2,
         whole=True,
     )
-    return grad_key if to_key else None, *_threshold_and_width(sums, key)
+    to_threshold, to_width = _knobs(sums * _TO_CURVE, key)
+    return grad_key if to_key else None, to_threshold, to_width
 
 
 def gain(x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> Tensor:
@@ -148,11 +153,6 @@ def _run(kernel: str, over: Tensor, *arguments: Any, sums: int = 0, whole: bool 
     totals = np.empty((B * channels * pieces, sums))
     run_rows(getattr(rows, kernel), B * channels * pieces, 1, pieces, channels, *arguments, *([totals] if sums else []))
     return totals
-
-
-def _threshold_and_width(sums: np.ndarray, like: Tensor) -> list[Tensor]:
-    """Gradients of these two from the sums of g and of g (1 - slope), where g is the gradient of the level."""
-    return _knobs(sums * (-1.0, 0.5), like)
 
 
 def _knobs(sums: np.ndarray, like: Tensor) -> list[Tensor]:
