@@ -6,7 +6,7 @@ import torch
 import diffFx_pytorch.recursion as R
 from diffFx_pytorch.dsp.convolution import recorded
 from diffFx_pytorch.lti import ops as L
-from diffFx_pytorch.processors import Phaser, PitchShift, PlateReverb, SchroederReverb
+from diffFx_pytorch.processors import DynamicEqualizer, Phaser, PitchShift, PlateReverb, SchroederReverb
 from diffFx_pytorch.spectrogram.phase_sweep import carry_phase
 from tests.device.pretended import DeviceTensor, PretendedDevice, moved
 from tests.device.waits import WAITS, operator
@@ -44,6 +44,7 @@ CALLS = {
     "svfilt, control points": lambda t: R.svfilt(
         t(_noise(2, T)), t(SVF.expand(3, 1, 5).clone()), at=t(torch.tensor([0, 40, T]))
     ),
+    "dynamic bands": lambda t: _effect(DynamicEqualizer, t),
     "attack_release": lambda t: R.attack_release(t(_noise(2, T).abs()), t(_numbers(0.9)[0]), t(_numbers(0.99)[0])),
     "feedback_delay": lambda t: R.feedback_delay(
         t(_noise(2, T)), t(_numbers(30.3, 30.3)), 0.5, lowpass=0.2, saturation="tanh"

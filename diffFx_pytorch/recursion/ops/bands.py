@@ -55,7 +55,8 @@ def _kernel(forward: Any, backward: Any, checkpoint: Callable[..., Any], shared:
         given = [whole_rows(g, g.dim() - len(batch_shape), batch_shape).numpy() for g in ends]
         pairs = wide(inputs)
         given += [part for t, c in pairs[:-2] for part in indexed_rows(t, c, batch_shape)]
-        given.append(whole_rows(*pairs[-2], batch_shape).numpy())
+        coef, core = pairs[-2]
+        given.append(whole_rows(coef, core, batch_shape).numpy())
         checkpoints = saved.checkpoints
         given += [
             DENORMAL_THRESHOLD,
