@@ -17,36 +17,34 @@ from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, define_casc
 from diffFx_pytorch.recursion.ops.sections import rows_by_coefficient
 
 
-def _forward(x: Tensor, coef: Tensor, rows: np.ndarray, zi: Tensor, y: Tensor, zf: Tensor, checkpoints: Tensor) -> None:
-    inputs = (x.numpy(), coef.numpy(), rows, zi.numpy(), DENORMAL_THRESHOLD, BLOCK)
-    run_rows(kernels.forward, x.shape[0], 2, *inputs, y.numpy(), zf.numpy(), checkpoints.numpy())
+def _forward(
+    x: np.ndarray,
+    coef: np.ndarray,
+    rows: np.ndarray,
+    zi: np.ndarray,
+    y: np.ndarray,
+    zf: np.ndarray,
+    checkpoints: np.ndarray,
+) -> None:
+    inputs = (x, coef, rows, zi, DENORMAL_THRESHOLD, BLOCK)
+    run_rows(kernels.forward, x.shape[0], 2, *inputs, y, zf, checkpoints)
 
 
 def _backward(
-    gy: Tensor,
-    gzf: Tensor,
-    x: Tensor,
-    coef: Tensor,
+    gy: np.ndarray,
+    gzf: np.ndarray,
+    x: np.ndarray,
+    coef: np.ndarray,
     rows: np.ndarray,
-    checkpoints: Tensor,
-    gx: Tensor,
-    gcoef: Tensor,
-    gzi: Tensor,
+    checkpoints: np.ndarray,
+    gx: np.ndarray,
+    gcoef: np.ndarray,
+    gzi: np.ndarray,
 ) -> None:
-    gcoef.zero_()  # the kernel adds, since several rows may share a coefficient
+    gcoef[...] = 0.0  # the kernel adds, since several rows may share a coefficient
     order, bounds = rows_by_coefficient(rows, coef.shape[0])
-    inputs = (
-        gy.numpy(),
-        gzf.numpy(),
-        x.numpy(),
-        coef.numpy(),
-        order,
-        bounds,
-        DENORMAL_THRESHOLD,
-        BLOCK,
-        checkpoints.numpy(),
-    )
-    run_rows(kernels.backward, coef.shape[0], 1, *inputs, gx.numpy(), gcoef.numpy(), gzi.numpy())
+    inputs = (gy, gzf, x, coef, order, bounds, DENORMAL_THRESHOLD, BLOCK, checkpoints)
+    run_rows(kernels.backward, coef.shape[0], 1, *inputs, gx, gcoef, gzi)
 
 
 _allpass_loop = define_cascade("allpass_loop", allpass_loop_rows, _forward, _backward)
