@@ -50,6 +50,8 @@ class DelayGraph:
     longest: list[int] = field(default_factory=list)
     """Samples that each line must remember."""
     _steps: list[list[int]] = field(default_factory=list)
+    _numbers: tuple[int, list[int]] | None = None
+    """The steps, when there were so many, as numbers."""
 
     def __post_init__(self) -> None:
         self.nodes = self.inputs
@@ -144,6 +146,8 @@ class DelayGraph:
         Raises:
             ValueError: for a line that is never written, or more than once.
         """
+        if self._numbers is not None and self._numbers[0] == len(self._steps):
+            return self._numbers[1]
         written = sorted(s[3] for s in self._steps if s[0] == WRITE)
         if written != list(range(len(self.longest))):
             raise ValueError(
@@ -158,7 +162,9 @@ class DelayGraph:
             for s in group[:run]:
                 s[5] = run
             i += run if steps[i][0] == POLE else 1
-        return [number for s in steps for number in s]
+        numbers = [number for s in steps for number in s]
+        self._numbers = len(steps), numbers
+        return numbers
 
     def _node(self, op: int, a: int, b: int, k: int) -> int:
         self._steps.append([op, self.nodes, a, b, k, 0])

@@ -38,7 +38,7 @@ class DelayGraphReverb(Processor, abstract=True):
         state: State,
         level: float,
         predelay_ms: Tensor,
-        gains: Mapping[str, Tensor | float],
+        gains: Tensor,
         delays: Mapping[str, Tensor] | None = None,
     ) -> tuple[Tensor, State]:
         """Predelay the sum of the sides at a level, then run the graph; the state is that of both.
@@ -48,16 +48,15 @@ class DelayGraphReverb(Processor, abstract=True):
             state: what the block before returned; None is silence.
             level: of what goes into the graph.
             predelay_ms: as a knob.
-            gains: of the graph by name, numbers or (B, 1, 1 or T).
+            gains: of the graph, as ``stacked_gains`` gives them, (B, K, 1 or T).
             delays: of its moved all-passes by name, (B, T).
         """
         line, graph_state = (None, None) if state is None else state
         sides = x.expand(-1, 2, -1)
         both = level * (sides[:, :1] + sides[:, 1:])
         early, line = predelayed(both, predelay_ms, self._latest, self.sample_rate, line)
-        flat = {name: v.squeeze(1) if isinstance(v, Tensor) else v for name, v in gains.items()}
         inputs = torch.cat([sides, early], 1)
-        y, graph_state = delay_graph(inputs, self._graph, flat, delays, zi=graph_state, return_zf=True)
+        y, graph_state = delay_graph(inputs, self._graph, gains, delays, zi=graph_state, return_zf=True)
         return y, (line, graph_state)
 
     def curve(self, **knobs: Tensor) -> Curve:
@@ -67,7 +66,8 @@ class DelayGraphReverb(Processor, abstract=True):
         seconds = min(10.0, float(self.tail(**constant)))
         impulse = torch.zeros(1, 2, math.ceil(seconds * self.sample_rate), dtype=constant["mix"].dtype)
         impulse[..., 0] = 1.0
-        response = self.process(impulse, None, **constant)[0][0]
+        coefficients = self.control(**constant) if self.designs else constant
+        response = self.process(impulse, None, **coefficients)[0][0]
         return decay_curve(response, self.sample_rate, type(self).__name__)
 
 

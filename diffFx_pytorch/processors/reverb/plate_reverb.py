@@ -13,6 +13,7 @@ from ...params import EffectParam
 from ...processor import State
 from ...recursion import DelayGraph
 from ...recursion.graph import MINUS, PLUS
+from ...recursion.ops.delay_graph import stacked_gains
 from ..delay.tone import lowpass_pole
 from .delay_graph_reverb import DelayGraphReverb, side_gains
 from .predelay import MIX, PREDELAY
@@ -140,7 +141,8 @@ class PlateReverb(DelayGraphReverb):
         for i, most in enumerate(_INPUT_DIFFUSION, 1):
             gains[f"diffusion_{i}"] = diffusion.double() * most
             gains[f"-diffusion_{i}"] = diffusion.double() * -most
-        y, state = self.reverberated(x, state, 0.5 * _WET, predelay_ms, gains, delays)
+        stacked = stacked_gains(self._graph, gains)
+        y, state = self.reverberated(x, state, 0.5 * _WET, predelay_ms, stacked, delays)
         return y, (start, state)
 
     def tail(self, *, decay_s: Tensor, predelay_ms: Tensor, **others: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from ...params import EffectParam
 from ...processor import State
 from ...recursion import DelayGraph
 from ...recursion.graph import MINUS
+from ...recursion.ops.delay_graph import stacked_gains
 from .delay_graph_reverb import DelayGraphReverb, side_gains
 from .predelay import MIX, PREDELAY
 
@@ -57,18 +58,10 @@ class SchroederReverb(DelayGraphReverb):
         """Combs and all-passes of the sample rate."""
         return _freeverb(self.sample_rate)
 
-    def process(
-        self,
-        x: Tensor,
-        state: State,
-        *,
-        room_size: Tensor,
-        damping: Tensor,
-        predelay_ms: Tensor,
-        width: Tensor,
-        mix: Tensor,
-    ) -> tuple[Tensor, State]:
-        """Predelay, combs, all-passes, sides, mix; the state is all lines and the filters of the combs."""
+    def control(
+        self, *, room_size: Tensor, damping: Tensor, predelay_ms: Tensor, width: Tensor, mix: Tensor
+    ) -> dict[str, Tensor]:
+        """The gains of the graph."""
         gains = {
             "all_pass": _ALL_PASS,
             "feedback": _LEAST_FEEDBACK + _MORE_FEEDBACK * room_size.double(),
@@ -76,6 +69,10 @@ class SchroederReverb(DelayGraphReverb):
             **side_gains(width),
             "mix": mix.double(),
         }
+        return {"predelay_ms": predelay_ms, "gains": stacked_gains(self._graph, gains)}
+
+    def process(self, x: Tensor, state: State, *, predelay_ms: Tensor, gains: Tensor) -> tuple[Tensor, State]:
+        """Predelay, combs, all-passes, sides, mix; the state is all lines and the filters of the combs."""
         return self.reverberated(x, state, _INPUT, predelay_ms, gains)
 
     def tail(self, *, room_size: Tensor, predelay_ms: Tensor, **others: Tensor) -> Tensor:

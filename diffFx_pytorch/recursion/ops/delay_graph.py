@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any, Literal, overload
@@ -30,6 +31,11 @@ def _arrays(batch_shape: tuple[int, ...], inputs: Any) -> list[np.ndarray]:
 
 
 def _diagram(steps: list[int], longest: list[int], nodes: int) -> tuple[np.ndarray, np.ndarray, int]:
+    return _laid_out(tuple(steps), tuple(longest), nodes)
+
+
+@functools.lru_cache(maxsize=64)
+def _laid_out(steps: tuple[int, ...], longest: tuple[int, ...], nodes: int) -> tuple[np.ndarray, np.ndarray, int]:
     return np.asarray(steps, np.int64).reshape(-1, WIDTH), np.asarray(longest, np.int64), nodes
 
 
@@ -144,7 +150,7 @@ _graph = define(
 def delay_graph(
     x: Tensor,
     graph: DelayGraph,
-    gains: Mapping[str, Tensor | float],
+    gains: Mapping[str, Tensor | float] | Tensor,
     delays: Mapping[str, Tensor] | None = None,
     *,
     zi: GraphState | None = None,
@@ -156,7 +162,7 @@ def delay_graph(
 def delay_graph(
     x: Tensor,
     graph: DelayGraph,
-    gains: Mapping[str, Tensor | float],
+    gains: Mapping[str, Tensor | float] | Tensor,
     delays: Mapping[str, Tensor] | None = None,
     *,
     zi: GraphState | None = None,
@@ -167,7 +173,7 @@ def delay_graph(
 def delay_graph(
     x: Tensor,
     graph: DelayGraph,
-    gains: Mapping[str, Tensor | float],
+    gains: Mapping[str, Tensor | float] | Tensor,
     delays: Mapping[str, Tensor] | None = None,
     *,
     zi: GraphState | None = None,
@@ -182,7 +188,8 @@ def delay_graph(
         x: the graph's inputs (..., inputs, T), float32 or float64.
         graph: the block diagram.
         gains: value of every gain and pole by name, a number or tensor: constant with the batch dimensions of ``x``
-            or fewer, time-varying with one axis more, of length T (or 1).
+            or fewer, time-varying with one axis more, of length T (or 1). Or all of them at once, float64, as
+            ``stacked_gains`` gives them.
         delays: of every time-varying delay in samples, likewise; a block is as long as the shortest delay allows.
         zi: state from a call before; None is silence.
         return_zf: also return the state after the last sample.
@@ -201,7 +208,13 @@ def delay_graph(
     check_signal("delay_graph", x)
     if x.ndim < 2 or x.shape[-2] != graph.inputs:
         raise ValueError(f"delay_graph: x must be (..., {graph.inputs}, T) for this graph, got {tuple(x.shape)}.")
-    ks, ms = _stacked("gains", gains, graph.gains, x), _stacked("delays", delays or {}, graph.time_varying, x)
+    ks = gains if isinstance(gains, Tensor) else _stacked("gains", gains, graph.gains, x)
+    ms = _stacked("delays", delays or {}, graph.time_varying, x)
+    if ks.ndim != x.ndim or ks.shape[-2] != len(graph.gains) or ks.shape[-1] not in (1, x.shape[-1]):
+        raise ValueError(
+            f"delay_graph: stacked gains of shape {tuple(ks.shape)} do not fit; they must have {x.ndim} axes, (..., "
+            f"{len(graph.gains)}, T or 1): use stacked_gains(graph, gains)."
+        )
     batch_shape = (1,) * (x.ndim - 2)
     if zi is None:
         past = x.new_zeros(*batch_shape, sum(graph.longest))
@@ -210,6 +223,15 @@ def delay_graph(
         past, poles = zi[0].to(x.dtype), zi[1].double()
     y, past, poles = _graph(x, ks, ms, past, poles, graph.steps(), list(graph.longest), graph.nodes, graph.outputs)
     return (y, (past, poles)) if return_zf else y
+
+
+def stacked_gains(graph: DelayGraph, gains: Mapping[str, Tensor | float]) -> Tensor:
+    """Gains and poles of a graph as one float64 tensor (B, K, F), from numbers and tensors (B, 1, F)."""
+    if set(gains) != set(graph.gains):
+        raise ValueError(f"delay_graph: this graph has the gains {sorted(graph.gains)}, got {sorted(gains)}.")
+    device = next((v.device for v in gains.values() if isinstance(v, Tensor)), None)
+    rows = [torch.as_tensor(gains[name], dtype=torch.float64, device=device) for name in graph.gains]
+    return torch.cat(torch.broadcast_tensors(*(row if row.ndim else row.view(1, 1, 1) for row in rows)), 1)
 
 
 def _stacked(kind: str, given: Mapping[str, Tensor | float], names: list[str], x: Tensor) -> Tensor:
