@@ -111,6 +111,27 @@ def _peer_multi_band() -> Callable[[], object]:
     return lambda: torch.autograd.grad(fx(x, nn_params=knobs), (x, knobs), upstream, allow_unused=True)
 
 
+def _limiter_forward(construction: dict | None = None) -> Callable[[], object]:
+    fx, x = Limiter(RATE, **(construction or {})), _minute()
+    return lambda: fx(x)
+
+
+def _limiter_true_peak() -> Callable[[], object]:
+    return _limiter_forward({"true_peak": True})
+
+
+def _pedalboard_limiter() -> Callable[[], object]:
+    """Without look-ahead: two compressors and a clipper."""
+    import pedalboard
+
+    fx, x = pedalboard.Limiter(), _minute()[0].numpy()
+    return lambda: fx(x, RATE)
+
+
+def _minute() -> torch.Tensor:
+    return 0.2 * torch.randn(1, C, 60 * RATE, generator=torch.Generator().manual_seed(0))
+
+
 def _no_peer() -> Callable[[], object]:
     raise ImportError("no differentiable peer is known")
 
@@ -129,6 +150,15 @@ SPEED = [
         "diffFx-pytorch 0.0.5",
         8.0,
         B * C * T,
+    ),
+    Speed("limiter, forward", _limiter_forward, _pedalboard_limiter, "pedalboard Limiter", None, C * 60 * RATE),
+    Speed(
+        "limiter, true peak, forward",
+        _limiter_true_peak,
+        _pedalboard_limiter,
+        "pedalboard Limiter",
+        None,
+        C * 60 * RATE,
     ),
     Speed("limiter, forward + backward", lambda: _step(Limiter(RATE)), _no_peer, "none known", None, B * C * T),
     Speed("noise gate, forward + backward", lambda: _step(NoiseGate(RATE)), _no_peer, "none known", None, B * C * T),

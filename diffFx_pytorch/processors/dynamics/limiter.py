@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from ...control import can_look_at
 from ...curve import Curve
 from ...dsp.ballistics import smoothing
-from ...dsp.fir import fir
 from ...dsp.gain_computer import knee, overshoot
+from ...dsp.hann import hann_mean
 from ...dsp.levels import NEPER_PER_DB
 from ...dsp.true_peak import REACH, true_peak
 from ...dsp.whole_delay import delayed, with_past
-from ...kernels.transforms import needs_grad
+from ...kernels.transforms import forward_mode_active, needs_grad
 from ...options import Flag, Number
 from ...params import EffectParam
 from ...processor import Processor, State
@@ -24,6 +24,9 @@ from ..choices import LINK
 
 _PLATEAU = 8
 """Samples around a true peak over which the gain rests, so that what lies between them is lowered like them."""
+
+_PIECE = 1 << 18
+"""Samples at a time, without gradients: what one step gives the next stays in the cache."""
 
 
 class Limiter(Processor):
@@ -70,8 +73,7 @@ class Limiter(Processor):
         """The window, and how late it makes the signal."""
         self.crosses_channels = self.link
         samples = round(self.lookahead_ms * self.sample_rate / 1000)
-        window = np.hanning(samples + 3)[1:-1]
-        self._window = tuple((window / window.sum()).tolist())
+        self._taps = samples + 1
         self._plateau = _PLATEAU if self.true_peak else 0
         self._ahead = samples + self._plateau
         first = REACH + self._ahead if self.true_peak else self._ahead
@@ -93,8 +95,17 @@ class Limiter(Processor):
         self, x: Tensor, state: State, *, drive: Tensor, ceiling: Tensor, width: Tensor, release: Tensor
     ) -> tuple[Tensor, State]:
         """Level, look-ahead, release, window, gain; the state holds the look-ahead of each of these."""
-        if x.shape[-1] == 0:
+        T = x.shape[-1]
+        if T == 0:
             return x, state
+        knobs = {"drive": drive, "ceiling": ceiling, "width": width, "release": release}
+        if T > _PIECE and can_look_at(x) and not needs_grad(x, *knobs.values()) and not forward_mode_active():
+            y = torch.empty_like(x)
+            for start in range(0, T, _PIECE):
+                piece = slice(start, start + _PIECE)
+                now = {name: knob if knob.shape[-1] == 1 else knob[..., piece] for name, knob in knobs.items()}
+                y[..., piece], state = self.process(x[..., piece], state, **now)
+            return y, state
         state, new_state = state or {}, {}
         y = x * drive.exp()
         for name in ("first", "second") if self.true_peak else ("first",):
@@ -119,11 +130,11 @@ class Limiter(Processor):
         window = self._ahead + self._plateau + 1
         m, new_state["ahead"] = running_max(r, window, state.get("ahead"), return_zf=True)
         s, new_state["release"] = attack_release(m, 0.0, release, state.get("release"), return_zf=True)
-        padded = with_past(s, len(self._window) - 1, state.get("window"))
+        padded = with_past(s, self._taps - 1, state.get("window"))
         new_state["window"] = padded[..., s.shape[-1] :]
         sound, new_state["sound"] = delayed(u, delay + self._ahead, state.get("sound"))
         ceiling, new_state["at_key"] = _late(at_key, self._ahead, u.shape[-1], state.get("at_key"))
-        return sound * (-fir(padded, self._window)).exp(), ceiling, new_state
+        return sound * (-hann_mean(padded, self._taps)).exp(), ceiling, new_state
 
     def curve(self, *, gain_db: Tensor, ceiling_db: Tensor, release_ms: Tensor) -> Curve:
         """Output peak over input peak."""

@@ -125,3 +125,33 @@ def test_a_ceiling_that_moves_is_that_of_its_sample():
     late = fx.latency_samples
     line = torch.nn.functional.interpolate(points[None], 8000, mode="linear", align_corners=True)[0, 0]
     assert (20 * torch.log10(y[0, 0, late:].abs()) <= line[:-late] + 1e-4).all()
+
+
+@pytest.mark.parametrize("construction", [{}, {"true_peak": True}])
+@pytest.mark.parametrize("ceiling", [-6.0, torch.tensor([[-1.0, -20.0, -3.0]])])
+def test_long_signals_in_pieces_are_those_in_one(construction, ceiling):
+    fx = Limiter(8000, **construction)
+    x = loud("noise", 5000).repeat(1, 1, 60)  # more than a piece
+    knobs = {"ceiling_db": ceiling, "release_ms": 300.0}
+    with torch.no_grad():
+        pieces = fx(x, dsp_params=knobs)
+    whole = fx(x.requires_grad_(), dsp_params=knobs).detach()
+    assert torch.allclose(pieces, whole, rtol=1e-6, atol=1e-6)
+
+
+def test_a_ceiling_that_changes_between_blocks_is_that_of_its_sample():
+    fx = Limiter(RATE, lookahead_ms=2.0)
+    x = loud("noise", 3000, torch.float64)
+    standing = [torch.full((1, 1, 1), level, dtype=torch.float64) for level in (-1.0, -20.0, -20.0, -5.0)]
+    in_time = torch.cat([level.expand(1, 1, 750) for level in standing], -1)
+
+    def through(blocks, ceilings):
+        y, state = [], None
+        for block, ceiling in zip(blocks, ceilings, strict=True):
+            zero = torch.zeros(1, 1, 1, dtype=torch.float64)
+            out, state = fx.process(block, state, **fx.control(gain_db=zero, ceiling_db=ceiling, release_ms=zero + 30))
+            y.append(out)
+        return torch.cat(y, -1)
+
+    wanted = through([x], [in_time])
+    assert torch.allclose(through(x.split(750, -1), standing), wanted, rtol=1e-12, atol=1e-13)
