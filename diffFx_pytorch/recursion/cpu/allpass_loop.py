@@ -70,21 +70,48 @@ def _run(count, planes, stages, state, left, right):
 
 
 @jit
-def _run_kept(x, row, first, count, planes, stages, state, signals, states):
-    """As ``_run``, keeping what enters every stage (last line: what left), and the states before each sample."""
-    last = state[stages]
+def _run_kept(count, planes, stages, state, left, right, signals, states):
+    """As ``_run``, keeping what enters every stage, and the states before each sample (last line: what left)."""
+    last, other = state[stages, 0], state[stages, 1]
     for i in range(count):
-        b, c = planes[0, i], planes[1, i]
-        states[stages, i] = last
-        signal = np.float64(x[row, first + i]) + planes[2, i] * last
+        b, c, g = planes[0, i], planes[1, i], planes[2, i]
+        states[stages, i, 0], states[stages, i, 1] = last, other
+        p, q = fma(g, last, left[i]), fma(g, other, right[i])
         for k in range(stages):
-            s = state[k]
-            signals[k, i] = signal
-            states[k, i] = s
-            state[k] = fma(c, signal, b * s)
-            signal = fma(-b, signal, c * s)
-        last = signal
-    state[stages] = last
+            s, r = state[k, 0], state[k, 1]
+            signals[k, i, 0], signals[k, i, 1] = p, q
+            states[k, i, 0], states[k, i, 1] = s, r
+            state[k, 0], state[k, 1] = fma(c, p, b * s), fma(c, q, b * r)
+            p, q = fma(-b, p, c * s), fma(-b, q, c * r)
+        last, other = p, q
+
+
+@jit
+def _run_adjoint(count, planes, stages, state, left, right, signals, states, needs_grad, to_b, to_g):
+    """The adjoint of ``_run``: gradients of u + v become those of x; those of b and g are of both rows together."""
+    last, other = state[stages, 0], state[stages, 1]
+    for i in range(count - 1, -1, -1):
+        b, c, g = planes[0, i], planes[1, i], planes[2, i]
+        slope = -b / c
+        p, q = left[i] + last, right[i] + other
+        g_b, h_b = 0.0, 0.0
+        for k in range(stages - 1, -1, -1):
+            s, r = state[k, 0], state[k, 1]
+            if needs_grad:
+                g_b += p * (slope * states[k, i, 0] - signals[k, i, 0]) + s * (
+                    states[k, i, 0] + slope * signals[k, i, 0]
+                )
+                h_b += q * (slope * states[k, i, 1] - signals[k, i, 1]) + r * (
+                    states[k, i, 1] + slope * signals[k, i, 1]
+                )
+            state[k, 0], state[k, 1] = fma(c, p, b * s), fma(c, q, b * r)
+            p, q = fma(-b, p, c * s), fma(-b, q, c * r)
+        p, q = p + left[i], q + right[i]
+        left[i], right[i] = p, q
+        last, other = g * p, g * q
+        if needs_grad:
+            to_b[i], to_g[i] = g_b + h_b, p * states[stages, i, 0] + q * states[stages, i, 1]
+    state[stages, 0], state[stages, 1] = last, other
 
 
 @jit
@@ -156,40 +183,38 @@ def backward(start, stop, gy, gzf, x, coef, order, bounds, denormal_threshold, b
     needs_grad = gcoef.shape[0] > 0
     time_varying = coef.shape[1] > 1
     planes = np.empty((3, block))
-    signals = np.empty((stages, block))
-    states = np.empty((stages + 1, block))
+    signals = np.empty((stages, block, 2))
+    states = np.empty((stages + 1, block, 2))
+    tile, grad = np.zeros((2, block)), np.zeros((2, block))
+    to_b, to_g = np.empty(block), np.empty(block)
+    state, adjoint = np.zeros((stages + 2, 2)), np.zeros((stages + 2, 2))
     for q in range(start, stop):
-        for place in range(bounds[q], bounds[q + 1]):
-            row = order[place]
-            state = gzf[row].copy().reshape(-1)
-            for tile in range((T - 1) // block, -1, -1):
-                first = tile * block
+        for place in range(bounds[q], bounds[q + 1], 2):
+            pair = min(2, bounds[q + 1] - place)
+            if pair == 1:
+                tile[1], grad[1], state[:, 1], adjoint[:, 1] = 0.0, 0.0, 0.0, 0.0
+            for j in range(pair):
+                adjoint[:, j] = gzf[order[place + j]].copy().reshape(-1)
+            for number in range((T - 1) // block, -1, -1):
+                first = number * block
                 count = min(block, T - first)
                 _prepare(coef, q, first, count, planes)
-                if needs_grad:
-                    before = checkpoints[row, tile].copy().reshape(-1)
-                    _run_kept(x, row, first, count, planes, stages, before, signals, states)
-                last = state[stages]
-                for i in range(count - 1, -1, -1):
-                    b, c = planes[0, i], planes[1, i]
-                    slope = -b / c
-                    g_y = np.float64(gy[row, first + i])
-                    g_signal = g_y + last
-                    g_b = 0.0
-                    for k in range(stages - 1, -1, -1):
-                        g_s = state[k]
-                        if needs_grad:
-                            s, entered = states[k, i], signals[k, i]
-                            g_b += g_signal * (slope * s - entered) + g_s * (s + slope * entered)
-                        state[k] = fma(c, g_signal, b * g_s)
-                        g_signal = fma(-b, g_signal, c * g_s)
-                    g_signal += g_y
-                    gx[row, first + i] = g_signal
-                    last = planes[2, i] * g_signal
+                for j in range(pair):
+                    row = order[place + j]
+                    _copy(gy[row, first : first + count], grad[j])
                     if needs_grad:
+                        _copy(x[row, first : first + count], tile[j])
+                        state[:, j] = checkpoints[row, number].copy().reshape(-1)
+                if needs_grad:
+                    _run_kept(count, planes, stages, state, tile[0], tile[1], signals, states)
+                _run_adjoint(count, planes, stages, adjoint, grad[0], grad[1], signals, states, needs_grad, to_b, to_g)
+                for j in range(pair):
+                    _flush(adjoint[:, j], denormal_threshold)
+                    _copy(grad[j], gx[order[place + j], first : first + count])
+                if needs_grad:
+                    for i in range(count):
                         t = first + i if time_varying else 0
-                        gcoef[q, t, 0, 0] += g_b
-                        gcoef[q, t, 0, 1] += g_signal * states[stages, i]
-                state[stages] = last
-                _flush(state, denormal_threshold)
-            gzi[row] = state.reshape((K, 2))
+                        gcoef[q, t, 0, 0] += to_b[i]
+                        gcoef[q, t, 0, 1] += to_g[i]
+            for j in range(pair):
+                gzi[order[place + j]] = adjoint[:, j].copy().reshape((K, 2))
