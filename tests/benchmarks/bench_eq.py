@@ -87,5 +87,5 @@ SPEED = [
 MEMORY = [
     Memory("parametric equaliser, 6 sections, both ways", parametric, B * C * T * 4, 12.0),
     Memory("graphic equaliser, 31 bands, both ways", graphic_thirty_one, B * C * T * 4, 12.0),
-    Memory("dynamic equaliser, 3 bands, both ways", dynamic, B * C * T * 4, 80.0),
+    Memory("dynamic equaliser, 3 bands, both ways", dynamic, B * C * T * 4, 15.0),
 ]
