@@ -1,6 +1,6 @@
 """Delays and modulation beside pedalboard: 60 s stereo, 44.1 kHz, float32, forward without gradient.
 
-The peer of the last row is our own forward: its target is a quarter, a backward that costs three forwards.
+The peer of the last rows is our own forward: their target is a quarter, a backward that costs three forwards.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch
 from harness import Speed
 
 from diffFx_pytorch import Processor
-from diffFx_pytorch.processors import BasicDelay, Chorus, FeedbackDelay, FeedbackFlanger, Phaser, PingPongDelay
+from diffFx_pytorch.processors import AutoWah, BasicDelay, Chorus, FeedbackDelay, FeedbackFlanger, Phaser, PingPongDelay
 
 RATE, T = 44_100, 60 * 44_100
 
@@ -43,10 +43,17 @@ def _pedalboard(name: str, **knobs) -> Callable[[], Callable[[], object]]:
     return make
 
 
-def _trained() -> Callable[[], object]:
-    fx, x = FeedbackFlanger(RATE), _sound().requires_grad_()
-    flat = fx.demap_parameters(fx.to_flat({})).requires_grad_()
-    return lambda: torch.autograd.grad(fx(x, norm_params=flat).sum(), (x, flat))
+def _trained(cls: type[Processor]) -> Callable[[], Callable[[], object]]:
+    def make():
+        fx, x = cls(RATE), _sound().requires_grad_()
+        flat = fx.demap_parameters(fx.to_flat({})).requires_grad_()
+        return lambda: torch.autograd.grad(fx(x, norm_params=flat).sum(), (x, flat))
+
+    return make
+
+
+def _both_ways(cls: type[Processor]) -> Speed:
+    return Speed(f"{cls.__name__}, forward + backward", _trained(cls), _forward(cls), "its forward", 0.25, 2 * T)
 
 
 _DELAY = _pedalboard("Delay", delay_seconds=0.25, feedback=0.35, mix=0.35)
@@ -59,5 +66,7 @@ SPEED = [
         "Chorus, cubic", _forward(Chorus, interpolation="cubic"), _pedalboard("Chorus"), "pedalboard Chorus", 1.0, 2 * T
     ),
     Speed("Phaser", _forward(Phaser), _pedalboard("Phaser"), "pedalboard Phaser", 2.0, 2 * T),
-    Speed("FeedbackFlanger, forward + backward", _trained, _forward(FeedbackFlanger), "its forward", 0.25, 2 * T),
+    _both_ways(FeedbackFlanger),
+    _both_ways(Phaser),
+    _both_ways(AutoWah),
 ]
