@@ -132,7 +132,7 @@ SPEED = [
     ),
     _blocks(RATE, 1.0),
     _blocks(4096, None),
-    _blocks(512, None),
+    _blocks(512, 1.2),
 ]
 
 SCALING = [Scaling("ConvolutionReverb, forward", lambda samples: forward(room(), signal(samples=samples)), 2)]
