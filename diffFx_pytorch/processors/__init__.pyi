@@ -560,6 +560,7 @@ class _LikeCompressor:
         lookahead_ms: float = 0.0,
         key_highpass_hz: float | None = None,
         rms_ms: float = 25.0,
+        control_period: int = 32,
         **settings: Unpack[_CompressorKnobs],
     ) -> None: ...
     def __call__(
@@ -660,6 +661,7 @@ class _LikeLimiter:
         lookahead_ms: float = 5.0,
         true_peak: bool = False,
         link: bool = True,
+        control_period: int = 32,
         **settings: Unpack[_LimiterKnobs],
     ) -> None: ...
     def __call__(
@@ -1925,6 +1927,8 @@ class _LikeSchroederReverb:
         self,
         sample_rate: float = 44100,
         param_range: _Ranges = None,
+        *,
+        control_period: int = 32,
         **settings: Unpack[_SchroederReverbKnobs],
     ) -> None: ...
     def __call__(
