@@ -15,7 +15,7 @@ LAYERS = (
     | {"knobs", "settings", "sound", "stream", "processor"},
     {"processors", "routing", "registry"},
     {"render", "fit", "presets", "report"},
-    {"cli"},
+    {"cli", "live"},
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 ENGINES = {"recursion", "lti", "spectrogram"}
@@ -88,4 +88,6 @@ def test_what_is_optional_is_never_imported_at_the_top_of_a_file():
         for node in _tree(path).body:
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 text = ast.unparse(node)
-                assert not any(name in text for name in ("pedalboard", "torchaudio", "matplotlib", "mutagen")), path
+                assert not any(
+                    name in text for name in ("pedalboard", "torchaudio", "matplotlib", "mutagen", "sounddevice")
+                ), path

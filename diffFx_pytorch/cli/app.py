@@ -116,6 +116,32 @@ def progress_bar(total: Callable[[], float], quiet: bool) -> Iterator[Callable[.
             _with_bar = None
 
 
+@contextmanager
+def status_line(quiet: bool) -> Iterator[Callable[[str], None] | None]:
+    """A line on the terminal of standard error that changes, if it is one.
+
+    Args:
+        quiet: show none.
+
+    Yields:
+        A function of the text; None without a line.
+    """
+    global _with_bar
+    console = consoles()[1]
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(console=console, transient=True, auto_refresh=False, redirect_stdout=False) as shown:
+        _with_bar = console
+        try:
+            yield lambda text: shown.update(Text(text, no_wrap=True), refresh=True)
+        finally:
+            _with_bar = None
+
+
 def refuse(error: Exception, status: int = USAGE) -> NoReturn:
     """End the command with an error message; ``USAGE`` blames what was given, ``FAILED`` what happened."""
     typer.echo(f"difffx: {_text(error)}", err=True)
