@@ -22,7 +22,7 @@ def sounddevice() -> Any:
         NoCardError: where it or the library below it is missing.
     """
     try:
-        import sounddevice
+        import sounddevice  # pyright: ignore[reportMissingImports]  # an extra
     except ImportError:
         raise NoCardError("sound cards need sounddevice: pip install sounddevice") from None
     except OSError as error:

@@ -47,15 +47,20 @@ def test_blocks_are_the_effect_offline(block, channels):
     np.testing.assert_allclose(y, fx(torch.from_numpy(x.T.copy())).numpy().T, atol=2e-6)
 
 
-def test_the_input_is_not_held_on_to():
-    fx, x = chain(), noise(640)
-    player, buffer, out = Player(fx, BLOCK), np.empty((BLOCK, 2), np.float32), []
-    for block in np.split(x, 10):
-        buffer[:] = block  # a card fills the same memory
-        y = np.empty_like(buffer)
+def test_what_an_effect_remembers_of_its_input_is_not_overwritten_by_the_card():
+    class Previous(Processor):
+        """The block before."""
+
+        params = {}
+
+        def process(self, x, state):
+            return torch.zeros_like(x) if state is None else state, x
+
+    player, buffer, y = Player(Previous(RATE), BLOCK, 1), np.empty((BLOCK, 1), np.float32), np.empty((BLOCK, 1), "f")
+    for n in range(4):
+        buffer[:] = n  # a card fills the same memory
         player.process(buffer, y)
-        out.append(y)
-    np.testing.assert_allclose(np.concatenate(out), fx(torch.from_numpy(x.T.copy())).numpy().T, atol=2e-6)
+        assert np.all(y == max(n - 1, 0))
 
 
 def test_bypass_is_the_input_as_late_as_the_effect_and_fades():
