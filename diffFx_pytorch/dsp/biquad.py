@@ -45,78 +45,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from .levels import db_to_amp, decay_seconds
-
-Design = Literal["matched", "bilinear"]
-Value = Tensor | float
-
-
-def _arguments(design: str, sample_rate: float, freq_hz: Value, *values: Value) -> list[Tensor]:
-    """Angular frequency w0 in radians per sample and the other values, float64, broadcast."""
-    if design not in ("matched", "bilinear"):
-        raise ValueError(f'design must be "matched" or "bilinear", got {design!r}.')
-    if not sample_rate > 0:
-        raise ValueError(f"sample_rate must be a positive number of Hz, got {sample_rate}.")
-    given = (freq_hz, *values)
-    device = next((v.device for v in given if isinstance(v, Tensor) and v.ndim), None)
-    freq, *others = torch.broadcast_tensors(*(torch.as_tensor(v, dtype=torch.float64, device=device) for v in given))
-    return [2 * math.pi / sample_rate * freq, *others]
-
-
-def _bilinear(w0: Tensor, q: Tensor, b0: Tensor, b1: Tensor, b2: Tensor) -> Tensor:
-    """A section with the poles of 1 / (s^2 + s/Q + 1) under the bilinear transform."""
-    alpha = torch.sin(w0) / (2 * q)
-    return _section(b0, b1, b2, 1 + alpha, -2 * torch.cos(w0), 1 - alpha)
-
-
-def _section(b0: Tensor, b1: Tensor, b2: Tensor, a0: Tensor, a1: Tensor, a2: Tensor) -> Tensor:
-    return torch.stack([b0 / a0, b1 / a0, b2 / a0, torch.ones_like(a0), a1 / a0, a2 / a0], -1)
-
-
-def _sin_squared(u: Tensor) -> Tensor:
-    """sin(sqrt(u))**2, continued to -sinh(sqrt(-u))**2 for u < 0; smooth at 0, where the square root is not."""
-    small = u.abs() < 1e-3
-    root = torch.sqrt(torch.where(small, torch.ones_like(u), u.abs()))
-    bounded = torch.where(u > 0, torch.zeros_like(root), root)
-    large = torch.where(u > 0, torch.sin(root) ** 2, -(torch.sinh(bounded) ** 2))
-    near = torch.where(small, u, torch.zeros_like(u))
-    series = near * (1 - near * (1 / 3 - near * (2 / 45 - near * (1 / 315 - near * (2 / 14175)))))
-    return torch.where(small, series, large)
-
-
-class _Poles:
-    """Sampled analogue poles: a1, a2, the scale 4 e, and the quadratic D by its d0, d1."""
-
-    def __init__(self, w0: Tensor, zeta: Tensor) -> None:
-        e = torch.exp(-zeta * w0)
-        S = torch.sinh(zeta * w0 / 2) ** 2
-        s = _sin_squared((1 - zeta * zeta) * w0 * w0 / 4)
-        self.a1, self.a2 = -2 * e * (1 - 2 * s), e * e
-        self.scale = 4 * e
-        self.d0, self.d1 = S + s, S - s - 2 * s * S
-
-    def D(self, phi: Tensor | float) -> Tensor:
-        return phi * phi + 2 * self.d1 * phi + self.d0**2
-
-    def with_zeros(self, b0: Tensor, b1: Tensor, b2: Tensor) -> Tensor:
-        k = self.scale
-        return torch.stack([k * b0, k * b1, k * b2, torch.ones_like(k), self.a1, self.a2], -1)
-
-
-def _zeros(P: Tensor, M: Tensor, delta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """b0, b1, b2 from b0 + b1 + b2 = P, b0 - b1 + b2 = M and b0 - b2 = delta."""
-    W = (P + M) / 2
-    return (W + delta) / 2, (P - M) / 2, (W - delta) / 2
-
-
-def _peak_zeros(p: _Poles, G2: Tensor, phi: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    # N = G^2 D + (1 - G^2) (d0 (1 - phi / phi0))^2: the second term is a notch, so at phi0 both the value and the slope
-    # are those of G^2 D, and at DC N = D.
-    notch = (1 - G2) * p.d0**2
-    n0, n1 = p.d0**2, 2 * G2 * p.d1 - 2 * notch / phi
-    P = p.d0
-    M = torch.sqrt(G2 * p.D(1.0) + notch * (1 - 1 / phi) ** 2)
-    return _zeros(P, M, torch.sqrt(2 * n0 + n1 + 2 * P * M) / 2)
+from .levels import decay_seconds
+from .section_design import Design, Value, section_design
 
 
 def peak(freq_hz: Value, q: Value, gain_db: Value, sample_rate: float, design: Design = "matched") -> Tensor:
@@ -137,40 +67,7 @@ def peak(freq_hz: Value, q: Value, gain_db: Value, sample_rate: float, design: D
     Raises:
         ValueError: unknown design.
     """
-    w0, q, gain_db = _arguments(design, sample_rate, freq_hz, q, gain_db)
-    A = db_to_amp(gain_db / 2)
-    if design == "bilinear":
-        alpha, cos = torch.sin(w0) / (2 * q), torch.cos(w0)
-        return _section(1 + alpha * A, -2 * cos, 1 - alpha * A, 1 + alpha / A, -2 * cos, 1 - alpha / A)
-    p, phi = _Poles(w0, 1 / (2 * A * q)), torch.sin(w0 / 2) ** 2
-    # b(G) - b(1) is zero to the last bit at 0 dB, and b(1) is a.
-    moved = zip(_peak_zeros(p, A**4, phi), _peak_zeros(p, torch.ones_like(A), phi), strict=True)
-    b0, b1, b2 = (p.scale * (b - unity) for b, unity in moved)
-    one = torch.ones_like(A)
-    return torch.stack([one + b0, p.a1 + b1, p.a2 + b2, one, p.a1, p.a2], -1)
-
-
-def _boosting_low_shelf(w0: Tensor, q: Tensor, gain_db: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Zeros and poles of a matched low shelf for gain_db >= 0, its poles at w0 / sqrt(A), under Nyquist."""
-    A, zeta = db_to_amp(gain_db / 2), 1 / (2 * q)
-    low, high = w0 / torch.sqrt(A), w0 * torch.sqrt(A)
-    p = _Poles(low, zeta)
-
-    def zeros(gain: Tensor, w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        # DC and Nyquist have the analogue gain; the product of the zeros is sampled as that of the poles is.
-        at_nyquist = _prototype(math.pi / w, q) / _prototype(math.pi / low, q)
-        P, M = gain * p.d0, gain * torch.sqrt(p.D(1.0) * at_nyquist)
-        return _zeros(P, M, (P + M) / 2 * torch.tanh(zeta * w))
-
-    moved = zip(zeros(A * A, high), zeros(torch.ones_like(A), low), strict=True)
-    b0, b1, b2 = (p.scale * (b - unity) for b, unity in moved)
-    one = torch.ones_like(A)
-    return (one + b0, p.a1 + b1, p.a2 + b2), (one, p.a1, p.a2)
-
-
-def _prototype(x: Tensor, q: Tensor) -> Tensor:
-    """|1 - x^2 + j x / Q|^2."""
-    return (1 - x * x) ** 2 + (x / q) ** 2
+    return section_design(("peak",), freq_hz, q, gain_db, sample_rate, design)
 
 
 def low_shelf(freq_hz: Value, q: Value, gain_db: Value, sample_rate: float, design: Design = "matched") -> Tensor:
@@ -182,24 +79,7 @@ def low_shelf(freq_hz: Value, q: Value, gain_db: Value, sample_rate: float, desi
     Arguments as `peak`: ``freq_hz`` is the middle of the slope, ``gain_db`` the gain at DC; a ``q`` of 0.7071 is the
     steepest without ripple.
     """
-    w0, q, gain_db = _arguments(design, sample_rate, freq_hz, q, gain_db)
-    if design == "bilinear":
-        A = db_to_amp(gain_db / 2)
-        c, beta = torch.cos(w0), torch.sqrt(A) * torch.sin(w0) / q
-        up, down = A + 1, A - 1
-        return _section(
-            A * (up - down * c + beta),
-            2 * A * (down - up * c),
-            A * (up - down * c - beta),
-            up + down * c + beta,
-            -2 * (down + up * c),
-            up + down * c - beta,
-        )
-    boost = gain_db >= 0
-    b, a = _boosting_low_shelf(w0, q, torch.where(boost, gain_db, -gain_db))
-    numerator = [torch.where(boost, n, d) for n, d in zip(b, a, strict=True)]
-    denominator = [torch.where(boost, d, n) for n, d in zip(b, a, strict=True)]
-    return _section(*numerator, *denominator)
+    return section_design(("low_shelf",), freq_hz, q, gain_db, sample_rate, design)
 
 
 def high_shelf(freq_hz: Value, q: Value, gain_db: Value, sample_rate: float, design: Design = "matched") -> Tensor:
@@ -208,10 +88,7 @@ def high_shelf(freq_hz: Value, q: Value, gain_db: Value, sample_rate: float, des
     It is a low shelf of the opposite gain, raised by ``gain_db``; as analogue prototype as in the bilinear design.
     Arguments as `low_shelf`; ``gain_db`` is the gain far above ``freq_hz``.
     """
-    gain_db = torch.as_tensor(gain_db, dtype=torch.float64)
-    shelf = low_shelf(freq_hz, q, -gain_db, sample_rate, design)
-    raised = db_to_amp(gain_db.to(shelf.device))
-    return torch.cat([raised[..., None] * shelf[..., :3], shelf[..., 3:]], -1)
+    return section_design(("high_shelf",), freq_hz, q, gain_db, sample_rate, design)
 
 
 def low_pass(freq_hz: Value, q: Value, sample_rate: float, design: Design = "matched") -> Tensor:
@@ -229,48 +106,22 @@ def low_pass(freq_hz: Value, q: Value, sample_rate: float, design: Design = "mat
     Raises:
         ValueError: unknown design.
     """
-    w0, q = _arguments(design, sample_rate, freq_hz, q)
-    phi = torch.sin(w0 / 2) ** 2
-    if design == "bilinear":
-        return _bilinear(w0, q, phi, 2 * phi, phi)
-    p = _Poles(w0, 1 / (2 * q))
-    M = torch.sqrt(p.d0**2 + (q * q * p.D(phi) - p.d0**2) / phi)
-    return p.with_zeros((p.d0 + M) / 2, (p.d0 - M) / 2, torch.zeros_like(M))
+    return section_design(("low_pass",), freq_hz, q, None, sample_rate, design)
 
 
 def high_pass(freq_hz: Value, q: Value, sample_rate: float, design: Design = "matched") -> Tensor:
     """High-pass s^2 / (s^2 + s/Q + 1): zero at DC, gain Q at ``freq_hz``. Arguments as `low_pass`."""
-    w0, q = _arguments(design, sample_rate, freq_hz, q)
-    phi = torch.sin(w0 / 2) ** 2
-    if design == "bilinear":
-        return _bilinear(w0, q, 1 - phi, -2 * (1 - phi), 1 - phi)
-    p = _Poles(w0, 1 / (2 * q))
-    b = q * torch.sqrt(p.D(phi)) / (4 * phi)
-    return p.with_zeros(b, -2 * b, b)
+    return section_design(("high_pass",), freq_hz, q, None, sample_rate, design)
 
 
 def band_pass(freq_hz: Value, q: Value, sample_rate: float, design: Design = "matched") -> Tensor:
     """Band-pass (s/Q) / (s^2 + s/Q + 1): unity at ``freq_hz``, zero at DC. Arguments as `low_pass`."""
-    w0, q = _arguments(design, sample_rate, freq_hz, q)
-    if design == "bilinear":
-        alpha = torch.sin(w0) / (2 * q)
-        return _bilinear(w0, q, alpha, torch.zeros_like(w0), -alpha)
-    p, phi = _Poles(w0, 1 / (2 * q)), torch.sin(w0 / 2) ** 2
-    # N = D less the notch: n1 phi + n2 phi^2, with value and slope of D at the centre.
-    n1 = 2 * p.d1 + 2 * p.d0**2 / phi
-    M = torch.sqrt(n1 + 1 - (p.d0 / phi) ** 2)
-    return p.with_zeros(*_zeros(torch.zeros_like(M), M, torch.sqrt(n1) / 2))
+    return section_design(("band_pass",), freq_hz, q, None, sample_rate, design)
 
 
 def notch(freq_hz: Value, q: Value, sample_rate: float, design: Design = "matched") -> Tensor:
     """Notch (s^2 + 1) / (s^2 + s/Q + 1): zero at ``freq_hz``, unity at DC. Arguments as `low_pass`."""
-    w0, q = _arguments(design, sample_rate, freq_hz, q)
-    cos, one = torch.cos(w0), torch.ones_like(w0)
-    if design == "bilinear":
-        return _bilinear(w0, q, one, -2 * cos, one)
-    p = _Poles(w0, 1 / (2 * q))
-    b = p.d0 / (4 * torch.sin(w0 / 2) ** 2)
-    return p.with_zeros(b, -2 * b * cos, b)
+    return section_design(("notch",), freq_hz, q, None, sample_rate, design)
 
 
 def all_pass(freq_hz: Value, q: Value, sample_rate: float, design: Design = "matched") -> Tensor:
@@ -279,34 +130,17 @@ def all_pass(freq_hz: Value, q: Value, sample_rate: float, design: Design = "mat
     The matched design has the analogue group delay at ``freq_hz`` too: the bilinear map stretches the frequency axis
     there by sin(w0) / w0, so Q is taken times that.
     """
-    w0, q = _arguments(design, sample_rate, freq_hz, q)
-    alpha = (w0 if design == "matched" else torch.sin(w0)) / (2 * q)
-    cos = torch.cos(w0)
-    return _section(1 - alpha, -2 * cos, 1 + alpha, 1 + alpha, -2 * cos, 1 - alpha)
+    return section_design(("all_pass",), freq_hz, q, None, sample_rate, design)
 
 
 def low_pass_first_order(freq_hz: Value, sample_rate: float, design: Design = "matched") -> Tensor:
     """First-order low-pass 1 / (s + 1) as a section with b2 = a2 = 0. Arguments as `low_pass`."""
-    (w0,) = _arguments(design, sample_rate, freq_hz)
-    zero, one = torch.zeros_like(w0), torch.ones_like(w0)
-    if design == "bilinear":
-        n = torch.tan(w0 / 2)
-        return _section(n, n, zero, 1 + n, n - 1, zero)
-    p, P, phi = torch.exp(-w0), -torch.expm1(-w0), torch.sin(w0 / 2) ** 2
-    M = torch.sqrt(P * P + (4 * p * phi - P * P) / (2 * phi))
-    return torch.stack([(P + M) / 2, (P - M) / 2, zero, one, -p, zero], -1)
+    return section_design(("low_pass_first_order",), freq_hz, None, None, sample_rate, design)
 
 
 def high_pass_first_order(freq_hz: Value, sample_rate: float, design: Design = "matched") -> Tensor:
     """First-order high-pass s / (s + 1) as a section with b2 = a2 = 0. Arguments as `low_pass`."""
-    (w0,) = _arguments(design, sample_rate, freq_hz)
-    zero, one = torch.zeros_like(w0), torch.ones_like(w0)
-    if design == "bilinear":
-        n = torch.tan(w0 / 2)
-        return _section(one, -one, zero, 1 + n, n - 1, zero)
-    p, P, phi = torch.exp(-w0), -torch.expm1(-w0), torch.sin(w0 / 2) ** 2
-    b = torch.sqrt((P * P + 4 * p * phi) / (8 * phi))
-    return torch.stack([b, -b, zero, one, -p, zero], -1)
+    return section_design(("high_pass_first_order",), freq_hz, None, None, sample_rate, design)
 
 
 def butterworth_qs(order: int) -> tuple[float, ...]:
@@ -340,12 +174,11 @@ def butterworth(
     if slope_db_per_octave < 6 or slope_db_per_octave % 6:
         raise ValueError(f"slope_db_per_octave must be 6, 12, 18, 24, ..., got {slope_db_per_octave}.")
     order = slope_db_per_octave // 6
-    low = kind == "low_pass"
-    second, first = (low_pass, low_pass_first_order) if low else (high_pass, high_pass_first_order)
-    sections = [second(freq_hz, q, sample_rate, design) for q in butterworth_qs(order)]
-    if order % 2:
-        sections.insert(0, first(freq_hz, sample_rate, design))
-    return torch.stack(sections, -2)
+    qs = torch.tensor([1.0] * (order % 2) + list(butterworth_qs(order)), dtype=torch.float64)
+    if isinstance(freq_hz, Tensor):
+        qs, freq_hz = qs.to(freq_hz.device), freq_hz.unsqueeze(-1)
+    kinds = (f"{kind}_first_order",) * (order % 2) + (kind,) * (order // 2)
+    return section_design(kinds, freq_hz, qs, None, sample_rate, design)
 
 
 def ring_seconds(sos: Tensor, sample_rate: float, decay_db: float = 60.0) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ...dsp.biquad import high_shelf, low_shelf, peak
+from ...dsp.section_design import section_design
 from ...options import Integer
 from ...params import EffectParam
 from .filters import DESIGN, SectionFilter
@@ -43,20 +43,14 @@ class ParametricEqualizer(SectionFilter):
 
     def sections(self, **knobs: Tensor) -> Tensor:
         """The filters as sections [b0 b1 b2 a0 a1 a2], float64; knobs and shape as for ``SectionFilter``."""
-        # One design call per kind of filter, over the bands as a last axis: the cost hardly depends on their number.
         bands = ["low_shelf", *(f"peak_{i + 1}" for i in range(self.num_peaks)), "high_shelf"]
-        freq, q, gain = (
-            torch.stack(torch.broadcast_tensors(*(knobs[f"{band}_{knob}"].double() for band in bands)), -1)
-            for knob in ("freq_hz", "q", "gain_db")
-        )
-        kinds = ((low_shelf, slice(0, 1)), (peak, slice(1, -1)), (high_shelf, slice(-1, None)))
-        parts = [
-            design(freq[..., part], q[..., part], gain[..., part], self.sample_rate, self.design)
-            for design, part in kinds
-            if part != slice(1, -1) or self.num_peaks
-        ]
-        longest = max(part.shape[2] for part in parts)
-        return torch.cat([part.expand(-1, -1, longest, -1, -1) for part in parts], -2)
+        kinds = ("low_shelf", *["peak"] * self.num_peaks, "high_shelf")
+        given = [knobs[f"{band}_{knob}"] for knob in ("freq_hz", "q", "gain_db") for band in bands]
+        if any(knob.shape != given[0].shape for knob in given):
+            given = torch.broadcast_tensors(*given)
+        count = len(bands)
+        freq, q, gain = (torch.stack(tuple(given[i : i + count]), -1) for i in range(0, 3 * count, count))
+        return section_design(kinds, freq, q, gain, self.sample_rate, self.design)
 
 
 def _band(name: str, lowest: float, highest: float, usual: float, gains: str, centre: str) -> dict[str, EffectParam]:
