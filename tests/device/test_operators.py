@@ -4,7 +4,9 @@ import pytest
 import torch
 
 import diffFx_pytorch.recursion as R
+from diffFx_pytorch.dsp.biquad import peak
 from diffFx_pytorch.dsp.convolution import recorded
+from diffFx_pytorch.dsp.hann import hann_mean
 from diffFx_pytorch.lti import ops as L
 from diffFx_pytorch.processors import DynamicEqualizer, Phaser, PitchShift, PlateReverb, SchroederReverb
 from diffFx_pytorch.spectrogram.phase_sweep import carry_phase
@@ -34,6 +36,8 @@ def _numbers(*values):
 
 
 CALLS = {
+    "hann_mean": lambda t: hann_mean(t(_noise(2, T)), 9),
+    "section_design": lambda t: peak(t(_numbers(100.0, 2000.0)), t(_numbers(0.7, 2.0)), t(_numbers(3.0, -6.0)), 44100),
     "allpole": lambda t: R.allpole(t(_noise(2, T)), t(_numbers(-1.5, 0.7))),
     "allpole, time-varying": lambda t: R.allpole(t(_noise(2, T)), t(0.1 * _noise(2, T, 2))),
     "lfilter": lambda t: R.lfilter(t(_noise(2, T)), t(_numbers(1.0, 0.5)), t(_numbers(1.0, -0.5))),
