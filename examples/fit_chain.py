@@ -101,8 +101,8 @@ def make_stages(fx: Chain, quick: bool) -> list[Stage]:
         look,
         Stage(steps=2 if quick else 80, loss=waveform, seconds=excerpt, free=still),
         Stage(steps=2 if quick else 100, loss=waveform, seconds=excerpt, learning_rate=0.05),
-        Stage(steps=1 if quick else 25, loss=waveform, method="gauss_newton", seconds=excerpt),
-        Stage(steps=0 if quick else 15, method="gauss_newton"),
+        Stage(steps=1 if quick else 15, loss=waveform, method="gauss_newton", seconds=excerpt),
+        Stage(steps=0 if quick else 8, method="gauss_newton"),
     ]
 
 

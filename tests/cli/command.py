@@ -5,5 +5,6 @@ from typer.testing import CliRunner
 from diffFx_pytorch.cli import app
 
 
-def difffx(*arguments):
-    return CliRunner().invoke(app, [str(a) for a in arguments], prog_name="difffx", catch_exceptions=False)
+def difffx(*arguments, env=None):
+    arguments = [str(a) for a in arguments]
+    return CliRunner().invoke(app, arguments, env=env, prog_name="difffx", catch_exceptions=False)

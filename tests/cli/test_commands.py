@@ -230,15 +230,13 @@ def test_what_is_wrong_with_one_effect_is_said(place, monkeypatch, words, wanted
     assert wanted in result.stderr
 
 
-def completed(line):
-    environment = {
-        **os.environ,
+def completion(line):
+    """What the shell sets when a tab is pressed at the end of a line."""
+    return {
         "_DIFFFX_COMPLETE": "complete_bash",
         "COMP_WORDS": line,
         "COMP_CWORD": str(len(line.split(" ")) - 1),
     }
-    command = [sys.executable, "-c", "from diffFx_pytorch.cli import main; main()"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120).stdout.split()
 
 
 @pytest.mark.parametrize(
@@ -254,7 +252,14 @@ def completed(line):
     ],
 )
 def test_a_shell_completes_names_and_knobs(line, wanted):
-    assert completed(line) == wanted
+    assert difffx(env=completion(line)).stdout.split() == wanted
+
+
+def test_the_program_completes():
+    command = [sys.executable, "-c", "from diffFx_pytorch.cli import main; main()"]
+    environment = {**os.environ, **completion("difffx describe Compr")}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert run.stdout.split() == ["Compressor"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names are text")
