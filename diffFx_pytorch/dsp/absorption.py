@@ -25,6 +25,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..kernels.transforms import is_traced
 from .levels import NEPER_PER_DB
 
 _ROUNDS = 5
@@ -114,7 +115,7 @@ def octave_absorption(delay: Tensor, decay_s: Tensor, centres_hz: Sequence[float
         Sections (..., N, K - 1, 6), float64; the first carries the gain of the line.
     """
     solve, at_centres, at_between, edges = (
-        t.to(delay.device) for t in _octave_shapes(tuple(centres_hz), float(sample_rate))
+        t.to(delay.device) for t in _shapes_of(tuple(centres_hz), float(sample_rate))
     )
     target = -60.0 * NEPER_PER_DB / sample_rate * delay.double().unsqueeze(-1) / decay_s.double().unsqueeze(-2)
     gains = target @ solve
@@ -136,7 +137,7 @@ def octave_absorption(delay: Tensor, decay_s: Tensor, centres_hz: Sequence[float
 
 def octave_decay(freqs: Tensor, decay_s: Tensor, centres_hz: Sequence[float], sample_rate: float) -> Tensor:
     """The T of `octave_absorption` for gains that are small in one pass: (..., F) in seconds, decay_s (..., K)."""
-    solve, *_, edges = (t.to(decay_s.device) for t in _octave_shapes(tuple(centres_hz), float(sample_rate)))
+    solve, *_, edges = (t.to(decay_s.device) for t in _shapes_of(tuple(centres_hz), float(sample_rate)))
     x = (torch.tan(math.pi / sample_rate * freqs.double()).unsqueeze(-1) / edges) ** 4
     shapes = torch.cat([1 / (1 + x), torch.ones_like(x[..., :1])], -1)
     rate = ((1 / decay_s.double()) @ solve) @ shapes.mT
@@ -151,7 +152,11 @@ def _cascade(gains: Tensor, x: Tensor) -> Tensor:
     return shelves.sum(-1) + gains[..., -1:]
 
 
-@functools.lru_cache(maxsize=32)
+def _shapes_of(centres_hz: tuple[float, ...], sample_rate: float) -> tuple[Tensor, ...]:
+    # What is traced may be no number.
+    return (_octave_shapes if is_traced() else _remembered_shapes)(centres_hz, sample_rate)
+
+
 def _octave_shapes(centres_hz: tuple[float, ...], sample_rate: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Inverse of small shelves at the centres (K, K), (t / t_j)^4 there and between, t of the edges (K - 1,)."""
     centres = torch.tensor(centres_hz, dtype=torch.float64)
@@ -168,3 +173,10 @@ def _octave_shapes(centres_hz: tuple[float, ...], sample_rate: float) -> tuple[T
     # From DC, where the lowest shelf is whole, to Nyquist.
     between = torch.cat([torch.zeros(1, dtype=torch.float64), steps.exp()])
     return torch.linalg.inv(shapes).mT.contiguous(), at_centres, x(between), edges
+
+
+@functools.lru_cache(maxsize=32)
+def _remembered_shapes(centres_hz: tuple[float, ...], sample_rate: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    # Whoever asks first, they are of use to a gradient and to every device.
+    with torch.inference_mode(False), torch.device("cpu"):
+        return _octave_shapes(centres_hz, sample_rate)

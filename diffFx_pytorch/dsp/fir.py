@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..kernels.transforms import runs_eagerly
+from ..kernels import define
+from ..kernels.transforms import is_traced, runs_eagerly
 
 
 def fir(padded: Tensor, taps: tuple[float, ...]) -> Tensor:
@@ -15,27 +17,59 @@ def fir(padded: Tensor, taps: tuple[float, ...]) -> Tensor:
 
     As products of overlapping frames with a band matrix: many times faster on a CPU than conv1d with one channel.
     """
-    K = len(taps)
-    T = padded.shape[-1] - K + 1
-    frame = 16 if K <= 16 else 64
-    blocks = T // frame + 1  # always more than T samples: compiled, no length is a special case
+    if is_traced():
+        return _recorded(padded, torch.tensor(taps, dtype=padded.dtype, device=padded.device))
+    frame = _frame(len(taps))
     if runs_eagerly((padded,)):
-        band = _remembered_band(taps, frame, padded.dtype)
-    else:
-        band = _band(taps, frame, padded.dtype, padded.device)
-    frames = torch.nn.functional.pad(padded, (0, blocks * frame - T)).unfold(-1, frame + K - 1, frame)
+        return _products(padded, _remembered_band(taps, frame, padded.dtype))
+    return _products(padded, _band(torch.tensor(taps, dtype=padded.dtype, device=padded.device), frame))
+
+
+def _frame(K: int) -> int:
+    return 16 if K <= 16 else 64
+
+
+def _products(padded: Tensor, band: Tensor) -> Tensor:
+    """Frames of the signal times the band matrix (frame + K - 1, frame), cut to (..., T)."""
+    width, frame = band.shape
+    T = padded.shape[-1] - width + frame
+    blocks = T // frame + 1
+    frames = torch.nn.functional.pad(padded, (0, blocks * frame - T)).unfold(-1, width, frame)
     return (frames @ band).flatten(-2)[..., :T]
 
 
-def _band(taps: tuple[float, ...], frame: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+def _band(taps: Tensor, frame: int) -> Tensor:
     """The matrix (frame + K - 1, frame) that filters a frame: column j holds the reversed taps shifted down by j."""
-    kernel = torch.tensor(taps[::-1], dtype=dtype, device=device)
-    width = frame + len(taps) - 1
+    width = frame + taps.shape[-1] - 1
     # A period of K + frame written out in rows of K + frame - 1.
-    return torch.nn.functional.pad(kernel, (0, frame)).repeat(frame)[: frame * width].view(frame, width).T
+    return torch.nn.functional.pad(taps.flip(-1), (0, frame)).repeat(frame)[: frame * width].view(frame, width).T
+
+
+def _equation(padded: Tensor, taps: Tensor) -> Tensor:
+    return _products(padded, _band(taps, _frame(taps.shape[-1])))
+
+
+def _adjoint(_: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any) -> tuple[Tensor | None, ...]:
+    padded, taps = inputs
+    reach = taps.shape[-1] - 1
+    gx = _recorded(torch.nn.functional.pad(grads.y, (reach, reach)), taps.flip(-1)) if needs.padded else None
+    if not needs.taps:
+        return gx, None
+    windows = padded.unfold(-1, padded.shape[-1] - reach, 1)
+    return gx, (windows * grads.y.unsqueeze(-2)).sum(-1).flip(-1)
+
+
+_recorded = define(
+    "fixed_fir",
+    inputs={"padded": 1, "taps": 1},
+    outputs={"y": lambda padded, taps: ((padded.shape[-1] - taps.shape[-1] + 1,), padded.dtype)},
+    equation=_equation,
+    adjoint=_adjoint,
+)
+"""`fir` as one operator, which is what compile, export and trace record: no number of frames depends on the length."""
 
 
 @functools.lru_cache(maxsize=32)
 def _remembered_band(taps: tuple[float, ...], frame: int, dtype: torch.dtype) -> Tensor:
     with torch.inference_mode(False):  # what inference makes is of no use to a gradient
-        return _band(taps, frame, dtype, torch.device("cpu"))
+        return _band(torch.tensor(taps, dtype=dtype), frame)

@@ -58,7 +58,7 @@ def shape_antialiased(shape: Shape, u: Tensor, state: Tensor) -> Tensor:
         S. Bilbao, F. Esqueda, J. Parker, V. Valimaki, "Antiderivative antialiasing for memoryless nonlinearities", IEEE
         Signal Processing Letters 24(7), 2017.
     """
-    start = torch.cat((state.expand(*u.shape[:-1], 1), u[..., :-1]), -1)
+    start = torch.cat((state.expand(*u.shape[:-1], 1), u), -1)[..., :-1]
     step = u - start
     near = step.abs() < (torch.finfo(u.dtype).eps ** 0.4 if shape.near is None else shape.near)
     # The branch not taken is kept finite too, or its gradient would be 0 times infinity. A shape with time-varying

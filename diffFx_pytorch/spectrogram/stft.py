@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..kernels.transforms import is_traced
 from .padding import PAD_MODES, fold_padding, pad_signal
 
 WINDOWS: dict[str, Callable[..., Tensor]] = {
@@ -312,6 +313,10 @@ def overlap_add(frames: Tensor, hop: int) -> Tensor:
     if blocks * hop != N:
         frames = F.pad(frames, (0, blocks * hop - N))
     rows = frames.reshape(B, M, blocks, hop)
+    if is_traced():
+        # One graph node for all of them: block k is k rows late where a row of each is M + blocks - 1 long.
+        skewed = F.pad(rows.transpose(1, 2), (0, 0, 0, blocks)).flatten(1, 2)[:, :-blocks]
+        return skewed.reshape(B, blocks, M + blocks - 1, hop).sum(1).flatten(1)[:, : (M - 1) * hop + N]
     y = frames.new_zeros(B, M + blocks - 1, hop)
     for k in range(blocks):
         y[:, k : k + M] += rows[:, :, k]

@@ -154,6 +154,12 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("first", one, ids=[c.cls.__name__ for c in one])
 
 
+@pytest.fixture
+def is_first(case):
+    """Whether it is the first construction of its effect."""
+    return isinstance(case, Routed) or case.construction == dict(case.cls.variants[0])
+
+
 def noise(batch, channels, samples, dtype=torch.float64, seed=0):
     """Noise whose level rises from -40 to -6 dB, so that an effect with a threshold meets it from both sides."""
     generator = torch.Generator().manual_seed(seed)

@@ -6,6 +6,7 @@ import torch
 import diffFx_pytorch.recursion as R
 from diffFx_pytorch.dsp.biquad import peak
 from diffFx_pytorch.dsp.convolution import recorded
+from diffFx_pytorch.dsp.fir import _recorded as fir_operator
 from diffFx_pytorch.dsp.hann import hann_mean
 from diffFx_pytorch.lti import ops as L
 from diffFx_pytorch.processors import DynamicEqualizer, Phaser, PitchShift, PlateReverb, SchroederReverb
@@ -61,6 +62,8 @@ CALLS = {
     "allpass_loop": lambda t: _effect(Phaser, t),
     "running_max": lambda t: R.running_max(t(_noise(2, T)), 9),
     "backlash": lambda t: R.backlash(t(_noise(2, T)), t(_numbers(0.5, 0.5)[:, None])),
+    "fixed_fir": lambda t: fir_operator(t(_noise(2, T)), t(_noise(9))),
+    "hann_mean": lambda t: hann_mean(t(_noise(2, T)), 9),
     "convolve": lambda t: recorded(t(_noise(2, 3, T)), t(_noise(2, 3, 20))),
     "closed_loop": lambda t: L.closed_loop(t(_loop()), t(MATRIX), None, t(ONES[..., None] + 0j)),
     "solve": lambda t: L.solve(t(4 * torch.eye(3)[..., None] + _noise(3, 3, 65) + 0j), t(_noise(3, 1, 65) + 0j)),

@@ -102,7 +102,7 @@ def _held(x: Tensor, hold: Tensor, state: State) -> tuple[Tensor, State]:
     count = line[..., :-1] >> _TICK
     n = torch.arange(1, T + 1, device=x.device)
     # Not greater: after 2^13 ticks the numbers go round.
-    is_tick = count != torch.cat((ticks, count[..., :-1]), -1)
+    is_tick = count != torch.cat((ticks, count), -1)[..., :-1]
     newest = torch.where(is_tick, n, 0).cummax(-1).values
     held = torch.cat((last, x), -1).gather(-1, newest.expand(x.shape))
     new_state = line[..., -1:], count[..., -1:], held[..., -1:]

@@ -99,7 +99,7 @@ class Limiter(Processor):
         if T == 0:
             return x, state
         knobs = {"drive": drive, "ceiling": ceiling, "width": width, "release": release}
-        if T > _PIECE and can_look_at(x) and not needs_grad(x, *knobs.values()) and not forward_mode_active():
+        if can_look_at(x) and T > _PIECE and not needs_grad(x, *knobs.values()) and not forward_mode_active():
             y = torch.empty_like(x)
             for start in range(0, T, _PIECE):
                 piece = slice(start, start + _PIECE)

@@ -107,7 +107,7 @@ def _samples_since_open(overshoot: Tensor, state: tuple[Tensor, Tensor, Tensor] 
         first = overshoot[..., 0]
         state = torch.full_like(first, -1.0), torch.full_like(first, _LONG_AGO), torch.zeros_like(first)
     last_overshoot, last_since, last_fraction = (t.unsqueeze(-1) for t in state)
-    previous = torch.cat((last_overshoot, overshoot[..., :-1]), -1)
+    previous = torch.cat((last_overshoot, overshoot), -1)[..., :-1]
     crossing = (overshoot < 0) & (previous >= 0)
     fraction = torch.where(crossing, previous / torch.where(crossing, previous - overshoot, 1.0), 0.0)
     now = torch.arange(samples, device=overshoot.device)

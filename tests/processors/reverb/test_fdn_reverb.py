@@ -263,3 +263,27 @@ def test_streaming_keeps_no_more_of_a_long_block_than_of_the_longest_predelay():
 def test_lines_that_move_are_refused_in_frequency():
     with pytest.raises(ValueError, match=r"^FDNReverb: lines that move have no frequency response"):
         FDNReverb(RATE, compute="frequency", modulation=True)
+
+
+def test_what_is_remembered_of_octaves_is_of_use_to_everybody():
+    """Whoever asked first: without a graph, on another default device, or recording."""
+    from diffFx_pytorch.dsp import absorption
+
+    def inferred(fx):
+        with torch.inference_mode():
+            fx(torch.zeros(1, 1, 8))
+
+    def on_meta(fx):
+        with torch.device("meta"):
+            fx(torch.zeros(1, 1, 8, device="cpu"))
+
+    def exported(fx):
+        torch.export.export(fx, (torch.zeros(1, 1, 8),))
+
+    for first in (inferred, on_meta, exported):
+        absorption._remembered_shapes.cache_clear()
+        fx = FDNReverb(8000, num_lines=4, decay="octave")
+        first(fx)
+        flat = torch.full((1, len(fx.params)), 0.4, requires_grad=True)
+        fx(torch.ones(1, 1, 300), norm_params=flat).square().sum().backward()
+        assert torch.isfinite(flat.grad).all(), first.__name__
