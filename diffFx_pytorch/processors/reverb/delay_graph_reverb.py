@@ -31,6 +31,7 @@ class DelayGraphReverb(Processor, abstract=True):
         """The graph, and the length of the predelay."""
         self._latest = longest_predelay(self.params["predelay_ms"], self.sample_rate)
         self._graph = self.graph()
+        self._graph.steps()  # remembered by the first that asks, which must not be a call while it is compiled
 
     def reverberated(
         self,
