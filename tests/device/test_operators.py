@@ -37,7 +37,6 @@ def _numbers(*values):
 
 
 CALLS = {
-    "hann_mean": lambda t: hann_mean(t(_noise(2, T)), 9),
     "section_design": lambda t: peak(t(_numbers(100.0, 2000.0)), t(_numbers(0.7, 2.0)), t(_numbers(3.0, -6.0)), 44100),
     "allpole": lambda t: R.allpole(t(_noise(2, T)), t(_numbers(-1.5, 0.7))),
     "allpole, time-varying": lambda t: R.allpole(t(_noise(2, T)), t(0.1 * _noise(2, T, 2))),
