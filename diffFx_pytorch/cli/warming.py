@@ -24,7 +24,7 @@ def warm(quiet: Quiet = False) -> None:
     if place is None:
         refuse(OSError("there is no home folder: set DIFFFX_CACHE to a folder to keep kernels in"), FAILED)
     compiling.notice.patience = float("inf")  # the bar says it
-    before, start = _files(place), time.perf_counter()
+    before, start = _kept(place), time.perf_counter()
     steps = list(tasks())
     with progress_bar(lambda: len(steps), quiet) as show:
         for name, run in steps:
@@ -33,7 +33,7 @@ def warm(quiet: Quiet = False) -> None:
             run()
             if show:
                 show(advance=1)
-    after = _files(place)
+    after = _kept(place)
     if not after:
         refuse(OSError(f"nothing could be kept in {place}"), FAILED)
     if not quiet:
@@ -43,7 +43,7 @@ def warm(quiet: Quiet = False) -> None:
         print_lines(consoles()[0], text)
 
 
-def _files(place: Any) -> set[Any]:
+def _kept(place: Any) -> set[Any]:
     return {path for path in place.glob("*") if path.suffix != ".part"}
 
 
@@ -146,8 +146,20 @@ def _spectrograms(dtype: Any) -> None:
     s.spsi(magnitude, stft)
 
 
+def _files(dtype: Any) -> None:
+    import numpy as np
+    import torch
+
+    from ..render.quantize import Quantizer
+
+    block = torch.randn(600, 2, dtype=dtype).numpy()
+    for integer in (np.int16, np.int32):
+        Quantizer(16, dtype=integer)(block)
+
+
 ENGINES: dict[str, Callable[[Any], None]] = {
     "recursions": _recursions,
     "systems": _systems,
     "spectrograms": _spectrograms,
+    "files": _files,
 }
