@@ -114,7 +114,8 @@ class Limiter(Processor):
         most = (ceiling.double().exp() * (1 - 2 * torch.finfo(x.dtype).eps)).to(x.dtype)
         # What is cut off is rounding; the gradient is that of the equation.
         cut = y.clamp(-most, most)
-        return cut.detach() + (y - y.detach()) if needs_grad(y) else cut, new_state
+        differentiated = needs_grad(y) or forward_mode_active()
+        return cut.detach() + (y - y.detach()) if differentiated else cut, new_state
 
     def _limited(
         self, u: Tensor, ceiling: Tensor, width: Tensor, release: Tensor, state: dict[str, Any]

@@ -6,6 +6,7 @@ import pytest
 import soundfile
 import torch
 from scipy.signal import resample_poly
+from torch.autograd import forward_ad
 
 from diffFx_pytorch.processors.dynamics import Limiter
 
@@ -155,3 +156,12 @@ def test_a_ceiling_that_changes_between_blocks_is_that_of_its_sample():
 
     wanted = through([x], [in_time])
     assert torch.allclose(through(x.split(750, -1), standing), wanted, rtol=1e-12, atol=1e-13)
+
+
+def test_forward_mode_alone_is_that_of_the_equation():
+    """Cutting off what rounding leaves over the ceiling takes nothing from the derivative."""
+    x, along = (0.9 * torch.randn(1, 1, 2000, generator=torch.Generator().manual_seed(k)) for k in range(2))
+    fx = Limiter(8000)
+    with forward_ad.dual_level():
+        alone = forward_ad.unpack_dual(fx(forward_ad.make_dual(x, along), ceiling_db=-20.0)).tangent
+    assert torch.equal(alone, torch.func.jvp(lambda x: fx(x, ceiling_db=-20.0), (x,), (along,))[1])
