@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -61,23 +61,32 @@ class Line:
 
 @dataclass(frozen=True)
 class Side:
-    """Knobs of several items side by side, some of which move: what ``join`` makes of what each gives."""
+    """A knob of several effects, some of which move, as that of the items of one batch: what ``side_by_side`` gives."""
 
-    parts: Sequence[Tensor | Line]
-    join: Callable[[Sequence[Tensor]], Tensor]
+    parts: Sequence[Read]
 
     def at(self, n: Tensor, total: int) -> Tensor:
         """As ``Line.at``."""
-        return self.join([part.at(n, total) if isinstance(part, Line) else part for part in self.parts])
+        return _stacked([part if isinstance(part, Tensor) else part.at(n, total) for part in self.parts])
 
     def corners(self, total: int, period: int) -> Tensor | None:
         """As ``Line.corners``, of all."""
-        return _corners((part for part in self.parts if isinstance(part, Line)), total, period)
+        return _corners((part for part in self.parts if not isinstance(part, Tensor)), total, period)
 
 
 Moving: TypeAlias = "Line | Side"
 Read: TypeAlias = "Tensor | Line | Side"
 """A knob of one call: (B, 1, 1), or what gives it at any sample."""
+
+
+def side_by_side(parts: Sequence[Read]) -> Read:
+    """A knob of N effects, of batch B each, as that of one with B N items, the effects of an item in a row."""
+    still = [part for part in parts if isinstance(part, Tensor)]
+    return _stacked(still) if len(still) == len(parts) else Side(parts)
+
+
+def _stacked(values: Sequence[Tensor]) -> Tensor:
+    return torch.stack(torch.broadcast_tensors(*values), 1).flatten(0, 1)
 
 
 def spreads(value: Any) -> bool:

@@ -14,11 +14,12 @@ from ..params import EffectParam
 from ..processor import Processor
 from ..registry import effect
 from ..routing import Chain, DryWet, MidSide, MultiBand, Parallel, Send
-from ..routing.routing import has_meaning, named_effects
+from ..routing.routing import free_name, has_meaning
 from .nodes import Reader
 from .values import option_value, setting
 
 _KINDS = ("effect", "chain", "parallel", "dry_wet", "send", "mid_side", "multi_band")
+_WITH_OPTIONS = ("effect", "multi_band")
 _KEYS = (*_KINDS, "name", "options", "params", "mix", "bypass")
 PLACED = (Chain, DryWet, MidSide, Parallel, Send)
 """Routings whose parts are steps with settings of their own."""
@@ -73,6 +74,8 @@ class StepReader:
             if isinstance(node, yaml.MappingNode):
                 reader.problem(node, f"a step needs 'effect', or one routing: {', '.join(_KINDS[1:])}{given}")
             return None
+        if "options" in keys and kinds[0] not in _WITH_OPTIONS:
+            reader.problem(keys["options"], f"{kinds[0]} has no options")
         fx = self._built(kinds[0], keys, depth)
         name = self._name(keys)
         if fx is None:
@@ -102,11 +105,11 @@ class StepReader:
             return None
         name, fx = inner
         if kind == "chain":
-            return self._without_options(keys, kind) and fx
+            return fx
         if kind == "multi_band":
             return self._multi_band(keys, fx)
         routing = DryWet if kind == "dry_wet" else Send
-        return self._without_options(keys, kind) and self._try(node, lambda: routing(**{name or _named(fx): fx}))
+        return self._try(node, lambda: routing(**{name or free_name(fx, ()): fx}))
 
     def _chain(self, node: yaml.SequenceNode, depth: int) -> tuple[None, Processor] | None:
         if not node.value:
@@ -130,7 +133,7 @@ class StepReader:
             branches[name] = None if read is None else read[1]
         routing = Parallel if kind == "parallel" else MidSide
         rate: dict[str, Any] = {} if kind == "parallel" else {"sample_rate": self.sample_rate}
-        return self._without_options(keys, kind) and self._try(node, lambda: routing(**branches, **rate))
+        return self._try(node, lambda: routing(**branches, **rate))
 
     def _multi_band(self, keys: Mapping[str, yaml.Node], fx: Processor) -> Processor | None:
         options = self._options(keys, MultiBand)
@@ -167,12 +170,6 @@ class StepReader:
                 reader.problem(node, f"{cls.__name__}: {error}")
         return None if len(reader.problems) > known else options
 
-    def _without_options(self, keys: Mapping[str, yaml.Node], kind: str) -> Any:
-        if "options" in keys:
-            self.reader.problem(keys["options"], f"{kind} has no options")
-            return None
-        return True
-
     def _set(self, keys: Mapping[str, yaml.Node], fx: Processor) -> None:
         """Give a processor the settings of its step."""
         if "params" not in keys:
@@ -187,7 +184,7 @@ class StepReader:
         self._try(keys["params"], lambda: fx.set(settings))  # type: ignore[arg-type, return-value]
 
     def _mixed(self, node: yaml.Node, fx: Processor) -> Processor:
-        mixed = self._try(node, lambda: DryWet(**{_named(fx): fx}))
+        mixed = self._try(node, lambda: DryWet(**{free_name(fx, ()): fx}))
         if mixed is None:
             return fx
         value = setting(self.reader, node, "mix", mixed.params["mix"], self.sample_rate)
@@ -215,20 +212,12 @@ class StepReader:
 
     def _free(self, node: yaml.Node, name: str | None, fx: Processor, built: Mapping[str, Processor]) -> str:
         """The name of a step, one that is free where it gives none."""
-        base = _named(fx)
-        numbered = (f"{base}_{count}" for count in range(2, len(built) + 3))
-        free = base if base not in built else next(name for name in numbered if name not in built)
         if name is not None and name in built:
             at = next(value for key, value in node.value if key.value == "name")
             self.reader.problem(at, f"two effects are named {name!r}; give one of them another name")
-        return free if name is None or name in built else name
+        return free_name(fx, built) if name is None or name in built else name
 
 
 def own_knobs(fx: Processor) -> dict[str, EffectParam]:
     """The knobs that are set where a processor is, not where its parts are."""
     return {knob: row for knob, row in fx.params.items() if "." not in knob or not isinstance(fx, PLACED)}
-
-
-def _named(fx: Processor) -> str:
-    """The name of an effect that is given none."""
-    return next(iter(named_effects("Chain", (fx,), {})))

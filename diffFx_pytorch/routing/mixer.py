@@ -13,7 +13,7 @@ from torch import Tensor
 from ..control import KnobValue, unknown_name
 from ..dsp.levels import db_to_amp
 from ..dsp.whole_delay import delayed
-from ..lines import Read, Side
+from ..lines import Read, side_by_side
 from ..params import EffectParam
 from ..plan import Plan, Through
 from ..processor import Processor, State
@@ -88,26 +88,27 @@ class Mixer(Routing):
 
     def prepare(self) -> None:
         """The order of the graph, and when sound arrives at each of its nodes."""
+        self._into = {name: self._heard_by(name) for name in (*self._outputs, MASTER)}
         self._order = self._sorted()
         self._arrives: dict[str, int] = {}
         self._leaves: dict[str, int] = {}
         for name in self._order:
             key = [self._keys[name]] if name in self._keys else []
-            self._arrives[name] = max((self._leaves[source] for source in (*self._into(name), *key)), default=0)
+            self._arrives[name] = max((self._leaves[source] for source in (*self._into[name], *key)), default=0)
             self._leaves[name] = self._arrives[name] + (self[name].latency_samples if name in self.steps else 0)
         self.latency_samples = self._leaves[MASTER]
         own = {f"{name}_to_{bus}_db": self._leaves[name] for name, levels in self._sends.items() for bus in levels}
         self.read_knobs_at(own, self._arrives)
         self._groups = self._alike()
+        self._group_of = {name: names for names in self._groups for name in names}
 
     def inside(self, knobs: Mapping[str, Read], like: Tensor) -> dict[str, Plan]:
         """An effect for each group of tracks, and for every other node."""
         plans = {}
         for names in self._groups:
-            fx = self[names[0]]
-            values = {knob: [knobs[f"{name}.{knob}"] for name in names] for knob in fx.params}
-            of_group = like.new_empty(like.shape[0] * len(names), 2, 0)
-            plans[names[0]] = Plan(fx, {knob: _beside(row) for knob, row in values.items()}, of_group)
+            fx, of_each = self[names[0]], [self._own(name, knobs) for name in names]
+            own = {knob: side_by_side([values[knob] for values in of_each]) for knob in fx.params}
+            plans[names[0]] = Plan(fx, own, like.new_empty(like.shape[0] * len(names), 2, 0))
         return plans
 
     def process(
@@ -125,7 +126,6 @@ class Mixer(Routing):
 
         heard: dict[str, Tensor] = {}
         inputs = dict(zip(self.tracks, x.unflatten(1, (len(self.tracks), 2)).unbind(1), strict=True))
-        group_of = {name: names for names in self._groups for name in names}
         for name in self._order:
             if name in heard:
                 continue
@@ -133,14 +133,14 @@ class Mixer(Routing):
                 sound = later(name, inputs[name], self._arrives[name])
             else:
                 parts = []
-                for source, level in self._into(name).items():
+                for source, level in self._into[name].items():
                     part = heard[source] if level is None else heard[source] * db_to_amp(sends[level])
                     parts.append(later(f"{source}>{name}", part, self._arrives[name] - self._leaves[source]))
                 sound = torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
-            if name not in effects and name not in group_of:
+            names = self._group_of.get(name, ())
+            if not names:
                 heard[name] = sound
-            elif len(group_of[name]) > 1:
-                names = group_of[name]
+            elif len(names) > 1:
                 together = torch.stack([inputs[n] for n in names], 1).flatten(0, 1)
                 together, states[names[0]] = effects[names[0]](together, state["effects"].get(names[0]), None)
                 heard |= dict(zip(names, together.unflatten(0, (x.shape[0], len(names))).unbind(1), strict=True))
@@ -159,10 +159,10 @@ class Mixer(Routing):
         until: dict[str, Any] = {}
         for name in self._order:
             own = self._tail_of(name, knobs) if name in self.steps else 0.0
-            until[name] = longest([until[source] for source in self._into(name)]) + own
+            until[name] = longest([until[source] for source in self._into[name]]) + own
         return until[MASTER]
 
-    def _into(self, name: str) -> dict[str, str | None]:
+    def _heard_by(self, name: str) -> dict[str, str | None]:
         """By node whose sound a node gets: the knob of its level; None as it is."""
         found: dict[str, str | None] = {source: None for source, target in self._outputs.items() if target == name}
         for source, levels in self._sends.items():
@@ -171,7 +171,7 @@ class Mixer(Routing):
         return found
 
     def _sorted(self) -> list[str]:
-        before = {name: {*self._into(name), *filter(None, [self._keys.get(name)])} for name in (*self._outputs, MASTER)}
+        before = {name: {*into, *filter(None, [self._keys.get(name)])} for name, into in self._into.items()}
         try:
             order = list(graphlib.TopologicalSorter(before).static_order())
         except graphlib.CycleError as error:
@@ -209,7 +209,7 @@ class Mixer(Routing):
             if key not in nodes:
                 raise ValueError(f"Mixer: key of {name}: {unknown_name(key, nodes, 'track or bus')}")
         for name in (*self.buses, MASTER):
-            if not self._into(name):
+            if not self._heard_by(name):
                 raise ValueError(f"Mixer: nothing goes to {name}; send a track there, or take it away")
 
     def join(self, steps: Mapping[str, Processor], own: Mapping[str, EffectParam]) -> dict[str, EffectParam]:
@@ -244,13 +244,3 @@ def _kind(fx: Processor) -> Any:
     if any(not name.endswith("_position") for name, _ in fx.named_parameters()):
         return None
     return fx._kind, tuple(fx.params.items())
-
-
-def _beside(values: list[Read]) -> Read:
-    """A knob of several tracks as that of the items of one batch."""
-    still = all(isinstance(value, Tensor) for value in values)
-    return _joined(values) if still else Side(values, _joined)  # type: ignore[arg-type]  # as has been looked
-
-
-def _joined(values: Any) -> Tensor:
-    return torch.stack(torch.broadcast_tensors(*values), 1).flatten(0, 1)

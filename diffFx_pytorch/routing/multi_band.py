@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, TypeAlias
 
 import torch
@@ -15,7 +15,7 @@ from ..curve import Curve
 from ..dsp.biquad import ring_seconds, sos_response
 from ..dsp.crossover import linkwitz_riley
 from ..dsp.levels import amp_to_db
-from ..lines import Read, Side
+from ..lines import Read, side_by_side
 from ..options import Integer, Option
 from ..params import EffectParam
 from ..plan import Plan, Through
@@ -70,11 +70,7 @@ class Bands(Routing, abstract=True):
 
     def inside(self, knobs: Mapping[str, Read], like: Tensor) -> dict[str, Plan]:
         """The effect, once for all bands."""
-        own: dict[str, Read] = {}
-        for name in self["band_1"].params:
-            values = self._each(name, knobs)
-            still = all(isinstance(value, Tensor) for value in values)
-            own[name] = _of_bands(values) if still else Side(values, _of_bands)
+        own = {name: side_by_side(self._each(name, knobs)) for name in self["band_1"].params}
         return {"band": Plan(self["band_1"], own, like.new_empty(like.shape[0] * self.num_bands, 1, 0))}
 
     def control(self, **knobs: Tensor) -> dict[str, Any]:
@@ -101,7 +97,7 @@ class Bands(Routing, abstract=True):
 
     def tail(self, **knobs: Tensor) -> Tensor:
         """The crossovers ring, then the effect in the band that rings longest."""
-        own = {name: _of_bands(self._each(name, knobs)) for name in self["band_1"].params}
+        own: dict[str, Any] = {name: side_by_side(self._each(name, knobs)) for name in self["band_1"].params}
         ringing = ring_seconds(self._sections(knobs), self.sample_rate).flatten(0, -2).sum(-1).amax()
         return ringing + torch.as_tensor(self["band_1"].tail(**own)).amax()
 
@@ -134,11 +130,6 @@ def _split(x: Tensor, sections: Sections, state: SectionState | None) -> tuple[T
         sections = sections.unsqueeze(2)
     bands, state = filter_sections(x.unsqueeze(1), sections, state)
     return bands.flatten(0, 1), state
-
-
-def _of_bands(values: Sequence[Tensor]) -> Tensor:
-    """A knob of every band, (B, 1, F) each, as one of the bands as items of a batch."""
-    return torch.stack(torch.broadcast_tensors(*values), 1).flatten(0, 1)
 
 
 class MultiBand(Bands):

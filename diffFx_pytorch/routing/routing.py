@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -73,9 +73,7 @@ class Routing(Processor, abstract=True):
 
     def inside(self, knobs: Mapping[str, Read], like: Tensor) -> dict[str, Plan]:
         """Every effect with its own knobs."""
-        return {
-            name: Plan(fx, {knob: knobs[f"{name}.{knob}"] for knob in fx.params}, like) for name, fx in self._effects()
-        }
+        return {name: Plan(fx, self._own(name, knobs), like) for name, fx in self._effects()}
 
     def read_knobs_at(self, own: Mapping[str, float], before: Mapping[str, float] | None = None) -> None:
         """Say how much latency stands before the place where each knob acts.
@@ -140,7 +138,7 @@ class Routing(Processor, abstract=True):
             return None
         return {f"{name}.{knob}": value for name, fx in self._effects() for knob, value in fx.neutral.items()}
 
-    def _own(self, name: str, knobs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _own(self, name: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
         return {knob: knobs[f"{name}.{knob}"] for knob in self[name].params}
 
     def _tail_of(self, name: str, knobs: Mapping[str, Tensor]) -> float | Tensor:
@@ -172,12 +170,7 @@ def named_effects(
     if len(effects) == 1 and isinstance(effects[0], (list, tuple)):
         effects = tuple(effects[0])
     for fx in effects:
-        name = base = _snake(type(fx).__name__)
-        count = 1
-        while name in steps:
-            count += 1
-            name = f"{base}_{count}"
-        steps[name] = fx
+        steps[free_name(fx, steps)] = fx
     for name, fx in named.items():
         if name in steps:
             raise ValueError(f"{owner}: two effects are named {name!r}; give one of them another name")
@@ -192,6 +185,16 @@ def named_effects(
         if has_meaning(name):
             raise ValueError(f"{owner}: {name!r} has a meaning of its own in every effect; give this one another name")
     return steps
+
+
+def free_name(fx: Any, taken: Collection[str]) -> str:
+    """The name of an effect that is given none: its class in snake case, numbered where that is taken."""
+    name = base = _snake(type(fx).__name__)
+    count = 1
+    while name in taken:
+        count += 1
+        name = f"{base}_{count}"
+    return name
 
 
 def has_meaning(name: str) -> bool:
