@@ -10,7 +10,7 @@ import typer
 
 from .app import FAILED, Quiet, app, consoles, print_lines, refuse, status_line
 from .keys import pressed_keys
-from .steps import chain_of, complete_step
+from .steps import Effects, chain_of
 
 if TYPE_CHECKING:
     from ..live import Meter, Player
@@ -19,17 +19,6 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 0.1
 _LONGEST_TAIL = 30.0
 
-_Effects = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--effect",
-        "-e",
-        metavar="EFFECT[:KNOB=VALUE,...]",
-        help="An effect and its settings, in place of a chain file; several make a chain.",
-        show_default=False,
-        autocompletion=complete_step,
-    ),
-]
 _Target = Annotated[
     str | None, typer.Option("--out", metavar="DEVICE", help="Card to play to: part of its name, or its number.")
 ]
@@ -40,7 +29,7 @@ _ListDevices = Annotated[bool, typer.Option("--list-devices", help="Show the sou
 @app.command()
 def live(
     chain: Annotated[Path | None, typer.Argument(metavar="[CHAIN.yaml]", show_default=False)] = None,
-    effects: _Effects = None,
+    effects: Effects = None,
     source: Annotated[
         str | None, typer.Option("--in", metavar="DEVICE", help="Card to listen to: part of its name, or its number.")
     ] = None,
@@ -72,7 +61,7 @@ def live(
 def play(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="Sound file.", show_default=False)] = None,
     chain: Annotated[Path | None, typer.Option("--chain", "-c", metavar="CHAIN.yaml", help="Chain file.")] = None,
-    effects: _Effects = None,
+    effects: Effects = None,
     target: _Target = None,
     block: _BlockFrames = 256,
     loop: Annotated[bool, typer.Option("--loop", help="Begin again at the end.")] = False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .app import FAILED, Quiet, Subtype, app, consoles, print_lines, progress_bar, refuse, report_written
-from .steps import chain_of, complete_effect, complete_setting, complete_step, is_setting
+from .steps import Effects, chain_of, complete_effect, complete_setting, is_setting
 
 if TYPE_CHECKING:
     from ..presets.chain_file import ChainFile
@@ -56,17 +56,7 @@ def render(
         ),
     ],
     out: _Out,
-    effects: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--effect",
-            "-e",
-            metavar="EFFECT[:KNOB=VALUE,...]",
-            help="An effect and its settings, in place of a chain file; several make a chain.",
-            show_default=False,
-            autocompletion=complete_step,
-        ),
-    ] = None,
+    effects: Effects = None,
     extension: _Format = None,
     subtype: Subtype = None,
     sample_rate: _SampleRate = None,

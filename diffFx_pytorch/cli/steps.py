@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 if TYPE_CHECKING:
     from ..presets.chain_file import ChainFile
@@ -127,3 +129,17 @@ def _settings(name: str, incomplete: str) -> list[str]:
     option = cls.options.get(key)
     values = option.values if isinstance(option, Choice) else ("true", "false") if isinstance(option, Flag) else ()
     return [f"{key}={legal}" for legal in values if str(legal).startswith(value)]
+
+
+Effects = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--effect",
+        "-e",
+        metavar="EFFECT[:KNOB=VALUE,...]",
+        help="An effect and its settings, in place of a chain file; several make a chain.",
+        show_default=False,
+        autocompletion=complete_step,
+    ),
+]
+"""The option of a command that takes effects in place of a chain file."""
