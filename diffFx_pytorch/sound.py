@@ -44,6 +44,18 @@ def in_kind(y: Tensor, x: Sound) -> Sound:
     return y.numpy() if isinstance(x, np.ndarray) else y  # type: ignore[return-value]  # of the kind of x
 
 
+def widened(channels: int, legal: tuple[int, ...] | None) -> int | None:
+    """How many channels an effect gets of a sound: mono goes to all of the fewest it takes; None if it cannot.
+
+    Args:
+        channels: of the sound.
+        legal: numbers of channels that the effect takes; None takes any.
+    """
+    if legal is None or channels in legal:
+        return channels
+    return min((more for more in legal if more > 1), default=None) if channels == 1 else None
+
+
 def warn_of_channels_last(owner: str, x: Any) -> None:
     """Warn of a sound with few samples in many channels: its axes are likely exchanged."""
     shape = tuple(getattr(x, "shape", ()))

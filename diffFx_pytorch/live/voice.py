@@ -11,6 +11,7 @@ from torch import Tensor
 from ..control import KnobValue
 from ..dsp.whole_delay import delayed
 from ..processor import Processor
+from ..sound import widened
 from ..stream import kind_of
 
 WARM_BLOCKS = 8
@@ -87,11 +88,8 @@ def _needs_all(part: torch.nn.Module) -> bool:
 
 def _processed_channels(processor: Processor, channels: int) -> int:
     """What a mono input is widened to."""
-    legal = processor.channels
-    if legal is None or channels in legal:
-        return channels
-    more = [count for count in legal if count > 1]
-    if channels == 1 and more:
-        return min(more)
-    taken = " or ".join(map(str, legal))
-    raise ValueError(f"{type(processor).__name__}: takes {taken} channels, and the input has {channels}")
+    widest = widened(channels, processor.channels)
+    if widest is None:
+        taken = " or ".join(map(str, processor.channels or ()))
+        raise ValueError(f"{type(processor).__name__}: takes {taken} channels, and the input has {channels}")
+    return widest

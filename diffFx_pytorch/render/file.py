@@ -17,6 +17,7 @@ from ..control import Knobs
 from ..files import AudioInfo, audio_info, read_blocks, resampled_frames
 from ..notices import listening
 from ..processor import Processor
+from ..sound import widened
 from ..stream import Stream
 from .audio_file import AudioWriter
 from .formats import check_target
@@ -180,14 +181,13 @@ def _told(blocks: Iterable[np.ndarray], rate: int, progress: Progress | None) ->
 
 
 def _channels(chain: Processor, info: AudioInfo, warnings: list[str]) -> int:
-    legal = chain.channels
-    if legal is None or info.channels in legal:
-        return info.channels
-    more = [channels for channels in legal if channels > 1]
-    if info.channels == 1 and more:
-        warnings.append(f"mono was given to all {min(more)} channels that the chain needs")
-        return min(more)
-    raise ValueError(f"the chain takes {' or '.join(map(str, legal))} channels, and the file has {info.channels}")
+    channels = widened(info.channels, chain.channels)
+    if channels is None:
+        taken = " or ".join(map(str, chain.channels or ()))
+        raise ValueError(f"the chain takes {taken} channels, and the file has {info.channels}")
+    if channels != info.channels:
+        warnings.append(f"mono was given to all {channels} channels that the chain needs")
+    return channels
 
 
 def _tail_frames(chain: Processor, dsp_params: Knobs | None, longest: float, warnings: list[str]) -> int:
