@@ -8,18 +8,12 @@ from typing import Any
 import numpy as np
 
 from diffFx_pytorch.dsp.cpu import elementary
+from diffFx_pytorch.dsp.cpu.elementary import INLINE
 from diffFx_pytorch.dsp.cpu.gain_rows import total
 from diffFx_pytorch.kernels import njit
 
 CHUNK = 1024
 """Samples at a time: what is computed on the way stays in the first-level cache."""
-
-INLINE: dict[str, Any] = {
-    "nogil": True,
-    "cache": True,
-    "error_model": "numpy",
-    "fastmath": {"contract", "nsz"},
-}
 
 
 def _forward(log: Any, scalar: Any) -> Any:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
-from diffFx_pytorch.kernels.rows import as_rows, indexed_rows, whole_rows
+from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, indexed_rows, whole_rows
 from diffFx_pytorch.kernels.vector import SIDE
 from diffFx_pytorch.recursion.cpu import band_power as powers
 from diffFx_pytorch.recursion.cpu import level_parts as levels
@@ -52,15 +52,15 @@ def _kernel(forward: Any, backward: Any, checkpoint: Callable[..., Any], shared:
 
     def run_backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any) -> list[Tensor]:
         ends = grads._replace(zf=grads.zf.double())
-        given = [whole_rows(g, g.dim() - len(batch_shape), batch_shape).numpy() for g in ends]
+        given = [as_whole_rows(g, g.dim() - len(batch_shape), batch_shape) for g in ends]
         pairs = wide(inputs)
         given += [part for t, c in pairs[:-2] for part in indexed_rows(t, c, batch_shape)]
         coef, core = pairs[-2]
-        given.append(whole_rows(coef, core, batch_shape).numpy())
+        given.append(as_whole_rows(coef, core, batch_shape))
         checkpoints = saved.checkpoints
         given += [
             DENORMAL_THRESHOLD,
-            whole_rows(checkpoints, checkpoints.dim() - len(batch_shape), batch_shape).numpy(),
+            as_whole_rows(checkpoints, checkpoints.dim() - len(batch_shape), batch_shape),
         ]
         found = [t.new_empty(*batch_shape, *t.shape[t.dim() - c :]) for t, c in pairs]
         of_row, (own, _) = given[2 * shared + 3], pairs[shared]
@@ -128,7 +128,7 @@ def _parts_backward(
     batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any, floor: float
 ) -> list[Tensor]:
     power, (coef, of_row) = whole_rows(inputs.power, 3, batch_shape), indexed_rows(inputs.coef.double(), 2, batch_shape)
-    grad, part = (whole_rows(t, 2, batch_shape).numpy() for t in (grads.part, saved.part))
+    grad, part = (as_whole_rows(t, 2, batch_shape) for t in (grads.part, saved.part))
     gpower = power.new_empty(*batch_shape, *power.shape[1:])
     gcoef = inputs.coef.new_empty(*batch_shape, *coef.shape[1:], dtype=torch.float64)
     given = (grad, power.numpy(), floor, coef, of_row, part)

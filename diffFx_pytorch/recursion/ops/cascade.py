@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,19 @@ DENORMAL_THRESHOLD = 1e-250
 """States below this become 0 between tiles: over the denormals, and under whatever scale a first section works at."""
 
 
+def over_rows(
+    equation: Callable[..., tuple[Tensor, Tensor]], x: Tensor, coef: Tensor, zi: Tensor
+) -> tuple[Tensor, Tensor]:
+    """An equation of rows in float64, for x (..., T), coef (..., T or 1, K, n) and zi (..., K, 2) that broadcast."""
+    batch = broadcast_shape(x.shape[:-1], coef.shape[:-3], zi.shape[:-2])
+    rows = [
+        t.double().expand(*batch, *t.shape[t.dim() - core :]).reshape(math.prod(batch), *t.shape[t.dim() - core :])
+        for t, core in ((x, 1), (coef, 3), (zi, 2))
+    ]
+    y, zf = equation(*rows)
+    return y.reshape(*batch, x.shape[-1]), zf.reshape(*batch, *zi.shape[-2:])
+
+
 def define_cascade(
     name: str,
     equation: Callable[..., tuple[Tensor, Tensor]],
@@ -35,15 +49,6 @@ def define_cascade(
         backward: ``(gy, gzf, x, coef, coefficient_of_row, checkpoints, gx, gcoef, gzi)`` likewise fills the last
             three; ``gcoef`` is zeros where the coefficients are constant, or empty where no gradient is needed.
     """
-
-    def over_batch(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-        batch = broadcast_shape(x.shape[:-1], coef.shape[:-3], zi.shape[:-2])
-        rows = [
-            t.double().expand(*batch, *t.shape[t.dim() - core :]).reshape(math.prod(batch), *t.shape[t.dim() - core :])
-            for t, core in ((x, 1), (coef, 3), (zi, 2))
-        ]
-        y, zf = equation(*rows)
-        return y.reshape(*batch, x.shape[-1]), zf.reshape(*batch, *zi.shape[-2:])
 
     def run_forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
         x, coef, zi = inputs
@@ -75,7 +80,7 @@ def define_cascade(
         name,
         inputs={"x": 1, "coef": 3, "zi": 2},
         outputs={"y": lambda x, *_: (x.shape[-1:], x.dtype), "zf": lambda x, coef, zi: (zi.shape[-2:], zi.dtype)},
-        equation=over_batch,
+        equation=functools.partial(over_rows, equation),
         kernel=Kernel(
             run_forward,
             run_backward,

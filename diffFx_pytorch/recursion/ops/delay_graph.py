@@ -227,17 +227,20 @@ def delay_graph(
 
 def stacked_gains(graph: DelayGraph, gains: Mapping[str, Tensor | float]) -> Tensor:
     """Gains and poles of a graph as one float64 tensor (B, K, F), from numbers and tensors (B, 1, F)."""
-    if set(gains) != set(graph.gains):
-        raise ValueError(f"delay_graph: this graph has the gains {sorted(graph.gains)}, got {sorted(gains)}.")
+    _check_names("gains", gains, graph.gains)
     device = next((v.device for v in gains.values() if isinstance(v, Tensor)), None)
     rows = [torch.as_tensor(gains[name], dtype=torch.float64, device=device) for name in graph.gains]
     return torch.cat(torch.broadcast_tensors(*(row if row.ndim else row.view(1, 1, 1) for row in rows)), 1)
 
 
-def _stacked(kind: str, given: Mapping[str, Tensor | float], names: list[str], x: Tensor) -> Tensor:
-    """Parameters (..., K, T or 1) in the order of the graph, float64."""
+def _check_names(kind: str, given: Mapping[str, Any], names: list[str]) -> None:
     if set(given) != set(names):
         raise ValueError(f"delay_graph: this graph has the {kind} {sorted(names)}, got {sorted(given)}.")
+
+
+def _stacked(kind: str, given: Mapping[str, Tensor | float], names: list[str], x: Tensor) -> Tensor:
+    """Parameters (..., K, T or 1) in the order of the graph, float64."""
+    _check_names(kind, given, names)
     rows = []
     for name in names:
         value = torch.as_tensor(given[name], dtype=torch.float64, device=x.device)

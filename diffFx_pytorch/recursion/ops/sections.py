@@ -255,10 +255,8 @@ def run_time_varying(
         run_rows(time_varying_lanes.forward, -(-len(x) // time_varying_lanes.ROWS), 1, *arguments)
 
 
-_time_varying_forward = functools.partial(run_time_varying, sections_time_varying.forward, 3)
-
-
-def _time_varying_backward(
+def run_time_varying_adjoint(
+    adjoint: Any,
     gy: np.ndarray,
     gzf: np.ndarray,
     x: np.ndarray,
@@ -269,9 +267,14 @@ def _time_varying_backward(
     gcoef: np.ndarray,
     gzi: np.ndarray,
 ) -> None:
+    """The adjoint, coefficient by coefficient, each with all rows that use it."""
     order, bounds = rows_by_coefficient(rows, len(coef))
     inputs = (gy, gzf, x, coef, order, bounds, DENORMAL_THRESHOLD, checkpoints)
-    run_rows(sections_time_varying.backward, len(coef), 1, *inputs, gx, gcoef, gzi)
+    run_rows(adjoint, len(coef), 1, *inputs, gx, gcoef, gzi)
+
+
+_time_varying_forward = functools.partial(run_time_varying, sections_time_varying.forward, 3)
+_time_varying_backward = functools.partial(run_time_varying_adjoint, sections_time_varying.backward)
 
 
 def _equation(x: Tensor, sos: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,46 +5,23 @@ from __future__ import annotations
 import functools
 from typing import Literal, overload
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.cpu import svf as kernels
-from diffFx_pytorch.recursion.fallback.sections import cascade, svf_matrices
 from diffFx_pytorch.recursion.ops.cascade import (
-    DENORMAL_THRESHOLD,
     cascade_arguments,
     control_point_arguments,
     define_cascade,
 )
-from diffFx_pytorch.recursion.ops.sections import rows_by_coefficient, run_time_varying
-from diffFx_pytorch.recursion.ops.svf_points import svf_points
+from diffFx_pytorch.recursion.ops.sections import run_time_varying, run_time_varying_adjoint
+from diffFx_pytorch.recursion.ops.svf_points import svf_equation, svf_points
 
 _forward = functools.partial(run_time_varying, kernels.forward, 1)
+_backward = functools.partial(run_time_varying_adjoint, kernels.backward)
 
 
-def _backward(
-    gy: np.ndarray,
-    gzf: np.ndarray,
-    x: np.ndarray,
-    coef: np.ndarray,
-    rows: np.ndarray,
-    checkpoints: np.ndarray,
-    gx: np.ndarray,
-    gcoef: np.ndarray,
-    gzi: np.ndarray,
-) -> None:
-    order, bounds = rows_by_coefficient(rows, len(coef))
-    inputs = (gy, gzf, x, coef, order, bounds, DENORMAL_THRESHOLD, checkpoints)
-    run_rows(kernels.backward, len(coef), 1, *inputs, gx, gcoef, gzi)
-
-
-def _equation(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-    return cascade(x, *svf_matrices(coef), zi)
-
-
-_svf = define_cascade("svf", _equation, _forward, _backward)
+_svf = define_cascade("svf", svf_equation, _forward, _backward)
 
 
 @overload

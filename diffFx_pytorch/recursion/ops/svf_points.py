@@ -10,29 +10,20 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
-from diffFx_pytorch.kernels.rows import (
-    as_rows,
-    as_whole_rows,
-    broadcast_shape,
-    coefficient_of_row,
-    flat_rows,
-    whole_rows,
-)
+from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, coefficient_of_row, flat_rows
 from diffFx_pytorch.recursion.control_points import join_points
 from diffFx_pytorch.recursion.cpu import svf_points as kernels
 from diffFx_pytorch.recursion.fallback.sections import cascade, svf_matrices
-from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD
+from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, over_rows
+
+
+def svf_equation(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+    """State variable sections in series over rows, in eager operations."""
+    return cascade(x, *svf_matrices(coef), zi)
 
 
 def _equation(x: Tensor, points: Tensor, at: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-    batch = broadcast_shape(x.shape[:-1], points.shape[:-3], at.shape[:-1], zi.shape[:-2])
-    coef = join_points(points.double(), at, x.shape[-1])
-    rows = [
-        t.double().expand(*batch, *t.shape[t.dim() - core :]).reshape(math.prod(batch), *t.shape[t.dim() - core :])
-        for t, core in ((x, 1), (coef, 3), (zi, 2))
-    ]
-    y, zf = cascade(rows[0], *svf_matrices(rows[1]), rows[2])
-    return y.reshape(*batch, x.shape[-1]), zf.reshape(*batch, *zi.shape[-2:])
+    return over_rows(svf_equation, x, join_points(points.double(), at, x.shape[-1]), zi)
 
 
 def _side_by_side(rows: int) -> kernels.Kernels:
@@ -82,14 +73,14 @@ def _backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any,
     x, points, at, zi = inputs
     if zi.shape[-2] == 0:
         return [grads.y.expand(*batch_shape, -1).clone(), torch.zeros_like(points), None, torch.zeros_like(zi)]
-    own, count = flat_rows(points, 3), math.prod(batch_shape)
-    checkpoints = zi.new_empty(count, 0, *zi.shape[-2:])
+    own = flat_rows(points, 3)
+    checkpoints = np.empty((math.prod(batch_shape), 0, *zi.shape[-2:]))
     if needs.points:
-        checkpoints = whole_rows(saved.checkpoints, 3, batch_shape)
+        checkpoints = as_whole_rows(saved.checkpoints, 3, batch_shape)
     gx, gzi = x.new_empty(*batch_shape, x.shape[-1]), zi.new_empty(*batch_shape, *zi.shape[-2:])
     gpoints = own.new_zeros(own.shape if needs.points else (0, *own.shape[1:]))
     given = [as_whole_rows(grads.y, 1, batch_shape), as_whole_rows(grads.zf, 2, batch_shape)]
-    given += [as_whole_rows(x, 1, batch_shape), coefficient_of_row(points, 3, batch_shape), checkpoints.numpy()]
+    given += [as_whole_rows(x, 1, batch_shape), coefficient_of_row(points, 3, batch_shape), checkpoints]
     write = [as_rows(gx, 1), as_rows(gzi, 2)]
     for positions, rows in _by_positions(at, batch_shape):
         whole = isinstance(rows, slice)
