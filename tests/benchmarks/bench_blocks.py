@@ -30,26 +30,9 @@ def sound(samples: int) -> np.ndarray:
     return 0.1 * np.random.default_rng(0).standard_normal((2, samples)).astype(np.float32)
 
 
-def with_reverb() -> Processor:
-    return Chain(
-        high_pass=HighPass(RATE),
-        peak=Peak(RATE),
-        shelf=LowShelf(RATE),
-        compressor=Compressor(RATE),
-        reverb=SchroederReverb(RATE),
-        limiter=Limiter(RATE),
-    )
-
-
-def with_delay() -> Processor:
-    return Chain(
-        high_pass=HighPass(RATE),
-        peak=Peak(RATE),
-        shelf=LowShelf(RATE),
-        compressor=Compressor(RATE),
-        delay=FeedbackDelay(RATE),
-        limiter=Limiter(RATE),
-    )
+def six(space: type[Processor]) -> Callable[[], Processor]:
+    kinds = (HighPass, Peak, LowShelf, Compressor, space, Limiter)
+    return lambda: Chain(*(kind(RATE) for kind in kinds))
 
 
 def in_blocks(make: Callable[[], Processor]) -> Callable[[], Call]:
@@ -107,7 +90,7 @@ SPEED = [
             0.2 if blocks else 1.0,
             2 * (BLOCK * BLOCKS if blocks else SECONDS * RATE),
         )
-        for last, make in (("reverb", with_reverb), ("delay", with_delay))
+        for last, make in (("reverb", six(SchroederReverb)), ("delay", six(FeedbackDelay)))
         for blocks in (True, False)
     ),
     *(
