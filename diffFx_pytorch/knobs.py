@@ -118,10 +118,9 @@ def read_table(
             raise ValueError(unknown_name(name, table, "parameter in param_range"))
         if not isinstance(row, EffectParam):
             raise TypeError(f"param_range[{name!r}] must be an EffectParam, got {type(row).__name__}")
-        table[name] = row
     for name, row in table.items():
         try:
-            table[name] = row.at_rate(sample_rate)
+            table[name] = (ranges[name].completed(row) if name in ranges else row).at_rate(sample_rate)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     return table

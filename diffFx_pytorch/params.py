@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ Value = TypeVar("Value", float, Tensor)
 
 HIGHEST_FREQUENCY = 0.49
 """The highest frequency a knob may reach, as a fraction of the sample rate."""
+
+_USUAL: dict[str, Any] = {"curve": "linear", "unit": "", "doc": "", "automatable": True}
+_OPTIONAL = frozenset({"default", *_USUAL})
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,13 @@ class EffectParam:
         min_val: value at position 0, in ``unit``.
         max_val: value at position 1, in ``unit``; greater than ``min_val``.
         default: neutral or most usual value; None takes the middle of the curve (position 0.5).
-        curve: ``"linear"`` or ``"log"``; a log range must be positive.
+        curve: ``"linear"`` (None too) or ``"log"``; a log range must be positive.
         unit: "dB", "Hz", "ms", "s", "deg" or "" for a pure number. A range in Hz is cut to
             ``HIGHEST_FREQUENCY * sample_rate`` when a processor is built.
         doc: one sentence on what turning the knob does.
         automatable: False where a moving knob makes no sense; a processor then refuses (B, F) values.
+
+    In ``param_range`` what is left out (default, curve, unit, doc, automatable) stays as the effect has it.
 
     Raises:
         ValueError: for a range that is empty or not finite, a default outside it, an unknown curve, or a log curve
@@ -42,12 +47,17 @@ class EffectParam:
     min_val: float
     max_val: float
     default: float = None  # type: ignore[assignment]  # a float once built
-    curve: Literal["linear", "log"] = "linear"
-    unit: str = ""
-    doc: str = ""
-    automatable: bool = True
+    curve: Literal["linear", "log"] = None  # type: ignore[assignment]  # said once built, as all below
+    unit: str = None  # type: ignore[assignment]
+    doc: str = None  # type: ignore[assignment]
+    automatable: bool = None  # type: ignore[assignment]
+    said: frozenset[str] = field(default=frozenset(), init=False, repr=False, compare=False)
+    """What it was built with, the rest being usual values."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "said", frozenset(n for n in _OPTIONAL if getattr(self, n) is not None))
+        for name in _USUAL.keys() - self.said:
+            object.__setattr__(self, name, _USUAL[name])
         if self.curve not in ("linear", "log"):
             raise ValueError(f"curve must be 'linear' or 'log', got {self.curve!r}")
         if not (math.isfinite(self.min_val) and math.isfinite(self.max_val) and self.min_val < self.max_val):
@@ -123,6 +133,20 @@ class EffectParam:
                 f"frequency at a sample rate of {sample_rate:g} Hz"
             )
         return replace(self, max_val=highest, default=min(self.default, highest))
+
+    def completed(self, row: EffectParam) -> EffectParam:
+        """This knob, with what it was built without taken from ``row``; a default outside comes to the nearest end.
+
+        Raises:
+            ValueError: for a range that the curve of ``row`` cannot have.
+        """
+        left_out = {name: getattr(row, name) for name in _OPTIONAL - self.said}
+        if "default" in left_out:
+            left_out["default"] = min(max(row.default, self.min_val), self.max_val)
+        try:
+            return replace(self, **left_out)
+        except ValueError as error:
+            raise ValueError(f"{error} (the knob has a {row.curve} curve; give curve='linear' for another)") from None
 
     def inside(self, value: Value) -> Value:
         """``value`` brought back into the range where rounding put it outside, with the gradient it had."""

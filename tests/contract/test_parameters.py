@@ -1,6 +1,7 @@
 """Knobs: every form they may come in means the same, and what is wrong is refused with the cure."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -94,10 +95,10 @@ def test_describe_is_a_line_a_knob(first):
 def test_ranges_can_be_replaced(first, make_noise):
     fx = first()
     for name, param in fx.params.items():
-        middle = param.to_physical(0.6)
-        narrow = EffectParam(param.to_physical(0.4), middle, middle, param.curve, param.unit, param.doc)
-        replaced = first(param_range={name: narrow})
-        assert replaced.params[name] == narrow
+        low, middle = param.to_physical(0.4), param.to_physical(0.6)
+        replaced = first(param_range={name: EffectParam(low, middle)})
+        default = min(max(param.default, low), middle)
+        assert replaced.params[name] == dataclasses.replace(param, min_val=low, max_val=middle, default=default)
         assert {k: v for k, v in replaced.params.items() if k != name} == {
             k: v for k, v in fx.params.items() if k != name
         }

@@ -1,6 +1,8 @@
 """EffectParam: curves, inverses, ends, refusals."""
 
+import dataclasses
 import math
+import pickle
 
 import pytest
 import torch
@@ -74,3 +76,15 @@ def test_refusals(arguments, pattern):
 def test_frozen():
     with pytest.raises(AttributeError):
         EffectParam(0.0, 1.0).min_val = 2.0
+
+
+def test_what_a_range_leaves_unsaid_stays_as_the_table_has_it():
+    row = EffectParam(1.0, 100.0, 4.0, "log", "dB", "A doc.", automatable=False)
+    assert EffectParam(min_val=1.0, max_val=20.0).completed(row) == dataclasses.replace(row, max_val=20.0)
+    assert EffectParam(5.0, 20.0).completed(row).default == 5.0
+    assert EffectParam(1.0, 2.0).completed(row).default == 2.0
+    said = EffectParam(-1.0, 2.0, 0.0, "linear", "", "", True)
+    assert said.completed(row) == said
+    with pytest.raises(ValueError, match=r"log curve.*give curve='linear'"):
+        EffectParam(-1.0, 2.0).completed(row)
+    assert pickle.loads(pickle.dumps(EffectParam(5.0, 20.0))).completed(row).curve == "log"

@@ -151,7 +151,7 @@ def test_channels_go_alone(cls):
 )
 def test_construction_is_checked(cls, options, pattern):
     if "param_range" in options:
-        options = {"param_range": {KNOB[cls]: EffectParam(options["param_range"], 100.0)}}
+        options = {"param_range": {KNOB[cls]: EffectParam(options["param_range"], 100.0, curve="linear")}}
     with pytest.raises(ValueError, match=f"{cls.__name__}: .*{pattern}"):
         cls(RATE, **options)
 

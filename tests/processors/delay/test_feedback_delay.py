@@ -127,7 +127,7 @@ def test_pedalboard_agrees():
 @pytest.mark.parametrize(
     ("options", "pattern"),
     [
-        ({"param_range": {"delay_ms": EffectParam(0.0, 100.0)}}, "one sample or longer: from 0.02"),
+        ({"param_range": {"delay_ms": EffectParam(0.0, 100.0, curve="linear")}}, "one sample or longer: from 0.02"),
         ({"param_range": {"delay_ms": EffectParam(0.01, 100.0)}}, "one sample or longer"),
     ],
 )
