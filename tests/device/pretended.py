@@ -75,6 +75,11 @@ def _has_mask(indices):
     return any(isinstance(i, Tensor) and i.dtype in (torch.bool, torch.uint8) for i in indices)
 
 
+def waits_for_values(name, args):
+    """Whether an operation hands a value to the program, or a shape that depends on values."""
+    return name in _READS or (name in _INDEXING and _has_mask(args[1]))
+
+
 def _below_autograd():
     """The state of the dispatcher in which it calls an operator's function."""
     found = []
@@ -88,7 +93,7 @@ def _below_autograd():
     return found[0]
 
 
-_BELOW_AUTOGRAD = _below_autograd()
+BELOW_AUTOGRAD = _below_autograd()
 
 
 class PretendedDevice(TorchDispatchMode):
@@ -131,11 +136,11 @@ class PretendedDevice(TorchDispatchMode):
         leaves = ours and (any(d.type != DEVICE for d in asked) or (short == "copy_" and not _is_ours(args[0])))
         if ours and not asked and short != "copy_" and (others := [t for t in tensors if not _is_ours(t) and t.dim()]):
             self.mixed.append(f"{self._where()}: {name} takes tensors of the CPU, {[tuple(t.shape) for t in others]}")
-        if leaves or (ours and (short in _READS or (short in _INDEXING and _has_mask(args[1])))):
+        if leaves or (ours and waits_for_values(short, args)):
             self.waits[self._where()] += 1
         args_there, kwargs_there = tree_map_only(torch.device, _host_of_device, _on_host((args, kwargs)))
         # A mode is called below the dispatcher's rules for conjugates, and they must hold.
-        with torch._C._ForceDispatchKeyGuard(*_BELOW_AUTOGRAD):
+        with torch._C._ForceDispatchKeyGuard(*BELOW_AUTOGRAD):
             result = func(*args_there, **kwargs_there)
         if leaves:
             return result
@@ -154,7 +159,7 @@ class PretendedDevice(TorchDispatchMode):
         self._operator.append(name)
         try:
             # A mode is called below torch.func's transforms; an operator's function is called above them.
-            with torch._C._ForceDispatchKeyGuard(*_BELOW_AUTOGRAD), self:
+            with torch._C._ForceDispatchKeyGuard(*BELOW_AUTOGRAD), self:
                 result = self._operators[name].default(*args, **kwargs)
             return tree_map_only(DeviceTensor, lambda t: DeviceTensor(t.host), result)  # of whatever history
         finally:

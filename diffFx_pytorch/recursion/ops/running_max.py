@@ -15,10 +15,19 @@ from diffFx_pytorch.recursion.cpu.running_max import running_max_rows
 
 
 def _equation(x: Tensor, window: int) -> Tensor:
-    """Where the largest of ``x[t : t + window]`` stands: (..., T + window - 1) to int64 (..., T)."""
-    # argmax takes the first of equal ones, the kernel the last.
-    frames = x.unfold(-1, window, 1).flip(-1)
-    return window - 1 - frames.argmax(-1) + torch.arange(frames.shape[-2], device=x.device)
+    """Where the largest of ``x[t : t + window]`` stands: (..., T + window - 1) to int64 (..., T).
+
+    By doubling: the largest of two overlapping windows is that of the window that they cover.
+    """
+    largest, index, reach = x, torch.arange(x.shape[-1], device=x.device).expand(x.shape), 1
+    while reach < window:
+        step = min(reach, window - reach)
+        earlier, later = largest[..., :-step], largest[..., step:]
+        stays = earlier > later  # of equal ones the last
+        largest = torch.where(stays, earlier, later)
+        index = torch.where(stays, index[..., :-step], index[..., step:])
+        reach += step
+    return index
 
 
 def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, window: int) -> None:
