@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import math
 import mmap
 import os
 import stat
@@ -22,6 +23,8 @@ from torch import Tensor
 from .chunks import extent_of_aiff, extent_of_au, extent_of_caf, extent_of_wave
 from .extent import Extent
 from .streams import extent_of_flac, extent_of_mp3, extent_of_ogg
+
+_CONTEXT_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -59,28 +62,47 @@ def resampled_frames(info: AudioInfo, sample_rate: int) -> int:
 
 
 def read_blocks(
-    path: str | os.PathLike[str], block_frames: int, sample_rate: int | None = None
+    path: str | os.PathLike[str],
+    block_frames: int,
+    sample_rate: int | None = None,
+    first: int = 0,
+    frames: int | None = None,
 ) -> Iterator[np.ndarray]:
-    """Read a sound file block by block.
+    """Read a sound file, or a part of one, block by block.
 
     Args:
         path: of the file.
         block_frames: frames read at once.
         sample_rate: in Hz, to resample to (soxr, very high quality); None keeps the file's.
+        first: frame to begin with, at that rate. What is before it is not read, but a quarter of a second if resampled.
+        frames: how many to read; None reads to the end.
 
     Yields:
-        float32 (T, C). All blocks together have exactly ``resampled_frames`` frames.
+        float32 (T, C). All blocks together have exactly ``resampled_frames`` frames, or those of the part.
 
     Raises:
         OSError: if the file cannot be opened, is damaged, or ends before the length it declares.
         ValueError: if it holds NaN or infinity.
     """
     with _open(path) as (file, extent):
-        blocks = _checked(file, Path(path), block_frames)
-        if sample_rate is None or sample_rate == file.samplerate:
-            yield from blocks
+        info, path = _info(file, extent), Path(path)
+        rate = info.sample_rate if sample_rate is None else sample_rate
+        last = resampled_frames(info, rate)
+        last = last if frames is None else min(last, first + frames)
+        if rate == info.sample_rate:
+            yield from _checked(file, path, block_frames, first, last)
             return
-        yield from _resampled(blocks, _info(file, extent), sample_rate)
+        # The part begins on a frame that both rates have, so early that the resampler knows what was before it.
+        step = info.sample_rate // math.gcd(info.sample_rate, rate)
+        begin = max(0, math.floor((first / rate - _CONTEXT_S) * info.sample_rate / step)) * step
+        end = min(info.frames, math.ceil((last / rate + _CONTEXT_S) * info.sample_rate))
+        before = begin * rate // info.sample_rate
+        blocks = _checked(file, path, block_frames, begin, end)
+        skip = first - before
+        for block in _resampled(blocks, info, rate, last - before):
+            if len(block) > skip:
+                yield block[skip:]
+            skip = max(0, skip - len(block))
 
 
 def read_sound(path: str | os.PathLike[str]) -> Tensor:
@@ -194,10 +216,12 @@ def _info(file: soundfile.SoundFile, extent: Extent) -> AudioInfo:
     return AudioInfo(file.samplerate, file.channels, file.frames, extent.mask, extent.notice)
 
 
-def _checked(file: soundfile.SoundFile, path: Path, block_frames: int) -> Iterator[np.ndarray]:
-    done, rate = 0, file.samplerate
-    while done < file.frames:
-        block = np.full((min(block_frames, file.frames - done), file.channels), np.nan, np.float32)
+def _checked(file: soundfile.SoundFile, path: Path, block_frames: int, done: int, end: int) -> Iterator[np.ndarray]:
+    rate = file.samplerate
+    if done:
+        file.seek(min(done, file.frames))
+    while done < end:
+        block = np.full((min(block_frames, end - done), file.channels), np.nan, np.float32)
         try:
             block = file.read(out=block)
         except soundfile.LibsndfileError as error:
@@ -219,9 +243,8 @@ def highest(block: np.ndarray) -> float:
     return float(np.maximum(block.max(), -block.min()))
 
 
-def _resampled(blocks: Iterator[np.ndarray], info: AudioInfo, sample_rate: int) -> Iterator[np.ndarray]:
+def _resampled(blocks: Iterator[np.ndarray], info: AudioInfo, sample_rate: int, left: int) -> Iterator[np.ndarray]:
     stream = soxr.ResampleStream(info.sample_rate, sample_rate, info.channels, dtype="float32", quality="VHQ")
-    left = resampled_frames(info, sample_rate)
 
     def pieces() -> Iterator[np.ndarray]:
         for block in blocks:

@@ -1,6 +1,7 @@
 """Chains as text: chain files and presets."""
 
 from .chain_file import ChainFile, ChainFileError, load_chain
+from .factory import presets
 from .saving import dump_chain, save_chain
 
-__all__ = ["ChainFile", "ChainFileError", "dump_chain", "load_chain", "save_chain"]
+__all__ = ["ChainFile", "ChainFileError", "dump_chain", "load_chain", "presets", "save_chain"]

@@ -15,6 +15,7 @@
         mix: 0.5                  # any step beside its input; 0 is the input alone
       - effect: Limiter
         bypass: true              # checked, and left out
+      - preset: lead-vocal        # the chain of a factory preset, or of another file
 
 In the place of ``effect`` a step may be a routing, whose parts are steps or lists of steps::
 
@@ -32,6 +33,9 @@ In the place of ``effect`` a step may be a routing, whose parts are steps or lis
 
 Between its points a knob moves in straight lines of its position, as automation in a DAW does; a point in time may say
 how it goes on to the next: ``linear``, ``smooth`` (without corners) or ``hold`` (a step at the next point).
+``{beats: {0: 3, 8: 6}}`` gives points in beats, where the file names its ``tempo_bpm`` beside ``version``, and
+``{csv: curve.csv}`` those of a file: rows of time and value, and how it goes on; a first row ``beats,value`` makes the
+times beats.
 """
 
 from __future__ import annotations
@@ -40,17 +44,15 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from ..automation import Points
 from ..control import KnobValue
 from ..routing import Chain
+from .factory import text_of
 from .nodes import ChainFileError, Reader
-from .steps import StepReader
+from .steps import VERSION, StepReader
 
 __all__ = ["VERSION", "ChainFile", "ChainFileError", "load_chain"]
 
-VERSION = 1
 _WIDEST_RATE = 192000.0
 
 
@@ -83,7 +85,7 @@ class ChainFile:
         root = reader.compose(self.text)
         # What an option names is looked for beside the file.
         steps = StepReader(reader, sample_rate, Path(self.source).parent if Path(self.source).is_file() else None)
-        built = steps.several(_chain_of(reader, root), 0)
+        built = steps.file(root)
         reader.finish()
         chain = Chain(**built)
         return chain, {name: _as_written(value) for name, value in chain.settings.items()}
@@ -93,7 +95,8 @@ def load_chain(source: str | os.PathLike[str], sample_rate: float = _WIDEST_RATE
     """Read and check a chain file.
 
     Args:
-        source: path of the file, or its text (a string of more than one line).
+        source: path of the file, name of a factory preset (``"lead-vocal"``; ``presets()`` lists them), or the text
+            itself, a string of more than one line.
         sample_rate: in Hz, at which ranges are checked; ``build`` checks again at the rate it is given. The default
             is the widest: a frequency is refused only where no rate allows it.
 
@@ -101,16 +104,7 @@ def load_chain(source: str | os.PathLike[str], sample_rate: float = _WIDEST_RATE
         ChainFileError: naming line and column of everything that is wrong.
         OSError: if the file cannot be read.
     """
-    if isinstance(source, str) and "\n" in source:
-        chain = ChainFile(source)
-    else:
-        raw = Path(source).read_bytes()
-        try:
-            chain = ChainFile(raw.decode("utf-8-sig"), os.fspath(source))
-        except UnicodeDecodeError as error:
-            raise ChainFileError(
-                [f"{os.fspath(source)}: is no text file: {error.reason} at byte {error.start}"]
-            ) from None
+    chain = ChainFile(source) if isinstance(source, str) and "\n" in source else ChainFile(*text_of(source))
     chain.build(sample_rate)
     return chain
 
@@ -122,16 +116,3 @@ def _as_written(value: KnobValue) -> KnobValue:
     segments = (*(value.segments or ("linear",) * (len(value.times) - 1)), "linear")
     rows = zip(value.times, value.values[0].tolist(), segments, strict=True)
     return {time: number if kind == "linear" else (number, kind) for time, number, kind in rows}
-
-
-def _chain_of(reader: Reader, root: yaml.Node) -> list[yaml.Node]:
-    top = reader.mapping(root, ("version", "chain"), "a chain file", required=("version", "chain"))
-    if "version" in top:
-        version = reader.scalar(top["version"], "version")
-        if version != VERSION:
-            reader.problem(top["version"], f"unknown version {version!r}; this release reads version {VERSION}")
-            return []
-    steps = reader.sequence(top["chain"], "chain", "a list of effects") if "chain" in top else []
-    if "chain" in top and isinstance(top["chain"], yaml.SequenceNode) and not steps:
-        reader.problem(top["chain"], "chain is empty; it needs at least one effect")
-    return steps

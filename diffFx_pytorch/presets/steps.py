@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,14 @@ from ..processor import Processor
 from ..registry import effect
 from ..routing import Chain, DryWet, MidSide, MultiBand, Parallel, Send
 from ..routing.routing import free_name, has_meaning
-from .nodes import Reader
-from .values import option_value, setting
+from .factory import text_of
+from .nodes import ChainFileError, Reader
+from .values import ValueReader, beside, option_value, tempo
 
-_KINDS = ("effect", "chain", "parallel", "dry_wet", "send", "mid_side", "multi_band")
+VERSION = 1
+KINDS = ("effect", "preset", "chain", "parallel", "dry_wet", "send", "mid_side", "multi_band")
 _WITH_OPTIONS = ("effect", "multi_band")
-_KEYS = (*_KINDS, "name", "options", "params", "mix", "bypass")
+_KEYS = (*KINDS, "name", "options", "params", "mix", "bypass")
 PLACED = (Chain, DryWet, MidSide, Parallel, Send)
 """Routings whose parts are steps with settings of their own."""
 _DEEPEST, _MOST = 16, 500
@@ -32,12 +35,55 @@ class StepReader:
     Args:
         reader: of the file.
         sample_rate: in Hz.
-        folder: of the file, beside which files that options name are looked for; None is the working folder.
+        folder: of the file, beside which files that it names are looked for; None is the working folder.
+        tempo_bpm: of points per beat; None where the file names none.
     """
 
-    def __init__(self, reader: Reader, sample_rate: float, folder: Path | None = None) -> None:
+    def __init__(
+        self, reader: Reader, sample_rate: float, folder: Path | None = None, tempo_bpm: float | None = None
+    ) -> None:
         self.reader, self.sample_rate, self.folder = reader, sample_rate, folder
+        self.values = ValueReader(reader, sample_rate, folder, tempo_bpm)
         self._count = 0
+
+    def file(self, root: yaml.Node, depth: int = 0) -> dict[str, Processor]:
+        """The processors of a chain file, by name."""
+        reader = self.reader
+        top = reader.mapping(root, ("version", "tempo_bpm", "chain"), "a chain file", required=("version", "chain"))
+        if "version" in top:
+            version = reader.scalar(top["version"], "version")
+            if version != VERSION:
+                reader.problem(top["version"], f"unknown version {version!r}; this release reads version {VERSION}")
+                return {}
+        if "tempo_bpm" in top and (given := tempo(reader, top["tempo_bpm"])) is not None:
+            self.values = replace(self.values, tempo_bpm=given)
+        steps = reader.sequence(top["chain"], "chain", "a list of effects") if "chain" in top else []
+        if "chain" in top and isinstance(top["chain"], yaml.SequenceNode) and not steps:
+            reader.problem(top["chain"], "chain is empty; it needs at least one effect")
+        return self.several(steps, depth)
+
+    def named(self, node: yaml.Node, depth: int = 0) -> Processor | None:
+        """The chain of a file or a factory preset that a node names."""
+        reader, name = self.reader, self.reader.scalar(node, "preset")
+        if not isinstance(name, str):
+            if name is not None:
+                reader.problem(node, f"preset must be a name or a chain file, got {name!r}")
+            return None
+        if depth > _DEEPEST:
+            reader.problem(node, f"files name each other deeper than {_DEEPEST}; {name!r} contains itself, it seems")
+            return None
+        try:
+            text, source = text_of(name, self.folder)
+            inner = Reader(source)
+            folder = Path(source).parent if Path(source).is_file() else None
+            steps = StepReader(inner, self.sample_rate, folder, self.values.tempo_bpm)
+            built = steps.file(inner.compose(text), depth + 1)
+            inner.finish()
+            return Chain(**built)
+        except (OSError, ValueError) as error:
+            lines = error.problems if isinstance(error, ChainFileError) else (str(error),)
+            reader.problem(node, "; ".join(lines))
+            return None
 
     def several(self, nodes: Sequence[yaml.Node], depth: int) -> dict[str, Processor]:
         """The processors of a list of steps, by name."""
@@ -68,11 +114,11 @@ class StepReader:
         if isinstance(node, yaml.SequenceNode):
             return self._chain(node, depth)
         keys = reader.mapping(node, _KEYS, "a step of the chain")
-        kinds = [kind for kind in _KINDS if kind in keys]
+        kinds = [kind for kind in KINDS if kind in keys]
         if len(kinds) != 1:
             given = f", got {' and '.join(kinds)}" if kinds else ""
             if isinstance(node, yaml.MappingNode):
-                reader.problem(node, f"a step needs 'effect', or one routing: {', '.join(_KINDS[1:])}{given}")
+                reader.problem(node, f"a step needs 'effect', 'preset', or one routing: {', '.join(KINDS[2:])}{given}")
             return None
         if "options" in keys and kinds[0] not in _WITH_OPTIONS:
             reader.problem(keys["options"], f"{kinds[0]} has no options")
@@ -95,6 +141,8 @@ class StepReader:
         node, reader = keys[kind], self.reader
         if kind == "effect":
             return self._effect(keys)
+        if kind == "preset":
+            return self.named(node, depth + 1)
         if kind in ("parallel", "mid_side"):
             return self._branches(kind, keys, depth)
         if kind == "chain" and not isinstance(node, yaml.SequenceNode):
@@ -161,9 +209,8 @@ class StepReader:
             keys["options"], cls.options, f"options of {cls.__name__}", noun="option"
         ).items():
             value, option = option_value(reader, node, cls.options[name]), cls.options[name]
-            if isinstance(option, Given) and isinstance(value, str) and self.folder is not None:
-                beside = self.folder / value
-                value = str(beside) if beside.exists() else value
+            if isinstance(option, Given) and isinstance(value, str):
+                value = str(beside(value, self.folder))
             try:
                 options[name] = option.read(name, value, self.sample_rate)
             except ValueError as error:
@@ -178,7 +225,7 @@ class StepReader:
         settings: dict[str, KnobValue] = {}
         of = f"params of {type(fx).__name__}"
         for knob, node in self.reader.mapping(keys["params"], own, of, noun="parameter").items():
-            value = setting(self.reader, node, knob, own[knob], self.sample_rate)
+            value = self.values.setting(node, knob, own[knob])
             if value is not None:
                 settings[knob] = value
         self._try(keys["params"], lambda: fx.set(settings))  # type: ignore[arg-type, return-value]
@@ -187,7 +234,7 @@ class StepReader:
         mixed = self._try(node, lambda: DryWet(**{free_name(fx, ()): fx}))
         if mixed is None:
             return fx
-        value = setting(self.reader, node, "mix", mixed.params["mix"], self.sample_rate)
+        value = self.values.setting(node, "mix", mixed.params["mix"])
         return mixed if value is None else mixed.set({"mix": value})
 
     def _try(self, node: yaml.Node, build: Any) -> Processor | None:

@@ -354,3 +354,17 @@ def test_a_name_that_is_no_text(tmp_path):
     name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav")
     made(tmp_path, "a.wav").rename(name)
     assert read(name).shape == (FRAMES, 2)
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("rate", [None, 32000, 44099])
+def test_a_part_is_that_part_of_the_whole(tmp_path, name, rate):
+    path = made(tmp_path, name)
+    whole = np.concatenate(list(read_blocks(path, 4096, rate)))
+    for first, frames in ((0, 900), (13001, 2000), (len(whole) - 300, 1000), (17000, None), (len(whole) + 5, 10)):
+        part = list(read_blocks(path, 700, rate, first, frames))
+        part = np.concatenate(part) if part else whole[:0]
+        expected = whole[first:] if frames is None else whole[first : first + frames]
+        assert part.shape == expected.shape
+        inside = slice(600 if name in ("a.mp3", "a.ogg", "a.opus") else 0, None)  # a lossy decoder settles
+        assert np.allclose(part[inside], expected[inside], rtol=0, atol=2e-4), (first, frames)
