@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from .extent import CUT, Extent
+from .layout import mask_of_layout
 
 _WRAP = 2**32
 # Lengths that say "not known when the header was written": SoX, espeak, arecord and FFmpeg into a pipe, less a header.
 _UNKNOWN = ((0x7EFFF000, 0x7F000000), (0x7FFFEF00, 0x80000000), (0xFFFFF000, 0xFFFFFFFF), (2**62, 2**64))
 _SLACK = 4096
+_LARGEST_LAYOUT = 12 + 20 * 1024
 _AU_BYTES = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}
 _LINEAR_AIFF = (b"NONE", b"sowt", b"twos", b"in24", b"in32", b"raw ", b"fl32", b"FL32", b"fl64", b"FL64")
 
@@ -76,8 +78,8 @@ class _Sound:
     wraps: bool = False
 
 
-def _headers(file: BinaryIO, size: int, last: bytes) -> tuple[dict[bytes, Chunk], Callable[[bytes, int], bytes]]:
-    """Chunks by name up to the one that holds the sound, and a reader of the first bytes of one, zeros if they lack."""
+def _headers(file: BinaryIO, size: int, last: bytes = b"") -> tuple[dict[bytes, Chunk], Callable[[bytes, int], bytes]]:
+    """Chunks by name up to the last one wanted, and a reader of the first bytes of one, zeros if they lack."""
     found: dict[bytes, Chunk] = {}
     for chunk in chunks(file, size):
         found.setdefault(chunk.name, chunk)
@@ -113,16 +115,19 @@ def extent_of_wave(file: BinaryIO, size: int, magic: bytes) -> Extent:
         # libsndfile reads no length in a RIFF of 8 bytes as "to the end", and that may be beyond 4 GiB.
         return {4: struct.pack(f"{order}I", 8), data.place: bytes(4)}
 
-    tag, _, _, byte_rate, _, _, _, _, mask = struct.unpack(f"{order}HHIIHHHHI", content(b"fmt ", 24))
+    tag, _, _, byte_rate, _, _, _, _, mask, kind = struct.unpack(f"{order}HHIIHHHHIH", content(b"fmt ", 26))
     wraps = magic in (b"RIFF", b"RIFX")
     compared = _compared(file, size, _Sound(data.start, data.size, byte_rate, repaired, wraps))
-    compared.mask = mask if tag == 0xFFFE else None
+    if tag == 0xFFFE:
+        compared.mask = mask
+        if magic == b"riff":  # libsndfile would take all of them for PCM
+            compared.patches[found[b"fmt "].start] = struct.pack("<H", kind)
     return compared
 
 
 def extent_of_aiff(file: BinaryIO, size: int) -> Extent:
     """The extent of an AIFF or AIFF-C file: the larger of the lengths that its two headers declare."""
-    found, content = _headers(file, size, b"SSND")
+    found, content = _headers(file, size)
     if not (sound := found.get(b"SSND")) or not (common := found.get(b"COMM")):
         return _NO_SOUND if b"COMM" in found else Extent()
     channels, frames, bits, exponent, mantissa, kind = struct.unpack(">hIhHQ4s", content(b"COMM", 22))
@@ -139,12 +144,14 @@ def extent_of_aiff(file: BinaryIO, size: int) -> Extent:
     count = max(0, sound.size - gap)
     if not _is_unknown(count):
         count = max(count, frames * frame_bytes)
-    return _compared(file, size, _Sound(sound.start + gap, count, frame_bytes * rate, repaired))
+    compared = _compared(file, size, _Sound(sound.start + gap, count, frame_bytes * rate, repaired))
+    compared.mask = mask_of_layout(content(b"CHAN", _LARGEST_LAYOUT)) if b"CHAN" in found else None
+    return compared
 
 
 def extent_of_caf(file: BinaryIO, size: int) -> Extent:
     """The extent of a Core Audio file."""
-    found, content = _headers(file, size, b"data")
+    found, content = _headers(file, size)
     if (data := found.get(b"data")) is None:
         return _NO_SOUND if b"desc" in found else Extent()
     rate, _, packet_bytes, packet_frames = struct.unpack(">dQII", content(b"desc", 24))
@@ -154,7 +161,9 @@ def extent_of_caf(file: BinaryIO, size: int) -> Extent:
     def repaired(count: int) -> dict[int, bytes]:
         return {data.place: struct.pack(">Q", count + 4)}
 
-    return _compared(file, size, _Sound(data.start + 4, count, byte_rate, repaired))
+    compared = _compared(file, size, _Sound(data.start + 4, count, byte_rate, repaired))
+    compared.mask = mask_of_layout(content(b"chan", _LARGEST_LAYOUT)) if b"chan" in found else None
+    return compared
 
 
 def extent_of_au(file: BinaryIO, size: int, magic: bytes) -> Extent:

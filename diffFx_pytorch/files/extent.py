@@ -18,7 +18,7 @@ class Extent:
         notice: what was put right or left out, for the listener.
         patches: bytes by place that stand for those of the file while it is decoded.
         end: place in the file where it ends for the decoder; None for all of it.
-        mask: channel mask of a WAVEFORMATEXTENSIBLE header; None if there is none.
+        mask: where the channels stand, as a WAVEFORMATEXTENSIBLE mask; None if the file does not say.
     """
 
     declared: float | None = None

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from .chunks import extent_of_aiff, extent_of_au, extent_of_caf, extent_of_wave
 from .extent import Extent
+from .layout import order_in
 from .streams import extent_of_flac, extent_of_mp3, extent_of_ogg
 
 _CONTEXT_S = 0.25
@@ -35,7 +36,7 @@ class AudioInfo:
         sample_rate: in Hz.
         channels: C.
         frames: length in samples.
-        mask: channel mask of a WAVEFORMATEXTENSIBLE header; None if there is none.
+        mask: where the channels stand, as a WAVEFORMATEXTENSIBLE mask; None if the file does not say.
         notice: what the reader put right or left out, for the listener; empty if nothing.
     """
 
@@ -78,7 +79,8 @@ def read_blocks(
         frames: how many to read; None reads to the end.
 
     Yields:
-        float32 (T, C). All blocks together have exactly ``resampled_frames`` frames, or those of the part.
+        float32 (T, C), channels in the order of a mask, whatever that of the file. All blocks together have exactly
+        ``resampled_frames`` frames, or those of the part.
 
     Raises:
         OSError: if the file cannot be opened, is damaged, or ends before the length it declares.
@@ -217,7 +219,7 @@ def _info(file: soundfile.SoundFile, extent: Extent) -> AudioInfo:
 
 
 def _checked(file: soundfile.SoundFile, path: Path, block_frames: int, done: int, end: int) -> Iterator[np.ndarray]:
-    rate = file.samplerate
+    rate, order = file.samplerate, order_in(file.format, file.channels)
     if done:
         file.seek(min(done, file.frames))
     while done < end:
@@ -235,7 +237,7 @@ def _checked(file: soundfile.SoundFile, path: Path, block_frames: int, done: int
             at = done + int(np.argmin(np.isfinite(block).all(axis=1)))
             raise ValueError(f"{path}: holds NaN or infinity at {at / rate:.3f} s")
         done += len(block)
-        yield block
+        yield block if order is None else block[:, np.argsort(order)]
 
 
 def highest(block: np.ndarray) -> float:

@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterator
 
 from .extent import CUT, DAMAGED, Extent
+from .layout import mask_of_comments
 
 _REVERSED = bytes(int(f"{i:08b}"[::-1], 2) for i in range(256))
 _LARGEST_FRAME = 1 << 18
@@ -23,6 +24,18 @@ _LARGEST_FRAME = 1 << 18
 
 
 def extent_of_flac(data: mmap.mmap) -> Extent:
+    """The extent of a FLAC file, and the mask that its comments say."""
+    found = _extent_of_flac(data)
+    at, last = after_id3(data) + 4, False
+    while not last and at + 4 <= len(data):
+        kind, size = data[at], int.from_bytes(data[at + 1 : at + 4], "big")
+        if kind & 0x7F == 4:
+            found.mask = mask_of_comments(data[at + 4 : at + 4 + size])
+        at, last = at + 4 + size, kind >= 0x80
+    return found
+
+
+def _extent_of_flac(data: mmap.mmap) -> Extent:
     """The extent of a FLAC file: its last frame is found from the end, and says which samples it holds.
 
     A file may not declare its length (RFC 9639, 8.2: 0 is unknown); the decoder is then told what was found.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .compiling import njit
+    from .dispatch import forget
     from .operator import Kernel, Operator, define, row_kernel
     from .threads import run_rows
 
@@ -17,12 +18,13 @@ _HOMES = {
     "Kernel": "operator",
     "Operator": "operator",
     "define": "operator",
+    "forget": "dispatch",
     "njit": "compiling",
     "row_kernel": "operator",
     "run_rows": "threads",
 }
 
-__all__ = ["Kernel", "Operator", "define", "njit", "row_kernel", "run_rows"]
+__all__ = ["Kernel", "Operator", "define", "forget", "njit", "row_kernel", "run_rows"]
 
 
 def __getattr__(name: str) -> Any:

@@ -25,16 +25,22 @@ class Dispatched:
     """``diffFx::<name>``: call it as torch's dispatcher does.
 
     Args:
-        name: of the operator; one of this name declared before is forgotten.
+        name: of the operator.
         schema: ``(Tensor x, ...) -> Tensor``, of a function that changes and returns none of its arguments.
         default: what serves every device without a kernel.
+
+    Raises:
+        ValueError: for a name that another operator has.
     """
 
     def __init__(self, name: str, schema: str, default: Callable[..., Any]) -> None:
         self.name, self.default = f"{NAMESPACE}::{name}", default
         self.kernels: dict[str, Callable[..., Any]] = {}
         if self.name in declared:
-            declared.pop(self.name)._library._destroy()
+            raise ValueError(
+                f"the operator {name!r} is defined already; choose another name, or call "
+                f"diffFx_pytorch.kernels.forget({name!r}) first, to define it anew"
+            )
         self._library = torch.library.Library(NAMESPACE, "FRAGMENT")
         self._library.define(name + schema, tags=(torch.Tag.pt2_compliant_tag,))
         self._library.impl(name, _uncompiled(default), "CompositeExplicitAutograd")
@@ -64,6 +70,17 @@ class Dispatched:
     def register_vmap(self, batched: Callable[..., Any]) -> None:
         """The rule of ``torch.vmap``."""
         torch.library.register_vmap(self.name, batched, lib=self._library)
+
+
+def forget(name: str) -> None:
+    """Take an operator and its gradient away, so that the name may be defined anew, as in a notebook's cell.
+
+    Raises:
+        KeyError: for a name that no operator has.
+    """
+    declared.pop(f"{NAMESPACE}::{name}")._library._destroy()
+    if gradient := declared.pop(f"{NAMESPACE}::{name}_backward", None):
+        gradient._library._destroy()
 
 
 def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -362,6 +362,9 @@ def define(
 
     Returns:
         The operator. Its gradients have the shapes and dtypes of the inputs.
+
+    Raises:
+        ValueError: for a name that is defined already; ``forget`` gives it back.
     """
     rules = Rules(equation, kernel, settings or {}, saves, differentiable, adjoint, tangent, second, second_tangent)
     return Operator(name, inputs, outputs, rules)

@@ -13,6 +13,7 @@ import soundfile
 import soxr
 
 from ..files import audio_info, extent_of
+from ..files.layout import order_in
 from ..files.reader import highest, native_name
 from .atomic import replacing
 from .formats import check_channels, format_of, writable_rate
@@ -69,6 +70,7 @@ class AudioWriter(AbstractContextManager["AudioWriter"]):
             name = self.target.suffix.lower().lstrip(".")
             self._notices.append(f"{name} takes no rate of {sample_rate} Hz; it was resampled to {self.file_rate} Hz")
         self._frames_written = 0
+        self._order = order_in(self.format, channels)
         bits = INTEGER_BITS.get(self.subtype)
         self._quantize = Quantizer(bits, seed, np.int16 if bits <= 16 else np.int32) if bits else None
         if self.format == "WAV" and frames * channels * (bits or 64) // 8 > _LARGEST_WAV:
@@ -117,9 +119,10 @@ class AudioWriter(AbstractContextManager["AudioWriter"]):
         with self._stack:
             self._put(np.zeros((0, self.channels), np.float32), more=False)
             self._file.close()
-            # The encoders of flac, ogg and mp3 do not say that the disk was full when they closed the file.
-            if not self._frames_written and self._part.stat().st_size == 0:
+            # An encoder may leave no file, or (opus) one without an end.
+            if not self._frames_written and (self._part.stat().st_size == 0 or self.subtype == "OPUS"):
                 raise ValueError(f"{self.target}: {self.target.suffix} cannot hold a sound of no samples; write .wav")
+            # The encoders of flac, ogg and mp3 do not say that the disk was full when they closed the file.
             if problem := extent_of(self._part).error:
                 raise OSError(f"cannot write {self.target}: what was written {problem}; is the disk full?")
             if self._metadata:
@@ -151,6 +154,7 @@ class AudioWriter(AbstractContextManager["AudioWriter"]):
             self.peak = max(self.peak, highest(block)) if block.size else self.peak
         self._frames_written += len(block)
         samples = self._quantize(block, more) if self._quantize else block
+        samples = samples if self._order is None else samples[:, self._order]
         try:
             for start in range(0, len(samples), _FRAMES_A_WRITE):
                 self._file.write(samples[start : start + _FRAMES_A_WRITE])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import soundfile
 
+from ..dsp.loudness import channel_weights
 from ..files import audio_info
 from ..files.reader import native_name
 from .tags import copy_all_tags, has_more_tags, kept, reads_all_tags
@@ -61,22 +62,31 @@ class Metadata:
         """
         if self.format in ("WAV", "WAVEX", "RF64"):
             append_chunks(part, self._chunks)
-            if self.mask is not None:
-                write_mask(part, self.mask)
+        has_mask = self.mask is not None and write_mask(part, self.mask)
         complete = self.format in _TAGGED and copy_all_tags(
             self.source, part, self.format, self.subtype, self._strings, self.mask
         )
-        if complete:
-            return []
-        lost = sorted(self._strings.keys() - _strings(part).keys())
-        lost += ["cover art and other tags"] if has_more_tags(self.source) else []
-        if not lost:
-            return []
-        if self.format not in _TAGGED:
-            cure = f"{self.format} holds none"
-        else:
-            cure = "they cannot be read" if reads_all_tags() else "pip install mutagen to keep them"
-        return [f"{', '.join(lost)} of the source were left out: {cure}"]
+        notices = []
+        if not has_mask and not (complete and self.format == "FLAC") and self._mask_counts():
+            cure = (
+                "pip install mutagen to keep it"
+                if self.format == "FLAC"
+                else f"{self.format} of {self.subtype} holds none"
+            )
+            notices.append(f"the channel mask of the source was left out: {cure}")
+        lost = [] if complete else sorted(self._strings.keys() - _strings(part).keys())
+        lost += ["cover art and other tags"] if not complete and has_more_tags(self.source) else []
+        if lost:
+            if self.format not in _TAGGED:
+                cure = f"{self.format} holds none"
+            else:
+                cure = "they cannot be read" if reads_all_tags() else "pip install mutagen to keep them"
+            notices.append(f"{', '.join(lost)} of the source were left out: {cure}")
+        return notices
+
+    def _mask_counts(self) -> bool:
+        """Whether the channels stand elsewhere than those of a file without a mask."""
+        return channel_weights(self.channels, self.mask) != channel_weights(self.channels)
 
 
 def _strings(path: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Chunks of wav that say something of the sound, from one file to another.
+"""Chunks that say something of the sound, from one wav to another, and the channel mask in files of chunks.
 
 References:
     EBU Tech 3285, Specification of the Broadcast Wave Format, version 2, 2011 (bext). Microsoft and IBM, Multimedia
@@ -9,12 +9,18 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import BinaryIO
 
-from ..files.chunks import chunks
+from ..files.chunks import Chunk, chunks
+from ..files.layout import layout_of_mask
 
 _KEPT = (b"bext", b"iXML", b"axml", b"chna", b"cart", b"_PMX", b"inst", b"acid", b"cue ", b"smpl", b"LIST")
 _LISTS = (b"INFO", b"adtl")
 _TIME_REFERENCE, _VERSION, _LEVELS = 338, 346, 412
+_EXTENSIBLE, _PCM = 0xFFFE, 1
+_SUBTYPE = bytes.fromhex("000000001000800000aa00389b71")
+"""What follows the tag of the samples in the GUID of a WAVEFORMATEXTENSIBLE."""
+_MOVED_AT_ONCE = 1 << 20
 _NO_LEVEL = struct.pack("<h", 0x7FFF) * 5
 
 
@@ -75,7 +81,7 @@ def _move(name: bytes, content: bytearray, ratio: float, speed: float) -> None:
 
 
 def append_chunks(path: Path, found: list[bytes]) -> None:
-    """Append chunks to a wav or rf64, and count them in its header."""
+    """Append chunks to a wav, rf64 or aiff, and count them in its header."""
     if not found:
         return
     with open(path, "r+b") as file:
@@ -86,16 +92,69 @@ def append_chunks(path: Path, found: list[bytes]) -> None:
         size = file.tell() - 8
         # A RIFF counts in 32 bits; an RF64 in the chunk ds64, which comes first.
         file.seek(20 if magic == b"RF64" else 4)
-        file.write(struct.pack("<Q", size) if magic == b"RF64" else struct.pack("<I", size))
+        file.write(struct.pack({b"RF64": "<Q", b"FORM": ">I"}.get(magic, "<I"), size))
 
 
-def write_mask(path: Path, mask: int) -> None:
-    """Put a channel mask into the header of a wav, if that is WAVEFORMATEXTENSIBLE."""
+def write_mask(path: Path, mask: int) -> bool:
+    """Put a channel mask into a file of chunks that soundfile has written.
+
+    Args:
+        path: of a wav or rf64 with a header of WAVEFORMATEXTENSIBLE, a w64 of PCM, a caf or aiff.
+        mask: where its channels stand.
+
+    Returns:
+        Whether the format holds one.
+    """
     with open(path, "r+b") as file:
-        for chunk in chunks(file, path.stat().st_size):
-            if chunk.name == b"fmt ":
-                file.seek(chunk.start)
-                if file.read(2) == b"\xfe\xff":
-                    file.seek(chunk.start + 20)
-                    file.write(struct.pack("<I", mask))
-                return
+        magic, size = file.read(4), path.stat().st_size
+        found = {chunk.name: chunk for chunk in chunks(file, size)}
+        if magic == b"caff" and b"free" in found:
+            # Of the room that libsndfile leaves behind the description, which ends where it did.
+            layout, room = layout_of_mask(mask), found[b"free"]
+            chunk = b"chan" + struct.pack(">Q", len(layout)) + layout
+            file.seek(room.place - 4)
+            file.write(chunk + b"free" + struct.pack(">Q", room.size - len(chunk)))
+        elif magic in (b"RIFF", b"RF64", b"riff"):
+            file.seek(found[b"fmt "].start)
+            tag = int.from_bytes(file.read(2), "little")
+            if magic == b"riff" and tag == _PCM:  # libsndfile takes any other for PCM
+                _extend(file, found[b"fmt "], size, mask)
+            elif tag == _EXTENSIBLE:
+                file.seek(found[b"fmt "].start + 20)
+                file.write(struct.pack("<I", mask))
+            else:
+                return False
+        elif magic != b"FORM":
+            return False
+    if magic == b"FORM":
+        layout = layout_of_mask(mask)
+        append_chunks(path, [b"CHAN" + struct.pack(">I", len(layout)) + layout])
+    return True
+
+
+def _extend(file: BinaryIO, header: Chunk, size: int, mask: int) -> None:
+    """Make the header of a w64 a WAVEFORMATEXTENSIBLE; what follows it moves back."""
+    file.seek(header.start)
+    plain = file.read(16)
+    bits = plain[14:16]
+    extended = (
+        struct.pack("<H", _EXTENSIBLE)
+        + plain[2:]
+        + struct.pack("<H", 22)
+        + bits
+        + struct.pack("<I", mask)
+        + plain[:2]
+        + _SUBTYPE
+    )
+    more = header.start + len(extended) - header.end
+    for end in range(size, header.end, -_MOVED_AT_ONCE):
+        start = max(header.end, end - _MOVED_AT_ONCE)
+        file.seek(start)
+        content = file.read(end - start)
+        file.seek(start + more)
+        file.write(content)
+    for place, content in ((16, size + more), (header.place, len(extended) + 24)):
+        file.seek(place)
+        file.write(struct.pack("<Q", content))
+    file.seek(header.start)
+    file.write(extended)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from diffFx_pytorch.kernels.operator import Kernel, define, row_kernel
+from diffFx_pytorch.kernels import Kernel, define, forget, row_kernel
 
 
 def _forward(start, stop, x, x_row, c, c_row, zi, zi_row, gain, threshold, y, zf):
@@ -252,6 +252,18 @@ def test_what_the_gradient_does_not_read_is_not_kept_alive():
     assert (to_x == 2).all()
     assert float(to_c) == 12.0
     assert torch.autograd.gradcheck(operator, (x, c), check_batched_grad=True)
+
+
+def test_a_name_that_is_taken_is_refused_until_it_is_given_back():
+    declare("made_up_twice", None)
+    with pytest.raises(ValueError, match=r"'made_up_twice' is defined already; choose another name"):
+        define("made_up_twice", {"x": 1}, {"y": lambda x: (x.shape[-1:], x.dtype)}, lambda x: 2 * x)
+    assert (declare("made_up_other", None)(*given(), 0.1)[0]).isfinite().all()
+    forget("made_up_twice")
+    operator = define("made_up_twice", {"x": 1}, {"y": lambda x: (x.shape[-1:], x.dtype)}, lambda x: 2 * x)
+    x = torch.ones(3, requires_grad=True)
+    operator(x).sum().backward()
+    assert (x.grad == 2).all()
 
 
 def test_another_device_is_one_line():

@@ -9,10 +9,12 @@ import pytest
 import soundfile
 
 from diffFx_pytorch import Chain
-from diffFx_pytorch.files import audio_info
+from diffFx_pytorch.files import audio_info, read_sound
 from diffFx_pytorch.files.chunks import chunks
+from diffFx_pytorch.files.layout import mask_of_layout
 from diffFx_pytorch.processors import Gain, StereoWidener
 from diffFx_pytorch.render import render_file
+from diffFx_pytorch.render.wave_chunks import _SUBTYPE
 
 RATE = 48000
 STRINGS = {
@@ -143,13 +145,75 @@ def extensible(path, mask, channels=6):
 
 
 @pytest.mark.parametrize("mask", [0x3F, 0x60F, 0])
-@pytest.mark.parametrize("name", ["b.wav", "b.rf64"])
+@pytest.mark.parametrize("name", ["b.wav", "b.rf64", "b.w64", "b.caf", "b.aiff", "b.flac"])
 def test_a_channel_mask_is_kept(tmp_path, mask, name):
-    target, _ = rendered(extensible(tmp_path / "a.wav", mask), name)
-    assert audio_info(target).mask == mask
+    if name == "b.flac":
+        pytest.importorskip("mutagen")
+    target, result = rendered(extensible(tmp_path / "a.wav", mask), name)
+    assert audio_info(target).mask == (mask or (None if name == "b.flac" else 0))
+    assert result.warnings == ()
+    assert np.abs(soundfile.read(target)[0] - soundfile.read(tmp_path / "a.wav")[0]).max() < 1e-6
+    back, _ = rendered(target, "c.wav", subtype="PCM_24")
+    assert (audio_info(back).mask or 0) == mask
     if name == "b.wav":
         assert soundfile.info(target).format == "WAVEX"
         assert rendered(target, "c.wav", subtype="PCM_16")[0].read_bytes()[20:22] == b"\xfe\xff"
+
+
+@pytest.mark.parametrize("name", ["b.au", "b.ogg"])
+def test_a_mask_that_counts_and_cannot_be_kept_is_named(tmp_path, name):
+    _, result = rendered(extensible(tmp_path / "a.wav", 0x707), name)
+    assert "the channel mask of the source was left out" in result.warnings[0]
+    assert rendered(extensible(tmp_path / "a.wav", 0x3F), name)[1].warnings == ()
+
+
+def test_the_mask_of_a_long_w64(tmp_path, monkeypatch):
+    monkeypatch.setattr("diffFx_pytorch.render.wave_chunks._MOVED_AT_ONCE", 1000)
+    target, _ = rendered(extensible(tmp_path / "a.wav", 0x60F), "b.w64", subtype="PCM_16")
+    soundfile.write(tmp_path / "plain.w64", soundfile.read(target)[0], RATE, "PCM_16")
+    assert (audio_info(target).mask, audio_info(target).frames) == (0x60F, 9600)
+    tail = (tmp_path / "plain.w64").read_bytes()[-5000:]
+    assert target.read_bytes()[-5000:] == tail
+    target, result = rendered(extensible(tmp_path / "a.wav", 0x707), "b.w64", subtype="FLOAT")
+    assert "W64 of FLOAT holds none" in result.warnings[0]
+    assert np.abs(soundfile.read(target)[0] - soundfile.read(tmp_path / "a.wav")[0]).max() < 1e-6
+
+
+def test_an_extensible_w64_of_floats_is_read_as_floats(tmp_path):
+    soundfile.write(tmp_path / "a.w64", noise(channels=6), RATE, "FLOAT")
+    data = (tmp_path / "a.w64").read_bytes()
+    size, plain = struct.unpack_from("<Q", data, 16)[0], data[64:80]
+    extended = b"\xfe\xff" + plain[2:] + struct.pack("<HHIH", 22, 32, 0x60F, 3) + _SUBTYPE
+    header = data[:16] + struct.pack("<Q", size + 24) + data[24:56] + struct.pack("<Q", 64)
+    (tmp_path / "a.w64").write_bytes(header + extended + data[80:])
+    assert audio_info(tmp_path / "a.w64").mask == 0x60F
+    assert np.abs(read_sound(tmp_path / "a.w64").numpy().T - noise(channels=6)).max() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("tag", "more", "mask"),
+    [(121 << 16 | 6, b"", 0x3F), (0, (1, 2, 3, 4, 10, 11), 0x60F), (0, (2, 1), None), (199 << 16 | 6, b"", None)],
+)
+def test_the_layouts_of_apple(tag, more, mask):
+    content = struct.pack(">III", tag, 0, len(more)) + b"".join(struct.pack(">I", label) + bytes(16) for label in more)
+    assert mask_of_layout(content) == mask
+
+
+@pytest.mark.parametrize("name", ["b.ogg", "b.opus"])
+@pytest.mark.parametrize("channels", [3, 5, 6, 7, 8])
+def test_channels_of_ogg_stand_where_they_stood(tmp_path, name, channels):
+    """Vorbis and Opus have an order of their own, and cut off all but the bass of the last of 5.1, 6.1 and 7.1."""
+    n = np.arange(RATE) / RATE
+    x = np.stack([0.3 * np.sin(2 * np.pi * (400 + 150 * c) * n) for c in range(channels)], 1)
+    if channels > 5:
+        x[:, 3] = 0.3 * np.sin(2 * np.pi * 60 * n)
+    soundfile.write(tmp_path / "a.wav", x, RATE, "PCM_24")
+    target, _ = rendered(tmp_path / "a.wav", name)
+    back, _ = rendered(target, "c.wav")
+    y = soundfile.read(back)[0]
+    assert all(np.corrcoef(x[4800:-4800, c], y[4800:-4800, c])[0, 1] > 0.95 for c in range(channels))
+    raw = soundfile.read(target)[0]
+    assert np.corrcoef(x[4800:-4800, 2], raw[4800:-4800, 1])[0, 1] > 0.95  # the centre comes second
 
 
 def test_plain_wav_stays_plain(tmp_path):

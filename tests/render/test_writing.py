@@ -154,7 +154,7 @@ def test_half_a_file_is_refused_by_all_that_read_one(half, use):
             use(half)
 
 
-@pytest.mark.parametrize("name", ["b.flac", "b.mp3", "b.ogg", "b.wav"])
+@pytest.mark.parametrize("name", ["b.flac", "b.mp3", "b.ogg", "b.opus", "b.wav"])
 def test_no_samples_are_no_file_of_no_bytes(tmp_path, name):
     soundfile.write(tmp_path / "a.wav", np.zeros((0, 2)), RATE)
     try:
