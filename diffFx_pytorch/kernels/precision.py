@@ -18,6 +18,11 @@ def has_float64(device: torch.device) -> bool:
     return device.type not in WITHOUT_FLOAT64
 
 
+def widest(device: torch.device) -> torch.dtype:
+    """The widest real type that the device computes in."""
+    return torch.float64 if has_float64(device) else torch.float32
+
+
 @contextlib.contextmanager
 def exact_products(device: torch.device) -> Iterator[None]:
     """Products of float32 matrices as IEEE float32, whatever autocast and ``set_float32_matmul_precision`` allow.

@@ -73,7 +73,7 @@ def test_plain_torch_path_matches_the_kernel(name):
     ones = torch.ones(*y.shape[:-1], 1, dtype=torch.float64)
     grads = torch.autograd.grad((y * weight).sum() + zf.sum(), leaves)
     given = [t.detach() for t in (x, a, r, zi[..., None])]
-    eager = _attack_release._backward_eager(weight, ones, *given, torch.zeros(0), [True] * 4)
+    eager = _attack_release._backward_eager(weight, ones, *given, y.detach(), torch.zeros(0), [True] * 4)
     for grad, other in zip(grads, eager, strict=True):
         torch.testing.assert_close(grad.reshape(other.shape), other, rtol=1e-8, atol=1e-8)
 

@@ -18,7 +18,7 @@ from diffFx_pytorch.recursion.cpu.attack_release import (
     attack_release_backward_rows,
     attack_release_rows,
 )
-from diffFx_pytorch.recursion.fallback.attack_release import attack_release_levels
+from diffFx_pytorch.recursion.fallback.attack_release import attack_release_adjoint, attack_release_levels
 from diffFx_pytorch.recursion.fallback.scan import first_order_scan
 
 
@@ -102,12 +102,20 @@ def _equation(x: Tensor, attack: Tensor, release: Tensor, zi: Tensor) -> tuple[T
     return levels, levels[..., -1:] if x.shape[-1] else zi
 
 
+def _adjoint(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any) -> tuple[Tensor, ...]:
+    if not saved.y.numel():
+        return grads.y, torch.zeros_like(inputs.attack), torch.zeros_like(inputs.release), grads.zf
+    return attack_release_adjoint(grads.y, grads.zf, *inputs, saved.y)
+
+
 _attack_release = define(
     "attack_release",
     inputs={"x": 1, "attack": 1, "release": 1, "zi": 1},
     outputs={"y": lambda x, *_: (x.shape[-1:], x.dtype), "zf": lambda *_: ((1,), torch.float64)},
     equation=_equation,
     kernel=Kernel(_forward, _backward, {"checkpoints": lambda x, *_: ((-(-x.shape[-1] // STEPS),), torch.float64)}),
+    saves=dict.fromkeys(("x", "attack", "release", "zi", "y", "checkpoints"), ()),
+    adjoint=_adjoint,
     tangent=_tangent,
 )
 
