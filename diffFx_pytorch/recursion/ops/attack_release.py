@@ -103,9 +103,10 @@ def _equation(x: Tensor, attack: Tensor, release: Tensor, zi: Tensor) -> tuple[T
 
 
 def _adjoint(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any) -> tuple[Tensor, ...]:
+    x, attack, release, zi = inputs
     if not saved.y.numel():
-        return grads.y, torch.zeros_like(inputs.attack), torch.zeros_like(inputs.release), grads.zf
-    return attack_release_adjoint(grads.y, grads.zf, *inputs, saved.y)
+        return grads.y, torch.zeros_like(attack), torch.zeros_like(release), grads.zf
+    return attack_release_adjoint(grads.y, grads.zf, x, attack, release, zi, saved.y)
 
 
 _attack_release = define(
