@@ -18,10 +18,18 @@ def pytest_addoption(parser):
         metavar="MODULE",
         help="a module (dotted name or .py file) whose effects the contract tests run over too; may be repeated",
     )
+    parser.addoption(
+        "--device",
+        default="cpu",
+        choices=["cpu", "cuda"],
+        help="where the contract tests put effects and signals; cuda also runs the tests marked cuda",
+    )
     parser.addoption("--all-cases", action="store_true", help="run sampled contract tests over every case")
 
 
 def pytest_configure(config):
+    if config.getoption("--device") == "cpu":
+        os.environ.setdefault("TRITON_INTERPRET", "1")  # read when triton is first imported
     if "PYTEST_XDIST_WORKER" in os.environ:
         torch.set_num_threads(1)  # the processes share the cores already
         os.environ["OMP_NUM_THREADS"] = "1"  # nor may the programs and notebooks that tests start take more than one

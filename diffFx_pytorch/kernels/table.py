@@ -32,11 +32,14 @@ class Kernel:
             equation.
         checkpoints: what forward leaves for backward, beside the outputs: a shape each. Where no gradient is wanted,
             the first core axis has length 0.
+        serves: ``(inputs, *settings)``: whether it computes these, by shapes, dtypes and settings alone; the equation
+            computes the others.
     """
 
     forward: Callable[..., None]
     backward: Callable[..., Sequence[Tensor | None]] | None = None
     checkpoints: Mapping[str, Shape] = field(default_factory=dict)
+    serves: Callable[..., bool] = lambda *_: True
 
 
 @dataclass(frozen=True)
@@ -166,9 +169,9 @@ class Table:
 
     def _forward_kernel(self, kernel: Kernel, *args: Any) -> Any:
         batch_shape, outputs = self._empty_outputs_again(*args)
-        if not outputs[0].numel():
-            return self._forward_eager(*args)
         inputs, settings = self._split(args)
+        if not outputs[0].numel() or not kernel.serves(inputs, *settings):
+            return self._forward_eager(*args)
         kernel.forward(batch_shape, inputs, outputs, *settings)
         return as_results(outputs)
 
@@ -199,7 +202,8 @@ class Table:
 
     def _backward_kernel(self, kernel: Kernel, *args: Any) -> Any:
         grads, inputs, saved, settings, needs = self._split_backward(args)
-        if 0 in (*self._batch_shape(inputs), *next(iter(self.shapes.values()))(*inputs, *settings)[0]):
+        empty = 0 in (*self._batch_shape(inputs), *next(iter(self.shapes.values()))(*inputs, *settings)[0])
+        if empty or not kernel.serves(inputs, *settings):
             return self._backward_eager(*args)
         if kernel.checkpoints and any(self._lacks(n, kernel, args) for n in self.checkpoints):
             again = self._outputs(*as_tuple(self._op(*inputs, *settings, True)))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, coefficient_of_row, denormal_threshold, indexed_rows
 
 from ..checks import broadcast_batch, check_signal, coefficients, initial_state, state_dtype
@@ -230,3 +231,4 @@ all_pole = define(
     second_tangent=_second_tangent,
 )
 """``(x (..., T), a (..., T or 1, N), zi (..., N)) -> (y, zf)``, without checks."""
+all_pole.register(device="cuda", kernel=triton_kernel("diffFx_pytorch.recursion.cuda.allpole"))

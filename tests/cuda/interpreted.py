@@ -1,0 +1,65 @@
+"""The CUDA kernels in Triton's interpreter, on tensors of the CPU and through their operators."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from unittest import mock
+
+import numpy as np
+import torch
+
+from diffFx_pytorch.kernels.dispatch import Dispatched, declared
+
+
+def _declaration(op: Dispatched):
+    return getattr(op.default, "__self__", None)
+
+
+def with_cuda_kernels() -> dict[str, Dispatched]:
+    """Every operator that has a kernel for CUDA devices."""
+    return {name: op for name, op in declared.items() if "cuda" in op.kernels}
+
+
+@contextlib.contextmanager
+def on_triton() -> Iterator[list[str]]:
+    """Within this context, operators that have a CUDA kernel run it on tensors of the CPU; gives their names."""
+    ran: list[str] = []
+
+    def noted(name, kernel):
+        def call(*args):
+            ran.append(name)
+            return kernel(*args)
+
+        return call
+
+    with torch.library._scoped_library("diffFx", "IMPL") as library, contextlib.ExitStack() as patches:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that kernels are overridden
+            for name, op in with_cuda_kernels().items():
+                kernel, table = noted(name, op.kernels["cuda"]), _declaration(op)
+                library.impl(name, kernel, "CPU")
+                patches.enter_context(mock.patch.dict(op.kernels, {"cpu": kernel}))
+                patches.enter_context(mock.patch.dict(table.kernels, {"cpu": table.kernels["cuda"]}))
+                table._remembered.clear()  # shapes of checkpoints
+        patches.enter_context(mock.patch.dict("os.environ", {}))
+        yield ran
+    for op in with_cuda_kernels().values():
+        _declaration(op)._remembered.clear()
+
+
+def scan_in_steps(self, inputs):
+    """The interpreter's scan of whole arrays, by doubling, as a device does it; its own takes elements one by one."""
+    arrays, axis = [t.handle.data for t in inputs], self.axis
+    n, reach = arrays[0].shape[axis], 1
+    place = np.arange(n).reshape([n if i == axis else 1 for i in range(arrays[0].ndim)])
+    while reach < n:
+        shifted = [np.roll(a, reach, axis) for a in arrays]
+        pairs = [[self.to_tensor(a, t.dtype) for a, t in zip(of, inputs, strict=True)] for of in (shifted, arrays)]
+        with np.errstate(all="ignore"):
+            found = self.combine_fn.fn(*pairs[0], *pairs[1])
+        found = found if isinstance(found, tuple) else (found,)
+        arrays = [np.where(place < reach, a, f.handle.data) for a, f in zip(arrays, found, strict=True)]
+        reach *= 2
+    return [self.to_tensor(a, t.dtype) for a, t in zip(arrays, inputs, strict=True)]

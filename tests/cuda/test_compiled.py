@@ -1,0 +1,46 @@
+"""Every CUDA kernel compiles to machine code that keeps its numbers in registers, for devices that are not there."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.cuda.calls import CALLS
+
+CAPABILITIES = (75, 80, 90)
+MOST_REGISTERS = 168  # of 65536 for three blocks of 128 threads
+SAMPLES = 5000
+DOUBLE = {"carry": 1000, "_apply": 8}
+"""Double-precision instructions that kernels of float32 sound are meant to have: states between chunks are float64."""
+
+
+def compiled(asked):
+    environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
+    program = [sys.executable, "-m", "tests.cuda.compiled", json.dumps(asked)]
+    done = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def check(rows, asked):
+    assert {row["call"] for row in rows} == {name for name, *_ in asked}
+    for row in rows:
+        assert row["stack"] == row["local"] == 0, row
+        assert row["registers"] <= MOST_REGISTERS, row
+        assert row["fusion"] is not None, row  # its default changes with Triton's version
+        if row["dtype"] == "float32":
+            assert row["double"] <= DOUBLE.get(row["kernel"], 0), row
+
+
+def test_one_capability_each():
+    asked = [[name, SAMPLES, "float32", CAPABILITIES[i % 3]] for i, name in enumerate(CALLS)]
+    check(compiled(asked), asked)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CALLS)
+def test_every_capability(name):
+    asked = [[name, SAMPLES, "float32", capability] for capability in CAPABILITIES] + [[name, SAMPLES, "float64", 90]]
+    check(compiled(asked), asked)

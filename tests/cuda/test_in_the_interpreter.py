@@ -1,0 +1,59 @@
+"""Every CUDA kernel, in Triton's interpreter, gives what the CPU's kernel gives: outputs, last states, gradients."""
+
+import importlib
+
+import pytest
+import torch
+
+from tests.cuda.calls import CALLS
+from tests.cuda.interpreted import on_triton, scan_in_steps, with_cuda_kernels
+
+pytestmark = [pytest.mark.usefixtures("poisoned_memory", "interpreter")]
+L = 128
+SMALL = {"first_order": {"CHUNK": L, "STATES": 4}}
+
+
+@pytest.fixture
+def interpreter(monkeypatch):
+    """Short chunks, so that a few hundred samples are many."""
+    interpreter = importlib.import_module("triton.runtime.interpreter")
+    monkeypatch.setattr(interpreter.ScanOps, "generic_scan", scan_in_steps)
+    for name, constants in SMALL.items():
+        module = importlib.import_module(f"diffFx_pytorch.recursion.cuda.{name}")
+        for constant, value in constants.items():
+            monkeypatch.setattr(module, constant, value)
+
+
+def agree(found, expected, tolerance):
+    for ours, theirs in zip(found, expected, strict=True):
+        assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
+        assert not ours.numel() or float((ours - theirs).abs().max()) <= tolerance * float(theirs.abs().max()) + 1e-30
+
+
+@pytest.mark.parametrize("samples", [1, L - 1, L, L + 1, 700])
+@pytest.mark.parametrize("name", CALLS)
+def test_float32(name, samples):
+    call = CALLS[name]
+    with on_triton() as ran:
+        found = call.results(samples, torch.float32)
+    assert {n.removeprefix("diffFx::").removesuffix("_backward") for n in ran} == call.operators
+    agree(found, call.results(samples, torch.float32), call.tolerance)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_float64(name):
+    with on_triton():
+        found = CALLS[name].results(300, torch.float64)
+    agree(found, CALLS[name].results(300, torch.float64), 1e-12)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_without_samples(name):
+    with on_triton():
+        found = CALLS[name].results(0, torch.float32)
+    agree(found, CALLS[name].results(0, torch.float32), 0)
+
+
+def test_every_kernel_is_called():
+    registered = {name.removeprefix("diffFx::").removesuffix("_backward") for name in with_cuda_kernels()}
+    assert registered == set().union(*(call.operators for call in CALLS.values()))
