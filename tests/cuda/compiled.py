@@ -3,7 +3,7 @@
     python -m tests.cuda.compiled '[["one pole", 5000, "float32", 90]]'
 
 prints a JSON list of rows, one a kernel that was new: registers, bytes of stack and of local memory (where registers
-are spilled), barriers, double-precision instructions. The calls run as on a device, up to the launch itself: what Triton
+prints a JSON list of rows, one a kernel that was new: registers, bytes of stack and local memory (where registers
 compiles depends on the types and alignments of the arguments, and those are the real ones.
 """
 
