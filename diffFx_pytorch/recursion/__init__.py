@@ -18,6 +18,16 @@ from .ops.one_pole import one_pole
 from .ops.running_max import running_max
 from .ops.sections import sosfilt
 from .ops.svf import sos_to_svf, svf_to_sos, svfilt
+from .prediction import (
+    autocorrelation,
+    levinson,
+    lpc,
+    lpc_to_lsf,
+    lpc_to_reflection,
+    lsf_to_lpc,
+    reflection_to_lpc,
+)
+from .steady_state import filtfilt, lfilter_zi, lfiltic, sosfilt_zi, sosfiltfilt
 
 __all__ = [
     "ControlPoints",
@@ -28,6 +38,7 @@ __all__ = [
     "allpole",
     "assert_stable",
     "attack_release",
+    "autocorrelation",
     "backlash",
     "delay_graph",
     "delay_line",
@@ -35,14 +46,25 @@ __all__ = [
     "feedback_delay",
     "feedback_network",
     "filter_sections",
+    "filtfilt",
     "is_stable",
     "join_points",
+    "levinson",
     "lfilter",
+    "lfilter_zi",
+    "lfiltic",
+    "lpc",
+    "lpc_to_lsf",
+    "lpc_to_reflection",
+    "lsf_to_lpc",
     "network_state_length",
     "one_pole",
+    "reflection_to_lpc",
     "running_max",
     "sos_to_svf",
     "sosfilt",
+    "sosfilt_zi",
+    "sosfiltfilt",
     "svf_to_sos",
     "svfilt",
 ]
