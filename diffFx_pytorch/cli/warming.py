@@ -110,6 +110,7 @@ def _recursions(dtype: Any) -> None:
             svf = r.sos_to_svf(sos)
             _train(r.svfilt, x, svf)
             _train(r.svfilt, x, svf.expand(rows, 600, sections, 5).contiguous())
+        _train(r.linear_recursion, x.unsqueeze(-1), x.new_full((1, 1), 0.1))
         _train(lambda x: r.running_max(x, 10), x)
 
 

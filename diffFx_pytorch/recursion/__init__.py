@@ -17,6 +17,7 @@ from .ops.lfilter import lfilter
 from .ops.one_pole import one_pole
 from .ops.running_max import running_max
 from .ops.sections import sosfilt
+from .ops.state_space import linear_recursion, state_space
 from .ops.svf import sos_to_svf, svf_to_sos, svfilt
 from .prediction import (
     autocorrelation,
@@ -53,6 +54,7 @@ __all__ = [
     "lfilter",
     "lfilter_zi",
     "lfiltic",
+    "linear_recursion",
     "lpc",
     "lpc_to_lsf",
     "lpc_to_reflection",
@@ -65,6 +67,7 @@ __all__ = [
     "sosfilt",
     "sosfilt_zi",
     "sosfiltfilt",
+    "state_space",
     "svf_to_sos",
     "svfilt",
 ]

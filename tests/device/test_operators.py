@@ -41,6 +41,7 @@ CALLS = {
     "allpole": lambda t: R.allpole(t(_noise(2, T)), t(_numbers(-1.5, 0.7))),
     "allpole, time-varying": lambda t: R.allpole(t(_noise(2, T)), t(0.1 * _noise(2, T, 2))),
     "lfilter": lambda t: R.lfilter(t(_noise(2, T)), t(_numbers(1.0, 0.5)), t(_numbers(1.0, -0.5))),
+    "state_space": lambda t: R.linear_recursion(t(_noise(2, T, 3)), t(0.1 * _noise(3, 3))),
     "sosfilt": lambda t: R.sosfilt(t(_noise(2, T)), t(SOS)),
     "sosfilt, time-varying": lambda t: R.sosfilt(t(_noise(2, T)), t(SOS.expand(2, T, 2, 6).clone())),
     "svfilt": lambda t: R.svfilt(t(_noise(2, T)), t(SVF)),
