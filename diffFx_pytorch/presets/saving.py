@@ -11,7 +11,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from ..automation import Points
+from ..automation import Points, read_points
 from ..control import Knobs, KnobValue, as_dict, check_kind
 from ..processor import Processor
 from ..registry import effects
@@ -44,13 +44,18 @@ def save_chain(path: str | os.PathLike[str], chain: Chain, dsp_params: Knobs | N
 def dump_chain(chain: Chain, dsp_params: Knobs | None = None) -> str:
     """The text of a chain file; arguments and errors as for ``save_chain``."""
     given = {**chain.settings, **as_dict({} if dsp_params is None else dsp_params, chain.params)}
-    steps = _steps(chain, given, "")
-    text = yaml.dump({"version": VERSION, "chain": steps}, Dumper=_Dumper, sort_keys=False, width=120)
+    text = as_text({"version": VERSION, "chain": steps_of(chain, given)})
     ChainFile(text, "save_chain").build(chain.sample_rate)
     return text
 
 
-def _steps(chain: Chain, given: Mapping[str, KnobValue], path: str) -> list[dict[str, Any]]:
+def as_text(content: Mapping[str, Any]) -> str:
+    """Plain content as YAML, in its order."""
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
+
+
+def steps_of(chain: Chain, given: Mapping[str, KnobValue], path: str = "") -> list[dict[str, Any]]:
+    """The steps of a chain with settings whose names begin with ``path``; errors as of ``save_chain``."""
     return [_step(name, fx, given, f"{path}{name}.") for name, fx in chain.steps.items()]
 
 
@@ -63,14 +68,14 @@ def _step(name: str, fx: Processor, given: Mapping[str, KnobValue], path: str) -
     if options := _options_of(name, fx):
         step["options"] = options
     if own:
-        step["params"] = {knob: _plain(path + knob, given.get(path + knob, row.default)) for knob, row in own.items()}
+        step["params"] = {knob: plain(path + knob, given.get(path + knob, row.default)) for knob, row in own.items()}
     return step
 
 
 def _inner(fx: Processor, given: Mapping[str, KnobValue], path: str) -> dict[str, Any]:
     """What kind of step a processor is, with the effects in it."""
     if isinstance(fx, Chain):
-        return {"chain": _steps(fx, given, path)}
+        return {"chain": steps_of(fx, given, path)}
     if isinstance(fx, MultiBand):
         step = _step("band", fx["band_1"], {}, "")
         return {"multi_band": {key: value for key, value in step.items() if key != "params"}}
@@ -100,9 +105,17 @@ def _options_of(name: str, fx: Processor) -> dict[str, Any]:
     return options
 
 
-def _plain(name: str, value: Any) -> Any:
+def plain(name: str, value: Any) -> Any:
+    """What a knob is set to, as a file says it.
+
+    Raises:
+        ValueError: for a batch of values.
+        TypeError: for what is no value of a knob.
+    """
+    if isinstance(value, Mapping):
+        value = read_points(name, value)
     if isinstance(value, Points):
-        values = _plain(name, value.values)
+        values = plain(name, value.values)
         values = values if isinstance(values, list) else [values]
         times = value.times or ()
         segments = (*(value.segments or ("linear",) * (len(times) - 1)), "linear")

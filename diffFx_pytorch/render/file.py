@@ -102,18 +102,18 @@ def render_file(
     warnings = [info.notice] if info.notice else []
     channels = _channels(chain, info, warnings)
     total = resampled_frames(info, rate)
-    tail_frames = _tail_frames(chain, dsp_params, tail, warnings) if total else 0
+    after = tail_frames(chain, dsp_params, tail, warnings) if total else 0
 
     def rendered() -> Iterator[np.ndarray]:
         block_frames = max(1, round(block_seconds * info.sample_rate))
         blocks = _told(read_blocks(source, block_frames, rate), rate, progress)
         sounds = (torch.from_numpy(b.T[None]).expand(1, channels, -1).contiguous() for b in blocks)
-        for y in processed(chain, dsp_params, sounds, total, tail_frames, max(1, round(block_seconds * rate))):
+        for y in processed(chain, dsp_params, sounds, total, after, max(1, round(block_seconds * rate))):
             yield np.ascontiguousarray(y[0].T.numpy())
 
     channels_out = chain.channels_out or channels
     with (
-        AudioWriter(target, rate, channels_out, subtype, total + tail_frames, seed, source) as writer,
+        AudioWriter(target, rate, channels_out, subtype, total + after, seed, source) as writer,
         listening(warnings.append),
     ):
         loudness = None
@@ -125,7 +125,7 @@ def render_file(
             meter = Loudness(rate, channels_out, mask=mask, dual_mono=dual_mono)
             loudness = _write_at(lufs, meter, rendered(), writer, warnings)
     peak_db = 20.0 * math.log10(writer.peak) if writer.peak > 0 else -math.inf
-    return Rendered(writer.frames / rate, tail_frames / rate, peak_db, loudness, (*warnings, *writer.warnings))
+    return Rendered(writer.frames / rate, after / rate, peak_db, loudness, (*warnings, *writer.warnings))
 
 
 def processed(
@@ -190,7 +190,8 @@ def _channels(chain: Processor, info: AudioInfo, warnings: list[str]) -> int:
     return channels
 
 
-def _tail_frames(chain: Processor, dsp_params: Knobs | None, longest: float, warnings: list[str]) -> int:
+def tail_frames(chain: Processor, dsp_params: Knobs | None, longest: float, warnings: list[str]) -> int:
+    """Samples that a chain rings after its input; more than ``longest`` seconds are cut, with a warning."""
     if longest == 0:
         return 0
     seconds = chain.tail_seconds(dsp_params=dsp_params)

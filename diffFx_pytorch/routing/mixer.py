@@ -20,7 +20,7 @@ from ..processor import Processor, State
 from .routing import Routing, has_meaning, longest, without_wires
 
 MASTER = "master"
-_SEND = EffectParam(-60.0, 12.0, -12.0, unit="dB")
+SEND = EffectParam(-60.0, 12.0, -12.0, unit="dB")
 
 
 class Mixer(Routing):
@@ -75,7 +75,7 @@ class Mixer(Routing):
         self._check_edges(outputs or {})
         own = {
             f"{name}_to_{bus}_db": EffectParam(
-                _SEND.min_val, _SEND.max_val, float(level), unit="dB", doc=f"What {bus} gets of {name}."
+                SEND.min_val, SEND.max_val, float(level), unit="dB", doc=f"What {bus} gets of {name}."
             )
             for name, levels in self._sends.items()
             for bus, level in levels.items()
@@ -176,7 +176,7 @@ class Mixer(Routing):
             order = list(graphlib.TopologicalSorter(before).static_order())
         except graphlib.CycleError as error:
             path = " -> ".join(error.args[1])
-            raise ValueError(f"sound would go round: {path}; take one of these away") from None
+            raise ValueError(f"sound would go round: {path}; take one of these away") from error
         place = {name: i for i, name in enumerate(before)}
         first = [name for name in order if name in self.tracks and name not in self._keys]
         return [*sorted(first, key=place.__getitem__), *(name for name in order if name not in first)]
