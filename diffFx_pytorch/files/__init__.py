@@ -4,12 +4,22 @@ The package stands below the effects, which read impulse responses with it, and 
 """
 
 from .extent import Extent
-from .reader import AudioInfo, audio_info, check_regular, extent_of, read_blocks, read_sound, resampled_frames
+from .reader import (
+    AudioInfo,
+    audio_info,
+    block_frames_of,
+    check_regular,
+    extent_of,
+    read_blocks,
+    read_sound,
+    resampled_frames,
+)
 
 __all__ = [
     "AudioInfo",
     "Extent",
     "audio_info",
+    "block_frames_of",
     "check_regular",
     "extent_of",
     "read_blocks",

@@ -27,6 +27,12 @@ from .streams import extent_of_flac, extent_of_mp3, extent_of_ogg
 
 _CONTEXT_S = 0.25
 
+HIGHEST_RATE = 1_536_000
+"""Sample rate in Hz above which a header is taken for damaged."""
+
+_MOST_SAMPLES = 1 << 21
+"""Of all channels in a block: what a chain needs for it stays within some hundred megabytes."""
+
 
 @dataclass(frozen=True)
 class AudioInfo:
@@ -38,6 +44,8 @@ class AudioInfo:
         frames: length in samples.
         mask: where the channels stand, as a WAVEFORMATEXTENSIBLE mask; None if the file does not say.
         notice: what the reader put right or left out, for the listener; empty if nothing.
+        format: as soundfile names it.
+        subtype: of the samples, as soundfile names it.
     """
 
     sample_rate: int
@@ -45,6 +53,8 @@ class AudioInfo:
     frames: int
     mask: int | None = None
     notice: str = ""
+    format: str = ""
+    subtype: str = ""
 
 
 def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
@@ -60,6 +70,11 @@ def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
 def resampled_frames(info: AudioInfo, sample_rate: int) -> int:
     """Number of frames of a file at another rate."""
     return round(info.frames * sample_rate / info.sample_rate)
+
+
+def block_frames_of(seconds: float, sample_rate: float, channels: int) -> int:
+    """Frames in a block of so many seconds, at least one; fewer where rate or channels would fill the memory."""
+    return max(1, min(round(seconds * sample_rate), _MOST_SAMPLES // channels))
 
 
 def read_blocks(
@@ -121,8 +136,12 @@ def check_regular(path: str | os.PathLike[str]) -> os.stat_result:
     """
     try:
         status = os.stat(path)
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{os.fspath(path)}: no such file") from None
+    except OSError as error:
+        if os.path.islink(path):
+            why = f"is a broken link to {os.readlink(path)}"
+        else:
+            why = "no such file" if isinstance(error, FileNotFoundError) else str(error.strerror)
+        raise type(error)(f"{os.fspath(path)}: {why}") from None
     if not stat.S_ISREG(status.st_mode):
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file but a pipe or a device"
         raise OSError(f"{os.fspath(path)}: is {kind}; write the sound to a file, and give that")
@@ -206,6 +225,11 @@ def _open(path: str | os.PathLike[str]) -> Iterator[tuple[soundfile.SoundFile, E
             file = stack.enter_context(soundfile.SoundFile(source))
         except soundfile.LibsndfileError as error:
             raise OSError(f"{os.fspath(path)}: cannot be read as a sound file: {error.error_string}") from None
+        if file.samplerate > HIGHEST_RATE:
+            raise OSError(
+                f"{os.fspath(path)}: declares a sample rate of {file.samplerate} Hz, and at most {HIGHEST_RATE} Hz are "
+                "read; its header is damaged"
+            )
         yield file, found
 
 
@@ -215,7 +239,8 @@ def native_name(path: str | os.PathLike[str]) -> Any:
 
 
 def _info(file: soundfile.SoundFile, extent: Extent) -> AudioInfo:
-    return AudioInfo(file.samplerate, file.channels, file.frames, extent.mask, extent.notice)
+    kind = (file.format, file.subtype)
+    return AudioInfo(file.samplerate, file.channels, file.frames, extent.mask, extent.notice, *kind)
 
 
 def _checked(file: soundfile.SoundFile, path: Path, block_frames: int, done: int, end: int) -> Iterator[np.ndarray]:

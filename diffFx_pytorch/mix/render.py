@@ -12,8 +12,9 @@ import numpy as np
 
 from ..notices import listening
 from ..render.audio_file import AudioWriter
-from ..render.file import Progress, processed, tail_frames
+from ..render.file import Progress
 from ..render.formats import check_target
+from ..render.streaming import processed, tail_frames
 from .session import Session
 
 

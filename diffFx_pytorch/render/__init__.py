@@ -6,14 +6,20 @@ from .batch import Outcome, plan, render_batch
 from .file import Rendered, render_file
 from .formats import FORMATS
 from .loudness import Loudness, integrated_loudness
+from .meter import Measurement, Meter, measure_file
+from .settings import RenderSettings
 
 __all__ = [
     "FORMATS",
     "AudioWriter",
     "Loudness",
+    "Measurement",
+    "Meter",
     "Outcome",
+    "RenderSettings",
     "Rendered",
     "integrated_loudness",
+    "measure_file",
     "plan",
     "read_blocks",
     "read_sound",

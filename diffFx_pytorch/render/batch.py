@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from ..files import audio_info
 from ..processor import Processor
 from .file import Rendered, render_file
 from .formats import FORMATS
+from .settings import RenderSettings
 
 _log = logging.getLogger(__name__)
 
@@ -84,11 +85,12 @@ def plan(
 def render_batch(
     build: Build,
     jobs: Sequence[tuple[Path, Path]],
+    settings: RenderSettings | None = None,
     *,
     skip_existing: bool = False,
     workers: int = 1,
     progress: Callable[[Path, float], None] | None = None,
-    **settings: Any,
+    **changes: Any,
 ) -> Iterator[Outcome]:
     """Render files one after another, or several at once; one that fails does not stop the others.
 
@@ -98,11 +100,13 @@ def render_batch(
         skip_existing: leave existing targets alone (they are complete: a target appears only when it is).
         workers: number of files at once, one thread each.
         progress: called with the file and the seconds of it read.
-        **settings: as for ``render_file``.
+        settings: of every file.
+        **changes: fields of ``RenderSettings``, in place of those of ``settings``.
 
     Yields:
         One outcome per file, in the order in which they finish.
     """
+    settings = replace(settings or RenderSettings(), **changes)
     stop = threading.Event()
     build = _once_a_rate(build)
 
@@ -117,9 +121,9 @@ def render_batch(
             if skip_existing and target.exists():
                 return Outcome(source, target, "skipped")
             target.parent.mkdir(parents=True, exist_ok=True)
-            rate = settings.get("sample_rate") or audio_info(source).sample_rate
+            rate = settings.sample_rate or audio_info(source).sample_rate
             chain, dsp_params = build(rate)
-            rendered = render_file(chain, dsp_params, source, target, progress=told, **settings)
+            rendered = render_file(chain, dsp_params, source, target, settings, progress=told)
         except Exception as error:  # whatever is wrong with one file, the others are rendered
             _log.debug("%s failed", source, exc_info=True)
             expected = isinstance(error, (OSError, ValueError))

@@ -29,6 +29,46 @@ _HIGHEST_RATE = {"VORBIS": 192000, "FLAC": 655350}
 _MOST_CHANNELS = {"MP3": 2, "FLAC": 8, "OGG": 255}
 
 
+BIT_DEPTHS = ("same", "8", "16", "24", "32", "float", "double")
+"""What the samples of a file may be asked to be."""
+
+_SUBTYPES = {
+    "8": ("PCM_U8", "PCM_S8"),
+    "16": ("PCM_16", "ALAC_16"),
+    "24": ("PCM_24", "ALAC_24"),
+    "32": ("PCM_32", "ALAC_32"),
+    "float": ("FLOAT",),
+    "double": ("DOUBLE",),
+}
+
+
+def subtype_for(target: Path, bit_depth: str, source: str = "") -> str | None:
+    """The subtype of a path's format that has a bit depth; None is the format's usual one.
+
+    Args:
+        target: path to be written.
+        bit_depth: one of ``BIT_DEPTHS``.
+        source: subtype of the sound that "same" means.
+
+    Raises:
+        ValueError: for a bit depth that the format does not have.
+    """
+    name, _ = format_of(target)
+    if bit_depth == "same":
+        if source.startswith(("MPEG", "VORBIS", "OPUS")) or not source:
+            return None
+        if soundfile.check_format(name, source):
+            return source
+        bit_depth = next((depth for depth, subtypes in _SUBTYPES.items() if source in subtypes), "")
+        return next((s for s in _SUBTYPES.get(bit_depth, ()) if soundfile.check_format(name, s)), None)
+    found = next((s for s in _SUBTYPES[bit_depth] if soundfile.check_format(name, s)), None)
+    if found is None:
+        has = [d for d, subtypes in _SUBTYPES.items() if any(soundfile.check_format(name, s) for s in subtypes)]
+        cure = f"it has {', '.join(has)}" if has else "leave it out"
+        raise ValueError(f"{target.suffix.lower()} has no bit depth {bit_depth!r}; {cure}")
+    return found
+
+
 def format_of(target: Path, subtype: str | None = None) -> tuple[str, str]:
     """Format and subtype that a path is written with.
 
@@ -47,7 +87,7 @@ def format_of(target: Path, subtype: str | None = None) -> tuple[str, str]:
 
 
 def check_target(source: Path, target: Path, subtype: str | None = None) -> None:
-    """Refuse a target that is the source, or that cannot be written.
+    """Refuse a target that is the source, or whose format does not take the subtype.
 
     Raises:
         ValueError: saying which, and the cure.

@@ -1,9 +1,10 @@
-"""Integrated loudness, of a tensor and of a signal that comes in blocks."""
+"""Loudness, of a tensor and of a signal that comes in blocks."""
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ from ..recursion import sosfilt
 
 _HOPS_A_BLOCK = 4
 _HOP_SECONDS = 0.1
+_STEPS = 100
+"""Windows begin at so many places a second: the loudest 400 ms are found within 5 ms."""
+
 _ABSOLUTE_GATE = -70.0
 _RELATIVE_GATE = -10.0
 
@@ -37,17 +41,20 @@ def integrated_loudness(x: Tensor, sample_rate: float, *, mask: int | None = Non
     """
     weighted = sosfilt(x.double(), k_weighting(sample_rate).to(x.device))
     ends = [0]
-    while (end := _boundary(len(ends), sample_rate)) <= x.shape[-1]:
+    while (end := _boundary(len(ends), sample_rate, round(1 / _HOP_SECONDS))) <= x.shape[-1]:
         ends.append(end)
     if len(ends) <= _HOPS_A_BLOCK:
         return x.new_full((x.shape[0],), -math.inf, dtype=torch.float64)
     lengths = [end - start for start, end in itertools.pairwise(ends)]
     hops = weighted[..., : ends[-1]].square().split(lengths, -1)
-    return _gated(torch.stack([hop.sum(-1) for hop in hops], -1), sample_rate, mask, dual_mono)
+    energies = torch.stack([hop.sum(-1) for hop in hops], -1)
+    weights = energies.new_tensor(channel_weights(x.shape[1], mask, dual_mono=dual_mono))
+    powers = (weights @ energies) / (_HOPS_A_BLOCK * _HOP_SECONDS * sample_rate)
+    return _gated(powers.unfold(-1, _HOPS_A_BLOCK, 1).sum(-1))
 
 
 class Loudness:
-    """Integrated loudness in LUFS of a signal that comes in blocks; memory grows by a number per channel and 100 ms.
+    """Loudness of a signal that comes in blocks; memory grows by a number per channel and 10 ms.
 
     Args:
         sample_rate: in Hz.
@@ -56,40 +63,89 @@ class Loudness:
         dual_mono: a mono signal is played by two speakers.
 
     References:
-        ITU-R BS.1770-4, Algorithms to measure audio programme loudness and true-peak audio level, 2015.
+        ITU-R BS.1770-4, Algorithms to measure audio programme loudness and true-peak audio level, 2015. EBU Tech 3341
+        (momentary and short-term loudness) and 3342 (loudness range), 2016.
     """
 
     def __init__(self, sample_rate: float, channels: int, *, mask: int | None = None, dual_mono: bool = False) -> None:
-        self.sample_rate, self._mask, self._dual_mono = sample_rate, mask, dual_mono
+        self.sample_rate = sample_rate
+        self._weights = np.array(channel_weights(channels, mask, dual_mono=dual_mono))
         self._sos = k_weighting(sample_rate)
         self._state: Tensor | None = None
-        self._rest = np.zeros((0, channels))
-        self._energies: list[np.ndarray] = []
-        self._start = 0
+        self._sum = np.zeros(channels)
+        self._frames = 0
+        self._powers: list[np.ndarray] = []
 
     def add(self, block: np.ndarray) -> None:
         """Add the next samples (T, C)."""
+        if not len(block):
+            return
         x = torch.from_numpy(np.ascontiguousarray(block.T, dtype=np.float64))
         weighted, self._state = sosfilt(x, self._sos, self._state, return_zf=True)
-        rest = np.concatenate([self._rest, weighted.numpy().T ** 2])
-        while self._start + len(rest) >= (end := _boundary(len(self._energies) + 1, self.sample_rate)):
-            self._energies.append(rest[: end - self._start].sum(axis=0))
-            rest, self._start = rest[end - self._start :], end
-        self._rest = rest
+        squares = weighted.numpy() ** 2
+        first = self._steps(self._frames)
+        stop = self._frames + len(block)
+        ends = [_boundary(n, self.sample_rate, _STEPS) for n in range(first + 1, self._steps(stop) + 1)]
+        edges = np.array([0, *(end - self._frames for end in ends)])
+        sums = np.add.reduceat(squares, edges[edges < len(block)], axis=1)
+        sums[:, 0] += self._sum
+        self._frames = stop
+        self._sum = sums[:, -1] if edges[-1] < len(block) else np.zeros_like(self._sum)
+        self._powers.append(self._weights @ sums[:, : len(ends)])
 
     def integrated(self) -> float:
         """Loudness of all samples so far in LUFS; minus infinity for silence and for less than 400 ms."""
-        if len(self._energies) < _HOPS_A_BLOCK:
-            return -math.inf
-        energies = torch.from_numpy(np.stack(self._energies, -1))[None]
-        return float(_gated(energies, self.sample_rate, self._mask, self._dual_mono))
+        return programme_loudness([self.hops()])
+
+    def hops(self) -> np.ndarray:
+        """Mean weighted powers of the blocks of 400 ms, every 100 ms: what :func:`programme_loudness` gates."""
+        return self.powers(_HOPS_A_BLOCK * _HOP_SECONDS, _HOP_SECONDS)
+
+    def powers(self, seconds: float, every: float = 1 / _STEPS) -> np.ndarray:
+        """Mean weighted powers of windows, from the first that is whole; both arguments are multiples of 10 ms."""
+        width, step = round(seconds * _STEPS), round(every * _STEPS)
+        total = np.concatenate([[0.0], *self._powers]).cumsum()
+        starts = np.arange(0, len(total) - width, step)
+        return np.maximum(total[starts + width] - total[starts], 0.0) / (seconds * self.sample_rate)
+
+    def _steps(self, frames: int) -> int:
+        """Number of places up to a length."""
+        return math.ceil((frames + 1) * _STEPS / self.sample_rate) - 1
 
 
-def _gated(energies: Tensor, sample_rate: float, mask: int | None, dual_mono: bool) -> Tensor:
-    """Loudness (B,) from the weighted energies of hops, (B, C, hops)."""
-    weights = energies.new_tensor(channel_weights(energies.shape[1], mask, dual_mono=dual_mono))
-    hops = (weights @ energies) / (_HOPS_A_BLOCK * _HOP_SECONDS * sample_rate)
-    power = hops.unfold(-1, _HOPS_A_BLOCK, 1).sum(-1)
+def programme_loudness(hops: Sequence[np.ndarray]) -> float:
+    """Integrated loudness in LUFS of several sounds as if one followed the other, as that of an album is.
+
+    Args:
+        hops: of each, ``Loudness.hops``.
+    """
+    power = torch.from_numpy(np.concatenate(hops))[None]
+    return float(_gated(power)) if power.numel() else -math.inf
+
+
+def loudness_range(loudness: Loudness) -> float:
+    """Loudness range in LU: from the 10th to the 95th percentile of short-term loudness, gated at -70 LUFS and -20 LU.
+
+    References:
+        EBU Tech 3342, Loudness range: a measure to supplement EBU R 128 loudness normalisation, 2016.
+    """
+    power = loudness.powers(3.0, _HOP_SECONDS)
+    power = power[power > _power(_ABSOLUTE_GATE)]
+    power = power[power > power.mean() / 100] if len(power) else power
+    if not len(power):
+        return 0.0
+    low, high = np.percentile(lufs_of(power), (10, 95))
+    return float(high - low)
+
+
+def lufs_of(power: np.ndarray) -> np.ndarray:
+    """Loudness in LUFS of mean weighted powers."""
+    with np.errstate(divide="ignore"):
+        return -0.691 + 10.0 * np.log10(power)
+
+
+def _gated(power: Tensor) -> Tensor:
+    """Loudness (B,) from the mean weighted powers of blocks, (B, blocks)."""
     loud = power > _power(_ABSOLUTE_GATE)
     mean = _mean(power, loud).unsqueeze(-1)
     loud = loud & (power > mean * 10.0 ** (_RELATIVE_GATE / 10.0))
@@ -100,8 +156,8 @@ def _mean(power: Tensor, loud: Tensor) -> Tensor:
     return torch.where(loud, power, 0.0).sum(-1) / loud.sum(-1).clamp_min(1)
 
 
-def _boundary(hop: int, sample_rate: float) -> int:
-    return int(hop * _HOP_SECONDS * sample_rate)
+def _boundary(count: int, sample_rate: float, a_second: int) -> int:
+    return int(count * sample_rate / a_second)
 
 
 def _power(level: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import DTypeLike
 
@@ -9,6 +11,9 @@ from ..dsp.cpu.rounding import RUN, dither_samples, round_samples
 
 INTEGER_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 """Subtypes of sound files that hold integers, and their bits."""
+
+Dither = Literal["auto", "tpdf", "none"]
+"""Where samples are dithered: to 16 bits and fewer where they need rounding, always, or never."""
 
 _DITHERED = 16
 """Bits up to which integers are dithered."""
@@ -31,14 +36,17 @@ class Quantizer:
         seed: of the dither, 0 or more. Its numbers are a function of seed, channel and place in the signal alone, so
             the same seed gives the same file, whatever the blocks.
         dtype: of the result, of ``bits`` or more.
+        dither: "auto" is as said; "tpdf" is added to every sample, whatever the bits; "none" only rounds.
 
     References:
         S. P. Lipshitz, R. A. Wannamaker, J. Vanderkooy, Quantization and Dither: A Theoretical Survey,
         J. Audio Eng. Soc. 40 (5), 1992.
     """
 
-    def __init__(self, bits: int, seed: int = 0, dtype: DTypeLike = np.int32) -> None:
+    def __init__(self, bits: int, seed: int = 0, dtype: DTypeLike = np.int32, dither: Dither = "auto") -> None:
         self.bits, self.dtype = bits, np.dtype(dtype)
+        self._dithers = bits <= _DITHERED if dither == "auto" else dither == "tpdf"
+        self._spares = dither == "auto"
         self._seed = np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]
         self._frame = 0
         self._waiting: np.ndarray | None = None  # samples whose run of integers has not ended
@@ -56,12 +64,13 @@ class Quantizer:
             block = np.concatenate((self._waiting, block))
         block = np.ascontiguousarray(block, None if block.dtype == np.float32 else np.float64)
         samples = np.empty(block.shape, self.dtype)
-        if self.bits > _DITHERED:
+        if not self._dithers:
             round_samples(block.reshape(-1), half, shift, samples.reshape(-1))
             return samples
         if self._runs is None:
-            self._runs = np.full(block.shape[1], RUN)
-        decided = dither_samples(block, half, shift, self._seed, self._frame, self._runs, more, samples)
+            self._runs = np.full(block.shape[1], RUN if self._spares else 0)
+        now = (self._seed, self._frame, self._runs, self._spares, more)
+        decided = dither_samples(block, half, shift, *now, samples)
         self._waiting = block[decided:].copy()
         self._frame += decided
         return samples[:decided]

@@ -23,7 +23,7 @@ def place(tmp_path):
     (tmp_path / "chain.yaml").write_text(CHAIN)
     for name in ("in/a.wav", "in/sub/b.wav"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(tmp_path / name, np.full((800, 2), 0.5), 8000)
+        soundfile.write(tmp_path / name, np.full((800, 2), 0.5), 8000, "PCM_24")
     return tmp_path
 
 

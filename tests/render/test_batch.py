@@ -12,7 +12,7 @@ CHAIN = load_chain("version: 1\nchain:\n  - {effect: Gain, params: {gain_db: -6}
 
 def write(path, rate=8000, frames=400):
     path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, np.full((frames, 1), 0.5), rate)
+    soundfile.write(path, np.full((frames, 1), 0.5), rate, "PCM_24")
     return path
 
 

@@ -232,7 +232,7 @@ def test_loudness_is_brought_to_a_target(song):
     soundfile.write(song, noise(3 * RATE), RATE, "FLOAT")
     y, _, result = rendered(Gain(RATE), song, lufs=-30.0, block_seconds=0.3)
     assert loudness(y) == pytest.approx(-30.0, abs=0.05)
-    assert result.lufs == pytest.approx(loudness(noise(3 * RATE)), abs=0.05)
+    assert result.lufs - result.gain_db == pytest.approx(loudness(noise(3 * RATE)), abs=0.05)
 
 
 def test_silence_has_no_loudness_to_change(song):

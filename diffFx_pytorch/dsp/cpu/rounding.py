@@ -57,7 +57,7 @@ def round_samples(x, half, shift, out):  # pragma: no cover
 
 
 @njit(**INLINE)
-def dither_samples(x, half, shift, seed, frame, runs, more, out):  # pragma: no cover
+def dither_samples(x, half, shift, seed, frame, runs, spares, more, out):  # pragma: no cover
     """``out = round(half x + d) << shift``, d = 0 where ``RUN`` or more integers of a channel are in a row.
 
     Args:
@@ -67,6 +67,7 @@ def dither_samples(x, half, shift, seed, frame, runs, more, out):  # pragma: no 
         seed: of d, uint64.
         frame: index of the first sample since the beginning of the signal.
         runs: (C,) integers in a row before the first sample, at most ``RUN``; receives those before the next call's.
+        spares: whether runs of integers get no dither.
         more: whether samples follow, so that a run may go on.
         out: (T, C) int16 or int32, receives what is decided.
 
@@ -87,6 +88,8 @@ def dither_samples(x, half, shift, seed, frame, runs, more, out):  # pragma: no 
         for i in range(len(block)):
             steps = np.float64(block[i]) * half + triangular(seed, word + np.uint64(i))
             rounded[i] = _rounded(steps, low, high) << shift
+        if not spares:
+            continue
         for i in range(len(block)):
             integers |= np.int32(_is_integer(np.float64(block[i]) * half, low, high))
         if integers == 0 and not in_a_run:
@@ -108,6 +111,8 @@ def dither_samples(x, half, shift, seed, frame, runs, more, out):  # pragma: no 
             round_samples(x[begin[c] :, c], half, shift, out[begin[c] :, c])
         elif run[c] > 0:
             decided = min(decided, begin[c])
+    if not spares:
+        return T
     for c in range(C):
         length = 0
         while length < min(decided, RUN) and _is_integer(np.float64(x[decided - 1 - length, c]) * half, low, high):
