@@ -101,6 +101,15 @@ class Mixer(Routing):
         self.read_knobs_at(own, self._arrives)
         self._groups = self._alike()
         self._group_of = {name: names for names in self._groups for name in names}
+        self._together = {
+            names[0]: {
+                target: [into[name] for name in names]
+                for target, into in self._into.items()
+                if all(name in into for name in names)
+            }
+            for names in self._groups
+            if len(names) > 1
+        }
 
     def inside(self, knobs: Mapping[str, Read], like: Tensor) -> dict[str, Plan]:
         """An effect for each group of tracks, and for every other node."""
@@ -125,15 +134,23 @@ class Mixer(Routing):
             return sound
 
         heard: dict[str, Tensor] = {}
-        inputs = dict(zip(self.tracks, x.unflatten(1, (len(self.tracks), 2)).unbind(1), strict=True))
+        sums: dict[str, dict[str, Tensor]] = {name: {} for name in self._order}
+        tracks = x.unflatten(1, (len(self.tracks), 2))
+        inputs = dict(zip(self.tracks, tracks.unbind(1), strict=True))
         for name in self._order:
             if name in heard:
                 continue
             if name in self.tracks:
                 sound = later(name, inputs[name], self._arrives[name])
             else:
-                parts = []
+                parts = [
+                    later(f"{first}>>{name}", part, self._arrives[name] - self._leaves[first])
+                    for first, part in sums[name].items()
+                ]
+                done = {source for first in sums[name] for source in self._group_of[first]}
                 for source, level in self._into[name].items():
+                    if source in done:
+                        continue
                     part = heard[source] if level is None else heard[source] * db_to_amp(sends[level])
                     parts.append(later(f"{source}>{name}", part, self._arrives[name] - self._leaves[source]))
                 sound = torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
@@ -141,9 +158,13 @@ class Mixer(Routing):
             if not names:
                 heard[name] = sound
             elif len(names) > 1:
-                together = torch.stack([inputs[n] for n in names], 1).flatten(0, 1)
-                together, states[names[0]] = effects[names[0]](together, state["effects"].get(names[0]), None)
-                heard |= dict(zip(names, together.unflatten(0, (x.shape[0], len(names))).unbind(1), strict=True))
+                first = names[0]
+                together = tracks if names == self.tracks else torch.stack([inputs[n] for n in names], 1)
+                group, states[first] = effects[first](together.flatten(0, 1), state["effects"].get(first), None)
+                group = group.unflatten(0, (x.shape[0], len(names)))
+                heard |= dict(zip(names, group.unbind(1), strict=True))
+                for target, part in _sums_of(group, self._together[first], sends).items():
+                    sums[target][first] = part
             else:
                 key = None
                 if name in self._keys:
@@ -220,6 +241,28 @@ class Mixer(Routing):
             if name in self._keys and not fx.takes_sidechain:
                 raise ValueError(f"{name} has a key, and {type(fx).__name__} takes no sidechain")
         return super().join(steps, own)
+
+
+def _sums_of(group: Tensor, targets: Mapping[str, list[str | None]], sends: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What tracks give together, (B, 2, T), to each target: one matrix product for all whose levels stand still.
+
+    Args:
+        group: the tracks, (B, N, 2, T).
+        targets: by name, for each of the tracks the knob of its level; None is as it is.
+        sends: the levels in dB, (B, 1, 1) or (B, 1, T).
+    """
+    as_it_is = group.new_ones(group.shape[0], 1, 1)
+    still, sums = {}, {}
+    for target, knobs in targets.items():
+        levels = [as_it_is if knob is None else db_to_amp(sends[knob]) for knob in knobs]
+        if all(level.shape[-1] == 1 for level in levels):
+            still[target] = torch.cat(levels, -1)
+        else:
+            sums[target] = (group * torch.stack(torch.broadcast_tensors(*levels), 1)).sum(1)
+    if still:
+        summed = torch.cat([*still.values()], 1) @ group.flatten(2)
+        sums |= dict(zip(still, summed.unflatten(-1, (2, -1)).unbind(1), strict=True))
+    return sums
 
 
 def _check_names(tracks: Iterable[str], buses: Iterable[str], nodes: Mapping[str, Any]) -> None:

@@ -159,3 +159,23 @@ def test_stems_add_up_to_what_the_master_hears():
 def test_what_makes_no_mix(build, words):
     with pytest.raises((ValueError, TypeError), match=words):
         build()
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_what_tracks_of_a_batch_are_sent_together_is_what_they_are_sent_one_by_one(moving):
+    tracks = {f"t{i}": Later(samples=3) for i in range(4)}
+    sends = {f"t{i}": {"all": -6.0 * i, **({"some": -3.0} if i < 2 else {})} for i in range(4)}
+    both = [Mixer(tracks, {"all": Later(samples=9), "some": None}, sends=sends, stems=True) for _ in range(2)]
+    alone = both[1]
+    alone._groups = [(name,) for name in alone.steps]
+    alone._group_of, alone._together = {name: (name,) for name in alone.steps}, {}
+    level = {0.0: -20.0, 0.002: (0.0, "hold"), 0.004: -9.0} if moving else -20.0
+    x = torch.randn(2, 8, 300, dtype=torch.float64, requires_grad=True)
+    found = []
+    for mixer in both:
+        play = mixer.stream(dsp_params={"t1_to_all_db": level, "t2.gain_db": torch.tensor([-3.0, 4.0])})
+        blocks = torch.cat([play(block) for block in x.split([1, 1, 98, 200], -1)], -1)
+        (slope,) = torch.autograd.grad((blocks * torch.arange(300.0)).sum(), x)
+        found.append((blocks, slope))
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, rtol=0, atol=1e-9)
