@@ -50,6 +50,19 @@ class Call:
         return [t.detach().cpu() for t in (*outputs, *found)]
 
 
+def _svf(*shape: int) -> Tensor:
+    """Sections between 20 Hz and 20 kHz, Q up to 10."""
+    g = torch.tan(torch.pi * 20 * 1000 ** between(0, 1, *shape, seed=2) / 48000)
+    return torch.stack([g, between(0.1, 1, *shape, seed=3), *noise(3, *shape, seed=4)], -1)
+
+
+def _sweep(samples: int) -> Tensor:
+    """A section whose frequency rises from 20 Hz to 4 kHz: biquads that jump may blow up."""
+    g = torch.tan(torch.pi * 20 * 200 ** torch.linspace(0, 1, samples, dtype=torch.float64) / 48000)
+    ones = torch.ones_like(g)
+    return torch.stack([g, 0.2 * ones, 0.5 * ones, -0.7 * ones, 0.3 * ones], -1).unsqueeze(-2)
+
+
 CALLS = {
     "one pole": Call(
         {"allpole"},
@@ -60,5 +73,27 @@ CALLS = {
         {"allpole"},
         lambda T: [noise(2, 2, T), -between(-0.9, 1, 2, 1, T, 1), noise(2, 1)],
         lambda x, a, zi: R.allpole(x, a, zi, True),
+    ),
+    "svfilt, moving": Call(
+        {"svf"},
+        lambda T: [noise(2, 1, T), _svf(2, 1, T, 2), noise(2, 1, 2, 2)],
+        lambda x, c, zi: R.svfilt(x, c, zi, True),
+        1e-5,
+    ),
+    "svfilt, constant": Call(
+        {"svf"}, lambda T: [noise(2, T), _svf(1), noise(2, 1, 2)], lambda x, c, zi: R.svfilt(x, c, zi, True), 1e-5
+    ),
+    "svfilt, control points": Call(
+        {"svf_points"},
+        lambda T: [noise(2, T), _svf(2, 3, 1), noise(1, 1, 2)],
+        lambda x, c, zi: R.svfilt(
+            x, c, zi, True, at=torch.tensor([0, x.shape[-1] // 3, max(x.shape[-1] - 1, 0)], device=x.device)
+        ),
+        1e-5,
+    ),
+    "sosfilt, moving": Call(
+        {"sections_time_varying"},
+        lambda T: [noise(2, T), R.svf_to_sos(_sweep(T)) * between(0.5, 2, T, 1, 1), noise(2, 1, 2)],
+        lambda x, c, zi: R.sosfilt(x, c, zi, True, time_varying=True),
     ),
 }

@@ -12,8 +12,12 @@ from tests.cuda.calls import CALLS
 CAPABILITIES = (75, 80, 90)
 MOST_REGISTERS = 168  # of 65536 for three blocks of 128 threads
 SAMPLES = 5000
-DOUBLE = {"carry": 1000, "_apply": 8}
-"""Double-precision instructions that kernels of float32 sound are meant to have: states between chunks are float64."""
+DOUBLE = {"carry": 1000, "_carry": 1000, "_apply": 8, "_gradient": 60}
+"""Double-precision instructions that kernels of float32 sound are meant to have: for states between chunks and sums."""
+IN_DOUBLE = {"sosfilt, moving"}
+"""Calls whose recursion is meant to run in float64."""
+REPRESENTATIVE = {"one pole": 75}
+"""Calls compiled in every run, for one capability each; compilers take their time."""
 
 
 def compiled(asked):
@@ -30,12 +34,12 @@ def check(rows, asked):
         assert row["stack"] == row["local"] == 0, row
         assert row["registers"] <= MOST_REGISTERS, row
         assert row["fusion"] is not None, row  # its default changes with Triton's version
-        if row["dtype"] == "float32":
+        if row["dtype"] == "float32" and row["call"] not in IN_DOUBLE:
             assert row["double"] <= DOUBLE.get(row["kernel"], 0), row
 
 
 def test_one_capability_each():
-    asked = [[name, SAMPLES, "float32", CAPABILITIES[i % 3]] for i, name in enumerate(CALLS)]
+    asked = [[name, SAMPLES, "float32", capability] for name, capability in REPRESENTATIVE.items()]
     check(compiled(asked), asked)
 
 

@@ -12,13 +12,19 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, Operator, define
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, indexed_rows
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.control_points import check_points
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK
+from diffFx_pytorch.recursion.cuda.chunks import section_states
 
 DENORMAL_THRESHOLD = 1e-250
 """States below this become 0 between tiles: over the denormals, and under whatever scale a first section works at."""
+
+
+SECTIONS_ON_CUDA = triton_kernel("diffFx_pytorch.recursion.cuda.sections", {"checkpoints": section_states})
+"""Of moving sections, state variable filters or biquads."""
 
 
 def over_rows(

@@ -14,7 +14,7 @@ from diffFx_pytorch.recursion.cpu import sections, sections_staged, sections_tim
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK, LANES
 from diffFx_pytorch.recursion.cpu.sections_plan import Cut, plan
 from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
-from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, cascade_arguments, define_cascade
+from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, SECTIONS_ON_CUDA, cascade_arguments, define_cascade
 
 
 def rows_by_coefficient(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -284,6 +284,7 @@ def _equation(x: Tensor, sos: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
 
 _constant = define_cascade("sections", _equation, _constant_forward, _constant_backward)
 _time_varying = define_cascade("sections_time_varying", _equation, _time_varying_forward, _time_varying_backward)
+_time_varying.register(device="cuda", kernel=SECTIONS_ON_CUDA)
 
 
 @overload

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from diffFx_pytorch.recursion.cpu import svf as kernels
 from diffFx_pytorch.recursion.ops.cascade import (
+    SECTIONS_ON_CUDA,
     cascade_arguments,
     control_point_arguments,
     define_cascade,
@@ -22,6 +23,7 @@ _backward = functools.partial(run_time_varying_adjoint, kernels.backward)
 
 
 _svf = define_cascade("svf", svf_equation, _forward, _backward)
+_svf.register(device="cuda", kernel=SECTIONS_ON_CUDA)
 
 
 @overload

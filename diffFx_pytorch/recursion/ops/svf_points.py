@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, coefficient_of_row, flat_rows
 from diffFx_pytorch.recursion.control_points import join_points
 from diffFx_pytorch.recursion.cpu import svf_points as kernels
+from diffFx_pytorch.recursion.cuda.chunks import section_states
 from diffFx_pytorch.recursion.fallback.sections import cascade, svf_matrices
 from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, over_rows
 
@@ -109,3 +111,6 @@ svf_points = define(
     saves={"x": (), "points": (), "at": (), "zi": (), "checkpoints": ("points",)},
 )
 """``(x (..., T), points (..., F, K, 5), at (F,), zi (..., K, 2)) -> (y, zf)``."""
+svf_points.register(
+    device="cuda", kernel=triton_kernel("diffFx_pytorch.recursion.cuda.svf_points", {"checkpoints": section_states})
+)
