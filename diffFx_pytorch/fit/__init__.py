@@ -5,7 +5,15 @@ from .echo import echo_ms
 from .knobs import FreeKnobs
 from .loop import DEFAULT_STAGES, FitResult, fit
 from .loss_profile import LossLandscape, loss_landscape
-from .losses import ErrorToSignalRatio, MultiResolutionSTFT, error_to_signal_ratio, mid_side, residual_db
+from .losses import (
+    ConstantError,
+    ErrorToSignalRatio,
+    LogCosh,
+    SignalToDistortion,
+    error_to_signal_ratio,
+    mid_side,
+    residual_db,
+)
 from .response_losses import (
     AveragePower,
     EnergyDecayCurve,
@@ -14,13 +22,17 @@ from .response_losses import (
     MultiResolutionMel,
     sparsity,
 )
+from .spectral_losses import Bands, MultiResolutionSTFT, RandomResolutionSTFT, Resolution
 from .stage import Stage
 from .task import Loss
 from .training import Criterion, Repeated, TrainingHistory, train
+from .weighting import Weighting
 
 __all__ = [
     "DEFAULT_STAGES",
     "AveragePower",
+    "Bands",
+    "ConstantError",
     "Criterion",
     "EnergyDecayCurve",
     "EnergyDecayRelief",
@@ -28,15 +40,20 @@ __all__ = [
     "FitResult",
     "FreeKnobs",
     "LogBands",
+    "LogCosh",
     "Loss",
     "LossLandscape",
     "MagnitudeError",
     "MultiResolutionMel",
     "MultiResolutionSTFT",
+    "RandomResolutionSTFT",
     "Repeated",
+    "Resolution",
+    "SignalToDistortion",
     "SpectralController",
     "Stage",
     "TrainingHistory",
+    "Weighting",
     "echo_ms",
     "error_to_signal_ratio",
     "fit",

@@ -1,95 +1,22 @@
-"""Distances of one signal from another: of their spectra, or sample by sample. Every loss is finite on silence."""
+"""Distances of one signal from another, sample by sample. Every loss is finite on silence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+import math
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from ..dsp.mid_side import to_mid_side
-from ..dsp.power_spectrogram import power_spectrogram
 
 Reduction = Literal["mean", "none"]
-Stereo = Literal["channels", "mid_side"]
+Scaling = Literal["none", "target", "dependent"]
 
 _SILENCE = 1e-10
 """Energy per sample of a signal that counts as silent (-100 dB): keeps ratios finite."""
-
-
-class MultiResolutionSTFT(nn.Module):
-    """Distance of magnitude spectra at several resolutions: ignores phase, so smooth where a waveform loss is not.
-
-    L = (1/R) sum_r [ w_sc || |Y_r| - |S_r| ||_F / || |Y_r| ||_F + w_log mean |log |Y_r| - log |S_r|| ]
-
-    with Y the target's and S the signal's spectrum. The first term, spectral convergence, weighs the loud parts, the
-    second all parts alike. Spectra are scaled so that a full-scale sine has magnitude 1, and |Z| is
-    sqrt(Re^2 + Im^2 + floor^2), so that silence has a logarithm and a gradient.
-
-    Args:
-        n_ffts: window length in samples of each resolution; the hop is a quarter of it.
-        log_weight: w_log.
-        convergence_weight: w_sc.
-        floor_db: level of a spectral line below which differences do not count.
-        stereo: "channels" compares channel by channel; "mid_side" compares sum and difference (stereo only): sensitive
-            to the width of the image, not to its rotation.
-        reduction: "mean" gives one number, "none" one per item, (B,).
-
-    Shape:
-        y (B, C, T), target (B, C, T) or (1, C, T); the loss is 0-d or (B,).
-
-    Raises:
-        ValueError: for shapes that do not fit, no resolutions, mid/side of what is not stereo.
-
-    References:
-        R. Yamamoto, E. Song, J.-M. Kim, "Parallel WaveGAN", ICASSP 2020, equations 3 to 6.
-        S. O. Arik, H. Jun, G. Diamos, "Fast spectrogram inversion using multi-head convolutional neural networks",
-        IEEE SPL 26(1), 2019 (spectral convergence and log magnitude).
-        C. J. Steinmetz, J. Pons, S. Pascual, J. Serra, "Automatic multitrack mixing with a differentiable mixing
-        console of neural audio effects", ICASSP 2021 (sum and difference).
-    """
-
-    def __init__(
-        self,
-        n_ffts: Sequence[int] = (512, 1024, 2048),
-        *,
-        log_weight: float = 1.0,
-        convergence_weight: float = 1.0,
-        floor_db: float = -100.0,
-        stereo: Stereo = "channels",
-        reduction: Reduction = "mean",
-    ) -> None:
-        super().__init__()
-        if not n_ffts or any(n < 4 for n in n_ffts):
-            raise ValueError(f"MultiResolutionSTFT: n_ffts must be lengths of at least 4, got {tuple(n_ffts)}")
-        if stereo not in ("channels", "mid_side"):
-            raise ValueError(f"MultiResolutionSTFT: stereo must be 'channels' or 'mid_side', got {stereo!r}")
-        self.n_ffts = tuple(n_ffts)
-        self.log_weight, self.convergence_weight = log_weight, convergence_weight
-        self.floor = 10.0 ** (floor_db / 20.0)
-        self.stereo: Stereo = stereo
-        self.reduction: Reduction = _known_reduction(reduction)
-
-    def forward(self, y: Tensor, target: Tensor) -> Tensor:
-        """The distance of ``y`` from ``target``."""
-        _check_pair(y, target)
-        if self.stereo == "mid_side":
-            y, target = mid_side(y), mid_side(target)
-        loss = y.new_zeros(y.shape[0])
-        for n in self.n_ffts:
-            s, t = self._magnitude(y, n), self._magnitude(target, n)
-            if self.convergence_weight:
-                energy = t.square().sum((-2, -1)) + _SILENCE
-                # The difference of two equal magnitudes is 0, where a plain norm has no derivative.
-                convergence = ((s - t).square().sum((-2, -1)) / energy + _SILENCE).sqrt() - _SILENCE**0.5
-                loss = loss + self.convergence_weight * convergence.mean(1)
-            if self.log_weight:
-                loss = loss + self.log_weight * (s.log() - t.log()).abs().mean((1, 2, 3))
-        return _reduce(loss / len(self.n_ffts), self.reduction)
-
-    def _magnitude(self, x: Tensor, n_fft: int) -> Tensor:
-        return (power_spectrogram(x, n_fft) + self.floor**2).sqrt()
+_TINY = 1e-8
+"""What auraloss adds to energies to keep its ratios finite; the same here, so that values are the same."""
 
 
 def error_to_signal_ratio(
@@ -124,15 +51,15 @@ def error_to_signal_ratio(
         J. Le Roux, S. Wisdom, H. Erdogan, J. R. Hershey, "SDR - half-baked or well done?", ICASSP 2019, equation 3
         (the scale-invariant ratio).
     """
-    _check_pair(y, target)
-    _known_reduction(reduction)
+    check_pair(y, target)
+    known_reduction(reduction)
     silence = _SILENCE * max(target[0].numel(), 1)
     energy = emphasised(target, pre_emphasis).square().sum((1, 2)) + silence
     if level_blind:
         y, target = emphasised(y, pre_emphasis), emphasised(target, pre_emphasis)
         energies = (y.square().sum((1, 2)) + silence) * energy
-        return _reduce(1 - (y * target).sum((1, 2)).square() / energies, reduction)
-    return _reduce(emphasised(target - y, pre_emphasis).square().sum((1, 2)) / energy, reduction)
+        return reduced(1 - (y * target).sum((1, 2)).square() / energies, reduction)
+    return reduced(emphasised(target - y, pre_emphasis).square().sum((1, 2)) / energy, reduction)
 
 
 class ErrorToSignalRatio(nn.Module):
@@ -141,7 +68,7 @@ class ErrorToSignalRatio(nn.Module):
     def __init__(self, pre_emphasis: float = 0.0, *, level_blind: bool = False, reduction: Reduction = "mean") -> None:
         super().__init__()
         self.pre_emphasis, self.level_blind = pre_emphasis, level_blind
-        self.reduction: Reduction = _known_reduction(reduction)
+        self.reduction: Reduction = known_reduction(reduction)
 
     def forward(self, y: Tensor, target: Tensor) -> Tensor:
         """The ratio of ``y``'s error to ``target``."""
@@ -157,6 +84,97 @@ def residual_db(y: Tensor, target: Tensor) -> Tensor:
     """
     ratio = error_to_signal_ratio(y.double(), target.double(), reduction="none")
     return 10 * ratio.clamp_min(1e-20).log10()
+
+
+class SignalToDistortion(nn.Module):
+    r"""Minus a signal-to-distortion ratio in dB, a mean over channels.
+
+    .. math:: -10 \log_{10} \frac{\|\alpha t\|^2}{\|s\,t - y\|^2}, \quad \alpha = \frac{\langle y, t \rangle}{\|t\|^2}
+
+    Args:
+        scaling: ``"none"`` is the plain SNR (alpha and s are 1); ``"target"`` the scale-invariant SI-SDR (s = alpha),
+            blind to level; ``"dependent"`` SD-SDR (s = 1), which pays for a wrong level twice.
+        zero_mean: whether each channel's mean is taken away first.
+        reduction: "mean" gives one number, "none" one per item, (B,).
+
+    Shape:
+        y (B, C, T), target (B, C, T) or (1, C, T).
+
+    References:
+        J. Le Roux, S. Wisdom, H. Erdogan, J. R. Hershey, "SDR - half-baked or well done?", ICASSP 2019, equations 2, 3
+        and 7.
+    """
+
+    def __init__(self, scaling: Scaling = "target", *, zero_mean: bool = True, reduction: Reduction = "mean") -> None:
+        super().__init__()
+        if scaling not in get_args(Scaling):
+            legal = ", ".join(map(repr, get_args(Scaling)))
+            raise ValueError(f"SignalToDistortion: scaling must be one of {legal}, got {scaling!r}")
+        self.scaling: Scaling = scaling
+        self.zero_mean = zero_mean
+        self.reduction: Reduction = known_reduction(reduction)
+
+    def forward(self, y: Tensor, target: Tensor) -> Tensor:
+        """Minus the ratio in dB."""
+        check_pair(y, target)
+        if self.zero_mean:
+            y, target = y - y.mean(-1, keepdim=True), target - target.mean(-1, keepdim=True)
+        scaled = target
+        if self.scaling != "none":
+            alpha = (y * target).sum(-1, keepdim=True) / (target.square().sum(-1, keepdim=True) + _TINY)
+            scaled = target * alpha
+        rest = (scaled if self.scaling == "target" else target) - y
+        ratio = scaled.square().sum(-1) / (rest.square().sum(-1) + _TINY) + _TINY
+        return reduced(-10 * ratio.log10().mean(1), self.reduction)
+
+
+class LogCosh(nn.Module):
+    r"""The mean of :math:`\ln \cosh(a e) / a` over the error e: square where it is small, absolute where it is large.
+
+    Args:
+        a: where one becomes the other, at errors of about 1 / a.
+        reduction: "mean" gives one number, "none" one per item, (B,).
+
+    References:
+        P. Chen, G. Chen, S. Zhang, "Log hyperbolic cosine loss improves variational auto-encoder", 2019, equation 7.
+    """
+
+    def __init__(self, a: float = 1.0, *, reduction: Reduction = "mean") -> None:
+        super().__init__()
+        if not a > 0:
+            raise ValueError(f"LogCosh: a must be positive, got {a!r}")
+        self.a = a
+        self.reduction: Reduction = known_reduction(reduction)
+
+    def forward(self, y: Tensor, target: Tensor) -> Tensor:
+        """The distance of ``y`` from ``target``."""
+        check_pair(y, target)
+        z = self.a * (y - target)
+        # cosh itself overflows beyond 88
+        value = z.abs() + nn.functional.softplus(-2 * z.abs()) - math.log(2)
+        return reduced(value.mean((1, 2)) / self.a, self.reduction)
+
+
+class ConstantError(nn.Module):
+    """Energy of the error's mean over the energy of the target: what the error-to-signal ratio hardly sees of DC.
+
+    Args:
+        reduction: "mean" gives one number, "none" one per item, (B,).
+
+    References:
+        A. Wright, V. Valimaki, "Perceptual loss function for neural modelling of audio systems", ICASSP 2020,
+        equation 3.
+    """
+
+    def __init__(self, *, reduction: Reduction = "mean") -> None:
+        super().__init__()
+        self.reduction: Reduction = known_reduction(reduction)
+
+    def forward(self, y: Tensor, target: Tensor) -> Tensor:
+        """The ratio."""
+        check_pair(y, target)
+        ratio = (target - y).mean(-1).square() / (target.square().mean(-1) + _TINY)
+        return reduced(ratio.mean(1), self.reduction)
 
 
 def mid_side(x: Tensor) -> Tensor:
@@ -175,17 +193,20 @@ def emphasised(x: Tensor, p: float) -> Tensor:
     return torch.cat([x[..., :1], x[..., 1:] - p * x[..., :-1]], -1) if p else x
 
 
-def _reduce(loss: Tensor, reduction: Reduction) -> Tensor:
+def reduced(loss: Tensor, reduction: Reduction) -> Tensor:
+    """A loss per item, (B,), or its mean."""
     return loss.mean() if reduction == "mean" else loss
 
 
-def _known_reduction(reduction: Reduction) -> Reduction:
+def known_reduction(reduction: Reduction) -> Reduction:
+    """The reduction, refused where it is unknown."""
     if reduction not in ("mean", "none"):
         raise ValueError(f"reduction must be 'mean' or 'none', got {reduction!r}")
     return reduction
 
 
-def _check_pair(y: Tensor, target: Tensor) -> None:
+def check_pair(y: Tensor, target: Tensor) -> None:
+    """Refuse signals that no loss compares."""
     if y.dim() != 3 or target.dim() != 3 or y.shape[1:] != target.shape[1:] or target.shape[0] not in (1, y.shape[0]):
         raise ValueError(
             f"a loss compares (B, C, T) with (B, C, T) or (1, C, T), got {tuple(y.shape)} and {tuple(target.shape)}"

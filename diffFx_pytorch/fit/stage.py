@@ -14,7 +14,8 @@ from torch import Tensor
 from ..control import unknown_name
 from .gauss_newton import gauss_newton, step_sizes
 from .knobs import Search
-from .losses import ErrorToSignalRatio, MultiResolutionSTFT
+from .losses import ErrorToSignalRatio
+from .spectral_losses import MultiResolutionSTFT
 from .task import Loss, Task
 
 

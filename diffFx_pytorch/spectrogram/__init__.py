@@ -3,6 +3,7 @@
 Knows nothing of effects; of use alone.
 """
 
+from .chroma import chroma_bands
 from .descent import Inversion
 from .invert import invert_spectrogram
 from .invert_mel import invert_mel
@@ -27,6 +28,7 @@ __all__ = [
     "Momentum",
     "RealTimePGHI",
     "Reflection",
+    "chroma_bands",
     "inconsistency",
     "invert",
     "invert_mel",
