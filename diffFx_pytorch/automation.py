@@ -10,6 +10,8 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import constant
+
 Segment = Literal["hold", "linear", "smooth"]
 SEGMENTS: tuple[Segment, ...] = get_args(Segment)
 
@@ -100,13 +102,14 @@ def line(points: Points, n: Tensor, total: int, sample_rate: float) -> Tensor:
         left = position.floor().clamp_max(last - 1)
         weight, left = position - left, left.long()
     else:
-        places = torch.tensor(places_of(points.times, sample_rate), dtype=n.dtype, device=n.device)
+        places = constant(tuple(places_of(points.times, sample_rate)), n.dtype, n.device)
         left = (torch.searchsorted(places, n, right=True) - 1).clamp(0, last - 1)
         # Two points within one sample are a step.
         lengths = places.diff(append=places[-1:]).clamp_min(_ON_A_SAMPLE)
         weight = ((n - places[left]) / lengths[left]).clamp(0, 1)
         if any(segment != "linear" for segment in points.segments):
-            kinds = torch.tensor([SEGMENTS.index(s) for s in (*points.segments, "linear")], device=n.device)[left]
+            numbers = tuple(SEGMENTS.index(s) for s in (*points.segments, "linear"))
+            kinds = constant(numbers, torch.int64, n.device)[left]
             weight = torch.where(kinds == SEGMENTS.index("smooth"), weight * weight * (3 - 2 * weight), weight)
             weight = torch.where(kinds == SEGMENTS.index("hold"), weight.floor(), weight)
     following = _column(values, left + 1)

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import constant
+
 from .automation import Points, read_points
 from .dsp.precision import at_least_float32
 from .kernels.transforms import is_traced
@@ -179,7 +181,7 @@ def map_positions(flat: Tensor, table: Mapping[str, EffectParam], batch: int) ->
             return None
 
     def column(values: Iterable[float | bool], dtype: torch.dtype) -> Tensor:
-        return torch.tensor(list(values), dtype=dtype, device=flat.device).view(-1, *(1,) * (flat.dim() - 2))
+        return constant(tuple(values), dtype, flat.device).view(-1, *(1,) * (flat.dim() - 2))
 
     rows = table.values()
     lows, highs = (column(ends, flat.dtype) for ends in zip(*(p.ends() for p in rows), strict=True))

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .kernels.constants import on_device
 from .lines import Read, at_samples, grid, joined
 from .recursion import ControlPoints
 
@@ -54,8 +55,8 @@ class Plan:
         if period == 1:
             n = torch.arange(samples, device=x.device, dtype=torch.float64) + start
             return self._designed(at_samples(self.knobs, n, total), samples)
-        at = grid(self.knobs.values(), start, samples, total, period)
-        n = (at + start).to(x.device, torch.float64)
+        at = on_device(grid(self.knobs.values(), start, samples, total, period), x.device)
+        n = (at + start).double()
         return _joined(self._designed(at_samples(self.knobs, n, total), at.shape[0]), at, samples)
 
     def _designed(self, knobs: dict[str, Tensor], points: int) -> dict[str, Any]:

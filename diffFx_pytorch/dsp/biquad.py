@@ -45,6 +45,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import constant
+
 from .levels import decay_seconds
 from .section_design import Design, Value, section_design
 
@@ -174,9 +176,10 @@ def butterworth(
     if slope_db_per_octave < 6 or slope_db_per_octave % 6:
         raise ValueError(f"slope_db_per_octave must be 6, 12, 18, 24, ..., got {slope_db_per_octave}.")
     order = slope_db_per_octave // 6
-    qs = torch.tensor([1.0] * (order % 2) + list(butterworth_qs(order)), dtype=torch.float64)
+    device = None
     if isinstance(freq_hz, Tensor):
-        qs, freq_hz = qs.to(freq_hz.device), freq_hz.unsqueeze(-1)
+        freq_hz, device = freq_hz.unsqueeze(-1), freq_hz.device
+    qs = constant((*[1.0] * (order % 2), *butterworth_qs(order)), torch.float64, device)
     kinds = (f"{kind}_first_order",) * (order % 2) + (kind,) * (order // 2)
     return section_design(kinds, freq_hz, qs, None, sample_rate, design)
 

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import constant
+
 _Q_INVERSE = math.sqrt(2.0)
 """1 / Q of the Butterworth section of which a fourth-order Linkwitz-Riley filter is the square."""
 
@@ -43,8 +45,8 @@ def linkwitz_riley(freqs_hz: Tensor, sample_rate: float) -> Tensor:
         bands.append(plan)
     longest = max(map(len, bands))
     filled = [plan + [(0, nothing)] * (longest - len(plan)) for plan in bands]
-    order = torch.tensor([[j for j, _ in plan] for plan in filled], device=g.device)
-    mix = torch.tensor([[kind for _, kind in plan] for plan in filled], dtype=g.dtype, device=g.device)
+    order = constant(tuple(tuple(j for j, _ in plan) for plan in filled), torch.int64, g.device)
+    mix = constant(tuple(tuple(kind for _, kind in plan) for plan in filled), g.dtype, g.device)
     g = g[..., order].unsqueeze(-1)
-    constant = torch.cat([torch.full_like(mix[..., :1], _Q_INVERSE), mix], -1)
-    return torch.cat([g, constant.expand(*g.shape[:-1], 4)], -1)
+    rows = torch.cat([torch.full_like(mix[..., :1], _Q_INVERSE), mix], -1)
+    return torch.cat([g, rows.expand(*g.shape[:-1], 4)], -1)

@@ -85,7 +85,7 @@ def delay_read(x: Tensor, delay: Tensor, interpolation: str = "lagrange", histor
             raise ValueError(
                 f"delay_read: delay must be at least 0 samples, got {delay}; nothing is read from the future."
             )
-        delay = torch.as_tensor(float(delay), dtype=torch.float64, device=x.device)
+        delay = x.new_full((), delay, dtype=torch.float64)
     if delay.ndim < x.ndim:
         delay = delay.unsqueeze(-1)
     start = POINTS[interpolation] if history is None else history.shape[-1]

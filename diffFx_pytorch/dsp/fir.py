@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import constant
+
 from ..kernels import define
 from ..kernels.transforms import is_traced, runs_eagerly
 
@@ -18,11 +20,11 @@ def fir(padded: Tensor, taps: tuple[float, ...]) -> Tensor:
     As products of overlapping frames with a band matrix: many times faster on a CPU than conv1d with one channel.
     """
     if is_traced():
-        return _recorded(padded, torch.tensor(taps, dtype=padded.dtype, device=padded.device))
+        return _recorded(padded, constant(taps, padded.dtype, padded.device))
     frame = _frame(len(taps))
     if runs_eagerly((padded,)):
         return _products(padded, _remembered_band(taps, frame, padded.dtype))
-    return _products(padded, _band(torch.tensor(taps, dtype=padded.dtype, device=padded.device), frame))
+    return _products(padded, _band(constant(taps, padded.dtype, padded.device), frame))
 
 
 def _frame(K: int) -> int:

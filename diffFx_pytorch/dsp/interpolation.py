@@ -20,6 +20,8 @@ import torch
 from numpy.polynomial import Chebyshev, Polynomial, polynomial
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import made_once
+
 POINTS = {"linear": 2, "cubic": 4, "lagrange": 10, "sinc": 16, "allpass": 2}
 INTERPOLATIONS = tuple(POINTS)
 
@@ -88,7 +90,7 @@ def interpolation_weights(fraction: Tensor, taps: Tensor, interpolation: str, de
         interpolation: see :func:`interpolation_table`.
         derivative: return the derivative by ``f`` instead.
     """
-    table = torch.tensor(interpolation_table(interpolation), dtype=fraction.dtype, device=fraction.device)
+    table = made_once(interpolation_table, interpolation, dtype=fraction.dtype, device=fraction.device)
     degree = table.shape[1] - 1
     total = torch.zeros((), dtype=fraction.dtype, device=fraction.device)
     for i in range(degree, 0 if derivative else -1, -1):

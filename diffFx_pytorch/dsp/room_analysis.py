@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import constant
+
 TINY = 1e-30
 """Energies below this count as silence, so that no logarithm or division is of zero."""
 
@@ -98,7 +100,7 @@ def octave_bands(h: Tensor, sample_rate: float, centres_hz: Sequence[float] | No
         return h.new_zeros(*h.shape[:-1], len(centres), samples)
     size = 1 << (samples + math.ceil(8 * sample_rate / min(centres))).bit_length()
     freq = torch.fft.rfftfreq(size, 1 / sample_rate, dtype=torch.float64, device=h.device)
-    centre = torch.tensor(centres, dtype=torch.float64, device=h.device)[:, None]
+    centre = constant(tuple(centres), torch.float64, h.device)[:, None]
     away = (freq.clamp_min(1e-9) / centre).log2().abs()
     gain = torch.cos((2 * away - 0.5).clamp(0, 1) * (math.pi / 2))
     bands = torch.fft.irfft(torch.fft.rfft(h.double(), size).unsqueeze(-2) * gain, size)

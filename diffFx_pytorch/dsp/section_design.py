@@ -65,7 +65,9 @@ def section_design(
 def _as_tensor(value: Value, device: torch.device | None) -> Tensor:
     if isinstance(value, Tensor) and value.dtype in _DTYPES and (device is None or value.device == device):
         return value
-    return torch.as_tensor(value, dtype=torch.float64, device=device)
+    if isinstance(value, Tensor):
+        return value.to(device, torch.float64)
+    return torch.full((), value, dtype=torch.float64, device=device or "cpu")
 
 
 def _equation(

@@ -8,7 +8,8 @@ operator is registered as usual, and where a transform is active it is called th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -35,6 +36,23 @@ def is_traced() -> bool:
     That is so under ``torch.compile``, ``torch.export`` and ``torch.jit.trace``.
     """
     return torch.compiler.is_compiling() or torch._C._is_tracing()
+
+
+def records_fakes() -> bool:
+    """Whether tensors are shapes without values, with which none that has values may be mixed."""
+    return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE) is not None
+
+
+@contextlib.contextmanager
+def outside_transforms() -> Iterator[None]:
+    """A context in which no transform of ``torch.func`` is active, for tensors that outlive it."""
+    if not transforms_active():
+        yield
+        return
+    from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
+
+    with temporarily_clear_interpreter_stack():
+        yield
 
 
 def transforms_active() -> bool:

@@ -9,6 +9,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import constant
+
 from ..dsp import biquad
 from .iir_filters import Sections, filled
 from .maps import Bounded, Map
@@ -86,7 +88,7 @@ class GEQ(Sections):
         return self._filters(gain)
 
     def _filters(self, gain_db: Tensor) -> Tensor:
-        f = torch.tensor(self.centres_hz, dtype=torch.float64, device=gain_db.device)
+        f = constant(tuple(self.centres_hz), torch.float64, gain_db.device)
         # The corner of a shelf lies half a band from the centre of the band next to it.
         low, high = (f[0] * f[1]).sqrt(), (f[-1] * f[-2]).sqrt()
         parts = [biquad.low_shelf(low, _BUTTERWORTH_Q, gain_db[..., :1], self.sample_rate, "bilinear")]
@@ -102,7 +104,7 @@ class GEQ(Sections):
 
     def _at_centres(self, gain_db: Tensor) -> Tensor:
         """Level of all filters together at each centre, dB."""
-        f = torch.tensor(self.centres_hz, dtype=torch.float64, device=gain_db.device)
+        f = constant(tuple(self.centres_hz), torch.float64, gain_db.device)
         response = biquad.sos_response(self._filters(gain_db), f, self.sample_rate)
         return 20 * response.abs().log10()
 

@@ -191,4 +191,4 @@ class SVF(Sections):
 
 def filled(value: Tensor | float, like: Tensor) -> Tensor:
     """Return a value in the shape, type and device of ``like``."""
-    return torch.as_tensor(value, dtype=like.dtype, device=like.device).expand_as(like)
+    return value.to(like).expand_as(like) if isinstance(value, Tensor) else torch.full_like(like, value)

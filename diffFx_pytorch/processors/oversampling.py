@@ -7,6 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import constant
+
 from ..dsp.half_band import half_band_allpasses, half_band_taps, interleave, linear_down, linear_up
 from ..recursion import sosfilt
 
@@ -96,7 +98,7 @@ def _allpass_delay(coefficients: tuple[float, ...]) -> float:
 
 
 def _allpass(x: Tensor, coefficients: tuple[float, ...], zi: Tensor | None) -> tuple[Tensor, Tensor]:
-    sos = torch.tensor([[c, 1.0, 0.0, 1.0, c, 0.0] for c in coefficients], dtype=torch.float64, device=x.device)
+    sos = constant(tuple((c, 1.0, 0.0, 1.0, c, 0.0) for c in coefficients), torch.float64, x.device)
     y, zf = sosfilt(x, sos, zi, return_zf=True)
     return y, zf
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import run_rows
+from diffFx_pytorch.kernels.constants import constant
 from diffFx_pytorch.kernels.operator import Kernel, define
 from diffFx_pytorch.kernels.rows import as_rows, whole_rows
 
@@ -101,6 +102,7 @@ def pghi(
         gamma = gaussian_width(stft) if gamma is None else gamma
         level = log_magnitude(magnitude.detach().transpose(-1, -2))
         slopes = time_slope(level, stft, gamma), bin_slope(level, stft, gamma)
-        floors = level.amax((-2, -1)).unsqueeze(-1) + level.new_tensor([math.log(t) for t in tolerance])
+        below = constant(tuple(math.log(t) for t in tolerance), level.dtype, level.device)
+        floors = level.amax((-2, -1)).unsqueeze(-1) + below
         phase = _heap_integration(level, *slopes, floors).transpose(-1, -2)
     return with_centred_phase(magnitude, phase, stft)

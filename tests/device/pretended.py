@@ -80,6 +80,12 @@ def waits_for_values(name, args):
     return name in _READS or (name in _INDEXING and _has_mask(args[1]))
 
 
+def _line():
+    """The line of the library that runs."""
+    frames = [f for f in traceback.extract_stack() if f.filename.startswith(_PACKAGE)]
+    return f"{Path(frames[-1].filename).relative_to(_PACKAGE)}: {frames[-1].line}" if frames else "a test"
+
+
 def _below_autograd():
     """The state of the dispatcher in which it calls an operator's function."""
     found = []
@@ -100,12 +106,14 @@ class PretendedDevice(TorchDispatchMode):
     """The context in which the device works. It notes what a device would not like.
 
     ``waits`` counts waits by operator, or by line of the library where there is none; ``mixed`` lists the operations
-    that take tensors of the CPU and of the device; ``ran`` has the names of the operators that ran.
+    that take tensors of the CPU and of the device; ``copies`` counts copies to the device by line of the library;
+    ``ran`` has the names of the operators that ran.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.waits: Counter[str] = Counter()
+        self.copies: Counter[str] = Counter()
         self.mixed: list[str] = []
         self.ran: set[str] = set()
         self._operator: list[str] = []
@@ -136,6 +144,9 @@ class PretendedDevice(TorchDispatchMode):
         leaves = ours and (any(d.type != DEVICE for d in asked) or (short == "copy_" and not _is_ours(args[0])))
         if ours and not asked and short != "copy_" and (others := [t for t in tensors if not _is_ours(t) and t.dim()]):
             self.mixed.append(f"{self._where()}: {name} takes tensors of the CPU, {[tuple(t.shape) for t in others]}")
+        arrives = any(d.type == DEVICE for d in asked) if not ours else short == "copy_" and _is_ours(args[0])
+        if arrives and any(not _is_ours(t) for t in tensors):
+            self.copies[_line()] += 1
         if leaves or (ours and waits_for_values(short, args)):
             self.waits[self._where()] += 1
         args_there, kwargs_there = tree_map_only(torch.device, _host_of_device, _on_host((args, kwargs)))
@@ -149,10 +160,7 @@ class PretendedDevice(TorchDispatchMode):
 
     def _where(self) -> str:
         """The operator that is running, or the line of the library where there is none."""
-        if self._operator:
-            return self._operator[-1]
-        frames = [f for f in traceback.extract_stack() if f.filename.startswith(_PACKAGE)]
-        return f"{Path(frames[-1].filename).relative_to(_PACKAGE)}: {frames[-1].line}" if frames else "a test"
+        return self._operator[-1] if self._operator else _line()
 
     def _by_equation(self, name, args, kwargs):
         self.ran.add(name)

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import constant
+
 from ...curve import Curve
 from ...dsp.levels import db_to_amp
 from ...dsp.shaping import Shape, shape_antialiased
@@ -138,7 +140,7 @@ class ShaperStage:
         wet, down = self.oversampler.down(shaped, state.get("down"))
         new_state = {"up": up, "down": down, "last": u[..., -1:]}
         if added is not None:
-            coefficient = torch.tensor(self._dc_smoothing, dtype=torch.float64, device=x.device)
+            coefficient = constant(self._dc_smoothing, torch.float64, x.device)
             dc, new_state["dc"] = one_pole(added, coefficient, state.get("dc"), return_zf=True)
             wet = wet - dc
         if self.is_strict:

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import constant
+
 from ...curve import Curve
 from ...dsp.ballistics import smoothing
 from ...dsp.gain_computer import compress, knee, overshoot
@@ -151,10 +153,10 @@ class Compressor(Processor):
         """The key, filtered, as an amplitude or a power, and the state of its filters."""
         new_state: dict[str, Any] = {}
         if self._key_sos is not None:
-            sos = torch.tensor([self._key_sos], dtype=torch.float64, device=key.device)
+            sos = constant((tuple(self._key_sos),), torch.float64, key.device)
             key, new_state["key"] = sosfilt(key, sos, state.get("key"), return_zf=True)
         if self.detector == "rms":
-            pole = torch.tensor([-self._rms_smoothing], dtype=torch.float64, device=key.device)
+            pole = constant((-self._rms_smoothing,), torch.float64, key.device)
             key, new_state["power"] = allpole(key.square(), pole, state.get("power"), return_zf=True)
         return key, new_state
 

@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import constant
+
 from ...curve import Curve
 from ...dsp.ballistics import smoothing
 from ...dsp.levels import db_to_amp
@@ -89,7 +91,7 @@ class DeEsser(Processor):
         high, band, low = bands.unbind(1)
         energy = torch.stack((high, low), 1).square()
         energy = energy.mean(2, keepdim=True) if self.link and energy.shape[2] > 1 else energy
-        coefficient = torch.tensor(self._power_smoothing, dtype=torch.float64, device=x.device)
+        coefficient = constant(self._power_smoothing, torch.float64, x.device)
         power, new_state["power"] = one_pole(energy, coefficient, state.get("power"), return_zf=True)
         d = 10 / math.log(10) * ((power[:, 0] + _FLOOR).log() - (power[:, 1] + _HISS).log())
         z, new_state["z"] = attack_release(
@@ -120,6 +122,6 @@ class DeEsser(Processor):
     def _sections(self, freq_hz: Tensor) -> Tensor:
         """Sections of the three bands, (B, 3, 1, 1 or T, 1, 6)."""
         g = torch.tan(math.pi * freq_hz.double() / self.sample_rate)[..., None, None].unsqueeze(1)
-        mix = g.new_tensor([(_Q_INVERSE, *band) for band in _BANDS]).view(1, 3, 1, 1, 1, 4)
+        mix = constant(tuple((_Q_INVERSE, *band) for band in _BANDS), g.dtype, g.device).view(1, 3, 1, 1, 1, 4)
         shape = (g.shape[0], 3, 1, g.shape[3], 1)
         return svf_to_sos(torch.cat((g.expand(*shape, 1), mix.expand(*shape, 4)), -1))

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import constant
+
 from ...curve import Curve
 from ...dsp.ballistics import limited_slope, smoothing
 from ...dsp.biquad import band_pass
@@ -150,7 +152,7 @@ class DynamicEqualizer(Processor):
     ) -> tuple[Tensor, State]:
         """As `_powers`, where frequencies or widths move."""
         band, ring = filter_sections(key.unsqueeze(2), self._sections(bands), state.get("key"))
-        coefficient = torch.tensor(self._rms_smoothing, dtype=torch.float64, device=key.device)
+        coefficient = constant(self._rms_smoothing, torch.float64, key.device)
         power, last = one_pole(band.square(), coefficient, state.get("power"), return_zf=True)
         return power, {"key": ring, "power": last}
 
@@ -159,7 +161,8 @@ class DynamicEqualizer(Processor):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The part of its reach at which each gain stands (B, 1 or C, K, T), the reaches in dB, and the last parts."""
         reach, width = limited_slope(1 - 1 / bands["ratio"], bands["range_db"])
-        side = power.new_tensor([1.0 if d == "above" else -1.0 for d in self.directions])[:, None]
+        signs = tuple((1.0 if d == "above" else -1.0,) for d in self.directions)
+        side = constant(signs, power.dtype, power.device)
         threshold, slope = (t.double() for t in torch.broadcast_tensors(bands["threshold_db"], side / width))
         if threshold.shape[-1] == 1:
             loudest = power if self.link else power.unsqueeze(2)

@@ -99,5 +99,5 @@ class Phaser(InTempo):
         ratio = torch.exp2((_OCTAVES * depth) * wave)
         # (1 - tan a) / (1 + tan a) is the tangent of what a lacks to 45 degrees.
         quarter = math.pi / 4
-        lacking = torch.addcmul(center_hz.new_tensor(quarter), -math.pi / self.sample_rate * center_hz, ratio)
+        lacking = torch.addcmul(center_hz.new_full((), quarter), -math.pi / self.sample_rate * center_hz, ratio)
         return torch.tan(lacking.clamp_min(quarter - math.pi * HIGHEST_FREQUENCY))

@@ -8,6 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import constant
+
 from ...curve import Curve
 from ...dsp.biquad import high_pass
 from ...dsp.image_source import SPEED_OF_SOUND, distances, farthest, image_sources
@@ -121,7 +123,7 @@ class EarlyReflections(Processor):
             absorption: likewise.
         """
         room = torch.cat([length_m, width_m, height_m], -1).squeeze(1).double()
-        listener = room * torch.tensor(LISTENER, dtype=torch.float64, device=room.device)
+        listener = room * constant(LISTENER, torch.float64, room.device)
         ahead = source_distance[:, 0].double() * (room[:, :1] - listener[:, :1])
         side = source_side[:, 0].double()
         # The width is counted from the right wall: that is where ``side`` 1 goes, and left is across it.
@@ -131,7 +133,7 @@ class EarlyReflections(Processor):
         direct = distances(source.unsqueeze(-2), listener)
         delays, gains = [], []
         for hand in (1.0, -1.0):
-            shift = torch.tensor([0.0, hand * _SPACING / 2, 0.0], dtype=torch.float64, device=room.device)
+            shift = constant((0.0, hand * _SPACING / 2, 0.0), torch.float64, room.device)
             microphone = listener + shift
             way = distances(images.position, microphone)[:, 1:]
             towards = (images.position - microphone.unsqueeze(-2))[:, 1:] / way.unsqueeze(-1)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import constant
+
 from ...curve import Curve
 from ...dsp.absorption import ThreeBands, octave_absorption, octave_decay, squared
 from ...dsp.interpolation import POINTS, interpolation_table, split_delay
@@ -385,7 +387,7 @@ def _bands(knobs: Mapping[str, Tensor]) -> ThreeBands:
 def _with_wires(sections: Tensor) -> Tensor:
     """Sections (B, N, F, K, 6) with those of the diffusers, which let everything through, before them."""
     B, _, F, K, _ = sections.shape
-    wire = sections.new_tensor([1.0, 0.0, 0.0, 1.0, 0.0, 0.0]).expand(B, DIFFUSERS, F, K, 6)
+    wire = constant((1.0, 0.0, 0.0, 1.0, 0.0, 0.0), sections.dtype, sections.device).expand(B, DIFFUSERS, F, K, 6)
     return torch.cat([wire, sections], 1)
 
 

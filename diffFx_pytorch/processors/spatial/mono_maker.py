@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import constant
+
 from ...curve import Curve
 from ...dsp.crossover import linkwitz_riley
 from ...dsp.levels import amp_to_db
@@ -39,7 +41,7 @@ class MonoMaker(Processor):
     def process(self, x: Tensor, state: State, *, freq_hz: Tensor) -> tuple[Tensor, State]:
         """All-pass the mid, high-pass the sides; the state is the filters'."""
         high = linkwitz_riley(freq_hz.unsqueeze(-1), self.sample_rate)[..., 1, :, :]
-        mix = high.new_tensor(_ALL_PASS_AND_WIRE).expand(*high.shape[:-1], 3)
+        mix = constant(_ALL_PASS_AND_WIRE, high.dtype, high.device).expand(*high.shape[:-1], 3)
         sections = torch.cat((torch.cat((high[..., :2], mix), -1), high), 1)
         parts, state = svfilt(torch.cat(to_mid_side(x), 1), sections, state, return_zf=True)
         return from_mid_side(parts[:, :1], parts[:, 1:]), state

@@ -229,8 +229,15 @@ def stacked_gains(graph: DelayGraph, gains: Mapping[str, Tensor | float]) -> Ten
     """Gains and poles of a graph as one float64 tensor (B, K, F), from numbers and tensors (B, 1, F)."""
     _check_names("gains", gains, graph.gains)
     device = next((v.device for v in gains.values() if isinstance(v, Tensor)), None)
-    rows = [torch.as_tensor(gains[name], dtype=torch.float64, device=device) for name in graph.gains]
+    rows = [_number(gains[name], device) for name in graph.gains]
     return torch.cat(torch.broadcast_tensors(*(row if row.ndim else row.view(1, 1, 1) for row in rows)), 1)
+
+
+def _number(value: Tensor | float, device: torch.device | None) -> Tensor:
+    """In float64; a number is filled in on the device, where a tensor would be copied there."""
+    if isinstance(value, Tensor):
+        return value.to(device, torch.float64)
+    return torch.full((), value, dtype=torch.float64, device=device or "cpu")
 
 
 def _check_names(kind: str, given: Mapping[str, Any], names: list[str]) -> None:
@@ -243,7 +250,7 @@ def _stacked(kind: str, given: Mapping[str, Tensor | float], names: list[str], x
     _check_names(kind, given, names)
     rows = []
     for name in names:
-        value = torch.as_tensor(given[name], dtype=torch.float64, device=x.device)
+        value = _number(given[name], x.device)
         value = value.unsqueeze(-1) if value.ndim < x.ndim - 1 else value
         value = value[(None,) * (x.ndim - 1 - value.ndim)]
         if value.ndim != x.ndim - 1 or value.shape[-1] not in (1, x.shape[-1]):
