@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.constants import made_once
+
 SPEED_OF_SOUND = 343.0
 """In air at 20 degrees C, m/s."""
 
@@ -56,14 +58,14 @@ def image_sources(room: Tensor, source: Tensor, absorption: Tensor, order: int) 
         J. B. Allen, D. A. Berkley, "Image method for efficiently simulating small-room acoustics", JASA 65(4), 1979,
         eq. 10.
     """
-    n, q, met = (table.to(room.device) for table in _numbers(order))
+    n, q, met = made_once(_numbers, order, dtype=torch.int64, device=room.device).split((3, 3, 1), -1)
     if absorption.shape[-1:] not in ((1,), (6,)):
         raise ValueError(f"image_sources: absorption must be (..., 1) or (..., 6), got {tuple(absorption.shape)}")
     reflected = (1 - absorption).sqrt().expand(*absorption.shape[:-1], 6)
     position = (1 - 2 * q).to(room) * source.unsqueeze(-2) + (2 * n).to(room) * room.unsqueeze(-2)
     exponents = torch.cat([(n - q).abs(), n.abs()], -1).to(room)
     loss = (reflected.unsqueeze(-2) ** exponents).prod(-1)
-    return Images(position, loss, met)
+    return Images(position, loss, met.squeeze(-1))
 
 
 def distances(images: Tensor, receiver: Tensor) -> Tensor:
@@ -77,8 +79,8 @@ def farthest(room: tuple[float, float, float], order: int) -> float:
     return max(math.hypot(*((k + 1) * side for k, side in zip(w, room, strict=True))) for w in walls)
 
 
-def _numbers(order: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Numbers n and q (N, 3) and reflections (N,) of all images up to ``order``, sorted by reflections."""
+def _numbers(order: int) -> list[tuple[int, ...]]:
+    """Numbers n (3) and q (3) and reflections, a row an image up to ``order``, sorted by reflections."""
     if isinstance(order, bool) or not isinstance(order, int) or order < 0:
         raise ValueError(f"image_sources: order must be a whole number from 0 up, got {order!r}")
     one = [(n, q) for n in range(-(order // 2 + 1), order // 2 + 2) for q in (0, 1)]
@@ -86,7 +88,5 @@ def _numbers(order: int) -> tuple[Tensor, Tensor, Tensor]:
     for trio in itertools.product(one, repeat=3):
         met = sum(abs(2 * n - q) for n, q in trio)
         if met <= order:
-            found.append((met, [n for n, _ in trio], [q for _, q in trio]))
-    found.sort(key=lambda image: image[0])
-    met, n, q = zip(*found, strict=True)
-    return torch.tensor(n), torch.tensor(q), torch.tensor(met)
+            found.append((*(n for n, _ in trio), *(q for _, q in trio), met))
+    return sorted(found, key=lambda image: image[-1])

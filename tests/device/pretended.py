@@ -23,6 +23,7 @@ from tests.without_kernels import operators
 DEVICE = "meta"
 """What its tensors say they are on: a device that torch knows and that has no memory, so that nothing but our own
 dispatch can compute on them. (PrivateUse1 would do as well, with guards and a thread of autograd to be registered.)"""
+_KEPT = "kernels/constants.py"
 _PACKAGE = str(Path(diffFx_pytorch.__file__).parent)
 
 _READS = {"_local_scalar_dense", "item", "equal", "is_nonzero", "nonzero", "masked_select", "_unique2", "unique_dim"}
@@ -106,8 +107,8 @@ class PretendedDevice(TorchDispatchMode):
     """The context in which the device works. It notes what a device would not like.
 
     ``waits`` counts waits by operator, or by line of the library where there is none; ``mixed`` lists the operations
-    that take tensors of the CPU and of the device; ``copies`` counts copies to the device by line of the library;
-    ``ran`` has the names of the operators that ran.
+    that take tensors of the CPU and of the device; ``copies`` counts copies to the device by line of the library, but
+    for constants, which are copied once; ``ran`` has the names of the operators that ran.
     """
 
     def __init__(self) -> None:
@@ -146,7 +147,7 @@ class PretendedDevice(TorchDispatchMode):
             self.mixed.append(f"{self._where()}: {name} takes tensors of the CPU, {[tuple(t.shape) for t in others]}")
         arrives = any(d.type == DEVICE for d in asked) if not ours else short == "copy_" and _is_ours(args[0])
         if arrives and any(not _is_ours(t) for t in tensors):
-            self.copies[_line()] += 1
+            self.copies.update(line for line in [_line()] if not line.startswith(_KEPT))
         if leaves or (ours and waits_for_values(short, args)):
             self.waits[self._where()] += 1
         args_there, kwargs_there = tree_map_only(torch.device, _host_of_device, _on_host((args, kwargs)))
