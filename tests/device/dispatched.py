@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_iter
 from tests.device.pretended import BELOW_AUTOGRAD, waits_for_values
 from tests.without_kernels import operators
 
-_NO_LAUNCH = {"empty", "new_empty", "empty_like", "empty_strided", "_unsafe_view", "_reshape_alias"}
+_NO_LAUNCH = {"empty", "new_empty", "empty_like", "empty_strided"}
 
 
 class Dispatched(TorchDispatchMode):
@@ -40,11 +40,11 @@ class Dispatched(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         name = name.split("::")[1]
         self.waits += waits_for_values(name, args)
-        self.launches += not func.is_view and name not in _NO_LAUNCH
-        self._made = {key: made for key, made in self._made.items() if not made[0].expired()}
-        for t in tree_iter(result):
-            if isinstance(t, Tensor) and _storage(t) not in given:
-                self._made[_storage(t)] = StorageWeakRef(t.untyped_storage()), t.untyped_storage().nbytes()
+        made = [t for t in tree_iter(result) if isinstance(t, Tensor) and _storage(t) not in given]
+        self.launches += name not in _NO_LAUNCH and (bool(made) or func._schema.is_mutable)
+        self._made = {key: held for key, held in self._made.items() if not held[0].expired()}
+        for t in made:
+            self._made[_storage(t)] = StorageWeakRef(t.untyped_storage()), t.untyped_storage().nbytes()
         self.peak = max(self.peak, sum(size for _, size in self._made.values()))
         return result
 

@@ -1,10 +1,13 @@
 """The recursions' equations, as a device without kernels runs them, against the kernels on what is hard."""
 
+import math
+
 import pytest
 import torch
 
+from diffFx_pytorch.dsp import biquad
 from diffFx_pytorch.kernels import precision
-from diffFx_pytorch.recursion import attack_release
+from diffFx_pytorch.recursion import attack_release, sos_to_svf, sosfilt, svfilt
 from tests.without_kernels import without_kernels
 
 LENGTHS = (0, 1, 2, 63, 64, 65, 700)
@@ -41,6 +44,80 @@ def assert_equations_are_the_kernels(call, inputs, limit):
         assert decibels(ours, theirs) < limit, n
 
 
+SECTIONS = {
+    "20 Hz, Q 10": biquad.peak(torch.tensor([20.0, 20.0]).double(), 10.0, 12.0, 48000),
+    "low-pass 20 Hz": biquad.low_pass(torch.full((4,), 20.0).double(), 0.7, 48000),
+    "all over": biquad.peak(torch.tensor([30.0, 700.0, 23000.0]).double(), torch.tensor([0.1, 1.0, 10.0]), -9.0, 48000),
+    "r = .9999": torch.tensor([[1, 0, 0, 2, -4 * 0.9999 * math.cos(0.0026), 2 * 0.9999**2]], dtype=torch.float64),
+    "real, in pairs, at zero": torch.tensor(
+        [[1, 0.3, 0.2, 1, -1.8, 0.81], [0.5, 1, 0, 1, 0, 0], [0, 0, 1, 1, -0.5, 0], [1, 0, 0, 1, 0, -0.98]]
+    ).double(),
+}
+
+
+def sections(x, sos, zi):
+    return sosfilt(x, sos, zi, return_zf=True)
+
+
+def state_variable(x, svf, zi):
+    return svfilt(x, svf, zi, return_zf=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("samples", LENGTHS)
+def test_constant_sections(samples, dtype):
+    sos = SECTIONS["all over"]
+    zi = noise(2, 3, len(sos), 2)
+    limit = -110 if dtype.itemsize == 4 else -220
+    for shape in ((), (2, 1), (2, 3)):
+        inputs = [noise(2, 3, samples).to(dtype), sos.expand(*shape, -1, -1), zi]
+        assert_equations_are_the_kernels(sections, inputs, limit)
+    assert_equations_are_the_kernels(state_variable, [inputs[0], sos_to_svf(sos), zi], limit)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_constant_sections_that_are_hard(name):
+    sos = SECTIONS[name]
+    inputs = [noise(2, 20000).float(), sos, noise(len(sos), 2)]
+    assert_equations_are_the_kernels(sections, inputs, -110)
+    assert_equations_are_the_kernels(sections, [inputs[0].double(), *inputs[1:]], -180)
+    with without_kernels(), torch.no_grad():
+        y = sosfilt(inputs[0], sos)
+    assert decibels(y, sosfilt(inputs[0].double(), sos)) < -130
+
+
+def test_unstable_sections_are_computed_as_given():
+    sos = torch.tensor([[1, 0.5, 0.2, 1, -2 * 1.001 * math.cos(0.3), 1.001**2], [1, 0, 0, 1, -2, 1]]).double()
+    assert_equations_are_the_kernels(sections, [noise(2, 3000), sos, noise(2, 2)], -180)
+
+
+def test_sections_without_float64(monkeypatch):
+    monkeypatch.setattr(precision, "WITHOUT_FLOAT64", {"cpu"})
+    sos = SECTIONS["all over"].float()
+    x = noise(2, 20000)
+    expected = sosfilt(x, sos.double())
+    with without_kernels():
+        assert decibels(sosfilt(x.float(), sos), expected) < -90
+        svf = sos_to_svf(SECTIONS["low-pass 20 Hz"]).float()
+        assert decibels(svfilt(x.float(), svf), svfilt(x, svf.double())) < -110
+
+
+def test_leave_to_round_products_is_not_taken():
+    x, sos = noise(2, 2000).float(), SECTIONS["20 Hz, Q 10"]
+    with without_kernels():
+        exact = sosfilt(x, sos)
+        given = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("high")
+        try:
+            with precision.exact_products(x.device):
+                assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+            assert torch.get_float32_matmul_precision() == "high"
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                assert torch.equal(sosfilt(x, sos), exact)
+        finally:
+            torch.set_float32_matmul_precision(given)
+
+
 def smoothed(x, attack, release, zi):
     return attack_release(x, attack, release, zi, return_zf=True)
 
@@ -68,8 +145,11 @@ def test_attack_release_that_changes_at_every_sample():
 
 def test_no_rows():
     with without_kernels():
-        for y in results(smoothed, [noise(0, 9), *noise(2).sigmoid(), noise(0)]):
-            assert y.isfinite().all()
+        for call, *inputs in (
+            (smoothed, noise(0, 9), *noise(2).sigmoid(), noise(0)),
+            (sections, noise(0, 9), SECTIONS["all over"], noise(0, 3, 2)),
+        ):
+            assert all(y.isfinite().all() for y in results(call, inputs))
 
 
 def test_attack_release_without_float64(monkeypatch):

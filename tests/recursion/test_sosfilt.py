@@ -346,7 +346,7 @@ def test_the_plain_path_is_the_loop(T, time_varying):
     x, zi = torch.randn(3, T, dtype=torch.float64), torch.randn(3, 2, 2, dtype=torch.float64)
     coef = (torch.cat([sos[..., :3], sos[..., 4:]], -1) / sos[..., 3:4]).reshape(3, -1, 2, 5)
     for got, expected in zip(
-        cascade(x, *sections_matrices(coef), zi), sosfilt_loop(x, sos, zi, time_varying), strict=True
+        cascade(x, sections_matrices(coef), zi), sosfilt_loop(x, sos, zi, time_varying), strict=True
     ):
         assert error(got, expected) < 1e-11
 
@@ -354,7 +354,7 @@ def test_the_plain_path_is_the_loop(T, time_varying):
 def test_the_plain_path_survives_poles_near_the_unit_circle():
     sos, x = resonator(0.99999, 0.003), torch.randn(1, 20000, dtype=torch.float64)
     coef = sos[:, [0, 1, 2, 4, 5]][None, None]
-    y, _ = cascade(x, *sections_matrices(coef), torch.zeros(1, 1, 2, dtype=torch.float64))
+    y, _ = cascade(x, sections_matrices(coef), torch.zeros(1, 1, 2, dtype=torch.float64))
     assert error_db(y, scipy_filter(x, sos)) < -140
 
 

@@ -137,7 +137,7 @@ def test_output_states_and_gradients_are_the_loops_by_name(rows, T, K, time_vary
 def test_the_plain_path_is_the_loop(T, time_varying):
     x, zi = torch.randn(3, T, dtype=torch.float64), torch.randn(3, 2, 2, dtype=torch.float64)
     svf = random_svf(3, T, 2) if time_varying else random_svf(3, 2)
-    got = cascade(x, *svf_matrices(svf if time_varying else svf[:, None]), zi)
+    got = cascade(x, svf_matrices(svf if time_varying else svf[:, None]), zi)
     for g, e in zip(got, svfilt_loop(x, svf, zi, time_varying), strict=True):
         assert error(g, e) < 1e-12
 

@@ -88,7 +88,7 @@ def feedback_network_blocks(
         if K:
             now = coef if coef.shape[1] == 1 else coef[:, first : first + count]
             rows = now.permute(0, 4, 1, 2, 3).reshape(R * N, now.shape[1], K, 5)
-            u, state = cascade(u, *sections_matrices(rows), state)
+            u, state = cascade(u, sections_matrices(rows), state)
         u = torch.cat([u.reshape(R, N, count), x[..., first : first + count]], 1)
         out = mixing.mT @ u
         lines = torch.cat([lines, out[:, :N]], -1)[..., count:]

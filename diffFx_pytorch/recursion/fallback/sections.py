@@ -1,42 +1,154 @@
-"""Second-order sections in eager torch operations, for devices without a kernel; differentiable to any order.
+"""Second-order sections in eager torch operations, for devices without a kernel.
 
-Each section is s[t] = M[t] s[t-1] + N[t] x[t], y[t] = C[t] s[t-1] + D[t] x[t] with two states. Time is cut into about
-sqrt(T) pieces that run side by side from silence, together with the products of their M; then the states at their
-borders follow one from another. So about 2 sqrt(T) operations are launched, not T. All in float64: in float32 the
-products of M would lose everything for poles near the unit circle.
+Each section is s[t] = (I + M[t]) s[t-1] + N[t] x[t], y[t] = C[t] s[t-1] + D[t] x[t] with two states.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from .block import Blocks, run_blocks, run_blocks_adjoint, state_space_blocks
 
-def sections_matrices(coef: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """M (..., 2, 2), N (..., 2), C (..., 2), D (...) of transposed direct form 2, from b0 b1 b2 a1 a2 (..., 5)."""
+
+class Sections(NamedTuple):
+    """Sections s' = (I + M) s + N x, y = C s + D x, in coordinates s = change z of the states z that users see."""
+
+    M: Tensor
+    """(..., 2, 2), less the identity: near 0 Hz all that matters is in the last digits of the whole."""
+    N: Tensor
+    """(..., 2)."""
+    C: Tensor
+    """(..., 2)."""
+    D: Tensor
+    """(...)."""
+    change: Tensor | None = None
+    """(..., 2, 2), a constant of the derivative; None is the identity."""
+
+
+def sections_matrices(coef: Tensor) -> Sections:
+    """Transposed direct form 2, from b0 b1 b2 a1 a2 (..., 5)."""
     b0, b1, b2, a1, a2 = coef.unbind(-1)
     zero, one = torch.zeros_like(a1), torch.ones_like(a1)
-    M = torch.stack([torch.stack([-a1, one], -1), torch.stack([-a2, zero], -1)], -2)
-    return M, torch.stack([b1 - a1 * b0, b2 - a2 * b0], -1), torch.stack([one, zero], -1), b0
+    M = torch.stack([torch.stack([-a1 - 1, one], -1), torch.stack([-a2, -one], -1)], -2)
+    return Sections(M, torch.stack([b1 - a1 * b0, b2 - a2 * b0], -1), torch.stack([one, zero], -1), b0)
 
 
-def svf_matrices(coef: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """M (..., 2, 2), N (..., 2), C (..., 2), D (...) of the state variable filter, from g r h b l (..., 5)."""
+def rotating_matrices(coef: Tensor) -> Sections:
+    """Constant sections from b0 b1 b2 a1 a2 (..., 5), in coordinates in which complex poles k +- j h rotate.
+
+    The second state is (k s1 + s2) / h, and the matrix [[k, h], [-h, k]]. Other poles are no rotation, but as well
+    conditioned. Direct forms are not: their two states are nearly one at low frequencies.
+    """
+    b0, b1, b2, a1, a2 = coef.unbind(-1)
+    k = -0.5 * a1.detach()
+    lean, towards = 1 - k.abs(), k.sign() * a1 + 1
+    # -k (a1 + k) - a2, which is -h**2 for complex poles, by differences that lose nothing near 0 Hz and Nyquist.
+    turn = torch.addcmul(-a2 - towards, lean, towards - lean + 1)
+    h = torch.addcmul(turn.detach().abs() + 1e-12, lean, lean).sqrt()
+    unit = torch.eye(2, dtype=h.dtype, device=h.device)
+    one, zero = unit[0].expand(*h.shape, 2).unbind(-1)
+    n1, n2 = torch.addcmul(b1, a1, b0, value=-1), torch.addcmul(b2, a2, b0, value=-1)
+    change = torch.stack([one, zero, k / h, 1 / h], -1).unflatten(-1, (2, 2))
+    M = torch.stack([-1 - k - a1, h, turn / h, k - 1], -1).unflatten(-1, (2, 2))
+    N = torch.stack([n1, torch.addcmul(n2, k, n1) / h], -1)
+    return Sections(M, N, unit[0].expand_as(N), b0, change)
+
+
+def svf_matrices(coef: Tensor) -> Sections:
+    """The state variable filter, from g r h b l (..., 5); its states are well conditioned as they are."""
     g, r, h, b, low = coef.unbind(-1)
     d = 1 / (1 + g * (g + r))
-    a2, a3 = g * d, g * g * d
-    M = torch.stack([torch.stack([2 * d - 1, -2 * a2], -1), torch.stack([2 * a2, 1 - 2 * a3], -1)], -2)
+    a2 = g * d
+    a3 = g * a2
+    M = -2 * torch.stack([(g + r) * a2, a2, -a2, a3], -1).unflatten(-1, (2, 2))
     m1, m2 = b - r * h, low - h
-    C = torch.stack([m1 * d + m2 * a2, -m1 * a2 + m2 * (1 - a3)], -1)
-    return M, torch.stack([2 * a2, 2 * a3], -1), C, h + m1 * a2 + m2 * a3
+    C = torch.stack([m1 * d + m2 * a2, m2 * (1 - a3) - m1 * a2], -1)
+    return Sections(M, 2 * torch.stack([a2, a3], -1), C, h + m1 * a2 + m2 * a3)
+
+
+def _in_series(sections: Sections) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Sections (Q, K, ...) as one system of n = 2 K states: A - I (Q, n, n), b (Q, n), c (Q, n), d (Q,)."""
+    M, N, C, D, _ = sections
+    Q, K = D.shape
+    unit = torch.eye(K + 1, dtype=D.dtype, device=D.device)
+    # What reaches the input of section i, and the output as input K: the signal, and the states of section j - 1.
+    reach = torch.linalg.solve_triangular(
+        unit - torch.diag_embed(D, offset=-1), unit.expand(Q, -1, -1), upper=False, unitriangular=True
+    )
+    inputs = reach[:, :, 1:, None] * C[:, None]  # (Q, K + 1, K, 2)
+    A = N[:, :, :, None, None] * inputs[:, :K, None]
+    A = A + M[:, :, :, None, :] * unit[:K, None, :K, None]
+    b = N * reach[:, :K, :1]
+    return A.reshape(Q, 2 * K, 2 * K), b.reshape(Q, 2 * K), inputs[:, K].reshape(Q, 2 * K), reach[:, K, 0]
+
+
+def _changed(z: Tensor, change: Tensor | None, back: bool = False) -> Tensor:
+    """States (Q, P, K, 2) in the coordinates (Q, K, 2, 2), or back from there."""
+    if change is None:
+        return z
+    change = change[:, None]
+    if back:
+        return torch.linalg.solve_triangular(change, z[..., None], upper=False).squeeze(-1)
+    return (change * z[..., None, :]).sum(-1)
+
+
+Design = Callable[[Tensor], Sections]
+
+
+def constant_cascade(design: Design, x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+    """Run K constant sections in series, P signals through each of Q cascades.
+
+    Args:
+        design: of the sections from their coefficients.
+        x: (Q, P, T).
+        coef: (Q, K, 5), of the widest precision, as zi.
+        zi: (Q, P, K, 2).
+
+    Returns:
+        The output (Q, P, T) and the last states (Q, P, K, 2).
+    """
+    sections = design(coef)
+    blocks = state_space_blocks(*_in_series(sections), x.shape[-1])
+    y, end = run_blocks(x, blocks, _changed(zi, sections.change).flatten(-2))
+    return y, _changed(end.reshape(zi.shape), sections.change, back=True)
+
+
+def constant_cascade_adjoint(
+    design: Design, grad_y: Tensor, grad_zf: Tensor, x: Tensor, coef: Tensor, zi: Tensor, of_coef: bool
+) -> tuple[Tensor, Tensor | None, Tensor]:
+    """The gradients of `constant_cascade`: of x, of coef if asked for, and of zi."""
+
+    def designed(coef: Tensor) -> tuple[tuple[Tensor, ...], list[Tensor]]:
+        sections = design(coef)
+        change = [] if sections.change is None else [sections.change]
+        return tuple(state_space_blocks(*_in_series(sections), x.shape[-1])), change
+
+    found: Any = torch.func.vjp(designed, coef, has_aux=True)
+    matrices, pull, aside = found
+    grad_end, change, back = grad_zf, None, None
+    if aside:
+        change = aside[0]
+        back = change.mT
+        grad_end = torch.linalg.solve_triangular(back[:, None], grad_zf[..., None], upper=True).squeeze(-1)
+    start = _changed(zi, change).flatten(-2)
+    grad_x, of_matrices, grad_start = run_blocks_adjoint(
+        grad_y, grad_end.flatten(-2), x, Blocks(*matrices), start, of_coef
+    )
+    grad_coef = None if of_matrices is None else pull(tuple(of_matrices))[0]
+    return grad_x, grad_coef, _changed(grad_start.reshape(zi.shape), back)
 
 
 def linear_states(M: Tensor, v: Tensor, s: Tensor) -> Tensor:
     """The states before each sample and after the last, (R, T + 1, n), of s[t] = M[t] s[t-1] + v[t].
 
-    M is (R, T, n, n), or (R, 1, n, n) when constant; v is (R, T, n); s is (R, n).
+    M is (R, T, n, n), or (R, 1, n, n) when constant; v is (R, T, n); s is (R, n). Time is cut into about sqrt(T) pieces
+    that run side by side from silence, together with the products of their M; then the states at their borders follow
+    one from another. In float32 the products would lose everything for poles near the unit circle.
     """
     R, T, n = v.shape
     steps = max(1, math.isqrt(T))
@@ -63,23 +175,25 @@ def linear_states(M: Tensor, v: Tensor, s: Tensor) -> Tensor:
     return torch.cat([s[:, None], after.reshape(R, pieces * steps, n)[:, :T]], 1)
 
 
-def cascade(x: Tensor, M: Tensor, N: Tensor, C: Tensor, D: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+def cascade(x: Tensor, sections: Sections, zi: Tensor) -> tuple[Tensor, Tensor]:
     """Run K sections in series.
 
     Args:
-        x: (R, T) float64.
-        M: (R, T or 1, K, 2, 2).
-        N: (R, T or 1, K, 2).
-        C: (R, T or 1, K, 2).
-        D: (R, T or 1, K).
+        x: (R, T), of the precision of all.
+        sections: (R, T or 1, K, ...), in the coordinates of the states.
         zi: (R, K, 2).
 
     Returns:
         The output (R, T) and the last states (R, K, 2).
     """
-    last = []
+    M, N, C, D, _ = sections
+    if M.shape[1] == 1 and x.shape[1] and zi.shape[1]:
+        still = Sections(*(t.squeeze(1) for t in (M, N, C, D)))
+        y, end = constant_cascade(lambda _: still, x[:, None], x, zi[:, None])
+        return y.squeeze(1), end.squeeze(1)
+    last, unit = [], torch.eye(2, dtype=x.dtype, device=x.device)
     for k in range(zi.shape[1]):
-        states = linear_states(M[:, :, k], N[:, :, k] * x[..., None], zi[:, k])
+        states = linear_states(M[:, :, k] + unit, N[:, :, k] * x[..., None], zi[:, k])
         x = (C[:, :, k] * states[:, :-1]).sum(-1) + D[:, :, k] * x
         last.append(states[:, -1])
     return x, torch.stack(last, 1) if last else zi

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Literal, overload
 
 import numpy as np
@@ -13,7 +14,7 @@ from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coeff
 from diffFx_pytorch.recursion.cpu import allpass_loop as kernels
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK
 from diffFx_pytorch.recursion.fallback.allpass_loop import allpass_loop_rows
-from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, define_cascade
+from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, define_cascade, over_rows
 from diffFx_pytorch.recursion.ops.sections import rows_by_coefficient
 
 
@@ -47,7 +48,7 @@ def _backward(
     run_rows(kernels.backward, coef.shape[0], 1, *inputs, gx, gcoef, gzi)
 
 
-_allpass_loop = define_cascade("allpass_loop", allpass_loop_rows, _forward, _backward)
+_allpass_loop = define_cascade("allpass_loop", functools.partial(over_rows, allpass_loop_rows), _forward, _backward)
 
 
 @overload

@@ -84,7 +84,7 @@ def _band_pass(x: Tensor, g: Tensor, r: Tensor, s: Tensor) -> tuple[Tensor, Tens
     none = torch.zeros_like(g)
     coef = torch.stack([g, r, none, r, none], -1).expand(*batch, 5).reshape(-1, 1, 1, 5)
     rows = x.double().expand(*batch, x.shape[-1]).reshape(-1, x.shape[-1])
-    y, last = cascade(rows, *svf_matrices(coef), s.expand(*batch, 2).reshape(-1, 1, 2))
+    y, last = cascade(rows, svf_matrices(coef), s.expand(*batch, 2).reshape(-1, 1, 2))
     return y.reshape(*batch, x.shape[-1]), last.reshape(*batch, 2)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +12,13 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, Operator, define
 from diffFx_pytorch.kernels.cuda import triton_kernel
+from diffFx_pytorch.kernels.precision import exact_products, widest
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, indexed_rows
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.control_points import check_points
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK
 from diffFx_pytorch.recursion.cuda.chunks import section_states
+from diffFx_pytorch.recursion.fallback.sections import Design, cascade, constant_cascade, constant_cascade_adjoint
 
 DENORMAL_THRESHOLD = 1e-250
 """States below this become 0 between tiles: over the denormals, and under whatever scale a first section works at."""
@@ -31,13 +32,73 @@ def over_rows(
     equation: Callable[..., tuple[Tensor, Tensor]], x: Tensor, coef: Tensor, zi: Tensor
 ) -> tuple[Tensor, Tensor]:
     """An equation of rows in float64, for x (..., T), coef (..., T or 1, K, n) and zi (..., K, 2) that broadcast."""
-    batch = broadcast_shape(x.shape[:-1], coef.shape[:-3], zi.shape[:-2])
+    batch, wide = broadcast_shape(x.shape[:-1], coef.shape[:-3], zi.shape[:-2]), widest(x.device)
     rows = [
-        t.double().expand(*batch, *t.shape[t.dim() - core :]).reshape(math.prod(batch), *t.shape[t.dim() - core :])
+        t.to(wide).expand(*batch, *t.shape[t.dim() - core :]).reshape(math.prod(batch), *t.shape[t.dim() - core :])
         for t, core in ((x, 1), (coef, 3), (zi, 2))
     ]
     y, zf = equation(*rows)
     return y.reshape(*batch, x.shape[-1]), zf.reshape(*batch, *zi.shape[-2:])
+
+
+class Equations:
+    """Sections in eager operations, for x (..., T), coef (..., T or 1, K, n) and zi (..., K, 2) that broadcast.
+
+    Args:
+        still: design of constant sections from coefficients.
+        moving: design of time-varying ones, in the coordinates of the states that users see.
+    """
+
+    def __init__(self, still: Design, moving: Design) -> None:
+        self.still, self.moving = still, moving
+
+    def __call__(self, x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+        """Output and last states."""
+        batch = broadcast_shape(x.shape[:-1], coef.shape[:-3], zi.shape[:-2])
+        if 0 in (*batch, x.shape[-1], zi.shape[-2]):
+            return x.expand(*batch, x.shape[-1]), zi.expand(*batch, *zi.shape[-2:])
+        with exact_products(x.device):
+            if coef.shape[-3] == 1:
+                signal, own, start = _grouped(batch, x, coef, zi)
+                y, zf = constant_cascade(self.still, signal, own.squeeze(1), start)
+            else:
+                y, zf = over_rows(lambda x, c, s: cascade(x, self.moving(c), s), x, coef, zi)
+        return y.reshape(*batch, x.shape[-1]), zf.reshape(*batch, *zi.shape[-2:])
+
+    def adjoint(self, batch: Any, grads: Any, inputs: Any, saved: Any, needs: Any) -> tuple[Tensor | None, ...]:
+        """The gradients of x, coef and zi."""
+        x, coef, zi = inputs
+        gy, gzf = grads.y.expand(*batch, -1), grads.zf.expand(*batch, -1, -1)
+        if 0 in (*batch, x.shape[-1], zi.shape[-2]):
+            return gy, torch.zeros_like(coef), gzf
+        with exact_products(x.device):
+            if coef.shape[-3] != 1:
+                return torch.func.vjp(self, x, coef, zi)[1]((gy.to(zi.dtype), gzf))
+            signal, own, start = _grouped(batch, x, coef, zi)
+            given = gy.reshape(signal.shape), gzf.to(start.dtype).reshape(start.shape)
+            gx, gcoef, gzi = constant_cascade_adjoint(self.still, *given, signal, own.squeeze(1), start, needs.coef)
+        if gcoef is not None:
+            shared = len(batch) - _alone(coef, len(batch))
+            gcoef = gcoef.reshape(*batch[:shared], *[1] * (len(batch) - shared), *coef.shape[-3:])
+        return gx.reshape(*batch, -1), gcoef, gzi.reshape(*batch, *zi.shape[-2:])
+
+
+def _alone(coef: Tensor, dims: int) -> int:
+    """Of so many batch dimensions, how many of the last ones share coefficients."""
+    own = (1,) * (dims + 3 - coef.dim()) + coef.shape[:-3]
+    return next((i for i, n in enumerate(reversed(own)) if n != 1), dims)
+
+
+def _grouped(batch: Sequence[int], x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(Q, P, T), (Q, T or 1, K, n) and (Q, P, K, 2): P rows go through each of Q cascades."""
+    outer, wide = len(batch) - _alone(coef, len(batch)), widest(x.device)
+    Q, P, core = math.prod(batch[:outer]), math.prod(batch[outer:]), coef.shape[-3:]
+    own = ((1,) * (len(batch) + 3 - coef.dim()) + coef.shape[:-3])[:outer]
+    return (
+        x.expand(*batch, x.shape[-1]).reshape(Q, P, x.shape[-1]),
+        coef.to(wide).reshape(*own, *core).expand(*batch[:outer], *core).reshape(Q, *core),
+        zi.to(wide).expand(*batch, *zi.shape[-2:]).reshape(Q, P, *zi.shape[-2:]),
+    )
 
 
 def define_cascade(
@@ -45,15 +106,17 @@ def define_cascade(
     equation: Callable[..., tuple[Tensor, Tensor]],
     forward: Callable[..., None],
     backward: Callable[..., None],
+    adjoint: Callable[..., Any] | None = None,
 ) -> Operator:
     """Declare the operator ``diffFx::<name>``: ``(x (..., T), coef (..., T or 1, K, n), zi (..., K, 2)) -> (y, zf)``.
 
     Args:
         name: of the operator.
-        equation: ``(x, coef, zi) -> (y, zf)`` over rows in float64, differentiable.
+        equation: ``(x, coef, zi) -> (y, zf)`` in eager operations, differentiable.
         forward: ``(x, coef, coefficient_of_row, zi, y, zf, checkpoints)``, arrays of rows, fills the last three.
         backward: ``(gy, gzf, x, coef, coefficient_of_row, checkpoints, gx, gcoef, gzi)`` likewise fills the last
             three; ``gcoef`` is zeros where the coefficients are constant, or empty where no gradient is needed.
+        adjoint: as `define`.
     """
 
     def run_forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
@@ -86,13 +149,14 @@ def define_cascade(
         name,
         inputs={"x": 1, "coef": 3, "zi": 2},
         outputs={"y": lambda x, *_: (x.shape[-1:], x.dtype), "zf": lambda x, coef, zi: (zi.shape[-2:], zi.dtype)},
-        equation=functools.partial(over_rows, equation),
+        equation=equation,
         kernel=Kernel(
             run_forward,
             run_backward,
             {"checkpoints": lambda x, coef, zi: ((-(-x.shape[-1] // BLOCK), *zi.shape[-2:]), zi.dtype)},
         ),
         saves={"x": (), "coef": (), "zi": (), "checkpoints": ("coef",)},
+        adjoint=adjoint,
     )
 
 

@@ -13,8 +13,14 @@ from diffFx_pytorch.kernels import run_rows
 from diffFx_pytorch.recursion.cpu import sections, sections_staged, sections_time_varying, time_varying_lanes
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK, LANES
 from diffFx_pytorch.recursion.cpu.sections_plan import Cut, plan
-from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
-from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, SECTIONS_ON_CUDA, cascade_arguments, define_cascade
+from diffFx_pytorch.recursion.fallback.sections import rotating_matrices, sections_matrices
+from diffFx_pytorch.recursion.ops.cascade import (
+    DENORMAL_THRESHOLD,
+    SECTIONS_ON_CUDA,
+    Equations,
+    cascade_arguments,
+    define_cascade,
+)
 
 
 def rows_by_coefficient(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -277,13 +283,18 @@ _time_varying_forward = functools.partial(run_time_varying, sections_time_varyin
 _time_varying_backward = functools.partial(run_time_varying_adjoint, sections_time_varying.backward)
 
 
-def _equation(x: Tensor, sos: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-    over_a0 = torch.cat([sos[..., :3], sos[..., 4:]], -1) / sos[..., 3:4]
-    return cascade(x, *sections_matrices(over_a0), zi)
+def _over_a0(sos: Tensor) -> Tensor:
+    return torch.cat([sos[..., :3], sos[..., 4:]], -1) / sos[..., 3:4]
 
 
-_constant = define_cascade("sections", _equation, _constant_forward, _constant_backward)
-_time_varying = define_cascade("sections_time_varying", _equation, _time_varying_forward, _time_varying_backward)
+_equations = Equations(
+    lambda sos: rotating_matrices(_over_a0(sos)),
+    lambda sos: sections_matrices(_over_a0(sos)),
+)
+_constant = define_cascade("sections", _equations, _constant_forward, _constant_backward, _equations.adjoint)
+_time_varying = define_cascade(
+    "sections_time_varying", _equations, _time_varying_forward, _time_varying_backward, _equations.adjoint
+)
 _time_varying.register(device="cuda", kernel=SECTIONS_ON_CUDA)
 
 

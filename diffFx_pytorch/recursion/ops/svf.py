@@ -16,13 +16,13 @@ from diffFx_pytorch.recursion.ops.cascade import (
     define_cascade,
 )
 from diffFx_pytorch.recursion.ops.sections import run_time_varying, run_time_varying_adjoint
-from diffFx_pytorch.recursion.ops.svf_points import svf_equation, svf_points
+from diffFx_pytorch.recursion.ops.svf_points import svf_equations, svf_points
 
 _forward = functools.partial(run_time_varying, kernels.forward, 1)
 _backward = functools.partial(run_time_varying_adjoint, kernels.backward)
 
 
-_svf = define_cascade("svf", svf_equation, _forward, _backward)
+_svf = define_cascade("svf", svf_equations, _forward, _backward, svf_equations.adjoint)
 _svf.register(device="cuda", kernel=SECTIONS_ON_CUDA)
 
 

@@ -11,21 +11,19 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
 from diffFx_pytorch.kernels.cuda import triton_kernel
+from diffFx_pytorch.kernels.precision import widest
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, coefficient_of_row, flat_rows
 from diffFx_pytorch.recursion.control_points import join_points
 from diffFx_pytorch.recursion.cpu import svf_points as kernels
 from diffFx_pytorch.recursion.cuda.chunks import section_states
-from diffFx_pytorch.recursion.fallback.sections import cascade, svf_matrices
-from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, over_rows
+from diffFx_pytorch.recursion.fallback.sections import svf_matrices
+from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, Equations
 
-
-def svf_equation(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-    """State variable sections in series over rows, in eager operations."""
-    return cascade(x, *svf_matrices(coef), zi)
+svf_equations = Equations(svf_matrices, svf_matrices)
 
 
 def _equation(x: Tensor, points: Tensor, at: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-    return over_rows(svf_equation, x, join_points(points.double(), at, x.shape[-1]), zi)
+    return svf_equations(x, join_points(points.to(widest(x.device)), at, x.shape[-1]), zi)
 
 
 def _side_by_side(rows: int) -> kernels.Kernels:

@@ -1,0 +1,197 @@
+r"""Constant linear systems as products of matrices over blocks of samples, on devices without kernels.
+
+Of a system with states s, the output of a block of L samples u that begins in state s, and the state after it, are
+
+.. math:: y = H u + O s, \qquad s' = A^L s + C u
+
+with H the Toeplitz matrix of the impulse response, O the responses to the states and C what the samples leave in them.
+All blocks are products at once; their states follow by doubling, in log2(T / L) products more. Matrices are designed in
+float64. Products have the precision of the sound, and are added up in float64 where they go into states: float32 sound
+comes within -135 dB or so, provided that the coordinates of the states are such that none is a small difference of
+large ones (20 Hz, Q 10). Where a device has no float64, A^L goes into the states as A^L - I.
+
+A sample that is not finite spoils its block, the samples before it included.
+
+References:
+    J. J. Shynk, "Block implementation of recursive digital filters", Stanford, 1982 (block state space).
+    W. D. Hillis, G. L. Steele, "Data parallel algorithms", CACM 29(12), 1986 (doubling).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+LENGTH = 64
+"""Samples a block, L."""
+
+
+class Blocks(NamedTuple):
+    """The matrices of Q systems of n states over blocks of L samples, and over the last block, which ends early."""
+
+    response: Tensor
+    """H (Q, L, L)."""
+    free: Tensor
+    """O (Q, L, n)."""
+    driven: Tensor
+    """C (Q, n, L)."""
+    step: Tensor
+    """A^L (Q, n, n), a `_whole` one or what it has over the identity."""
+    last_driven: Tensor
+    """C of the last block (Q, n, L); what is after the signal counts nothing."""
+    last_step: Tensor
+    """A^l, l the samples of the last block, as ``step``."""
+
+
+def _whole(dtype: torch.dtype) -> bool:
+    """Whether powers of A are kept whole; in float32 they are kept less the identity."""
+    return dtype != torch.float32
+
+
+def _through(v: Tensor, power: Tensor, onto: Tensor | None = None) -> Tensor:
+    """Rows v (Q, m, n) times a power of A, added onto others."""
+    if _whole(power.dtype):
+        return torch.bmm(v, power) if onto is None else torch.baddbmm(onto, v, power)
+    return torch.baddbmm(v if onto is None else onto + v, v, power)
+
+
+def _times(first: Tensor, second: Tensor) -> Tensor:
+    """The product of two powers of A."""
+    return _through(first, second, None if _whole(first.dtype) else second)
+
+
+def samples_of_last(samples: int) -> int:
+    """How many samples the last block of a signal has."""
+    return (samples - 1) % LENGTH + 1
+
+
+def toeplitz(h: Tensor) -> Tensor:
+    """The matrices (..., L, L) by which impulse responses (..., L) act: h[i - j] in row i and column j."""
+    return pad(h, (h.shape[-1] - 1, 0)).unfold(-1, h.shape[-1], 1).flip(-1)
+
+
+def state_space_blocks(A: Tensor, b: Tensor, c: Tensor, d: Tensor, samples: int) -> Blocks:
+    """Of s' = (I + A) s + b x, y = c s + d x, for a signal of so many samples; differentiable.
+
+    Args:
+        A: (Q, n, n), less the identity.
+        b: (Q, n).
+        c: (Q, n).
+        d: (Q,).
+        samples: of the signal.
+    """
+    A = A + torch.eye(A.shape[-1], dtype=A.dtype, device=A.device) if _whole(A.dtype) else A
+    # Side by side: the rows c A^i, and the columns A^i b as rows of the transposed system.
+    power, rows = torch.cat([A, A.mT]), torch.cat([c, b]).unsqueeze(-2)
+    Q, last, last_step, reach = len(A), samples_of_last(samples), None, 1
+    while reach < LENGTH:
+        if last & reach:
+            last_step = power[:Q] if last_step is None else _times(last_step, power[:Q])
+        rows = torch.cat([rows, _through(rows, power)], 1)
+        power = _times(power, power)
+        reach *= 2
+    free, step = rows[:Q], power[:Q]
+    h = torch.cat([d[:, None], (free[:, :-1] @ b[..., None]).squeeze(-1)], -1)
+    driven = rows[Q:].flip(-2).mT
+    if last_step is None:
+        return Blocks(toeplitz(h), free, driven, step, driven, step)
+    return Blocks(toeplitz(h), free, driven, step, pad(driven[..., LENGTH - last :], (0, LENGTH - last)), last_step)
+
+
+def _split(x: Tensor) -> Tensor:
+    """(Q, P, T) as (Q, P, blocks, L)."""
+    lack = LENGTH - samples_of_last(x.shape[-1])
+    return (pad(x, (0, lack)) if lack else x).unflatten(-1, (-1, LENGTH))
+
+
+def _added_up(v: Tensor, step: Tensor) -> Tensor:
+    """s[j] = s[j - 1] step + v[j] over axis 1 of (Q, blocks, P, n)."""
+    Q, blocks, P, n = v.shape
+    v, reach = v.reshape(Q, blocks * P, n), P
+    while reach < blocks * P:
+        v = torch.cat([v[:, :reach], _through(v[:, :-reach], step, v[:, reach:])], 1)
+        reach *= 2
+        step = _times(step, step) if reach < blocks * P else step
+    return v.reshape(Q, blocks, P, n)
+
+
+def _drive(u: Tensor, blocks: Blocks, start: Tensor) -> Tensor:
+    """What the blocks before leave in the states, and what was there, (Q, blocks, P, n)."""
+    left = _by_matrix(u[:, :, :-1], blocks.driven.mT.to(u.dtype)).to(start.dtype)
+    return torch.cat([start[:, :, None], left], 2).transpose(1, 2)
+
+
+def _by_matrix(v: Tensor, matrix: Tensor) -> Tensor:
+    """(Q, P, m, k) times (Q, k, l)."""
+    Q, P, m, k = v.shape
+    return torch.bmm(v.reshape(Q, P * m, k), matrix).reshape(Q, P, m, matrix.shape[-1])
+
+
+def _contracted(left: Tensor, right: Tensor) -> Tensor:
+    """(Q, P, m, k) and (Q, P, m, l) to the sum over P and m of their products (Q, k, l)."""
+    return torch.bmm(left.flatten(1, 2).mT, right.flatten(1, 2))
+
+
+def run_blocks(x: Tensor, blocks: Blocks, start: Tensor) -> tuple[Tensor, Tensor]:
+    """Run systems over signals.
+
+    Args:
+        x: (Q, P, T) of the precision in which products are computed, T > 0; P signals go through each system.
+        blocks: of the Q systems for T samples.
+        start: states (Q, P, n), of the precision in which states are added up.
+
+    Returns:
+        The outputs (Q, P, T), and the states after them.
+    """
+    u = _split(x)
+    states = _added_up(_drive(u, blocks, start), blocks.step.mT).transpose(1, 2)
+    Q, P, m, L = u.shape
+    y = torch.baddbmm(
+        _by_matrix(states.to(x.dtype), blocks.free.mT.to(x.dtype)).reshape(Q, P * m, L),
+        u.reshape(Q, P * m, L),
+        blocks.response.mT.to(x.dtype),
+    )
+    last = states[:, :, -1]
+    driven = u[:, :, -1].to(start.dtype) @ blocks.last_driven.mT
+    end = _through(last, blocks.last_step.mT, driven)
+    return y.reshape(Q, P, m * L)[..., : x.shape[-1]], end
+
+
+def run_blocks_adjoint(
+    grad_y: Tensor, grad_end: Tensor, x: Tensor, blocks: Blocks, start: Tensor, of_matrices: bool
+) -> tuple[Tensor, Blocks | None, Tensor]:
+    """The gradients of `run_blocks`: of x, of the matrices if asked for, and of the states before.
+
+    The adjoint of the states runs backwards through the blocks by the same doubling, so nothing is kept but x.
+    """
+    u, g = _split(x), _split(grad_y)
+    Q, P, m, L = u.shape
+    direct = _by_matrix(g, blocks.free.to(g.dtype)).to(start.dtype)
+    last = direct[:, :, -1:] + _through(grad_end, blocks.last_step)[:, :, None]
+    drive, step = torch.cat([last, direct[:, :, :-1].flip(2)], 2).transpose(1, 2), blocks.step
+    if of_matrices:  # The states run forwards beside their adjoint.
+        drive, step = torch.cat([drive, _drive(u, blocks, start)]), torch.cat([step, step.mT])
+    both = _added_up(drive, step).transpose(1, 2)
+    adjoint = both[:Q].flip(2)
+    after = adjoint[:, :, 1:]  # of the state that each block leaves; the last leaves the end
+    flow = [
+        _by_matrix(after.to(g.dtype), blocks.driven.to(g.dtype)),
+        (grad_end @ blocks.last_driven).to(g.dtype)[:, :, None],
+    ]
+    grad_u = torch.baddbmm(torch.cat(flow, 2).reshape(Q, P * m, L), g.reshape(Q, P * m, L), blocks.response.to(g.dtype))
+    grad_x = grad_u.reshape(Q, P, m * L)[..., : x.shape[-1]]
+    if not of_matrices:
+        return grad_x, None, adjoint[:, :, 0]
+    states, wide = both[Q:], start.dtype
+    of_blocks = Blocks(
+        _contracted(g, u).to(wide),
+        _contracted(g, states.to(g.dtype)).to(wide),
+        _contracted(after.to(u.dtype), u[:, :, :-1]).to(wide),
+        _contracted(after, states[:, :, :-1]),
+        grad_end.mT @ u[:, :, -1].to(wide),
+        grad_end.mT @ states[:, :, -1],
+    )
+    return grad_x, of_blocks, adjoint[:, :, 0]
