@@ -90,7 +90,14 @@ def wet(
         block = added[n * oversampling : (n + 1) * oversampling]
         dc += (1 - math.exp(-20 * math.pi / sample_rate)) * (sum(block) / oversampling - dc)
         w[n] -= dc
-    if ceiling == "strict":
+    if ceiling == "strict" and stages:
+        late += 64
+        r = [0.0] * 64 + [math.log(max(1.0, abs(s))) for s in w]
+        m = [0.0] * 64 + [max(r[n : n + 65]) for n in range(len(w))]
+        hann = [math.sin(math.pi * (k + 1) / 66) ** 2 / 33 for k in range(65)]
+        gains = [math.exp(-sum(h * e for h, e in zip(hann, m[n:], strict=False))) for n in range(len(w))]
+        w = [g * s for g, s in zip(gains, [0.0] * 64 + w, strict=False)]
+    elif ceiling == "strict":
         w = [min(max(s, -1.0), 1.0) for s in w]
     if level_match:  # noise of -18 dB, as 32 quantiles of the normal distribution
         noise = [NormalDist().inv_cdf((k + 0.5) / 32) for k in range(32)]
@@ -110,7 +117,8 @@ def mixed(channel, w, late, mix, output_db, oversampling=4, phase="linear"):
             dry = h([2 * s if k == 0 else 0.0 for s in dry for k in (0, 1)])
         for h in reversed(filters):
             dry = h(dry)[1::2]
-    return [10 ** (output_db / 20) * ((1 - mix) * s + mix * v) for s, v in zip(dry, w, strict=True)]
+        dry = [0.0] * (late - (0, 3, 4, 4)[oversampling.bit_length() - 1]) + dry
+    return [10 ** (output_db / 20) * ((1 - mix) * s + mix * v) for s, v in zip(dry, w, strict=False)]
 
 
 def stage(x, sample_rate, f, F, mix, output_db, **options):

@@ -18,7 +18,7 @@ _STEP = 4.0
 """A step within a block is a change by more samples than this between two, beside which its neighbours are small."""
 
 Read = Callable[[Tensor, Tensor, Line, slice], tuple[Tensor, Line]]
-"""Samples of a block, a delay for them, a line and where in the block they are, to the echo and the line after it."""
+"""Samples of a block, the delays for them, a line and where in the block they are, to the echo and the line after."""
 
 
 def faded_read(
@@ -29,6 +29,7 @@ def faded_read(
     interpolation: str,
     fade: int,
     *,
+    piece: int | None = None,
     outlives: bool = True,
     saturation: str | None = None,
     **loop: Tensor | None,
@@ -42,6 +43,7 @@ def faded_read(
         max_delay: samples.
         interpolation: see ``line_read``.
         fade: length in samples.
+        piece: see ``crossfaded``.
         outlives: whether the line outlives the block.
         saturation: see ``line_read``.
         loop: feedback, lowpass and highpass of ``line_read``.
@@ -54,16 +56,16 @@ def faded_read(
         feedback = loop.get("feedback")
         line = silent_line(x, x.shape[1] if feedback is None else max(x.shape[1], feedback.shape[1]), interpolation)
 
-    def read(x: Tensor, delay: Tensor, line: Line, piece: slice) -> tuple[Tensor, Line]:
-        now = {n: k if k is None or k.shape[-1] == 1 else k[..., piece] for n, k in loop.items()}
+    def read(x: Tensor, delay: Tensor, line: Line, where: slice) -> tuple[Tensor, Line]:
+        now = {n: k if k is None or k.shape[-1] == 1 else k[..., where] for n, k in loop.items()}
         return line_read(x, delay, line, max_delay, interpolation, saturation=saturation, **now)
 
-    echo, line, memory = crossfaded(read, x, delay, line, memory, fade)
+    echo, line, memory = crossfaded(read, x, delay, line, memory, fade, piece)
     return echo, (kept_line(line, x.shape[-1]) if outlives else line, memory)
 
 
 def crossfaded(
-    read: Read, x: Tensor, delay: Tensor, line: Line, memory: Tensor | None, fade: int
+    read: Read, x: Tensor, delay: Tensor, line: Line, memory: Tensor | None, fade: int, piece: int | None = None
 ) -> tuple[Tensor, Line, Tensor | None]:
     """Read a line at a delay, with a cross-fade of two reads (a raised cosine) wherever the delay steps.
 
@@ -74,11 +76,13 @@ def crossfaded(
     Args:
         read: of a piece of the block.
         x: (B, C, T).
-        delay: in samples, (B, 1, 1 or T), float64.
-        line: before the block; a line with feedback may have no delay shorter than ``fade`` and half the points.
-        memory: (B, 4): the delay faded from, the delay heard last, samples of the fade still to come, and 1 if a step
-            waits. None is the beginning.
+        delay: in samples, (B, K, 1 or T), float64; K is 1, or what the reading makes its delays of.
+        line: before the block.
+        memory: (B, 2 K + 2): the delays faded from, the delays heard last, samples of the fade still to come, and 1 if
+            a step waits. None is the beginning.
         fade: length in samples.
+        piece: samples of a fade that are read at once, for a line with feedback: what one of them reads, none before it
+            in the same piece may have written. None is all.
 
     Returns:
         ``(echo, line, memory)``.
@@ -86,29 +90,31 @@ def crossfaded(
     values = delay.detach()
     if not can_look_at(values) or not x.numel():
         return *read(x, delay, line, slice(None)), memory
-    last = values[:, 0, -1]
-    none = torch.zeros_like(last)
-    settled = torch.stack((last, last, none, none), -1)
+    K, last = values.shape[1], values[..., -1]
+    none = values.new_zeros(len(values), 2)
+    settled = torch.cat((last, last, none), -1)
     # Of a block of one sample nobody can tell: there it counts as moving.
     constant = delay.shape[-1] == 1 < x.shape[-1]
     if memory is None:
-        first = values[:, 0, 0]
-        memory = torch.stack((first, first, none, none), -1)
-    if torch.equal(memory, settled) if constant else not (memory[:, 2:].any() or _has_steps(values)):
+        first = values[..., 0]
+        memory = torch.cat((first, first, none), -1)
+    if torch.equal(memory, settled) if constant else not (memory[:, 2 * K :].any() or _has_steps(values)):
         return *read(x, delay, line, slice(None)), settled
     T, dtype = x.shape[-1], x.dtype
-    plans = [_plan(row, m, T, fade) for row, m in zip(values[:, 0].numpy(), memory.numpy(), strict=True)]
+    plans = [_plan(rows, m, T, fade) for rows, m in zip(values.numpy(), memory.numpy(), strict=True)]
     old, new, weight = (np.stack(rows) for rows in zip(*((p[0], p[1], p[2]) for p in plans), strict=True))
-    known = torch.cat((memory[:, :2], delay[:, 0]), -1)
-    old, new = (known.gather(-1, torch.from_numpy(rows)).unsqueeze(1) for rows in (old, new))
-    edges = sorted({0, T, *(edge for p in plans for edge in p[4] if edge < T)})
+    known = torch.cat((memory[:, : 2 * K].unflatten(-1, (2, K)).mT, delay), -1)
+    old, new = (known.gather(-1, torch.from_numpy(rows).unsqueeze(1).expand(-1, K, -1)) for rows in (old, new))
+    edges = {0, T, *(edge for p in plans for edge in p[4] if edge < T)}
+    if piece:
+        edges |= {begin for begin in range(0, T, piece) if (weight[:, begin : begin + piece] < 1).any()}
     echoes = []
-    for begin, end in itertools.pairwise(edges):
-        piece = slice(begin, end)
-        echo, after = read(x[..., piece], new[..., piece], line, piece)
-        if (weight[:, piece] < 1).any():
-            share = torch.from_numpy(weight[:, None, piece]).to(dtype)
-            earlier, faded = read(x[..., piece], old[..., piece], line, piece)
+    for begin, end in itertools.pairwise(sorted(edges)):
+        where = slice(begin, end)
+        echo, after = read(x[..., where], new[..., where], line, where)
+        if (weight[:, where] < 1).any():
+            share = torch.from_numpy(weight[:, None, where]).to(dtype)
+            earlier, faded = read(x[..., where], old[..., where], line, where)
             echo = torch.lerp(earlier, echo, share)
             # The line of a loop has what was read written into it; of the filters' states those of the new one go on.
             past, written = (
@@ -134,7 +140,7 @@ def _has_steps(values: Tensor) -> bool:
     change = values.diff().abs()
     if float(change.max()) <= _STEP:
         return False
-    return any(len(_jumps(row)) for row in change[:, 0].numpy())
+    return any(len(_jumps(row)) for row in change.flatten(0, 1).numpy())
 
 
 def _plan(
@@ -143,8 +149,8 @@ def _plan(
     """Which delay each sample fades from and to, for one item.
 
     Args:
-        values: delays, (1,) or (T,).
-        memory: (4,), as for ``crossfaded``.
+        values: delays, (K, 1) or (K, T).
+        memory: (2 K + 2,), as for ``crossfaded``.
         samples: T.
         fade: length in samples.
 
@@ -152,14 +158,14 @@ def _plan(
         Indices into (the two of the memory, then ``values``) of the old and the new delay (T,), the weight of the new
         (T,), the memory after, and where fades begin and end.
     """
-    known = np.concatenate([memory[:2], values])
-    at = np.full(samples, 2) if len(values) == 1 else 2 + np.arange(samples)
-    if len(values) == 1 < samples:
-        jumps = [0] if memory[1] != values[0] else []
+    known = np.concatenate([memory[:-2].reshape(2, -1).T, values], -1)
+    at = np.full(samples, 2) if values.shape[-1] == 1 else 2 + np.arange(samples)
+    if values.shape[-1] == 1 < samples:
+        jumps = [0] if (known[:, 1] != values[:, 0]).any() else []
     else:
-        jumps = [0] * int(memory[3]) + [int(j) + 1 for j in _jumps(np.diff(values))]
+        jumps = [0] * int(memory[-1]) + sorted({int(j) + 1 for row in np.diff(values) for j in _jumps(row)})
     old, new, weight = at.copy(), at.copy(), np.ones(samples)
-    source, heard, left = 0, 1, round(float(memory[2]))  # indices into known
+    source, heard, left = 0, 1, round(float(memory[-2]))  # indices into known
     edges: list[int] = []
     n = 0
     while n < samples:
@@ -184,5 +190,5 @@ def _plan(
             jumps = [stop, *(j for j in jumps if j >= stop)]
         if not left:
             edges.append(n)
-    after = np.array([known[source if left else heard], known[heard], left, samples in jumps])
+    after = np.concatenate([known[:, source if left else heard], known[:, heard], [left, samples in jumps]])
     return old, new, weight, after, edges

@@ -68,7 +68,7 @@ class TimedDelay(Processor, abstract=True):
                 )
         self._fade = max(1, round(FADE_MS / 1000 * self.sample_rate))
         shortest = min(row.min_val for row in times.values()) / one_sample
-        self._loop_fade = max(1, min(self._fade, int(shortest) - RING_SAMPLES))
+        self._piece = max(1, int(shortest) - RING_SAMPLES)
         # One more for the rounding of the product.
         self._longest = max(math.ceil(row.max_val / one_sample) + 1 for row in times.values())
 
@@ -91,14 +91,14 @@ class TimedDelay(Processor, abstract=True):
         **loop: Tensor | None,
     ) -> tuple[Tensor, State]:
         """x, later by a time, and the line and the delays after it; the keywords are those of ``faded_read``."""
-        fade = self._loop_fade if loop else self._fade
         return faded_read(
             x,
             self.samples(time),
             state,
             self._longest,
             self.interpolation,
-            fade,
+            self._fade,
+            piece=self._piece if loop else None,
             outlives=outlives,
             saturation=saturation,
             **loop,

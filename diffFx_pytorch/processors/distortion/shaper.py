@@ -12,13 +12,14 @@ from torch import Tensor
 from diffFx_pytorch.kernels.constants import constant
 
 from ...curve import Curve
+from ...dsp.hann import hann_mean
 from ...dsp.levels import db_to_amp
 from ...dsp.shaping import Shape, shape_antialiased
-from ...dsp.whole_delay import delayed
+from ...dsp.whole_delay import delayed, with_past
 from ...options import Choice, Flag
 from ...params import EffectParam
 from ...processor import Processor, State
-from ...recursion.ops.one_pole import one_pole
+from ...recursion import one_pole, running_max
 from ..oversampling import FACTORS, Oversampler, Phase
 from ..tiles import all_equal, in_tiles, is_known
 
@@ -29,6 +30,8 @@ OUTPUT = EffectParam(-36.0, 12.0, 0.0, unit="dB", doc="Level of the mixed signal
 SHAPER_KNOBS = {"drive_db": DRIVE, "bias": BIAS, "mix": MIX, "output_db": OUTPUT}
 
 _DC_HZ = 10.0
+_AHEAD = 64
+"""Samples that a strict ceiling looks ahead: with 16 the moving gain makes aliases of its own, with 128 no fewer."""
 _REFERENCE_RMS = 10 ** (-18.0 / 20)
 _QUANTILES = [NormalDist().inv_cdf((k + 0.5) / 32) for k in range(32)]
 _REFERENCE = [v * _REFERENCE_RMS / (sum(q * q for q in _QUANTILES) / len(_QUANTILES)) ** 0.5 for v in _QUANTILES]
@@ -56,7 +59,9 @@ class ShaperStage:
         antialias: "adaa" for first-order antiderivative antialiasing, which delays the wet signal by half a sample (of
             the oversampled rate) more; None for none.
         level_match: whether w is as loud as x.
-        is_strict: whether w is cut off at -1 and 1 once more at the end.
+        is_strict: whether no sample of w is beyond -1 and 1. What the oversampling filters ring beyond is lowered by a
+            gain that looks ahead, a Hann window over the largest excess of 64 samples, as in ``Limiter``; without
+            oversampling, what DC shifts beyond is cut off.
 
     Raises:
         ValueError: for an unknown factor or phase.
@@ -74,7 +79,8 @@ class ShaperStage:
         self.sample_rate, self.level_match, self.is_strict = sample_rate, level_match, is_strict
         self.antialias = antialias
         self.oversampler = Oversampler(oversampling, phase)
-        self.latency = self.oversampler.latency
+        self._ahead = _AHEAD if is_strict and oversampling > 1 else 0
+        self.latency = self.oversampler.latency + self._ahead
         self.turns_phase = phase == "minimum" and oversampling > 1
         self._dc_smoothing = math.exp(-2 * math.pi * _DC_HZ / sample_rate)
 
@@ -143,9 +149,20 @@ class ShaperStage:
             coefficient = constant(self._dc_smoothing, torch.float64, x.device)
             dc, new_state["dc"] = one_pole(added, coefficient, state.get("dc"), return_zf=True)
             wet = wet - dc
+        if self._ahead:
+            wet, new_state["ceiling"] = self._lowered(wet, state.get("ceiling", {}))
         if self.is_strict:
             wet = wet.clamp(-1.0, 1.0)
         return wet, new_state
+
+    def _lowered(self, wet: Tensor, state: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
+        """No louder than 1, but for rounding, and late by the look-ahead; with the state."""
+        excess = wet.abs().clamp_min(1.0).log()
+        most, ahead = running_max(excess, self._ahead + 1, state.get("ahead"), return_zf=True)
+        padded = with_past(most, self._ahead, state.get("window"))
+        sound, line = delayed(wet, self._ahead, state.get("sound"))
+        window = padded[..., most.shape[-1] :]
+        return sound * (-hann_mean(padded, self._ahead + 1)).exp(), {"ahead": ahead, "window": window, "sound": line}
 
     def matched(self, wet: Tensor, shape: Shape, gain: Tensor, bias: Tensor) -> Tensor:
         """The wet signal at the level that makes up for the drive; the knobs of the shape not ``at_rate``."""
@@ -159,10 +176,11 @@ class ShaperStage:
     def mixed(self, x: Tensor, wet: Tensor, line: Any, mix: Tensor, level: Tensor) -> tuple[Tensor, Any]:
         """Dry and wet, in step; with what the path of the dry signal holds."""
         if self.turns_phase:
-            first, last = (None, None) if line is None else line
+            first, last, line = (None, None, None) if line is None else line
             dry, first = self.oversampler.up(x, first)
             dry, last = self.oversampler.down(dry, last)
-            line = first, last
+            dry, line = delayed(dry, self._ahead, line)
+            line = first, last, line
         else:
             dry, line = delayed(x, self.latency, line)
         return torch.lerp(dry, wet, mix) * level, line
@@ -181,8 +199,8 @@ CEILING = Choice(
     "filtered",
     "strict",
     doc='"filtered" leaves the ringing of the oversampling filters, up to 2 dB beyond the ceiling (4 dB near Nyquist), '
-    'and what the removal of DC shifts; "strict" cuts that off at -1 and 1 once more at the end, so that no sample is '
-    "beyond, which brings a part of the aliases back.",
+    'and what the removal of DC shifts; "strict" lowers the sound around what is beyond, with 64 '
+    "samples more of latency, so that no sample is, and hardly an alias comes back.",
 )
 
 
@@ -226,7 +244,8 @@ class Shaper(Processor, abstract=True):
             self.exempt = {**self.exempt, "neutral": "the dry signal has the phase of the oversampling filters too"}
         self.latency_samples = late = self.stage.latency
         # The drive acts before the oversampling, mix and level after it, what shapes after half of its delay.
-        self.knob_latency = {**dict.fromkeys(self.params, late / 2), "drive_db": 0, "mix": late, "output_db": late}
+        half = self.stage.oversampler.latency / 2
+        self.knob_latency = {**dict.fromkeys(self.params, half), "drive_db": 0, "mix": late, "output_db": late}
 
     def shape_at(self, **knobs: Tensor) -> Shape:
         """The shape for the knobs that are its own."""

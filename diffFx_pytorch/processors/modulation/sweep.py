@@ -12,11 +12,15 @@ from ...dsp.levels import amp_to_db, decay_seconds
 from ...dsp.oscillator import Shape, oscillator
 from ...params import EffectParam
 from ...processor import State
-from ...recursion import delay_line, delay_state_length, feedback_delay
+from ...recursion.ops.delay_line import Line, kept_line, line_read, silent_line
 from ..choices import INTERPOLATION, SHAPE, TEMPO
+from ..delay.crossfade import FADE_MS, crossfaded
 from .tempo import InTempo
 
 SIDES = EffectParam(0.0, 180.0, 90.0, unit="deg", doc="Angle of the right oscillator before the left one.")
+
+_PIECE = 8
+"""Of a fade in a loop; the few samples of a delay shorter than that are written by one sweep and read by the other."""
 
 
 class SweptEffect(InTempo, abstract=True):
@@ -45,6 +49,7 @@ class SweptEffect(InTempo, abstract=True):
                 "this sample rate"
             )
         self._longest = math.ceil(2 * row.max_val / one_sample) + 1
+        self._fade = max(1, round(FADE_MS / one_sample))
 
     def process(
         self,
@@ -58,29 +63,32 @@ class SweptEffect(InTempo, abstract=True):
         phase_deg: Tensor | None = None,
         mix: Tensor,
     ) -> tuple[Tensor, State]:
-        """Mix the voices with the input; the state is the phase of the oscillator and the line that all voices read."""
-        start, line = (None, None) if state is None else state
+        """Mix the voices with the input.
+
+        The state is the phase of the oscillator, the line that all voices read, and the sweep before: where its centre
+        or its width step, two sweeps are cross-faded.
+        """
+        start, line, memory = (None, None, None) if state is None else state
         if phase_deg is not None:
             x = x.expand(-1, 2, -1)
-        voices = []
-        for i in range(self.num_voices):
-            ahead = i / self.num_voices if phase_deg is None else _both_sides(phase_deg)
-            wave, new_start = oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, ahead=ahead)
-            delay = swept_delay(delay_ms, depth, wave, self.sample_rate)
-            voice, new_line = self._read(x, delay, feedback, line)
-            voices.append(voice)
-        voice = voices[0] if self.num_voices == 1 else sum(voices[1:], voices[0]) / self.num_voices
-        return torch.lerp(x, voice, mix), (new_start, new_line)
+        line = silent_line(x, x.shape[1], self.interpolation) if line is None else line
+        ahead = [i / self.num_voices if phase_deg is None else _both_sides(phase_deg) for i in range(self.num_voices)]
+        turning = [oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, ahead=a) for a in ahead]
 
-    def _read(self, x: Tensor, delay: Tensor, feedback: Tensor | None, line: Tensor | None) -> tuple[Tensor, Tensor]:
-        """What comes out of the line (B, C, T), and the line after it."""
-        how = {"interpolation": self.interpolation, "return_zf": True}
-        if feedback is None:
-            return delay_line(x, delay, max_delay=self._longest, zi=line, **how)
-        if line is None:
-            length = delay_state_length(self._longest, self.interpolation)
-            line = x.new_zeros((*x.shape[:-1], length), dtype=torch.float64)
-        return feedback_delay(x, delay, feedback, zi=line, **how)
+        def read(x: Tensor, sweep: Tensor, line: Line, where: slice) -> tuple[Tensor, Line]:
+            loop = feedback if feedback is None or feedback.shape[-1] == 1 else feedback[..., where]
+            centre, reach = sweep.split(1, 1)
+            voices = []
+            for wave, _ in turning:
+                delay = swept_delay(centre, reach, wave[..., where])
+                voice, after = line_read(x, delay, line, self._longest, self.interpolation, feedback=loop)
+                voices.append(voice)
+            return voices[0] if self.num_voices == 1 else sum(voices[1:], voices[0]) / self.num_voices, after
+
+        sweep = sweep_of(delay_ms, depth, self.sample_rate)
+        piece = None if feedback is None else _PIECE
+        voice, line, memory = crossfaded(read, x, sweep, line, memory, self._fade, piece)
+        return torch.lerp(x, voice, mix), (turning[0][1], kept_line(line, x.shape[-1]), memory)
 
     def tail(self, *, delay_ms: Tensor, depth: Tensor, feedback: Tensor | None = None, **others: Tensor) -> Tensor:
         """The longest delay of the sweep, then the loop dies away."""
@@ -90,20 +98,30 @@ class SweptEffect(InTempo, abstract=True):
         return seconds.amax() + decay_seconds(feedback, seconds.amax()).amax()
 
 
-def swept_delay(centre_ms: Tensor, depth: Tensor, wave: Tensor, sample_rate: float) -> Tensor:
-    """Delay in samples, d = 1 + (D - 1) (1 + depth o): at depth 1 from one sample to about twice the centre.
+def sweep_of(centre_ms: Tensor, depth: Tensor, sample_rate: float) -> Tensor:
+    """Centre D and reach (D - 1) depth of a sweep in samples, (B, 2, 1 or T), float64.
 
     Args:
         centre_ms: D in ms, (B, 1, 1 or T).
         depth: 0 .. 1, likewise.
-        wave: o, the oscillator's, (B, C, T), float64.
         sample_rate: in Hz.
+    """
+    centre = centre_ms.double() * (sample_rate / 1000)
+    return torch.cat(torch.broadcast_tensors(centre, (centre - 1) * depth), 1)
+
+
+def swept_delay(centre: Tensor, reach: Tensor, wave: Tensor) -> Tensor:
+    """Delay in samples, d = 1 + (D - 1) (1 + depth o): at depth 1 from one sample to about twice the centre.
+
+    Args:
+        centre: D in samples, (B, 1, 1 or T).
+        reach: (D - 1) depth, likewise.
+        wave: o, the oscillator's, (B, C, T), float64.
 
     Returns:
         (B, C, T), float64, 1 or longer.
     """
-    span = centre_ms.double() * (sample_rate / 1000) - 1
-    return torch.addcmul(1 + span, span * depth, wave).clamp_min(1.0)
+    return torch.addcmul(centre, reach, wave).clamp_min(1.0)
 
 
 def _both_sides(phase_deg: Tensor) -> Tensor:
@@ -116,7 +134,8 @@ def sweep_curve(title: str, centre_ms: Tensor, depth: Tensor, rate_hz: Tensor, s
     """The delay over two turns of the oscillator, for the first item."""
     first = rate_hz[:1, :1, :1]
     wave, _ = oscillator(first, rate, int(float(2 / first) * rate), shape=shape)
-    delay = swept_delay(centre_ms[:1, :1, :1], depth[:1, :1, :1], wave, rate)
+    centre, reach = sweep_of(centre_ms[:1, :1, :1], depth[:1, :1, :1], rate).split(1, 1)
+    delay = swept_delay(centre, reach, wave)
     time = torch.arange(delay.shape[-1]) / rate
     return Curve(time, delay[0, 0] * (1000 / rate), "time (s)", "delay (ms)", title=title)
 

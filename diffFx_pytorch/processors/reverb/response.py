@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
+from ...control import can_look_at
 from ...curve import Curve
 from ...dsp.partitioned_convolution import convolve_block, needed_taps
 from ...dsp.room_analysis import energy_decay_curve
@@ -17,6 +19,7 @@ from ...options import Number
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import one_pole
+from ..delay.crossfade import FADE_MS
 from ..delay.tone import TONE, highpass_pole, lowpass_pole
 from ..tiles import all_equal, is_known
 from .predelay import PREDELAY
@@ -41,7 +44,8 @@ SECONDS = Number(0.2, 20, 2.0, "s", doc="Length of the response, and the longest
 class ResponseReverb(Processor, abstract=True):
     """Base of the reverbs that convolve with a response made of their knobs; a subclass gives ``respond``.
 
-    The response is made anew only when a knob has changed.
+    The response is made anew only when a knob has changed. Where that happens between blocks, the sound fades from one
+    response to the other within 8 ms, and what came before rings out in the room it was in.
     """
 
     neutral = {"mix": 0.0}
@@ -64,6 +68,7 @@ class ResponseReverb(Processor, abstract=True):
         """Say how long the response is without its predelay."""
         latest = math.ceil(self.params["predelay_ms"].max_val * self.sample_rate / 1000)
         self._taps = samples + (latest + 6 if latest else 0)
+        self._fade = max(1, round(FADE_MS / 1000 * self.sample_rate))
 
     def process(
         self, x: Tensor, state: State, *, width: Tensor, mix: Tensor, **shaping: Tensor
@@ -84,10 +89,44 @@ class ResponseReverb(Processor, abstract=True):
         return decay_curve(h[0], self.sample_rate, type(self).__name__)
 
     def _convolved(self, x: Tensor, state: State, shaping: Mapping[str, Tensor]) -> tuple[Tensor, State]:
-        convolution, last, made_for = (None, None, x[..., :0]) if state is None else state
-        knobs = list(shaping.values())
-        setting = torch.cat([k.detach().double() for k in knobs], -1)
+        """The reverberation, and the state: the room now, the one faded from, samples of that fade, and what rings."""
+        now, before, left, ringing = (None, None, 0, None) if state is None else state
+        setting = torch.cat([k.detach().double() for k in shaping.values()], -1)
         setting = torch.cat((setting, torch.full_like(setting[..., :1], float(self.version()))), -1)
+        if now is not None and x.numel() and can_look_at(setting) and not torch.equal(now[2], setting):
+            if left:  # a change during a fade waits for its end
+                shaping, setting = self._shaping(shaping, now[2], x.dtype), now[2]
+            else:
+                now, before, left = None, now, self._fade
+        fading = min(left, x.shape[-1])
+        if before is None or not fading:
+            wet, now = self._in_room(x, now, setting, shaping)
+        else:
+            step = torch.arange(self._fade - left + 1, self._fade - left + fading + 1, dtype=x.dtype, device=x.device)
+            share = 0.5 - 0.5 * torch.cos(torch.pi / self._fade * step)
+            leaving, left = x[..., :fading] * (1 - share), left - fading
+            wet, now = self._in_room(x * pad(share, (0, x.shape[-1] - fading), value=1.0), now, setting, shaping)
+            # The last of what went into the room before is followed by all that it gives.
+            rest = 0 if left else self._taps + self.latency_samples
+            old, before = self._in_room(
+                pad(leaving, (0, rest)), before, before[2], self._shaping(shaping, before[2], x.dtype)
+            )
+            ringing = old if ringing is None else pad(ringing, (0, max(0, old.shape[-1] - ringing.shape[-1]))) + old
+            before = before if left else None
+        if ringing is not None:
+            heard = ringing[..., : wet.shape[-1]]
+            wet = wet + pad(heard, (0, wet.shape[-1] - heard.shape[-1]))
+            ringing = ringing[..., wet.shape[-1] :] if ringing.shape[-1] > wet.shape[-1] else None
+        return wet, (now, before, left, ringing)
+
+    def _shaping(self, shaping: Mapping[str, Tensor], setting: Tensor, dtype: torch.dtype) -> dict[str, Tensor]:
+        """The knobs of a response that was made before."""
+        return dict(zip(shaping, setting.to(dtype).split(1, -1), strict=False))
+
+    def _in_room(self, x: Tensor, room: State, setting: Tensor, shaping: Mapping[str, Tensor]) -> tuple[Tensor, State]:
+        """Convolve with one response; the room is what is in it, the response, and the setting that that is made of."""
+        convolution, last, made_for = (None, None, x[..., :0]) if room is None else room
+        knobs = list(shaping.values())
         # Made for what the sound so far can meet: a short signal does not pay for a long response.
         needed = needed_taps(convolution, x.shape[-1], self._taps)
         if (

@@ -7,13 +7,20 @@ import diffFx_pytorch
 from diffFx_pytorch.control import can_look_at
 from diffFx_pytorch.processors import (
     BasicDelay,
+    Chorus,
+    ConvolutionReverb,
     FDNReverb,
     FeedbackDelay,
+    FeedbackFlanger,
     MultiTapDelay,
+    NoiseShapedReverb,
     PingPongDelay,
     PlateReverb,
     SchroederReverb,
     SlapbackDelay,
+    StereoChorus,
+    StereoFlanger,
+    VelvetReverb,
 )
 from diffFx_pytorch.processors.delay.crossfade import crossfaded
 from diffFx_pytorch.recursion import delay_line
@@ -26,6 +33,10 @@ EFFECTS = {
     FeedbackDelay: ("delay_ms", 150.0, 11.0, {"feedback": 0.8}),
     PingPongDelay: ("delay_ms", 150.0, 70.0, {"feedback": 0.8}),
     MultiTapDelay: ("tap_1_delay_ms", 150.0, 70.0, {}),
+    Chorus: ("delay_ms", 11.0, 37.0, {"depth": 0.1}),
+    StereoChorus: ("depth", 0.05, 0.6, {}),
+    FeedbackFlanger: ("delay_ms", 3.0, 7.0, {"feedback": 0.8}),
+    StereoFlanger: ("delay_ms", 8.0, 0.9, {"feedback": -0.7, "depth": 0.5}),
     FDNReverb: ("predelay_ms", 0.0, 70.0, {}),
     PlateReverb: ("predelay_ms", 120.0, 70.0, {}),
     SchroederReverb: ("predelay_ms", 120.0, 0.0, {}),
@@ -58,6 +69,39 @@ def test_a_step_between_blocks(cls, block):
             pieces.append(y)
         rough[value] = roughness(torch.cat(pieces, -1)[..., RATE // 2 :])
     assert rough[first] < 1.5 * rough[then] + 1e-3
+
+
+@pytest.mark.parametrize(
+    ("cls", "block", "name", "first", "then"),
+    [
+        (ConvolutionReverb, 147, "predelay_ms", 0.0, 60.0),
+        (ConvolutionReverb, 4410, "decay", 1.0, 0.4),
+        (VelvetReverb, 1470, "predelay_ms", 90.0, 3.0),
+        (NoiseShapedReverb, 4410, "predelay_ms", 0.0, 60.0),
+    ],
+)
+def test_a_response_that_changes_between_blocks(cls, block, name, first, then):
+    """New sound goes into the new room, what came before rings out in the old one, whatever the blocks."""
+    rate = 22050
+    fx = cls(rate)
+    x = tone(rate, 2)
+    at = 3 * 4410
+
+    def played(x, value, after):
+        state, pieces = None, []
+        for i, piece in enumerate(x.split(block, -1)):
+            now = value if i * block < at else after
+            y, state = fx.run(piece, state, dsp_params={name: now, "mix": 1.0})
+            pieces.append(y)
+        return torch.cat(pieces, -1)
+
+    y = played(x, first, then)
+    weight = 0.5 - 0.5 * torch.cos(torch.pi / 176 * (torch.arange(1.0, rate + 1).double() - at).clamp(0, 176))
+    expected = played(x * (1 - weight), first, first) + played(x * weight, then, then)
+    assert (y - expected).abs().max() < 1e-9
+    assert roughness(y[..., at - 500 :]) < 2e-3 + 1.2 * max(
+        roughness(played(x, v, v)[..., at - 500 :]) for v in (first, then)
+    )
 
 
 @pytest.mark.parametrize("cls", [BasicDelay, FeedbackDelay, PingPongDelay])

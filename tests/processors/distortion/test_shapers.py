@@ -220,9 +220,20 @@ def test_a_strict_ceiling_is_passed_by_no_sample(cls, sine):
         for bias in (0.0, 0.7):
             x = sine(freq, 1.0, 0.2)
             knobs = {"drive_db": 36.0, "bias": bias, "mix": 1.0, "output_db": 0.0}
-            assert cls(RATE, ceiling="strict")(x, dsp_params=knobs).abs().max() <= 1.0
+            for construction in ({}, {"oversampling": 8, "phase": "minimum"}, {"oversampling": 1}):
+                assert cls(RATE, ceiling="strict", **construction)(x, dsp_params=knobs).abs().max() <= 1.0
             beyond.append(cls(RATE)(x, dsp_params=knobs).abs().max() > 1.05)
     assert any(beyond)
+
+
+@pytest.mark.parametrize("freq", [1245, 2629, 5000, 9000])
+@pytest.mark.parametrize("drive_db", [6.0, 24.0])
+def test_a_strict_ceiling_hardly_aliases_more(freq, drive_db, sine, alias_db):
+    x = sine(freq, 1.0, 1.2)
+    plain, strict = (HardClipper(RATE, ceiling=c)(x, dsp_params={"drive_db": drive_db}) for c in ("filtered", "strict"))
+    assert plain.abs().max() > 1.005
+    assert alias_db(strict, freq) < max(alias_db(plain, freq) + 1, -45)
+    assert 20 * math.log10(strict.norm() / plain.norm()) > -2.6
 
 
 @pytest.mark.parametrize("cls", [*CLIPPERS, Overdrive, Waveshaper])

@@ -226,14 +226,6 @@ def test_a_learnable_response_learns():
         assert not torch.allclose(play(x[..., 3000:]), before[..., 3000:], atol=1e-3), "the old response was kept"
 
 
-def test_knobs_may_change_between_blocks():
-    fx = ConvolutionReverb(8000, ir=decaying(2, 0.5, 0.4, 8000))
-    x = torch.randn(1, 2, 8000, dtype=torch.float64)
-    _, state = fx.run(x[..., :4000], None, dsp_params={"decay": 1.0, **WET})
-    y, _ = fx.run(x[..., 4000:], state, dsp_params={"decay": 0.3, **WET})
-    assert torch.allclose(y, fx(x, dsp_params={"decay": 0.3, **WET})[..., 4000:], rtol=0, atol=1e-10)
-
-
 def test_streams_in_a_chain():
     chain = Chain(room=ConvolutionReverb(8000, latency=64))
     x = torch.randn(1, 2, 6000, dtype=torch.float64)
