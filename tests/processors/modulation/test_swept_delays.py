@@ -154,7 +154,7 @@ def test_channels_go_alone(cls):
 @pytest.mark.parametrize("cls", [*CHORUSES, *FLANGERS])
 def test_construction_is_checked(cls):
     for options, pattern in (
-        ({"param_range": {"delay_ms": EffectParam(0.0, 10.0)}}, "one sample or longer: from 0.02"),
+        ({"param_range": {"delay_ms": EffectParam(0.0, 10.0, curve="linear")}}, "one sample or longer: from 0.02"),
         ({"param_range": {"delay_ms": EffectParam(0.02, 10.0)}}, "one sample or longer"),
     ):
         with pytest.raises(ValueError, match=f"{cls.__name__}: .*{pattern}"):
