@@ -1,8 +1,8 @@
 """The pages of docs/coming_from: what they say of equal numbers is so, wherever the other library is installed.
 
 A page begins with a block ``python setup``. Each section then has a block ``python theirs``, which leaves ``theirs``,
-and a block ``python``, which leaves ``ours``. A section that says "Equal to 1e-5" compares them (relative to the largest
-value); one that says "Differs" shows that they do.
+and a block ``python``, which leaves ``ours``. A section that says "Equal to 1e-5" compares them (relative to the
+largest value); one that says "Differs" shows that they do.
 """
 
 import re

@@ -12,6 +12,7 @@ from .ops.backlash import backlash
 from .ops.delay_graph import GraphState, delay_graph
 from .ops.delay_line import delay_line, delay_state_length, feedback_delay
 from .ops.feedback_network import NetworkState, feedback_network, network_state_length
+from .ops.feedforward import fir_filter
 from .ops.filter_sections import SectionState, filter_sections
 from .ops.lfilter import lfilter
 from .ops.one_pole import one_pole
@@ -48,6 +49,7 @@ __all__ = [
     "feedback_network",
     "filter_sections",
     "filtfilt",
+    "fir_filter",
     "is_stable",
     "join_points",
     "levinson",
