@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,8 @@ def train(
         epochs: largest number of epochs.
         validation: pairs on which the loss is taken, without gradients, after each epoch.
         learning_rate: of Adam.
-        optimizer: used instead of Adam.
+        optimizer: used instead of Adam: any of torch's, ``torch.optim.LBFGS`` too, which looks at the loss several
+            times a step (give it all data in one batch, or ``accumulate``).
         scheduler: stepped after each epoch.
         accumulate: batches whose gradients are averaged before a step.
         patience: epochs without improvement after which training ends; None never ends it.
@@ -201,35 +203,63 @@ def _epoch(
 ) -> float:
     """The mean loss over the batches; with an optimiser, one step of it per ``accumulate`` batches."""
     sums, count = [0.0] * len(terms), 0
-    if optimizer is not None:
-        optimizer.zero_grad()
-    for x, target in batches:
-        output = model() if x is None else model(x)
-        values = [term(model, output, target) for term in terms]
-        for i, (term, value) in enumerate(zip(terms, values, strict=True)):
-            sums[i] += float(value.detach())
-            if not math.isfinite(sums[i]):
-                raise ValueError(
-                    f"the loss {term.label!r} is not finite in epoch {epoch}, step {count}; lower the rate"
-                )
-        count += 1
-        if optimizer is not None:
-            total = torch.stack([term.weight * value for term, value in zip(terms, values, strict=True)]).sum()
-            (total / accumulate).backward()
-            if count % accumulate == 0:
-                optimizer.step()
-                optimizer.zero_grad()
+    for group in _grouped(batches, accumulate):
+        look = _Look(model, terms, group, 1 / accumulate, optimizer, (epoch, count))
+        if optimizer is None:
+            look()
+        else:
+            optimizer.step(look)  # pyright: ignore[reportCallIssue, reportArgumentType]  # a closure may give a tensor
+            optimizer.zero_grad()
+        sums = [before + value for before, value in zip(sums, look.first, strict=True)]
+        count += len(group)
         if advance is not None:
             advance(sum(t.weight * s for t, s in zip(terms, sums, strict=True)) / count)
     if not count:
         raise ValueError("there are no batches to train on; an iterator is empty after its first epoch, give a list")
-    if optimizer is not None and count % accumulate:
-        optimizer.step()
-        optimizer.zero_grad()
     if history is not None:
         for term, value in zip(terms, sums, strict=True):
             history.terms[term.label].append(value / count)
     return sum(term.weight * value for term, value in zip(terms, sums, strict=True)) / count
+
+
+@dataclass
+class _Look:
+    """The loss over a group of batches and, for an optimiser, its gradients; called as often as the optimiser likes."""
+
+    model: nn.Module
+    terms: list[Criterion]
+    group: list[tuple[Any, Any]]
+    share: float
+    optimizer: torch.optim.Optimizer | None
+    place: tuple[int, int]
+    first: list[float] = field(default_factory=list)
+    """The sum of each term at the first look, before the step changed the model."""
+
+    def __call__(self) -> Tensor:
+        if self.optimizer is not None:
+            self.optimizer.zero_grad()
+        loss, sums = torch.zeros(()), [0.0] * len(self.terms)
+        for step, (x, target) in enumerate(self.group, self.place[1]):
+            output = self.model() if x is None else self.model(x)
+            values = [term(self.model, output, target) for term in self.terms]
+            for i, (term, value) in enumerate(zip(self.terms, values, strict=True)):
+                sums[i] += float(value.detach())
+                if not math.isfinite(sums[i]):
+                    raise ValueError(
+                        f"the loss {term.label!r} is not finite in epoch {self.place[0]}, step {step}; lower the rate"
+                    )
+            total = torch.stack([t.weight * v for t, v in zip(self.terms, values, strict=True)]).sum() * self.share
+            if self.optimizer is not None:
+                total.backward()
+            loss = loss + total.detach().cpu()
+        self.first = self.first or sums
+        return loss
+
+
+def _grouped(batches: Iterable[tuple[Any, Any]], size: int) -> Iterator[list[tuple[Any, Any]]]:
+    rest = iter(batches)
+    while group := list(itertools.islice(rest, size)):
+        yield group
 
 
 def _collate(examples: list[tuple[Any, Any]]) -> tuple[Any, Any]:

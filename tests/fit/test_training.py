@@ -44,6 +44,31 @@ def test_gradients_accumulate_to_those_of_one_large_batch():
     assert torch.allclose(apart.weight, whole.weight)
 
 
+def test_an_optimiser_may_look_several_times_a_step():
+    model = nn.Linear(3, 1)
+    x = torch.randn(40, 3)
+    target = x @ torch.tensor([[1.0], [-2.0], [0.5]]) + 0.25
+    optimizer = torch.optim.LBFGS(model.parameters(), line_search_fn="strong_wolfe")
+    first = float(mse(model(x), target).detach())
+    parts = [(x[i : i + 10], target[i : i + 10]) for i in range(0, 40, 10)]
+    history = train(model, mse, parts, epochs=3, optimizer=optimizer, accumulate=4)
+    assert history.train[0] == pytest.approx(first)
+    assert float(mse(model(x), target).detach()) < 1e-10
+
+
+def test_a_last_group_may_be_short():
+    apart, whole = _line(), _line()
+    data = torch.randn(3, 1)
+    train(apart, mse, [(x[None], 2 * x[None]) for x in data], epochs=1, accumulate=2, optimizer=_sgd(apart))
+    train(whole, mse, [(data[:2], 2 * data[:2])], epochs=1, optimizer=_sgd(whole))
+    train(whole, lambda y, t: mse(y, t) / 2, [(data[2:], 2 * data[2:])], epochs=1, optimizer=_sgd(whole))
+    assert torch.allclose(apart.weight, whole.weight)
+
+
+def _sgd(model):
+    return torch.optim.SGD(model.parameters(), lr=0.1)
+
+
 def test_patience_time_and_schedules_end_it():
     history = train(_line(3.0), mse, [(X, Y)], epochs=50, learning_rate=0.0, patience=3)
     assert (history.stopped, len(history.train), history.best_epoch) == ("patience", 4, 0)
