@@ -119,6 +119,12 @@ def constant(code: Any, like: Any, value: Any, lanes: Any = 0) -> Any:
     return code.vector(value, Vector(like.kind.dtype, _number(lanes.kind)))
 
 
+@emits(lambda value, like: Vector(like.dtype, value.lanes)(value, like))
+def converted(code: Any, value: Any, like: Any) -> Any:
+    """A vector in the type of the array ``like``."""
+    return code.converted(value.ir, like.kind.dtype)
+
+
 # Memory.
 
 

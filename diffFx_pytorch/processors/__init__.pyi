@@ -1896,6 +1896,7 @@ class _LikePlateReverb:
         param_range: _Ranges = None,
         *,
         size: float = 1.0,
+        control_period: int = 32,
         **settings: Unpack[_PlateReverbKnobs],
     ) -> None: ...
     def __call__(

@@ -1,4 +1,4 @@
-"""Equations without memory, run over pieces of the signal that stay in the cache."""
+"""Equations run over pieces of the signal that stay in the cache."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from ..control import can_look_at
+from ..processor import State
 
 _TILE = 1 << 18
 """Elements of a piece: small beside a second-level cache, large beside the calls it takes."""
@@ -60,3 +61,36 @@ def in_tiles(equation: Callable[..., Tensor], x: Tensor, mix: Tensor, level: Ten
             wet = equation(dry, *now)
             torch.mul(wet if is_wet else torch.lerp(dry, wet, weight), louder, out=y[..., piece])
     return y
+
+
+def in_pieces(
+    process: Callable[..., tuple[Tensor, State]], x: Tensor, state: State, **coefficients: Tensor
+) -> tuple[Tensor, State]:
+    """``process(x, state, **coefficients)``, of a long signal piece by piece where nobody asks for a derivative.
+
+    Blocks are the whole, and what one operation hands to the next then stays in the cache.
+
+    Args:
+        process: of an effect, causal; its output is as long as its input.
+        x: (B, C, T).
+        state: as process takes it.
+        coefficients: (..., 1) or (..., T).
+
+    Returns:
+        As process returns it.
+    """
+    if not all(map(is_known, (x, *coefficients.values()))):
+        return process(x, state, **coefficients)
+    T = x.shape[-1]
+    length = max(_TILE * T // x.numel(), _SHORTEST)
+    if 2 * length >= T:
+        return process(x, state, **coefficients)
+    y = None
+    for start in range(0, T, length):
+        piece = slice(start, start + length)
+        now = {name: c if c.shape[-1] == 1 else c[..., piece] for name, c in coefficients.items()}
+        part, state = process(x[..., piece], state, **now)
+        y = part.new_empty((*part.shape[:-1], T)) if y is None else y
+        y[..., piece] = part
+    assert y is not None
+    return y, state

@@ -140,7 +140,7 @@ class DelayGraph:
         """The diagram as numbers, ``WIDTH`` a step, for the kernels.
 
         READ node, line, delay, time-varying delay or -1; MIX node, a, b, gain; POLE node, x, state, pole, how many
-        of the steps from here on are filters that do not wait for each other (4, or 1); WRITE -, x, line; OUT
+        of the steps from here on are filters that do not wait for each other, up to 4; WRITE -, x, line; OUT
         output, x.
 
         Raises:
@@ -156,12 +156,16 @@ class DelayGraph:
         steps = [list(s) for s in self._steps]
         i = 0
         while i < len(steps):
-            group = steps[i : i + 4]
-            independent = all(s[0] == POLE and s[2] < group[0][1] for s in group)
-            run = 4 if len(group) == 4 and independent else 1
-            for s in group[:run]:
-                s[5] = run
-            i += run if steps[i][0] == POLE else 1
+            run = 1
+            if steps[i][0] == POLE:
+                while run < 4 and i + run < len(steps):
+                    op, _, x, *_ = steps[i + run]
+                    if op != POLE or x >= steps[i][1]:
+                        break
+                    run += 1
+                for s in steps[i : i + run]:
+                    s[5] = run
+            i += run
         numbers = [number for s in steps for number in s]
         self._numbers = len(steps), numbers
         return numbers

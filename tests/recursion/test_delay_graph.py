@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from diffFx_pytorch.recursion import DelayGraph, delay_graph
+from diffFx_pytorch.recursion.cpu.delay_graph_plan import ALL_PASS, BANK, TAPS, planned
 from diffFx_pytorch.recursion.fallback.delay_graph import delay_graph_rows
-from diffFx_pytorch.recursion.graph import MINUS, PLUS, WIDTH
+from diffFx_pytorch.recursion.graph import MINUS, MIX, OUT, PLUS, READ, WIDTH
 from tests.recursion.reference.delay_graph import delay_graph as on_paper
 from tests.without_kernels import without_kernels
 
@@ -87,6 +88,44 @@ def test_plain_operations_compute_the_same(moving):
         )
     for a, b in zip(plain, (y, past, poles), strict=True):
         assert (a - b).abs().max() < 1e-12
+
+
+def grouped():
+    """A graph with all that the forward pass plays in one loop: a bank of combs, all-passes of both forms, taps."""
+    graph = DelayGraph(2)
+    lines = [graph.line() for _ in range(8)]
+    echoes = [graph.read(line, 19 + 3 * k) for k, line in enumerate(lines)]
+    dull = [graph.one_pole(echo, "damping") for echo in echoes]
+    for line, f in zip(lines, dull, strict=True):
+        graph.write(line, graph.mix(1, f, "feedback"))
+    v, inside = graph.all_pass(graph.sum(echoes), 23, "up", "down")
+    line = graph.line()
+    echo = graph.read(line, 31)
+    graph.write(line, graph.mix(v, echo, "up"))
+    v = graph.mix(echo, v, MINUS)
+    heard = [graph.read(tapped, delay) for tapped, delay in ((inside, 40), (line, 50), (lines[0], 9))]
+    graph.output(graph.mix(0, graph.sum(heard, [PLUS, MINUS, PLUS]), "mix"))
+    graph.output(v)
+    return graph
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shortest", [9, 19])
+def test_steps_in_one_loop_are_the_steps_one_by_one(dtype, shortest):
+    # Gains that could move are not grouped. A block of 9 is rounded down to a vector, the last one is no vector.
+    graph, T = grouped(), 301
+    for step in graph._steps:
+        step[3] = shortest if step[0] == READ and step[3] == 9 else step[3]
+    played, _, buffers = planned([list(s) for s in graph._steps], 2, True)
+    assert [s[0] for s in played] == [BANK, ALL_PASS, ALL_PASS, TAPS, MIX, OUT, OUT]
+    assert buffers == 3
+    gains = {name: torch.tensor([[0.3], [-0.4]]) + 0.05 * i for i, name in enumerate(graph.gains)}
+    x = sound(2, T).to(dtype)
+    together = delay_graph(x, graph, gains, return_zf=True)
+    one_by_one = delay_graph(x, graph, {name: g.expand(-1, T) for name, g in gains.items()}, return_zf=True)
+    for a, b in zip((together[0], *together[1]), (one_by_one[0], *one_by_one[1]), strict=True):
+        assert torch.equal(a, b)
+    assert together[0].abs().amax((0, 2)).min() > 0.5
 
 
 def test_a_long_signal_and_its_gradient_pass_the_ends_of_the_buffers():

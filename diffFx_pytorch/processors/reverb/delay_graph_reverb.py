@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from ...curve import Curve
 from ...processor import Processor, State
 from ...recursion import DelayGraph, delay_graph
+from ..tiles import in_pieces
 from .predelay import longest_predelay, predelayed
 from .response import decay_curve
 
@@ -33,28 +34,34 @@ class DelayGraphReverb(Processor, abstract=True):
         self._graph = self.graph()
         self._graph.steps()  # remembered by the first that asks, which must not be a call while it is compiled
 
+    level: ClassVar[float]
+    """Of what goes into the graph, over the sum of the sides."""
+
+    def process(self, x: Tensor, state: State, **coefficients: Tensor) -> tuple[Tensor, State]:
+        """``reverberated``, by pieces."""
+        return in_pieces(self.reverberated, x, state, **coefficients)
+
     def reverberated(
         self,
         x: Tensor,
         state: State,
-        level: float,
+        *,
         predelay_ms: Tensor,
         gains: Tensor,
-        delays: Mapping[str, Tensor] | None = None,
+        delays: Tensor | None = None,
     ) -> tuple[Tensor, State]:
         """Predelay the sum of the sides at a level, then run the graph; the state is that of both.
 
         Args:
             x: (B, 1 or 2, T).
             state: what the block before returned; None is silence.
-            level: of what goes into the graph.
             predelay_ms: as a knob.
             gains: of the graph, as ``stacked_gains`` gives them, (B, K, 1 or T).
-            delays: of its moved all-passes by name, (B, T).
+            delays: of its moved all-passes, float64 (B, M, T).
         """
         line, graph_state = (None, None) if state is None else state
         sides = x.expand(-1, 2, -1)
-        both = level * (sides[:, :1] + sides[:, 1:])
+        both = self.level * (sides[:, :1] + sides[:, 1:])
         early, line = predelayed(both, predelay_ms, self._latest, self.sample_rate, line)
         inputs = torch.cat([sides, early], 1)
         y, graph_state = delay_graph(inputs, self._graph, gains, delays, zi=graph_state, return_zf=True)
@@ -67,8 +74,7 @@ class DelayGraphReverb(Processor, abstract=True):
         seconds = min(10.0, float(self.tail(**constant)))
         impulse = torch.zeros(1, 2, math.ceil(seconds * self.sample_rate), dtype=constant["mix"].dtype)
         impulse[..., 0] = 1.0
-        coefficients = self.control(**constant) if self.designs else constant
-        response = self.process(impulse, None, **coefficients)[0][0]
+        response = self.process(impulse, None, **self.control(**constant))[0][0]
         return decay_curve(response, self.sample_rate, type(self).__name__)
 
 

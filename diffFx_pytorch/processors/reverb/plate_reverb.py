@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...dsp.oscillator import oscillate, phase_ramp
+from ...dsp.oscillator import oscillator
 from ...options import Number
 from ...params import EffectParam
 from ...processor import State
@@ -24,6 +25,9 @@ PAPER_RATE = 29761
 INPUT_DIFFUSERS = ((142, "diffusion_1"), (107, "diffusion_1"), (379, "diffusion_2"), (277, "diffusion_2"))
 TANK = ((672, 4453, 1800, 3720), (908, 4217, 2656, 3163))
 """Modulated all-pass, delay, all-pass, delay of either half."""
+
+MOVED = "left", "right"
+"""Names of the time-varying delays."""
 
 TAPS = (
     (((1, 1), 266), ((1, 1), 2974), ((1, 2), -1913), ((1, 3), 1996), ((0, 1), -1990), ((0, 2), -187), ((0, 3), -1066)),
@@ -90,6 +94,7 @@ class PlateReverb(DelayGraphReverb):
     options = {"size": Number(0.5, 2, 1.0, doc="Factor on all lengths.")}
     traits = {"linear", "causal", "odd"}
     variants = ({}, {"size": 0.6})
+    level = 0.5 * _WET
 
     def prepare(self) -> None:
         """The graph, its lengths scaled."""
@@ -100,10 +105,8 @@ class PlateReverb(DelayGraphReverb):
         """The plate, scaled."""
         return _plate(self._scale)
 
-    def process(
+    def control(
         self,
-        x: Tensor,
-        state: State,
         *,
         decay_s: Tensor,
         damping_hz: Tensor,
@@ -114,15 +117,8 @@ class PlateReverb(DelayGraphReverb):
         mod_depth: Tensor,
         width: Tensor,
         mix: Tensor,
-    ) -> tuple[Tensor, State]:
-        """Predelay, then all else in one graph; the state is phase, predelay and tank."""
-        start, state = (None, None) if state is None else state
-        phase, start = phase_ramp(mod_rate_hz, self.sample_rate, x.shape[-1], start)
-        excursion = mod_depth.double() * (EXCURSION * self._scale)
-        delays = {
-            name: (_length(TANK[half][0], self._scale) + excursion * oscillate(phase + half / 4)).squeeze(1)
-            for half, name in enumerate(("left", "right"))
-        }
+    ) -> dict[str, Tensor]:
+        """The gains of the graph, and what the oscillators need."""
         in_the_loop = torch.maximum(decay_s.double() - _HELD_S * self.size, 0.5 * decay_s.double())
         g = torch.pow(10.0, in_the_loop.reciprocal() * (-3 * _LOOP * self.size / 4))
         decay_diffusion = (g + 0.15).clamp(0.25, 0.5)
@@ -141,9 +137,24 @@ class PlateReverb(DelayGraphReverb):
         for i, most in enumerate(_INPUT_DIFFUSION, 1):
             gains[f"diffusion_{i}"] = diffusion.double() * most
             gains[f"-diffusion_{i}"] = diffusion.double() * -most
-        stacked = stacked_gains(self._graph, gains)
-        y, state = self.reverberated(x, state, 0.5 * _WET, predelay_ms, stacked, delays)
-        return y, (start, state)
+        return {
+            "predelay_ms": predelay_ms,
+            "mod_rate_hz": mod_rate_hz,
+            "excursion": mod_depth.double() * (EXCURSION * self._scale),
+            "gains": stacked_gains(self._graph, gains),
+        }
+
+    def reverberated(
+        self, x: Tensor, state: State, *, mod_rate_hz: Tensor, excursion: Tensor, **coefficients: Any
+    ) -> tuple[Tensor, State]:
+        """Predelay, then all else in one graph; the state is phase, predelay and tank."""
+        phase, state = (None, None) if state is None else state
+        ahead = torch.arange(2, device=x.device).view(1, 2, 1) / 4
+        waves, phase = oscillator(mod_rate_hz, self.sample_rate, x.shape[-1], phase, ahead=ahead)
+        lengths = waves.new_tensor([[_length(moved, self._scale)] for moved, *_ in TANK])
+        delays = torch.addcmul(lengths, excursion, waves)
+        y, state = super().reverberated(x, state, delays=delays, **coefficients)
+        return y, (phase, state)
 
     def tail(self, *, decay_s: Tensor, predelay_ms: Tensor, **others: Tensor) -> Tensor:
         """T60, after the predelay and the way through half the tank."""
@@ -166,15 +177,17 @@ def _plate(scale: float) -> DelayGraph:
     for length, gain in INPUT_DIFFUSERS:
         v, _ = graph.all_pass(v, _length(length, scale), gain, f"-{gain}")
     lines = [[0, graph.line(), 0, graph.line()] for _ in TANK]
-    for half, (name, (moved, first, still, _)) in enumerate(zip(("left", "right"), TANK, strict=True)):
+    # Of both halves at once: a filter waits for its own last output, and two of them wait together.
+    heard = [graph.read(half[1], _length(first, scale)) for half, (_, first, _, _) in zip(lines, TANK, strict=True)]
+    dull = [graph.one_pole(node, "damping") for node in heard]
+    for half, (name, (moved, _, still, _)) in enumerate(zip(MOVED, TANK, strict=True)):
         crossed = graph.read(lines[1 - half][3], _length(TANK[1 - half][3], scale))
         u = graph.mix(v, crossed, "decay")
         longest = math.ceil(_length(moved, scale) + EXCURSION * scale)
         u, _ = graph.all_pass(u, name, "moved", "-moved", longest)
         graph.write(lines[half][1], u)
-        u = graph.one_pole(graph.read(lines[half][1], _length(first, scale)), "damping")
-        # What is left of u after g: u + (g - 1) u.
-        u = graph.mix(u, u, "decay - 1")
+        # What is left of it after g: u + (g - 1) u.
+        u = graph.mix(dull[half], dull[half], "decay - 1")
         u, lines[half][2] = graph.all_pass(u, _length(still, scale), "decay_diffusion", "-decay_diffusion")
         graph.write(lines[half][3], u)
     wet = []

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from ...dsp.levels import decay_seconds
 from ...params import EffectParam
-from ...processor import State
 from ...recursion import DelayGraph
 from ...recursion.graph import MINUS
 from ...recursion.ops.delay_graph import stacked_gains
@@ -53,6 +52,7 @@ class SchroederReverb(DelayGraphReverb):
         "mix": MIX,
     }
     traits = {"linear", "time_invariant", "causal", "odd"}
+    level = _INPUT
 
     def graph(self) -> DelayGraph:
         """Combs and all-passes of the sample rate."""
@@ -70,10 +70,6 @@ class SchroederReverb(DelayGraphReverb):
             "mix": mix.double(),
         }
         return {"predelay_ms": predelay_ms, "gains": stacked_gains(self._graph, gains)}
-
-    def process(self, x: Tensor, state: State, *, predelay_ms: Tensor, gains: Tensor) -> tuple[Tensor, State]:
-        """Predelay, combs, all-passes, sides, mix; the state is all lines and the filters of the combs."""
-        return self.reverberated(x, state, _INPUT, predelay_ms, gains)
 
     def tail(self, *, room_size: Tensor, predelay_ms: Tensor, **others: Tensor) -> Tensor:
         """The longest comb, after the predelay and with the longest all-pass behind it."""
@@ -98,15 +94,12 @@ def _freeverb(sample_rate: float) -> DelayGraph:
             [max(1, int(int(sample_rate) * (length + longer) / 44100)) for length in lengths]
             for lengths in (COMBS, ALL_PASSES)
         )
-        v = None
-        for four in (combs[:4], combs[4:]):
-            lines = [graph.line() for _ in four]
-            echoes = [graph.read(line, length) for line, length in zip(lines, four, strict=True)]
-            dull = [graph.one_pole(echo, "damping") for echo in echoes]
-            for line, f in zip(lines, dull, strict=True):
-                graph.write(line, graph.mix(2, f, "feedback"))
-            v = graph.sum(echoes if v is None else [v, *echoes])
-        assert v is not None
+        lines = [graph.line() for _ in combs]
+        echoes = [graph.read(line, length) for line, length in zip(lines, combs, strict=True)]
+        dull = [graph.one_pole(echo, "damping") for echo in echoes]
+        for line, f in zip(lines, dull, strict=True):
+            graph.write(line, graph.mix(2, f, "feedback"))
+        v = graph.sum(echoes)
         for length in all_passes:
             line = graph.line()
             echo = graph.read(line, length)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.vector import lanes_of, load, store
 from diffFx_pytorch.kernels.vector_type import BYTES
+
+from .inner import INNER
 
 
 @njit(nogil=True, cache=True)
@@ -29,3 +32,14 @@ def copy_reversed(source: np.ndarray, target: np.ndarray) -> None:
     last = np.uintp(source.size) - np.uintp(1)
     for k in range(np.uintp(source.size)):
         target[k] = source[last - k]
+
+
+@njit(**INNER)
+def move_back(work, first, stop, room):  # pragma: no cover
+    """``work[i] = work[i + room]`` for ``first <= i < stop``."""
+    step = lanes_of(work)
+    whole = first + (stop - first) // step * step
+    for i in range(first, whole, step):
+        store(work, i, load(work, i + room))
+    for i in range(whole, stop):
+        work[i] = work[i + room]

@@ -203,11 +203,12 @@ def delay_graph_backward_rows(
         delay: (R, M, T or 1).
         lines: (R, P + L T), as filled by the forward pass.
         checkpoints: (R, chunks, N), likewise.
-        diagram: as forward.
+        diagram: the steps (S, 6) int64; what each line remembers (L,) int64; the number of nodes.
         tables: as forward.
         targets: gradients of x, filled; of gains and delays, zeros, added to; of past and poles, filled.
     """
     steps, longest, nodes = diagram
+    nothing, no_places, no_values = steps[0, :0], np.zeros(0, np.int64), np.zeros(0)
     gx, g_gains, g_delay, to_past, to_poles = targets
     T = x.shape[2]
     room = room_of(longest, T)
@@ -218,7 +219,7 @@ def delay_graph_backward_rows(
     state, scratch = np.zeros(checkpoints.shape[2]), np.zeros(2 * ROOM)
     taps = new_taps(4, True)
     for row in range(start, stop):
-        graph = Graph(steps, base, gains[row], delay[row], tables, taps)
+        graph = Graph(steps, nothing, base, gains[row], delay[row], tables, taps, no_places, no_values)
         copy_range(g_poles[row], 0, to_poles[row], 0, state.shape[0])
         adjoint = Adjoint(base_pending, pending, grad, to_poles[row], g_gains[row], g_delay[row], scratch)
         _run(

@@ -10,7 +10,7 @@ import numpy as np
 
 from diffFx_pytorch.kernels import njit
 
-from .buffers import aligned_zeros
+from .buffers import aligned_zeros, move_back
 from .feedback_network_lanes import LANES, first_order_pair, mix_lanes, section
 from .inner import INNER
 from .row_tiles import distance, read_tile, write_tile
@@ -178,8 +178,7 @@ def feedback_network_rows(
                 copy_range(state, 0, checkpoints[row, n // CHUNK].reshape(-1), 0, state.size)
             if at == stride:
                 for i in range(N):
-                    for q in range(i * stride, i * stride + P):
-                        work[q] = work[q + room]
+                    move_back(work, i * stride, i * stride + P, room)
                 at = P
             count = min(longest, CHUNK - n % CHUNK, T - n, stride - at)
             for g in range(G):

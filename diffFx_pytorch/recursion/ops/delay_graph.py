@@ -16,6 +16,7 @@ from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape,
 from diffFx_pytorch.recursion.checks import check_signal
 from diffFx_pytorch.recursion.cpu.delay_graph import CHUNK, delay_graph_rows
 from diffFx_pytorch.recursion.cpu.delay_graph_backward import delay_graph_backward_rows
+from diffFx_pytorch.recursion.cpu.delay_graph_plan import planned
 from diffFx_pytorch.recursion.cpu.taps import kernel_tables
 from diffFx_pytorch.recursion.fallback import delay_graph as fallback
 from diffFx_pytorch.recursion.graph import WIDTH, DelayGraph
@@ -30,13 +31,15 @@ def _arrays(batch_shape: tuple[int, ...], inputs: Any) -> list[np.ndarray]:
     return [as_whole_rows(t, core, batch_shape) for t, core in zip(inputs, _INPUTS.values(), strict=True)]
 
 
-def _diagram(steps: list[int], longest: list[int], nodes: int) -> tuple[np.ndarray, np.ndarray, int]:
-    return _laid_out(tuple(steps), tuple(longest), nodes)
+@functools.lru_cache(maxsize=64)
+def _laid_out(steps: tuple[int, ...], longest: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    return np.asarray(steps, np.int64).reshape(-1, WIDTH), np.asarray(longest, np.int64)
 
 
 @functools.lru_cache(maxsize=64)
-def _laid_out(steps: tuple[int, ...], longest: tuple[int, ...], nodes: int) -> tuple[np.ndarray, np.ndarray, int]:
-    return np.asarray(steps, np.int64).reshape(-1, WIDTH), np.asarray(longest, np.int64), nodes
+def _planned(steps: tuple[int, ...], inputs: int, constant: bool) -> tuple[np.ndarray, np.ndarray, int]:
+    played, more, buffers = planned(np.reshape(steps, (-1, WIDTH)).tolist(), inputs, constant)
+    return np.asarray(played, np.int64), np.asarray(more, np.int64), buffers
 
 
 def _forward(
@@ -56,7 +59,8 @@ def _forward(
         rows,
         1,
         *_arrays(batch_shape, inputs),
-        _diagram(steps, longest, nodes),
+        _laid_out(tuple(steps), tuple(longest))
+        + _planned(tuple(steps), inputs.x.shape[-2], inputs.gains.shape[-1] == 1),
         kernel_tables("keys"),
         denormal_threshold(inputs.x.dtype),
         *written,
@@ -89,7 +93,7 @@ def _backward(
         *_arrays(batch_shape, inputs)[:3],
         as_whole_rows(saved.lines, 1, batch_shape),
         as_whole_rows(saved.pole_states, 2, batch_shape),
-        _diagram(steps, longest, nodes),
+        (*_laid_out(tuple(steps), tuple(longest)), nodes),
         kernel_tables("keys"),
         tuple(as_rows(t, core) for t, core in zip(found, _INPUTS.values(), strict=True)),
     )
@@ -151,7 +155,7 @@ def delay_graph(
     x: Tensor,
     graph: DelayGraph,
     gains: Mapping[str, Tensor | float] | Tensor,
-    delays: Mapping[str, Tensor] | None = None,
+    delays: Mapping[str, Tensor] | Tensor | None = None,
     *,
     zi: GraphState | None = None,
     return_zf: Literal[False] = False,
@@ -163,7 +167,7 @@ def delay_graph(
     x: Tensor,
     graph: DelayGraph,
     gains: Mapping[str, Tensor | float] | Tensor,
-    delays: Mapping[str, Tensor] | None = None,
+    delays: Mapping[str, Tensor] | Tensor | None = None,
     *,
     zi: GraphState | None = None,
     return_zf: Literal[True],
@@ -174,7 +178,7 @@ def delay_graph(
     x: Tensor,
     graph: DelayGraph,
     gains: Mapping[str, Tensor | float] | Tensor,
-    delays: Mapping[str, Tensor] | None = None,
+    delays: Mapping[str, Tensor] | Tensor | None = None,
     *,
     zi: GraphState | None = None,
     return_zf: bool = False,
@@ -190,7 +194,8 @@ def delay_graph(
         gains: value of every gain and pole by name, a number or tensor: constant with the batch dimensions of ``x``
             or fewer, time-varying with one axis more, of length T (or 1). Or all of them at once, float64, as
             ``stacked_gains`` gives them.
-        delays: of every time-varying delay in samples, likewise; a block is as long as the shortest delay allows.
+        delays: of every time-varying delay in samples, likewise, or all of them at once; a block is as long as the
+            shortest delay allows.
         zi: state from a call before; None is silence.
         return_zf: also return the state after the last sample.
 
@@ -208,13 +213,8 @@ def delay_graph(
     check_signal("delay_graph", x)
     if x.ndim < 2 or x.shape[-2] != graph.inputs:
         raise ValueError(f"delay_graph: x must be (..., {graph.inputs}, T) for this graph, got {tuple(x.shape)}.")
-    ks = gains if isinstance(gains, Tensor) else _stacked("gains", gains, graph.gains, x)
-    ms = _stacked("delays", delays or {}, graph.time_varying, x)
-    if ks.ndim != x.ndim or ks.shape[-2] != len(graph.gains) or ks.shape[-1] not in (1, x.shape[-1]):
-        raise ValueError(
-            f"delay_graph: stacked gains of shape {tuple(ks.shape)} do not fit; they must have {x.ndim} axes, (..., "
-            f"{len(graph.gains)}, T or 1): use stacked_gains(graph, gains)."
-        )
+    ks = _stacked("gains", gains, graph.gains, x)
+    ms = _stacked("delays", {} if delays is None else delays, graph.time_varying, x)
     batch_shape = (1,) * (x.ndim - 2)
     if zi is None:
         past = x.new_zeros(*batch_shape, sum(graph.longest))
@@ -245,8 +245,15 @@ def _check_names(kind: str, given: Mapping[str, Any], names: list[str]) -> None:
         raise ValueError(f"delay_graph: this graph has the {kind} {sorted(names)}, got {sorted(given)}.")
 
 
-def _stacked(kind: str, given: Mapping[str, Tensor | float], names: list[str], x: Tensor) -> Tensor:
+def _stacked(kind: str, given: Mapping[str, Tensor | float] | Tensor, names: list[str], x: Tensor) -> Tensor:
     """Parameters (..., K, T or 1) in the order of the graph, float64."""
+    if isinstance(given, Tensor):
+        if given.ndim != x.ndim or given.shape[-2] != len(names) or given.shape[-1] not in (1, x.shape[-1]):
+            raise ValueError(
+                f"delay_graph: stacked {kind} of shape {tuple(given.shape)} do not fit; they must have {x.ndim} axes, "
+                f"(..., {len(names)}, T or 1), in the order {', '.join(names)}."
+            )
+        return given
     _check_names(kind, given, names)
     rows = []
     for name in names:
