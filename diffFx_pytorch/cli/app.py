@@ -39,7 +39,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went w
 
 def main() -> None:
     """Run the command line; a terminated run leaves no half-written files."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores a hang-up
+            signal.signal(number, lambda got, _: sys.exit(128 + got))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() == "utf-8":
             stream.reconfigure(errors="surrogateescape")  # a name that is no text is printed as its bytes

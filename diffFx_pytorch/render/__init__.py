@@ -2,19 +2,23 @@
 
 from ..files import read_blocks, read_sound
 from .audio_file import AudioWriter
-from .batch import Outcome, plan, render_batch
+from .batch import Outcome, render_batch
 from .file import Rendered, render_file
 from .formats import FORMATS
+from .journal import Journal
 from .loudness import Loudness, integrated_loudness
 from .meter import Measurement, Meter, measure_file
+from .plan import NothingMatchedError, plan
 from .settings import RenderSettings
 
 __all__ = [
     "FORMATS",
     "AudioWriter",
+    "Journal",
     "Loudness",
     "Measurement",
     "Meter",
+    "NothingMatchedError",
     "Outcome",
     "RenderSettings",
     "Rendered",

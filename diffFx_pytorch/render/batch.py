@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 from ..control import Knobs
-from ..files import audio_info
+from ..files import audio_info, resampled_frames
 from ..processor import Processor
-from .file import Rendered, render_file
-from .formats import FORMATS
+from .atomic import FULL, remove_dead_parts
+from .file import Rendered, open_sound, render_file
+from .journal import Journal, content_hash, job_key, recipe_hash
+from .level import level_gain
+from .loudness import programme_loudness
+from .meter import db
 from .settings import RenderSettings
+from .workers import Lost, Told, in_processes
 
 _log = logging.getLogger(__name__)
 
 Build = Callable[[float], "tuple[Processor, Knobs | None]"]
 """Gives a chain and its settings at a sample rate in Hz; ``ChainFile.build`` is one."""
+
+Progress = Callable[[Path, float], None]
+"""Called with a file and the share of it that was read since the last call."""
 
 
 @dataclass(frozen=True)
@@ -31,55 +40,33 @@ class Outcome:
     Args:
         source: what was read.
         target: what was written.
-        status: done, skipped (the target exists) or failed.
+        status: done, unchanged (there already, and from the same input and chain), skipped (the target exists) or
+            failed.
         error: message, if failed.
         rendered: what was written, if done.
+        seconds: that it took.
+        source_hash: SHA-256 of the input, if it could be read.
+        target_hash: SHA-256 of the output, if it is there.
+        key: what the output follows from, see ``journal.job_key``.
+        full: whether it failed because nothing more can be written.
     """
 
     source: Path
     target: Path
-    status: Literal["done", "skipped", "failed"]
+    status: Literal["done", "unchanged", "skipped", "failed"]
     error: str = ""
     rendered: Rendered | None = None
+    seconds: float = 0.0
+    source_hash: str = ""
+    target_hash: str = ""
+    key: str = ""
+    full: bool = False
 
 
-def plan(
-    inputs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str], extension: str | None = None
-) -> list[tuple[Path, Path]]:
-    """Pairs of source and target files.
-
-    A folder is searched for sound files and mirrored below ``out``, hidden files and ``out`` itself left aside. One
-    input file and an ``out`` with the extension of a sound file is that file.
-
-    Args:
-        inputs: files and folders.
-        out: folder, or file for one input file.
-        extension: of the outputs (".flac"); None keeps each input's, or takes .wav where that cannot be written.
-
-    Returns:
-        ``[(source, target), ...]``, in the order given, folders sorted.
-
-    Raises:
-        ValueError: for an input that is not there, nothing to render, an unknown extension, two inputs for one
-            target, or a target that is an input.
-    """
-    out = Path(out)
-    if extension is not None and (extension := "." + extension.lower().lstrip(".")) not in FORMATS:
-        raise ValueError(f"cannot write {extension!r}; formats are {', '.join(FORMATS)}")
-    jobs: list[tuple[Path, Path]] = []
-    for given in map(Path, inputs):
-        if given.is_dir():
-            jobs += [(s, out / _renamed(s.relative_to(given), extension)) for s in _sounds_below(given, out)]
-        elif not given.exists():
-            raise ValueError(f"{given}: no such file or folder")
-        elif len(inputs) == 1 and out.suffix.lower() in FORMATS and not out.is_dir():
-            jobs.append((given, out if extension is None else out.with_suffix(extension)))
-        else:
-            jobs.append((given, out / _renamed(Path(given.name), extension)))
-    if not jobs:
-        raise ValueError(f"no sound files in {', '.join(map(str, inputs))}; formats are {', '.join(FORMATS)}")
-    _refuse_clashes(jobs)
-    return jobs
+class _Job(NamedTuple):
+    source: Path
+    target: Path
+    known: dict[str, str]
 
 
 def render_batch(
@@ -88,100 +75,173 @@ def render_batch(
     settings: RenderSettings | None = None,
     *,
     skip_existing: bool = False,
-    workers: int = 1,
-    progress: Callable[[Path, float], None] | None = None,
+    journal: Journal | None = None,
+    resume: bool = False,
+    album: bool = False,
+    workers: int = 0,
+    timeout: float = 600.0,
+    progress: Progress | None = None,
     **changes: Any,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Render files one after another, or several at once; one that fails does not stop the others.
 
+    A full disk does: nothing is begun after it. What processes that were killed left behind in the folders of the
+    targets is removed at the beginning.
+
     Args:
-        build: gives the chain at a sample rate; called once per rate.
+        build: gives the chain at a sample rate; called once per rate, in every process.
         jobs: ``(source, target)``, as ``plan`` gives them; folders of targets are made.
-        skip_existing: leave existing targets alone (they are complete: a target appears only when it is).
-        workers: number of files at once, one thread each.
-        progress: called with the file and the seconds of it read.
         settings: of every file.
+        skip_existing: leave existing targets alone, whatever they follow from.
+        journal: receives what is begun and done.
+        resume: leave targets alone that the journal says follow from the same input, chain, settings and version, and
+            whose content is still what was written.
+        album: one gain for all: that of the loudness and the true peak of all files together, which are measured first.
+        workers: number of processes, of one thread each; 0 renders in this one, and what ends it ends all.
+        timeout: seconds after which a file of which nothing is heard is given up; in processes only.
+        progress: called with the file and the share of it that was read.
         **changes: fields of ``RenderSettings``, in place of those of ``settings``.
 
     Yields:
         One outcome per file, in the order in which they finish.
+
+    Raises:
+        ValueError: for ``resume`` without a journal, an album without a level.
     """
     settings = replace(settings or RenderSettings(), **changes)
-    stop = threading.Event()
-    build = _once_a_rate(build)
+    if resume and journal is None:
+        raise ValueError("resume needs a journal")
+    if album and settings.lufs is None and settings.true_peak is None:
+        raise ValueError("an album needs a level: give lufs or true_peak")
+    for folder in {target.parent for _, target in jobs}:
+        remove_dead_parts(folder)
 
-    def render(source: Path, target: Path) -> Outcome:
-        def told(seconds: float) -> None:
-            if stop.is_set():
-                raise InterruptedError("stopped")
-            if progress is not None:
-                progress(source, seconds)
+    def known(target: Path) -> dict[str, str]:
+        return (journal.record(target) if journal and resume else None) or {}
 
-        try:
-            if skip_existing and target.exists():
-                return Outcome(source, target, "skipped")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            rate = settings.sample_rate or audio_info(source).sample_rate
-            chain, dsp_params = build(rate)
-            rendered = render_file(chain, dsp_params, source, target, settings, progress=told)
-        except Exception as error:  # whatever is wrong with one file, the others are rendered
-            _log.debug("%s failed", source, exc_info=True)
-            expected = isinstance(error, (OSError, ValueError))
-            return Outcome(source, target, "failed", str(error) if expected else f"{type(error).__name__}: {error}")
-        return Outcome(source, target, "done", rendered=rendered)
-
-    if workers <= 1:
-        for source, target in jobs:
-            yield render(source, target)
-        return
-    pool = ThreadPoolExecutor(workers, "render")
+    todo = [_Job(source, target, known(target)) for source, target in jobs]
+    how = (workers, timeout, progress)
+    if album:
+        levels, measured = [], set()
+        for job, found in _run(_Measurer(build, settings), todo, *how):
+            if isinstance(found, Outcome):
+                yield found
+            else:
+                levels.append(found)
+                measured.add(job.target)
+        todo = [job for job in todo if job.target in measured]
+        settings = replace(settings, gain_db=_album_gain(levels, settings))
+    recipe = recipe_hash(journal.chain if journal else "", settings)
+    pending = _begun(todo, journal, skip_existing)
+    running = _run(_Renderer(build, settings, recipe, skip_existing), pending, *how)
     try:
-        for done in as_completed([pool.submit(render, *job) for job in jobs]):
-            yield done.result()
+        for _, outcome in running:
+            if journal and outcome.status in ("done", "unchanged"):
+                journal.end(outcome.target, outcome.key, outcome.target_hash)
+            yield outcome
+            if outcome.full:
+                return
     finally:
-        stop.set()
-        pool.shutdown(cancel_futures=True)
+        running.close()
+        if journal:
+            journal.close()
 
 
-def _once_a_rate(build: Build) -> Build:
-    built: dict[float, Any] = {}
-    lock = threading.Lock()
-
-    def at(rate: float) -> Any:
-        with lock:
-            if rate not in built:
-                built[rate] = build(rate)
-            return built[rate]
-
-    return at
+def _begun(jobs: Sequence[_Job], journal: Journal | None, skip_existing: bool) -> Iterator[_Job]:
+    """Jobs as they are begun; a target that was entered before keeps what is known of it."""
+    for job in jobs:
+        if journal and journal.record(job.target) is None and not (skip_existing and os.path.lexists(job.target)):
+            journal.begin(job.target)
+        yield job
 
 
-def _sounds_below(folder: Path, out: Path) -> list[Path]:
-    inside = out.resolve()
-    aside = inside if inside != folder.resolve() else None
-    return [
-        path
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in FORMATS
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-        and not (aside and aside in path.resolve().parents)
-    ]
+def _run(
+    task: _Task, jobs: Any, workers: int, timeout: float, progress: Progress | None
+) -> Generator[tuple[_Job, Any], None, None]:
+    def heard(job: _Job, share: float) -> None:
+        if progress is not None:
+            progress(job.source, share)
+
+    if workers < 1:
+        for job in jobs:
+            yield job, task(job, lambda share, job=job: heard(job, share))
+        return
+    for job, outcome in in_processes(task, jobs, workers, timeout, heard):
+        if isinstance(outcome, Lost):
+            remove_dead_parts(job.target.parent)
+            outcome = Outcome(job.source, job.target, "failed", outcome.why)
+        yield job, outcome
 
 
-def _renamed(path: Path, extension: str | None) -> Path:
-    if extension is None and path.suffix.lower() in FORMATS:
-        return path
-    return path.with_suffix(extension or ".wav")
+class _Task:
+    """What is done with a file; failures are outcomes."""
+
+    def __init__(self, build: Build, settings: RenderSettings) -> None:
+        self._build, self._settings = build, settings
+        self._built: dict[float, Any] = {}
+
+    def __call__(self, job: _Job, told: Told) -> Any:
+        start = time.perf_counter()
+        try:
+            outcome = self.run(job, told)
+        except Exception as error:  # whatever is wrong with one file, the others are rendered
+            _log.debug("%s failed", job.source, exc_info=True)
+            expected = isinstance(error, (OSError, ValueError))
+            text = str(error) if expected else f"{type(error).__name__}: {error}"
+            full = isinstance(error, OSError) and error.errno in FULL
+            outcome = Outcome(job.source, job.target, "failed", text, full=full)
+        took = time.perf_counter() - start
+        return replace(outcome, seconds=took) if isinstance(outcome, Outcome) else outcome
+
+    def run(self, job: _Job, told: Told) -> Any:
+        raise NotImplementedError
+
+    def chain_at(self, rate: float) -> tuple[Processor, Knobs | None]:
+        if rate not in self._built:
+            self._built[rate] = self._build(rate)
+        return self._built[rate]
 
 
-def _refuse_clashes(jobs: Sequence[tuple[Path, Path]]) -> None:
-    sources = {source.resolve() for source, _ in jobs}
-    targets: dict[Path, Path] = {}
-    for source, target in jobs:
-        place = target.resolve()
-        if place in sources:
-            raise ValueError(f"{target}: would overwrite an input; give another output folder or format")
-        if place in targets:
-            raise ValueError(f"{targets[place]} and {source} would both become {target}; render them apart")
-        targets[place] = source
+class _Renderer(_Task):
+    def __init__(self, build: Build, settings: RenderSettings, recipe: str, skip_existing: bool) -> None:
+        super().__init__(build, settings)
+        self._recipe, self._skip_existing = recipe, skip_existing
+
+    def run(self, job: _Job, told: Told) -> Outcome:
+        source, target, known = job
+        if self._skip_existing and target.exists():
+            return Outcome(source, target, "skipped")
+        info = audio_info(source)
+        source_hash = content_hash(source, told)
+        key = job_key(self._recipe, source_hash, target)
+        if known.get("key") == key and target.is_file() and content_hash(target, told) == known.get("output"):
+            return Outcome(source, target, "unchanged", "", None, 0.0, source_hash, known["output"], key)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        rate = self._settings.sample_rate or info.sample_rate
+        share = _shares(told, resampled_frames(info, rate) / rate)
+        rendered = render_file(*self.chain_at(rate), source, target, self._settings, progress=share)
+        return Outcome(source, target, "done", "", rendered, 0.0, source_hash, content_hash(target, told), key)
+
+
+class _Measurer(_Task):
+    """Gives the powers of the blocks of the output, and its true peak."""
+
+    def run(self, job: _Job, told: Told) -> tuple[np.ndarray, float]:
+        info = audio_info(job.source)
+        rate = self._settings.sample_rate or info.sample_rate
+        sound = open_sound(*self.chain_at(rate), job.source, info, self._settings, [], lambda _: told(0.0))
+        meter = sound.meter()
+        for block in sound.blocks:
+            meter.add(block)
+        return (meter.loudness.hops() if meter.loudness else np.zeros(0)), meter.true_peak
+
+
+def _shares(told: Told, seconds: float) -> Callable[[float], None]:
+    return lambda read: told(read / seconds if seconds else 0.0)
+
+
+def _album_gain(levels: Sequence[tuple[np.ndarray, float]], settings: RenderSettings) -> float:
+    if not levels:
+        return 0.0
+    loudness = programme_loudness([hops for hops, _ in levels])
+    return level_gain(loudness, db(max(peak for _, peak in levels)), settings)

@@ -79,7 +79,7 @@ def test_a_bad_file_among_good_ones_before_a_terminal_and_a_pipe(place):
     assert "3 files: 2 done, 1 failed" in shown
     assert "Traceback" not in shown
     assert "100%" in shown, "no bar"
-    assert sorted(p.name for p in (place / "out").rglob("*") if p.is_file()) == ["a.wav", "b.wav"]
+    assert sorted(p.name for p in (place / "out").rglob("*") if p.is_file()) == [".difffx-journal", "a.wav", "b.wav"]
 
 
 def shown_on(drawn):
@@ -281,7 +281,7 @@ def test_a_name_that_is_no_text_is_printed_as_it_is(place):
     run = subprocess.run(command, cwd=place, capture_output=True, timeout=120)
     assert run.stdout == b"wrote out/caf\xe9.wav\n"
     assert b"failed bad\xe9.wav: cannot be read as a sound file" in run.stderr
-    assert os.listdir(place / "out") == [name]
+    assert sorted(os.listdir(place / "out")) == [".difffx-journal", name]
 
 
 def test_errors_in_the_chain_file_have_their_place(place, monkeypatch):
@@ -306,7 +306,7 @@ def test_a_terminated_run_leaves_whole_files_only(place):
     run.send_signal(signal.SIGTERM)
     run.communicate(timeout=60)
     assert run.returncode == 128 + signal.SIGTERM
-    assert list((place / "out").iterdir()) == []
+    assert [path.name for path in (place / "out").iterdir()] == [".difffx-journal"]
 
 
 def test_list_names_every_effect_by_family():

@@ -1,0 +1,139 @@
+"""Which files are rendered, and where each goes."""
+
+from __future__ import annotations
+
+import glob
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+from .formats import FORMATS
+
+
+class NothingMatchedError(ValueError):
+    """There is nothing to render."""
+
+
+def plan(
+    inputs: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    extension: str | None = None,
+    *,
+    only: Iterable[str] = (),
+    exclude: Iterable[str] = (),
+    base: str | os.PathLike[str] | None = None,
+) -> list[tuple[Path, Path]]:
+    """Pairs of source and target files.
+
+    A folder is searched for sound files and mirrored below ``out``, hidden files and ``out`` itself left aside. A
+    pattern (``takes/**/*.wav``) is expanded and mirrored from its first wildcard on. One input file and an ``out`` with
+    the extension of a sound file is that file. What looks like a sound file and is none (a broken link, a pipe) is
+    planned too, so that its failure is reported.
+
+    Args:
+        inputs: files, folders and patterns.
+        out: folder, or file for one input file.
+        extension: of the outputs (".flac"); None keeps each input's, or takes .wav where that cannot be written.
+        only: extensions that folders and patterns are searched for; all that can be written if none is given.
+        exclude: patterns of names, of folders' names, or of paths below a folder that are left out.
+        base: folder below which files are mirrored that are given by name; None puts them into ``out``.
+
+    Returns:
+        ``[(source, target), ...]``, in the order given, folders sorted.
+
+    Raises:
+        NothingMatchedError: for nothing to render.
+        ValueError: for an input that is not there, an unknown extension, two inputs for one target, or a target that
+            is an input.
+    """
+    out = Path(out)
+    if extension is not None:
+        extension = _extension(extension, "write")
+    suffixes = {_extension(name, "search for") for name in only} or set(FORMATS)
+    exclude = tuple(exclude)
+    jobs: list[tuple[Path, Path]] = []
+    for given in map(Path, inputs):
+        if given.is_dir():
+            jobs += [
+                (s, out / _renamed(s.relative_to(given), extension)) for s in _below(given, out, suffixes, exclude)
+            ]
+        elif os.path.lexists(given):
+            if _is_excluded(given, given.name, exclude):
+                continue
+            if len(inputs) == 1 and out.suffix.lower() in FORMATS and not out.is_dir():
+                jobs.append((given, out if extension is None else out.with_suffix(extension)))
+            else:
+                place = Path(given.name) if base is None else given.relative_to(base)
+                jobs.append((given, out / _renamed(place, extension)))
+        elif glob.has_magic(str(given)):
+            root = _root(given)
+            found = [Path(p) for p in sorted(glob.glob(str(given), recursive=True)) if not Path(p).is_dir()]
+            found = [p for p in found if p.suffix.lower() in suffixes]
+            below = [(p, p.relative_to(root)) for p in found]
+            jobs += [(p, out / _renamed(b, extension)) for p, b in below if not _is_excluded(p, str(b), exclude)]
+        else:
+            raise ValueError(f"{given}: no such file or folder")
+    if not jobs:
+        kinds = ", ".join(sorted(suffixes) if only else FORMATS)
+        raise NothingMatchedError(f"no sound files in {', '.join(map(str, inputs))}; formats are {kinds}")
+    _refuse_clashes(jobs)
+    return jobs
+
+
+def _extension(name: str, action: str) -> str:
+    extension = "." + name.lower().lstrip("*").lstrip(".")
+    if extension not in FORMATS:
+        raise ValueError(f"cannot {action} {extension!r}; formats are {', '.join(FORMATS)}")
+    return extension
+
+
+def _below(folder: Path, out: Path, suffixes: set[str], exclude: tuple[str, ...]) -> Iterator[Path]:
+    inside = out.resolve()
+    aside = inside if inside != folder.resolve() else None
+    found: list[Path] = []
+    for place, folders, files in os.walk(folder, onerror=_unreadable):
+        here = Path(place)
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith(".")
+            and not (aside and (here / name).resolve() == aside)
+            and not _is_excluded(here / name, str((here / name).relative_to(folder)), exclude)
+        ]
+        found += [here / name for name in files if not name.startswith(".") and Path(name).suffix.lower() in suffixes]
+    yield from (p for p in sorted(found) if not _is_excluded(p, str(p.relative_to(folder)), exclude))
+
+
+def _unreadable(error: OSError) -> None:
+    warnings.warn(f"{error.filename}: cannot be searched: {error.strerror}", stacklevel=2)
+
+
+def _is_excluded(path: Path, below: str, exclude: tuple[str, ...]) -> bool:
+    return any(fnmatch(path.name, pattern) or fnmatch(below, pattern) for pattern in exclude)
+
+
+def _root(pattern: Path) -> Path:
+    """The folder before the first wildcard of a pattern."""
+    parts = pattern.parts
+    first = next(i for i, part in enumerate(parts) if glob.has_magic(part))
+    return Path(*parts[:first])
+
+
+def _renamed(path: Path, extension: str | None) -> Path:
+    if extension is None and path.suffix.lower() in FORMATS:
+        return path
+    return path.with_suffix(extension or ".wav")
+
+
+def _refuse_clashes(jobs: Sequence[tuple[Path, Path]]) -> None:
+    sources = {source.resolve() for source, _ in jobs}
+    targets: dict[Path, Path] = {}
+    for source, target in jobs:
+        place = target.resolve()
+        if place in sources:
+            raise ValueError(f"{target}: would overwrite an input; give another output folder or format")
+        if place in targets:
+            raise ValueError(f"{targets[place]} and {source} would both become {target}; render them apart")
+        targets[place] = source
