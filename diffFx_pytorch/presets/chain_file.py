@@ -3,6 +3,7 @@
 ::
 
     version: 1
+    about: What it does.          # optional
     chain:
       - effect: ParametricEqualizer
         name: eq                  # optional; the effect in snake case, numbered where it occurs again
@@ -48,7 +49,7 @@ from ..automation import Points
 from ..control import KnobValue
 from ..routing import Chain
 from .factory import text_of
-from .nodes import ChainFileError, Reader
+from .nodes import ChainFileError, Reader, plain_text
 from .steps import VERSION, StepReader
 
 __all__ = ["VERSION", "ChainFile", "ChainFileError", "load_chain"]
@@ -67,6 +68,11 @@ class ChainFile:
 
     text: str = field(repr=False)
     source: str = "chain"
+
+    @property
+    def about(self) -> str:
+        """What the file says of itself, a sentence; empty if nothing."""
+        return str((plain_text(self.text) or {}).get("about") or "")
 
     def build(self, sample_rate: float) -> tuple[Chain, dict[str, KnobValue]]:
         """The chain at a sample rate, which holds the settings of the file, and these by name.

@@ -30,6 +30,11 @@ class ChainFileError(ValueError):
         self.problems = tuple(problems)
 
 
+def plain_text(text: str) -> Any:
+    """What a text says, in plain Python; for a text that was read without a problem."""
+    return yaml.load(text, Loader=_LOADER)  # a safe loader
+
+
 class Reader:
     """Reads nodes of one file and remembers every problem.
 
@@ -134,18 +139,21 @@ class Reader:
             self.problem(node, f"cannot be read as a plain value: {problem}")
             return None
 
-    def number(self, node: yaml.Node, what: str, legal: str) -> float | None:
-        """A finite number; YAML's own resolver is not asked: it takes ``1e3`` for a string and ``1:30`` for 90."""
+    def number(self, node: yaml.Node, what: str, legal: str, quoted: bool = False) -> float | None:
+        """A finite number; YAML's own resolver is not asked: it takes ``1e3`` for a string and ``1:30`` for 90.
+
+        One in quotes is a problem unless ``quoted``.
+        """
         if not self._is(node, yaml.ScalarNode, what, f"a number in {legal}") or not isinstance(node, yaml.ScalarNode):
             return None
         text = node.value.strip()
         try:
-            value = float(text.replace(".nan", "nan").replace(".inf", "inf")) if not node.style else None
+            value = float(text.replace(".nan", "nan").replace(".inf", "inf")) if quoted or not node.style else None
         except ValueError:
             value = None
         if value is None:
-            quoted = "" if not node.style else " in quotes"
-            self.problem(node, f"{what} must be a number in {legal}, got {text!r}{quoted}")
+            in_quotes = "" if not node.style else " in quotes"
+            self.problem(node, f"{what} must be a number in {legal}, got {text!r}{in_quotes}")
         elif not math.isfinite(value):
             self.problem(node, f"{what} must be a finite number in {legal}, got {text}")
         else:

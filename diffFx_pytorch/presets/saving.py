@@ -21,7 +21,7 @@ from .chain_file import VERSION, ChainFile
 from .steps import own_knobs
 
 
-def save_chain(path: str | os.PathLike[str], chain: Chain, dsp_params: Knobs | None = None) -> None:
+def save_chain(path: str | os.PathLike[str], chain: Chain, dsp_params: Knobs | None = None, about: str = "") -> None:
     """Write a chain and its settings as a chain file; ``load_chain(path).build(rate)`` gives them back exactly.
 
     Every knob is written, defaults too, so that the file means the same when a default changes. A number is written
@@ -32,19 +32,21 @@ def save_chain(path: str | os.PathLike[str], chain: Chain, dsp_params: Knobs | N
         chain: effects of the registry.
         dsp_params: settings in physical units, one item: numbers, tensors 0-d, (1,) or (1, F), or
             ``{time_s: value}``.
+        about: what the chain does, a sentence.
 
     Raises:
         ValueError: for a batch of settings, or a chain that a file cannot say.
     """
-    text = dump_chain(chain, dsp_params)
+    text = dump_chain(chain, dsp_params, about)
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
-def dump_chain(chain: Chain, dsp_params: Knobs | None = None) -> str:
+def dump_chain(chain: Chain, dsp_params: Knobs | None = None, about: str = "") -> str:
     """The text of a chain file; arguments and errors as for ``save_chain``."""
     given = {**chain.settings, **as_dict({} if dsp_params is None else dsp_params, chain.params)}
-    text = as_text({"version": VERSION, "chain": steps_of(chain, given)})
+    said = {"about": about} if about else {}
+    text = as_text({"version": VERSION, **said, "chain": steps_of(chain, given)})
     ChainFile(text, "save_chain").build(chain.sample_rate)
     return text
 

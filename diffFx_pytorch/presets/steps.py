@@ -21,6 +21,8 @@ from .nodes import ChainFileError, Reader
 from .values import ValueReader, beside, option_value, tempo
 
 VERSION = 1
+TOP = ("version", "about", "tempo_bpm", "chain")
+"""The keys of a chain file."""
 KINDS = ("effect", "preset", "chain", "parallel", "dry_wet", "send", "mid_side", "multi_band")
 _WITH_OPTIONS = ("effect", "multi_band")
 _KEYS = (*KINDS, "name", "options", "params", "mix", "bypass")
@@ -49,7 +51,9 @@ class StepReader:
     def file(self, root: yaml.Node, depth: int = 0) -> dict[str, Processor]:
         """The processors of a chain file, by name."""
         reader = self.reader
-        top = reader.mapping(root, ("version", "tempo_bpm", "chain"), "a chain file", required=("version", "chain"))
+        top = reader.mapping(root, TOP, "a chain file", required=("version", "chain"))
+        if "about" in top and not isinstance(about := reader.scalar(top["about"], "about"), (str, type(None))):
+            reader.problem(top["about"], f"about must be a sentence, got {about!r}")
         if "version" in top:
             version = reader.scalar(top["version"], "version")
             if version != VERSION:

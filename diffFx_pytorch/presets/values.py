@@ -123,7 +123,7 @@ class ValueReader:
         points: dict[float, float | tuple[float, Segment]] = {}
         unit = "seconds" if noun == "time" else "beats"
         for key, item in node.value:
-            at = reader.number(key, f"a {noun} of {knob}", f"{unit}, 0 or more")
+            at = reader.number(key, f"a {noun} of {knob}", f"{unit}, 0 or more", quoted=True)  # as JSON has it
             if at is None:
                 continue
             time = at * scale
