@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from .kernels.constants import on_device
+from .kernels.nests import same_bits, settled, still, tensors_in
+from .kernels.tape import RefusedError, Tape
+from .kernels.transforms import requires_grad, runs_eagerly
 from .lines import Read, at_samples, grid, joined
 from .recursion import ControlPoints
 
@@ -48,6 +51,11 @@ class Plan:
         if self.parts:
             given = {**given, "effects": {name: _bound(part, start, total) for name, part in self.parts.items()}}
         return fx.process(x, state, **given)
+
+    @property
+    def stands(self) -> bool:
+        """Whether no knob moves, inside either."""
+        return self.fixed is not None and all(part.stands for part in self.parts.values())
 
     def _moving(self, x: Tensor, start: int, total: int) -> dict[str, Any]:
         """What a block is given where a knob moves."""
@@ -106,3 +114,100 @@ def _checked(found: Any, batch: int, points: int, name: str = "") -> Any:
                 f"C = 1 or the channels, and F = 1{moving}; add axes with reshape or unsqueeze"
             )
     return found
+
+
+_ALIKE = 2
+"""Blocks of one form after which the next is recorded."""
+_PATIENCE = 3
+"""How often a tape may have to be given up before no other is made."""
+_LONGEST = 1 << 15
+"""Samples of a block above which its kernels take most of the time."""
+
+
+class OnTape(NamedTuple):
+    """A state that lies in the memory of a tape; ``plain`` gives it a memory of its own."""
+
+    tape: Tape
+    number: int
+
+
+def plain(state: Any) -> Any:
+    """A state as ``process`` takes it."""
+    return state.tape.state(state.number) if isinstance(state, OnTape) else state
+
+
+def _repeatable(x: Tensor, sidechain: Tensor | None, state: Any) -> bool:
+    """Whether nobody watches, and nobody asks for gradients."""
+    tensors = (x, sidechain)
+    if not isinstance(state, OnTape) and torch.is_grad_enabled():
+        tensors = (*tensors, *tensors_in(state))
+    return runs_eagerly((x, sidechain)) and not (torch.is_grad_enabled() and requires_grad(tensors))
+
+
+class Repeated:
+    """A plan whose knobs stand still, for the blocks of a stream: once they are alike, from a tape.
+
+    Args:
+        plan: of an effect in which no knob moves.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._about: Any = None
+        self._alike = self._gave_up = 0
+        self._still: list[Tensor] = []
+        self._tape: Tape | None = None
+        self._proven = False
+
+    def __call__(
+        self, x: Tensor, state: Any, sidechain: Tensor | None = None, start: int = 0, total: int | None = None
+    ) -> tuple[Tensor, Any]:
+        """As ``Plan``; the state may be ``OnTape``."""
+        if self._gave_up > _PATIENCE or x.numel() > _LONGEST or not _repeatable(x, sidechain, state):
+            return self._plan(x, plain(state), sidechain, start, total)
+        about = x.shape, None if sidechain is None else sidechain.shape
+        if about != self._about:
+            self._about, self._alike, self._tape = about, 0, None
+        if self._tape is not None:
+            found = self._played(self._tape, x, sidechain, state)
+            if found is not None:
+                return found
+        before = plain(state)
+        if self._tape is None and self._alike >= _ALIKE:
+            return self._recorded(x, sidechain, before)
+        y, after = self._plan(x, before, sidechain)
+        if settled(before, after):
+            self._alike += 1
+            self._still = still(before, after)
+        else:
+            self._alike = 0
+        return y, after
+
+    def _recorded(self, x: Tensor, sidechain: Tensor | None, state: Any) -> tuple[Tensor, Any]:
+        def block(x: Tensor, sidechain: Tensor | None, state: Any) -> tuple[Tensor, Any]:
+            return self._plan(x, state, sidechain)
+
+        try:
+            self._tape, self._proven = Tape(block, (x, sidechain), state, self._still), False
+        except RefusedError as refused:
+            self._gave_up = _PATIENCE + 1
+            return refused.args[1:]
+        return self._tape.first, OnTape(self._tape, self._tape.number + 1)
+
+    def _played(self, tape: Tape, x: Tensor, sidechain: Tensor | None, state: Any) -> tuple[Tensor, Any] | None:
+        if isinstance(state, OnTape) and state.tape is tape:
+            tape.go_on(state.number)
+        elif not tape.load(plain(state)):
+            return None
+        before = None if self._proven else tape.state(tape.number)
+        y = tape.play(x, sidechain)
+        if y is None:
+            self._gave_up, self._alike, self._tape = self._gave_up + 1, 0, None
+            return None
+        if not self._proven:
+            wanted = self._plan(x, before, sidechain)
+            if not all(map(same_bits, tensors_in(wanted), tensors_in(y, tape.state(tape.number + 1)))):
+                self._gave_up, self._tape = _PATIENCE + 1, None
+                return wanted
+            self._proven = True
+        return y, OnTape(tape, tape.number + 1)

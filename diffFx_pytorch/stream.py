@@ -16,6 +16,7 @@ from .dsp.precision import at_least_float32, without_autocast
 from .kernels.transforms import creates_elsewhere
 from .knobs import in_context
 from .lines import spreads
+from .plan import Repeated, plain
 from .sound import Sound, as_batch, in_kind, warn_of_channels_last
 
 OnNan = Literal["keep", "raise", "reset"]
@@ -175,7 +176,7 @@ class Stream:
         Raises:
             ValueError: with ``on_nan="raise"``, for a block that is not finite; the stream stays as it was before it.
         """
-        y, state = run_block(self.fx, x, self.state, sidechain, self._plan, self.position, self._total)
+        y, state = run_block(self.fx, x, self._state, sidechain, self._plan, self.position, self._total)
         if self._on_nan != "keep" and (broken := _not_finite(x=x, sidechain=sidechain, output=y)):
             if self._on_nan == "raise":
                 raise ValueError(
@@ -183,14 +184,27 @@ class Stream:
                     f"{broken}"
                 )
             y, state = in_kind(torch.zeros_like(torch.as_tensor(y)), y), None
-        self.state = state
+        self._state = state
         self.position += x.shape[-1]
         return y
 
     def reset(self) -> None:
         """Forget everything: silence before time zero."""
-        self.state: Any = None
+        self._state: Any = None
         self.position = 0
+
+    @property
+    def state(self) -> Any:
+        """What the last block left, as ``Processor.run`` returns and takes it; another may be given."""
+        state = self._state
+        return state._replace(inner=plain(state.inner)) if isinstance(state, BlockState) else state
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        self._state = state
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_state": self.state, "_kept": None}  # a copy makes its own plan
 
     def detach(self) -> None:
         """Let go of the graph of the blocks so far: what follows is differentiated back to here and no further."""
@@ -199,7 +213,8 @@ class Stream:
     def _plan(self, sound: Tensor) -> Any:
         """The plan of the block before, as long as it holds."""
         fx = self.fx
-        about = (sound.shape[0], sound.dtype, sound.device, torch.is_inference_mode_enabled(), fx.edits)
+        modes = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+        about = (sound.shape[0], sound.dtype, sound.device, *modes, fx.edits)
         if self._kept is not None:
             plan, made_for, watched = self._kept
             if made_for == about and all(tensor._version == version for tensor, version in watched):
@@ -214,9 +229,16 @@ class Stream:
             )
         plan = fx.plan(sound, self._norm_params, self._dsp_params)
         tensors = [v for v in map(values_of, (*values, *fx.parameters())) if isinstance(v, Tensor)]
+        buffers = list(fx.buffers())
         # A graph is good for one backward pass, and what inference made counts no changes.
         lasting = not any(t.is_inference() or (t.requires_grad and torch.is_grad_enabled()) for t in tensors)
-        self._kept = (plan, about, [(t, t._version) for t in tensors]) if lasting else None
+        if not lasting:
+            self._kept = None
+            return plan
+        if plan.stands and not any(t.is_inference() for t in buffers):
+            plan = Repeated(plan)
+            tensors += buffers
+        self._kept = (plan, about, [(t, t._version) for t in tensors])
         return plan
 
 

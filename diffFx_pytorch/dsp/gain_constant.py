@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import importlib
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..kernels.bound import computed, refreshed
+from ..kernels.threads import bound_rows
 from ..kernels.transforms import is_traced, transforms_active
 
 _STRETCH = 2**15
@@ -48,10 +51,13 @@ def overshoot(key: Tensor, offset: Tensor, width: Tensor, floor: float, power: b
     """Overshoot (B, C, T), or (B, 1, T) where linked, of a key (B, C, T)."""
     B, C, T = key.shape
     over = key.new_empty(B, 1 if link else C, T)
-    lowest = np.float32(floor**2 if power else floor)
-    groups = _grouped(key, over)
-    _run("overshoot_rows", over, groups, _flat(offset), _flat(width), lowest, power, _two(over))
+    computed(_overshoot, (), (key, offset, width), (over,), np.float32(floor**2 if power else floor), power)
     return over
+
+
+def _overshoot(_: Any, inputs: Any, outputs: Any, lowest: np.float32, power: bool) -> Callable[[], None]:
+    (key, offset, width), (over,) = inputs, outputs
+    return _bound("overshoot_rows", over, _grouped(key, over), _flat(offset), _flat(width), lowest, power, _two(over))
 
 
 def overshoot_adjoint(
@@ -86,9 +92,14 @@ def held_overshoot(key: Tensor, past: Tensor, offset: Tensor, width: Tensor, flo
         floor: keys below this count as this.
     """
     over = key.new_empty(*past.shape[:2], key.shape[-1])
-    sizes = _grouped(key, over), _two(past)
-    _run("held_overshoot_rows", over, *sizes, _flat(offset), _flat(width), np.float32(floor), _two(over))
+    computed(_held_overshoot, (), (key, past, offset, width), (over,), np.float32(floor))
     return over
+
+
+def _held_overshoot(_: Any, inputs: Any, outputs: Any, lowest: np.float32) -> Callable[[], None]:
+    (key, past, offset, width), (over,) = inputs, outputs
+    sizes = _grouped(key, over), _two(past)
+    return _bound("held_overshoot_rows", over, *sizes, _flat(offset), _flat(width), lowest, _two(over))
 
 
 def held_overshoot_adjoint(
@@ -116,9 +127,13 @@ def held_overshoot_adjoint(
 def gain(x: Tensor, over: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> Tensor:
     """The output x (1 + mix (exp(makeup - slope over) - 1)), of x (B, C, T)."""
     y = x.new_empty(x.shape)
-    knobs = (_flat(slope), _flat(makeup), _flat(mix))
-    _run("gain_rows", over, _grouped(x, over), _two(over), *knobs, _grouped(y, over))
+    computed(_gain, (), (x, over, slope, makeup, mix), (y,))
     return y
+
+
+def _gain(_: Any, inputs: Any, outputs: Any) -> Callable[[], None]:
+    (x, over, *knobs), (y,) = inputs, outputs
+    return _bound("gain_rows", over, _grouped(x, over), _two(over), *map(_flat, knobs), _grouped(y, over))
 
 
 def gain_adjoint(
@@ -143,15 +158,22 @@ def gain_adjoint(
     return grad_x if to_x else None, grad_over, *_knobs(sums, x)
 
 
-def _run(kernel: str, over: Tensor, *arguments: Any, sums: int = 0, whole: bool = False) -> np.ndarray:
-    """Call a kernel for pieces of time, or ``whole`` groups; its sums, (pieces of work, sums)."""
+def _bound(kernel: str, over: Tensor, *arguments: Any, whole: bool = False) -> Callable[[], None]:
+    """A kernel over pieces of time, or ``whole`` groups."""
     # Imported when first needed: Numba takes its time.
-    run_rows = importlib.import_module("diffFx_pytorch.kernels").run_rows
     rows = importlib.import_module(f"diffFx_pytorch.dsp.cpu.{'held' if kernel.startswith('held') else 'gain'}_rows")
-    B, channels, T = over.shape
-    pieces = 1 if whole else math.ceil(T / _STRETCH)
-    totals = np.empty((B * channels * pieces, sums))
-    run_rows(getattr(rows, kernel), B * channels * pieces, 1, pieces, channels, *arguments, *([totals] if sums else []))
+    pieces = 1 if whole else math.ceil(over.shape[-1] / _STRETCH)
+    return bound_rows(getattr(rows, kernel), _work(over, pieces), 1, pieces, over.shape[1], *arguments)
+
+
+def _work(over: Tensor, pieces: int) -> int:
+    return over.shape[0] * over.shape[1] * pieces
+
+
+def _run(kernel: str, over: Tensor, *arguments: Any, sums: int, whole: bool = False) -> np.ndarray:
+    """Call a kernel; its sums, (pieces of work, sums)."""
+    totals = np.empty((_work(over, 1 if whole else math.ceil(over.shape[-1] / _STRETCH)), sums))
+    _bound(kernel, over, *arguments, totals, whole=whole)()
     return totals
 
 
@@ -166,12 +188,12 @@ def _grouped(signal: Tensor, over: Tensor) -> np.ndarray:
     """(B, C, T) as (groups, channels that share a gain, T)."""
     B, C, T = signal.shape
     groups = B * over.shape[1]
-    return signal.detach().contiguous().view(groups, B * C // groups, T).numpy()
+    return refreshed(signal.detach().contiguous(), signal).view(groups, B * C // groups, T).numpy()
 
 
 def _two(over: Tensor) -> np.ndarray:
-    return over.detach().contiguous().view(-1, over.shape[-1]).numpy()
+    return refreshed(over.detach().contiguous(), over).view(-1, over.shape[-1]).numpy()
 
 
 def _flat(knob: Tensor) -> np.ndarray:
-    return knob.detach().reshape(-1).numpy()
+    return refreshed(knob.detach().contiguous(), knob).view(-1).numpy()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..kernels import Kernel, define, run_rows
+from ..kernels import Kernel, bound_rows, define
 from ..kernels.rows import as_rows
 from .fir import fir
 
@@ -18,11 +19,11 @@ def _equation(padded: Tensor, taps: int) -> Tensor:
     return fir(padded, tuple((window / window.sum()).tolist()))
 
 
-def _forward(_: tuple[int, ...], inputs: Any, outputs: Any, taps: int) -> None:
+def _bind(_: tuple[int, ...], inputs: Any, outputs: Any, taps: int) -> Callable[[], None]:
     from .cpu.hann_rows import hann_rows
 
     y = as_rows(outputs.y)
-    run_rows(hann_rows, len(y), 1, as_rows(inputs.padded), taps, y)
+    return bound_rows(hann_rows, len(y), 1, as_rows(inputs.padded), taps, y)
 
 
 def _backward(_: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any, taps: int) -> list[Tensor]:
@@ -39,7 +40,7 @@ hann_mean = define(
     inputs={"padded": 1},
     outputs={"y": lambda padded, taps: ((padded.shape[-1] - taps + 1,), padded.dtype)},
     equation=_equation,
-    kernel=Kernel(_forward, _backward),
+    kernel=Kernel.bound(_bind, _backward),
     settings={"taps": int},
     tangent=_tangent,
 )

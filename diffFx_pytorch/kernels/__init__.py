@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from .compiling import njit
     from .dispatch import forget
     from .operator import Kernel, Operator, define, row_kernel
-    from .threads import run_rows
+    from .threads import bound_rows, run_rows
 
 _HOMES = {
     "Kernel": "operator",
     "Operator": "operator",
+    "bound_rows": "threads",
     "define": "operator",
     "forget": "dispatch",
     "njit": "compiling",
@@ -24,7 +25,7 @@ _HOMES = {
     "run_rows": "threads",
 }
 
-__all__ = ["Kernel", "Operator", "define", "forget", "njit", "row_kernel", "run_rows"]
+__all__ = ["Kernel", "Operator", "bound_rows", "define", "forget", "njit", "row_kernel", "run_rows"]
 
 
 def __getattr__(name: str) -> Any:

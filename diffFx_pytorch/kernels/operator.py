@@ -18,7 +18,7 @@ from torch import Tensor
 from .dispatch import Dispatched
 from .rows import as_rows, as_whole_rows, denormal_threshold, indexed_rows
 from .table import Kernel, Rules, Shape, Table, as_results, as_tuple, differentiable
-from .threads import run_rows
+from .threads import bound_rows, run_rows
 from .transforms import batch_first, forward_mode_active, needs_grad, tangent_by_transposition, with_transforms
 
 _TYPES = {int: "int", float: "float", bool: "bool", str: "str", torch.dtype: "ScalarType", list[int]: "int[]"}
@@ -35,11 +35,11 @@ def row_kernel(forward: Callable[..., None], backward: Callable[..., None] | Non
         grain: rows that the functions compute together.
     """
 
-    def run_forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, *settings: Any) -> None:
+    def bind(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, *settings: Any) -> Callable[[], None]:
         read = _indexed(inputs, inputs.cores, batch_shape)
         write = [as_rows(t, t.dim() - len(batch_shape)) for t in outputs]
         threshold = denormal_threshold(outputs[0].dtype)
-        run_rows(forward, math.prod(batch_shape), grain, *read, *settings, threshold, *write)
+        return bound_rows(forward, math.prod(batch_shape), grain, *read, *settings, threshold, *write)
 
     def run_backward(
         batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any, *settings: Any
@@ -53,7 +53,7 @@ def row_kernel(forward: Callable[..., None], backward: Callable[..., None] | Non
         run_rows(backward, math.prod(batch_shape), grain, *read, *settings, denormal_threshold(grads[0].dtype), *write)
         return found
 
-    return Kernel(run_forward, run_backward if backward else None)
+    return Kernel.bound(bind, run_backward if backward else None)
 
 
 def _indexed(inputs: Sequence[Tensor], cores: Sequence[int], batch_shape: tuple[int, ...]) -> list[Any]:

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .bound import refreshed
 from .transforms import is_traced
 
 
@@ -77,7 +78,7 @@ def flat_rows(t: Tensor, core: int) -> Tensor:
     """A tensor (*batch, *core) as (rows, *core), contiguous, detached."""
     if t.is_conj() or t.is_neg():
         t = t.resolve_conj().resolve_neg()
-    t = (t.detach() if t.requires_grad else t).contiguous()
+    t = refreshed((t.detach() if t.requires_grad else t).contiguous(), t)
     axes = t.dim() - core
     return t if axes == 1 else t.view(math.prod(t.shape[:axes]), *t.shape[axes:])
 
@@ -94,9 +95,8 @@ def _expanded(t: Tensor, core: int, batch_shape: Sequence[int]) -> Tensor:
 
 
 def _as_array(t: Tensor) -> np.ndarray:
-    if t.requires_grad or t.is_conj() or t.is_neg():
-        t = t.detach().resolve_conj().resolve_neg()
-    return t.contiguous().numpy()
+    whole = t.detach().resolve_conj().resolve_neg() if t.requires_grad or t.is_conj() or t.is_neg() else t
+    return refreshed(whole.contiguous(), t).numpy()
 
 
 def as_rows(t: Tensor, core: int = 1) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .bound import computed
 from .rows import batch_shape_of
 
 Shape = Callable[..., tuple[Sequence[int], torch.dtype]]
@@ -34,12 +36,26 @@ class Kernel:
             the first core axis has length 0.
         serves: ``(inputs, *settings)``: whether it computes these, by shapes, dtypes and settings alone; the equation
             computes the others.
+        bind: takes what forward takes, prepares what is the same for every block, and returns a function without
+            arguments that fills the outputs, which a ``Tape`` calls for block after block: by then the inputs hold
+            other values. It sees them through the arrays that ``kernels.rows`` made; for other copies there is
+            ``refreshed``, and ``is_constant`` says what may be kept. Without it forward is called for every block.
     """
 
     forward: Callable[..., None]
     backward: Callable[..., Sequence[Tensor | None]] | None = None
     checkpoints: Mapping[str, Shape] = field(default_factory=dict)
     serves: Callable[..., bool] = lambda *_: True
+    bind: Callable[..., Callable[[], Any]] | None = None
+
+    @staticmethod
+    def bound(
+        bind: Callable[..., Callable[[], Any]],
+        backward: Callable[..., Sequence[Tensor | None]] | None = None,
+        checkpoints: Mapping[str, Shape] | None = None,
+    ) -> Kernel:
+        """A kernel whose forward is ``bind`` and one call."""
+        return Kernel(lambda *args: bind(*args)(), backward, checkpoints or {}, bind=bind)
 
 
 @dataclass(frozen=True)
@@ -172,7 +188,8 @@ class Table:
         inputs, settings = self._split(args)
         if not outputs[0].numel() or not kernel.serves(inputs, *settings):
             return self._forward_eager(*args)
-        kernel.forward(batch_shape, inputs, outputs, *settings)
+        bind = kernel.bind or functools.partial(functools.partial, kernel.forward)
+        computed(bind, batch_shape, inputs, outputs, *settings)
         return as_results(outputs)
 
     def _adjoint(

@@ -7,6 +7,7 @@ busy it simply does everything itself, and helpers that never got started are ca
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import threading
@@ -36,6 +37,15 @@ def _executor() -> ThreadPoolExecutor:
         if _pool is None:
             _pool = ThreadPoolExecutor(max_workers=max(1, (os.cpu_count() or 2) - 1), thread_name_prefix="diffFx")
         return _pool
+
+
+def bound_rows(
+    kernel: Callable[..., Any], rows: int, grain: int, *args: Any, room: Callable[[], tuple[Any, ...]] | None = None
+) -> Callable[[], None]:
+    """``run_rows`` as a function to call again and again; where one thread does it, nothing but the kernel."""
+    if min(torch.get_num_threads(), -(-rows // grain)) > 1 or rows < 1:
+        return functools.partial(run_rows, kernel, rows, grain, *args, room=room)
+    return functools.partial(kernel, 0, rows, *args, *(room() if room else ()))
 
 
 def run_rows(

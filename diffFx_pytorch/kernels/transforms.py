@@ -9,6 +9,7 @@ operator is registered as usual, and where a transform is active it is called th
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -28,6 +29,24 @@ def _keys_of_cpu_tensors() -> set[int]:
 
 
 _CPU_KEYS = _keys_of_cpu_tensors()
+
+
+class _Watched(threading.local):
+    modes = 0
+    """Modes of this library's own that watch operations without changing them."""
+
+
+_watched = _Watched()
+
+
+@contextlib.contextmanager
+def recording() -> Iterator[None]:
+    """While a ``Tape`` is recorded: what is asked below answers as it will where it plays."""
+    _watched.modes = 1
+    try:
+        yield
+    finally:
+        _watched.modes = 0
 
 
 def is_traced() -> bool:
@@ -89,16 +108,18 @@ def runs_eagerly(args: Sequence[Any]) -> bool:
         torch.compiler.is_compiling()
         or torch._C._is_tracing()
         or torch._C._are_functorch_transforms_active()
-        or torch._C._len_torch_dispatch_stack()
-        or torch._C._len_torch_function_stack()
+        or torch._C._len_torch_dispatch_stack() > _watched.modes
+        or torch._C._len_torch_function_stack() > _watched.modes
         or torch.autograd.forward_ad._current_level >= 0
         or torch.autograd.profiler._is_profiler_enabled
     ):
         return False
-    for a in args:
-        if isinstance(a, Tensor) and (type(a) not in _EAGER or torch._C._dispatch_keys(a).raw_repr() not in _CPU_KEYS):
-            return False
-    return True
+    return all(is_plain(a) for a in args if isinstance(a, Tensor))
+
+
+def is_plain(t: Tensor) -> bool:
+    """Whether a tensor is memory of the CPU and nothing else: no subclass, no lazy conjugate, no wrapper."""
+    return type(t) in _EAGER and torch._C._dispatch_keys(t).raw_repr() in _CPU_KEYS
 
 
 def requires_grad(args: Sequence[Any]) -> bool:

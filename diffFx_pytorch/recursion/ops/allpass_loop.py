@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Literal, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.kernels import run_rows
+from diffFx_pytorch.kernels import bound_rows, run_rows
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.cpu import allpass_loop as kernels
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK
@@ -26,9 +27,9 @@ def _forward(
     y: np.ndarray,
     zf: np.ndarray,
     checkpoints: np.ndarray,
-) -> None:
+) -> Callable[[], None]:
     inputs = (x, coef, rows, zi, DENORMAL_THRESHOLD, BLOCK)
-    run_rows(kernels.forward, x.shape[0], 2, *inputs, y, zf, checkpoints)
+    return bound_rows(kernels.forward, x.shape[0], 2, *inputs, y, zf, checkpoints)
 
 
 def _backward(

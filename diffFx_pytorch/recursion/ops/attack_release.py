@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.kernels import Kernel, define, run_rows
+from diffFx_pytorch.kernels import Kernel, bound_rows, define, run_rows
+from diffFx_pytorch.kernels.bound import refreshed
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, denormal_threshold, indexed_rows
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.cpu.attack_release import (
@@ -29,20 +31,20 @@ def _coefficient_dtype(attack: Tensor, release: Tensor) -> torch.dtype:
     return torch.promote_types(attack.dtype, release.dtype)
 
 
-def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
+def _bind(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> Callable[[], None]:
     x, attack, release, zi = inputs
     rows, dtype = math.prod(batch_shape), _coefficient_dtype(attack, release)
     # Eight rows take a little over half the time of sixteen: they pay where there are no more, or where threads would
     # stand idle. Backwards there is enough to do at every step for eight to cost no more per row.
     width = NARROW if rows <= max(len(NARROW), len(WIDE) * (torch.get_num_threads() - 1)) else WIDE
-    run_rows(
+    return bound_rows(
         attack_release_rows,
         rows,
         len(width),
         width,
         *indexed_rows(x, 1, batch_shape),
-        *indexed_rows(attack if attack.dtype == dtype else attack.to(dtype), 1, batch_shape),
-        *indexed_rows(release if release.dtype == dtype else release.to(dtype), 1, batch_shape),
+        *indexed_rows(refreshed(attack.to(dtype), attack), 1, batch_shape),
+        *indexed_rows(refreshed(release.to(dtype), release), 1, batch_shape),
         as_whole_rows(zi, 1, batch_shape)[:, 0],
         denormal_threshold(x.dtype),
         as_rows(outputs.y),
@@ -114,7 +116,7 @@ _attack_release = define(
     inputs={"x": 1, "attack": 1, "release": 1, "zi": 1},
     outputs={"y": lambda x, *_: (x.shape[-1:], x.dtype), "zf": lambda *_: ((1,), torch.float64)},
     equation=_equation,
-    kernel=Kernel(_forward, _backward, {"checkpoints": lambda x, *_: ((-(-x.shape[-1] // STEPS),), torch.float64)}),
+    kernel=Kernel.bound(_bind, _backward, {"checkpoints": lambda x, *_: ((-(-x.shape[-1] // STEPS),), torch.float64)}),
     saves=dict.fromkeys(("x", "attack", "release", "zi", "y", "checkpoints"), ()),
     adjoint=_adjoint,
     tangent=_tangent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, Operator, define
+from diffFx_pytorch.kernels.bound import is_constant
 from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.precision import exact_products, widest
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, indexed_rows
@@ -104,7 +106,7 @@ def _grouped(batch: Sequence[int], x: Tensor, coef: Tensor, zi: Tensor) -> tuple
 def define_cascade(
     name: str,
     equation: Callable[..., tuple[Tensor, Tensor]],
-    forward: Callable[..., None],
+    forward: Callable[..., Callable[[], None]],
     backward: Callable[..., None],
     adjoint: Callable[..., Any] | None = None,
 ) -> Operator:
@@ -113,20 +115,21 @@ def define_cascade(
     Args:
         name: of the operator.
         equation: ``(x, coef, zi) -> (y, zf)`` in eager operations, differentiable.
-        forward: ``(x, coef, coefficient_of_row, zi, y, zf, checkpoints)``, arrays of rows, fills the last three.
+        forward: ``(x, coef, coefficient_of_row, zi, y, zf, checkpoints)``, arrays of rows; returns what fills the last
+            three, as ``Kernel.bind``, for these coefficients.
         backward: ``(gy, gzf, x, coef, coefficient_of_row, checkpoints, gx, gcoef, gzi)`` likewise fills the last
             three; ``gcoef`` is zeros where the coefficients are constant, or empty where no gradient is needed.
         adjoint: as `define`.
     """
 
-    def run_forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
+    def bind(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> Callable[[], Any]:
         x, coef, zi = inputs
         if zi.shape[-2] == 0:
-            outputs.y.copy_(x)
-            return
+            return functools.partial(outputs.y.copy_, x)
         read = (as_whole_rows(x, 1, batch_shape), *indexed_rows(coef, 3, batch_shape))
         targets = (as_rows(outputs.y, 1), as_rows(outputs.zf, 2), as_rows(outputs.checkpoints, 3))
-        forward(*read, as_whole_rows(zi, 2, batch_shape), *targets)
+        arrays = (*read, as_whole_rows(zi, 2, batch_shape), *targets)
+        return forward(*arrays) if is_constant(coef) else lambda: forward(*arrays)()
 
     def run_backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any) -> list[Any]:
         x, coef, zi = inputs
@@ -150,8 +153,8 @@ def define_cascade(
         inputs={"x": 1, "coef": 3, "zi": 2},
         outputs={"y": lambda x, *_: (x.shape[-1:], x.dtype), "zf": lambda x, coef, zi: (zi.shape[-2:], zi.dtype)},
         equation=equation,
-        kernel=Kernel(
-            run_forward,
+        kernel=Kernel.bound(
+            bind,
             run_backward,
             {"checkpoints": lambda x, coef, zi: ((-(-x.shape[-1] // BLOCK), *zi.shape[-2:]), zi.dtype)},
         ),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.kernels import Kernel, define, run_rows
+from diffFx_pytorch.kernels import Kernel, bound_rows, define, run_rows
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, denormal_threshold
 from diffFx_pytorch.recursion.checks import check_signal
 from diffFx_pytorch.recursion.cpu.delay_graph import CHUNK, delay_graph_rows
@@ -42,7 +42,7 @@ def _planned(steps: tuple[int, ...], inputs: int, constant: bool) -> tuple[np.nd
     return np.asarray(played, np.int64), np.asarray(more, np.int64), buffers
 
 
-def _forward(
+def _bind(
     batch_shape: tuple[int, ...],
     inputs: Any,
     outputs: Any,
@@ -50,11 +50,11 @@ def _forward(
     longest: list[int],
     nodes: int,
     count: int,
-) -> None:
+) -> Callable[[], None]:
     rows = math.prod(batch_shape)
     written = [t.view(rows, *t.shape[len(batch_shape) :]).numpy() for t in outputs]
     good = np.ones(rows, np.bool_)
-    run_rows(
+    run = bound_rows(
         delay_graph_rows,
         rows,
         1,
@@ -66,8 +66,14 @@ def _forward(
         *written,
         good,
     )
-    if not good.all():
-        raise fallback.delay_error(inputs.delay)
+
+    def call() -> None:
+        run()
+        if inputs.delay.numel() and not good.all():
+            good[:] = True
+            raise fallback.delay_error(inputs.delay)
+
+    return call
 
 
 def _backward(
@@ -138,8 +144,8 @@ _graph = define(
         "new_poles": lambda *arguments: (tuple(arguments[4].shape[-1:]), torch.float64),
     },
     _equation,
-    Kernel(
-        _forward,
+    Kernel.bound(
+        _bind,
         _backward,
         {
             "lines": _all_lines,

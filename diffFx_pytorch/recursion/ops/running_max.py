@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Literal, overload
 
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.kernels import Kernel, define, run_rows
+from diffFx_pytorch.kernels import Kernel, bound_rows, define
 from diffFx_pytorch.kernels.rows import as_rows
 from diffFx_pytorch.recursion.checks import check_signal
 from diffFx_pytorch.recursion.cpu.running_max import running_max_rows
@@ -30,8 +31,8 @@ def _equation(x: Tensor, window: int) -> Tensor:
     return index
 
 
-def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, window: int) -> None:
-    run_rows(running_max_rows, math.prod(batch_shape), 1, as_rows(inputs.x), window, as_rows(outputs.index))
+def _bind(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, window: int) -> Callable[[], None]:
+    return bound_rows(running_max_rows, math.prod(batch_shape), 1, as_rows(inputs.x), window, as_rows(outputs.index))
 
 
 _running_max_index = define(
@@ -39,7 +40,7 @@ _running_max_index = define(
     inputs={"x": 1},
     outputs={"index": lambda x, window: ((x.shape[-1] - window + 1,), torch.int64)},
     equation=_equation,
-    kernel=Kernel(_forward),
+    kernel=Kernel.bound(_bind),
     settings={"window": int},
     differentiable=False,
 )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.kernels import run_rows
+from diffFx_pytorch.kernels import bound_rows, run_rows
 from diffFx_pytorch.recursion.cpu import sections, sections_staged, sections_time_varying, time_varying_lanes
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK, LANES
 from diffFx_pytorch.recursion.cpu.sections_plan import Cut, plan
@@ -184,16 +185,37 @@ def _constant_forward(
     y: np.ndarray,
     zf: np.ndarray,
     checkpoints: np.ndarray,
-) -> None:
+) -> Callable[[], None]:
     cascade = _constant_cascade(sos)
-    c, scale = cascade.coef, cascade.gains[rows, :, None]
-    inputs = (x, c, rows, _joined(zi * scale), cascade.unit)
+    scale = cascade.gains[rows, :, None]
+    scaled = not (scale == 1).all()
+    start = np.empty_like(zi) if scaled else zi
+    inputs = (x, cascade.coef, rows, _joined(start), cascade.unit)
     outputs = (y, _joined(zf), _joined(checkpoints))
+    run = _staged_or_cut(cascade, inputs, outputs)
+    if not scaled:
+        return run
+
+    def call() -> None:
+        np.multiply(zi, scale, start)
+        run()
+        np.divide(zf, scale, zf)
+
+    return call
+
+
+def _staged_or_cut(cascade: _Constant, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> Callable[[], None]:
+    x = inputs[0]
     if _in_stages(x, cascade):
-        _forward_in_stages(*inputs, *outputs)
-    else:
-        _run_cut(sections.forward, x, cascade, lambda segments: (inputs, outputs))
-    zf /= scale
+        if x.shape[1] % BLOCK:
+            return functools.partial(_forward_in_stages, *inputs, *outputs)
+        groups = -(-len(x) // sections_staged.HALF)
+        return bound_rows(sections_staged.forward, groups, 1, *inputs, DENORMAL_THRESHOLD, *outputs)
+    cut = _cut(x, cascade)
+    if cut.segments > 1:
+        return functools.partial(_run_cut, sections.forward, x, cascade, lambda segments: (inputs, outputs))
+    broken = np.empty(len(x), np.bool_)
+    return bound_rows(sections.forward, -(-len(x) // LANES), 1, *inputs, cut, DENORMAL_THRESHOLD, *outputs, broken)
 
 
 def _constant_backward(
@@ -252,13 +274,12 @@ def run_time_varying(
     y: np.ndarray,
     zf: np.ndarray,
     checkpoints: np.ndarray,
-) -> None:
+) -> Callable[[], None]:
     """Filter rows side by side, or ``few`` rows and less one after the other."""
     arguments = (x, coef, rows, zi, DENORMAL_THRESHOLD, y, zf, checkpoints)
     if len(x) <= few:
-        run_rows(one_by_one, len(x), 1, *arguments)
-    else:
-        run_rows(time_varying_lanes.forward, -(-len(x) // time_varying_lanes.ROWS), 1, *arguments)
+        return bound_rows(one_by_one, len(x), 1, *arguments)
+    return bound_rows(time_varying_lanes.forward, -(-len(x) // time_varying_lanes.ROWS), 1, *arguments)
 
 
 def run_time_varying_adjoint(
