@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from diffFx_pytorch.dsp.biquad import peak
-from diffFx_pytorch.recursion import attack_release, running_max, sos_to_svf, sosfilt, svfilt
+from diffFx_pytorch.recursion import allpole, attack_release, one_pole, running_max, sos_to_svf, sosfilt, svfilt
 from tests.device.dispatched import both_ways
 
 B, T = 16, 65536
@@ -44,3 +44,11 @@ def test_constant_sections(call, own):
     sos = peak(torch.tensor([80.0, 200.0, 600.0, 1800.0, 5000.0, 12000.0]).double(), 1.0, 3.0, 48000)
     coef = sos_to_svf(sos) if call is svfilt else sos
     assert_within(call, [torch.randn(B, T), coef.expand(B, -1, -1).clone() if own else coef], (120, 400), 8)
+
+
+@pytest.mark.parametrize("call", [allpole, one_pole])
+@pytest.mark.parametrize("own", [False, True], ids=["shared", "a row"])
+def test_constant_all_pole(call, own):
+    a = torch.tensor(0.99 if call is one_pole else [-1.98, 0.99], dtype=torch.float64)
+    memory = 9 if call is one_pole else 8  # whose input is scaled first
+    assert_within(call, [torch.randn(B, T), a.expand(B, *a.shape).clone() if own else a], (120, 400), memory)

@@ -39,6 +39,7 @@ def _numbers(*values):
 CALLS = {
     "section_design": lambda t: peak(t(_numbers(100.0, 2000.0)), t(_numbers(0.7, 2.0)), t(_numbers(3.0, -6.0)), 44100),
     "allpole": lambda t: R.allpole(t(_noise(2, T)), t(_numbers(-1.5, 0.7))),
+    "allpole, order 4": lambda t: R.allpole(t(_noise(2, T)), t(_numbers(-1.5, 0.7, 0.1, 0.1))),
     "allpole, time-varying": lambda t: R.allpole(t(_noise(2, T)), t(0.1 * _noise(2, T, 2))),
     "lfilter": lambda t: R.lfilter(t(_noise(2, T)), t(_numbers(1.0, 0.5)), t(_numbers(1.0, -0.5))),
     "state_space": lambda t: R.linear_recursion(t(_noise(2, T, 3)), t(0.1 * _noise(3, 3))),

@@ -7,7 +7,7 @@ import torch
 
 from diffFx_pytorch.dsp import biquad
 from diffFx_pytorch.kernels import precision
-from diffFx_pytorch.recursion import attack_release, sos_to_svf, sosfilt, svfilt
+from diffFx_pytorch.recursion import allpole, attack_release, sos_to_svf, sosfilt, svfilt
 from tests.without_kernels import without_kernels
 
 LENGTHS = (0, 1, 2, 63, 64, 65, 700)
@@ -100,6 +100,30 @@ def test_sections_without_float64(monkeypatch):
         assert decibels(sosfilt(x.float(), sos), expected) < -90
         svf = sos_to_svf(SECTIONS["low-pass 20 Hz"]).float()
         assert decibels(svfilt(x.float(), svf), svfilt(x, svf.double())) < -110
+
+
+def outputs(x, a, zi):
+    return allpole(x, a, zi, return_zf=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("samples", LENGTHS)
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_constant_all_pole(order, samples, dtype):
+    a = 0.3 * noise(2, 1, order, seed=1)
+    limit = -110 if dtype.itemsize == 4 else -220
+    for shape in ((), (2, 1)):
+        inputs = [noise(2, 3, samples).to(dtype), a if shape else a[0, 0], noise(2, 3, order)]
+        assert_equations_are_the_kernels(outputs, inputs, limit)
+
+
+@pytest.mark.parametrize("radius", [0.5, 0.9999, 1.001])
+@pytest.mark.parametrize("turn", [0.0, 0.0026, 1.0, 3.1])
+def test_constant_all_pole_that_is_hard(radius, turn):
+    a = torch.tensor([-2 * radius * math.cos(turn), radius**2], dtype=torch.float64)
+    inputs = [noise(2, 20000 if radius < 1 else 3000).float(), a, noise(2, 2)]
+    assert_equations_are_the_kernels(outputs, inputs, -110)
+    assert_equations_are_the_kernels(outputs, [inputs[0].double(), *inputs[1:]], -140)
 
 
 def test_leave_to_round_products_is_not_taken():

@@ -5,7 +5,7 @@ is not named here waits, and where one that is named does not.
 """
 
 WAITS = {
-    "allpole": "the length of its blocks is what the size of the coefficients lets a product of matrices bear",
+    "allpole": "above order 2, whether blocks of products lose more digits than can be mended",
     "attack_release": "it goes on until no sample changes between attack and release",
     "delay_graph": "the least of the moving delays is how many samples can be computed at once",
     "feedback_delay": "the least delay is how many samples can be computed at once",

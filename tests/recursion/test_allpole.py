@@ -61,7 +61,7 @@ def compare(x, a, zi, time_varying):
 
     values = [v.detach() for v in (x, a, zi)]
     values[1] = values[1] if time_varying else values[1].unsqueeze(-2)
-    y_plain, zf_plain = plain.allpole(*values, chunk=7)
+    y_plain, zf_plain = plain.allpole(*values, chunk=7 if time_varying else None)
     plain_grads = plain.allpole_backward(grad_y, grad_zf, y.detach(), *values[1:])
     plain_grads = [g.sum_to_size(v.shape).reshape(e.shape) for g, v, e in zip(plain_grads, values, grads, strict=True)]
     for (name, value), got in zip(expected.items(), (y_plain, zf_plain, *plain_grads), strict=True):

@@ -67,8 +67,10 @@ def test_never_worse_than_the_plain_loop(name, a):
     loop = relative(reference.allpole(xt, at, zi, False)[0], y_true)
     assert relative(allpole(xt, at), y_true) < 10 * loop + 1e-15  # one decimal digit of float64's sixteen
     assert relative(allpole(xt.float(), at), y_true) < 4 * loop + 1e-7
+    assert relative(plain.allpole(xt, at[None], zi)[0], y_true) < 10 * loop + 1e-15
+    moving = at.expand(300, len(a))
     for chunk in (1, 32, 300):
-        assert relative(plain.allpole(xt, at[None], zi, chunk=chunk)[0], y_true) < 10 * loop + 1e-15, chunk
+        assert relative(plain.allpole(xt, moving, zi, chunk=chunk)[0], y_true) < 10 * loop + 1e-15, chunk
 
 
 @pytest.mark.slow

@@ -1,26 +1,32 @@
 """The all-pole recursion in eager torch operations, for devices that have no kernel of their own.
 
-Time is cut into chunks. All chunks run side by side from a silent state, beside them the N decays of a unit past;
-what is left is to carry N numbers from chunk to chunk. With chunks of sqrt(T) that is about 2 sqrt(T) dependent
-steps instead of T. Everything is float64: in float32 the powers of the companion matrix would lose poles near the
-unit circle. The decays are computed by the recursion itself and not by squaring a matrix. Chunks still round where
-the plain loop does not, about as many times its error as the decays sum up to; so what the result lacks of the
-equation is run through the recursion again, and filters whose poles lie so close together that this cannot help
-run in one piece, sample by sample.
+Constant coefficients make products over blocks of samples (`block`), in the precision of the sound up to order 2, in
+float64 above. Blocks round where the plain loop does not, about as many times its error as what a unit past adds to the
+outputs sums up to; so above order 2 what the result lacks of the equation is run through the recursion again, and
+filters whose poles lie so close together that this cannot help run in one piece, sample by sample. To know which is to
+wait for the device.
+
+Time-varying ones: time is cut into chunks. All chunks run side by side from a silent state, beside them the N decays of
+a unit past; what is left is to carry N numbers from chunk to chunk. With chunks of sqrt(T) that is about 2 sqrt(T)
+dependent steps instead of T, all in float64.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from diffFx_pytorch.kernels.precision import exact_products
 from diffFx_pytorch.kernels.rows import broadcast_shape
 
 from ..checks import state_dtype
 from ..ops.lags import lag_products, lagged_sum, with_past
+from .block import LENGTH, all_pole_blocks, in_coordinates, run_blocks
+from .groups import Groups
 
 STEEP = 1e5  # decays that sum up to more than this lose too many digits to be mended
 REFINEMENTS = 2
@@ -41,19 +47,68 @@ def allpole(x: Tensor, a: Tensor, zi: Tensor, chunk: int | None = None) -> tuple
     wide, order, samples = state_dtype(x.dtype), a.shape[-1], x.shape[-1]
     batch_shape = broadcast_shape(x.shape[:-1], a.shape[:-2], zi.shape[:-1])
     state = zi.to(wide).expand(*batch_shape, order)
-    if samples == 0:
-        return x.new_empty((*batch_shape, 0)), state
+    if 0 in (samples, *batch_shape):
+        return x.new_empty((*batch_shape, samples)), state
+    a = a.to(wide)
+    if a.shape[-2] == 1 and order <= LENGTH:
+        return _constant(x, a, state)
+    drive = x.to(wide)
     length = chunk or max(order, math.isqrt(samples), 1)
-    drive, a = x.to(wide), a.to(wide)
     y, growth = _in_chunks(drive, a, state, length)
     if length < samples and not growth < STEEP:
         y, _ = _in_chunks(drive, a, state, samples)
     elif length < samples and growth > 1.0:
-        for _ in range(REFINEMENTS):
-            lack = drive - y - lagged_sum(a, y, state)
-            correction, _ = _in_chunks(lack, a, torch.zeros_like(state), length)
-            y = torch.where(correction.isfinite(), y + correction, y)
+        y = _refined(y, lambda lack: _in_chunks(lack, a, torch.zeros_like(state), length)[0], drive, a, state)
     return y.to(x.dtype), with_past(y, state)[..., samples:].flip(-1)
+
+
+def _refined(y: Tensor, solve: Callable[[Tensor], Tensor], drive: Tensor, a: Tensor, state: Tensor) -> Tensor:
+    """The output without what it lacks of the equation."""
+    for _ in range(REFINEMENTS):
+        correction = solve(drive - y - lagged_sum(a, y, state))
+        y = torch.where(correction.isfinite(), y + correction, y)
+    return y
+
+
+def _constant(x: Tensor, a: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    """By blocks; a (..., 1, N) and the state (..., N) in the widest precision, the state in the batch shape."""
+    samples, order = x.shape[-1], a.shape[-1]
+    groups = Groups(state.shape[:-1], a, 2)
+    signal, coef, start = groups.rows(x, 1), groups.sets(a).squeeze(1), groups.rows(state, 1)
+    blocks = all_pole_blocks(coef, samples)
+    with exact_products(x.device):
+        if order <= 2:
+            if order == 1 or coef.dtype.is_complex:
+                y, end = run_blocks(signal.to(coef.dtype) if coef.dtype.is_complex else signal, blocks, start)
+            else:
+                change, back = _coordinates(coef)
+                blocks = in_coordinates(blocks, change, back)
+                y, end = run_blocks(signal, blocks, start @ change.mT)
+                end = end @ back.mT
+            return groups.apart(y).to(x.dtype), groups.apart(end)
+        growth = blocks.free.abs().sum(-1).max().item()
+        signal = signal.to(coef.dtype)
+        if samples > LENGTH and not growth < STEEP:
+            y = _in_chunks(x.to(a.dtype), a, state, samples)[0].expand(*state.shape[:-1], samples)
+            return y.to(x.dtype), with_past(y, state)[..., samples:].flip(-1)
+        y, _ = run_blocks(signal, blocks, start)
+        if samples > LENGTH and growth > 1.0:
+            still, silence = coef[:, None, None], torch.zeros_like(start)
+            y = _refined(y, lambda lack: run_blocks(lack, blocks, silence)[0], signal, still, start)
+        return groups.apart(y).to(x.dtype), groups.apart(with_past(y, start)[..., samples:].flip(-1))
+
+
+def _coordinates(a: Tensor) -> tuple[Tensor, Tensor]:
+    """States q = change (y1, y2) in which neither is nearly the other, and the way back; constants of the derivative.
+
+    For complex poles k +- j h they are y1 and (y2 - k y1) / h.
+    """
+    k = (-0.5 * a[:, 0].detach()).clamp(-1, 1)
+    h = ((k * k - a[:, 1].detach()).abs() + (1 - k.abs()).square() + 1e-12).sqrt()
+    unit = torch.eye(2, dtype=a.dtype, device=a.device)
+    one, zero = unit[0].expand(len(a), 2).unbind(-1)
+    change, back = torch.stack([torch.stack([one, zero, -k / h, 1 / h], -1), torch.stack([one, zero, k, h], -1)])
+    return change.reshape(-1, 2, 2), back.reshape(-1, 2, 2)
 
 
 def _in_chunks(x: Tensor, a: Tensor, state: Tensor, length: int) -> tuple[Tensor, float]:
@@ -123,7 +178,8 @@ def allpole_backward(
     coefs, time_varying = a.to(wide).conj(), a.shape[-2] != 1
     end = grad_zf.to(wide)
     reached = min(order, samples)
-    drive = grad_y.to(wide) + pad(end[..., :reached].flip(-1), (samples - reached, 0))
+    exact = grad_y.dtype if order <= 2 else wide  # of what is added up anyhow in the widest
+    drive = grad_y.to(exact) + pad(end[..., :reached].flip(-1).to(exact), (samples - reached, 0))
     backwards = coefs
     if time_varying:
         # In reversed time the coefficient of lag i is the one that stood at the later sample.
@@ -137,4 +193,4 @@ def allpole_backward(
             grad_zi[..., m] -= coefs[..., t if time_varying else 0, t + m] * g[..., t]
     if y is None:
         return g, None, grad_zi
-    return g, -lag_products(g, y.to(wide), zi.to(wide), time_varying), grad_zi
+    return g, -lag_products(g, y.to(exact), zi.to(wide), time_varying), grad_zi

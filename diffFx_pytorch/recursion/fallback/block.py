@@ -101,6 +101,41 @@ def state_space_blocks(A: Tensor, b: Tensor, c: Tensor, d: Tensor, samples: int)
     return Blocks(toeplitz(h), free, driven, step, pad(driven[..., LENGTH - last :], (0, LENGTH - last)), last_step)
 
 
+def all_pole_blocks(a: Tensor, samples: int) -> Blocks:
+    """Of y[t] = x[t] - a_1 y[t-1] - ... - a_N y[t-N], whose states are the last outputs, most recent first.
+
+    One triangular solve is the recursion itself, so poles that lie close together cost no more digits than there.
+
+    Args:
+        a: (Q, N), N at most L.
+        samples: of the signal.
+    """
+    Q, N = a.shape
+    matrix = toeplitz(pad(pad(a, (1, 0), value=1.0), (0, LENGTH))[:, :LENGTH])
+    unit = torch.eye(LENGTH, max(N, 1), dtype=a.dtype, device=a.device)
+    past = -pad(a, (0, LENGTH - 1)).unfold(-1, N, 1)  # what the last outputs, continued by silence, still add
+    ends = torch.cat([unit[:, :1].expand(Q, -1, -1), past], -1)
+    h, free = torch.linalg.solve_triangular(matrix, ends, upper=False, unitriangular=True).split([1, N], -1)
+    response = toeplitz(h.squeeze(-1))
+    known = torch.cat([unit[:N].flip(0).expand(Q, -1, -1), free], 1)  # from y[-N] on
+    driven = torch.cat([torch.zeros_like(response[:, :N]), response], 1)
+    whole = _whole(a.dtype)
+
+    def after(n: int) -> tuple[Tensor, Tensor]:
+        step = known[:, n : n + N].flip(1)
+        return driven[:, n : n + N].flip(1), step if whole else step - unit[:N]
+
+    (C, step), last = after(LENGTH), samples_of_last(samples)
+    return Blocks(response, free, C, step, *((C, step) if last == LENGTH else after(last)))
+
+
+def in_coordinates(blocks: Blocks, change: Tensor, back: Tensor) -> Blocks:
+    """The system with states q = change s, s = back q, (Q, n, n)."""
+    response, free, driven, step, last_driven, last_step = blocks
+    steps = change @ step @ back, change @ last_step @ back
+    return Blocks(response, free @ back, change @ driven, steps[0], change @ last_driven, steps[1])
+
+
 def _split(x: Tensor) -> Tensor:
     """(Q, P, T) as (Q, P, blocks, L)."""
     lack = LENGTH - samples_of_last(x.shape[-1])

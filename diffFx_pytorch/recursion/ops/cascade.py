@@ -20,6 +20,7 @@ from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coeff
 from diffFx_pytorch.recursion.control_points import check_points
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK
 from diffFx_pytorch.recursion.cuda.chunks import section_states
+from diffFx_pytorch.recursion.fallback.groups import Groups
 from diffFx_pytorch.recursion.fallback.sections import Design, cascade, constant_cascade, constant_cascade_adjoint
 
 DENORMAL_THRESHOLD = 1e-250
@@ -61,11 +62,10 @@ class Equations:
             return x.expand(*batch, x.shape[-1]), zi.expand(*batch, *zi.shape[-2:])
         with exact_products(x.device):
             if coef.shape[-3] == 1:
-                signal, own, start = _grouped(batch, x, coef, zi)
-                y, zf = constant_cascade(self.still, signal, own.squeeze(1), start)
-            else:
-                y, zf = over_rows(lambda x, c, s: cascade(x, self.moving(c), s), x, coef, zi)
-        return y.reshape(*batch, x.shape[-1]), zf.reshape(*batch, *zi.shape[-2:])
+                groups, given = _grouped(batch, x, coef, zi)
+                y, zf = constant_cascade(self.still, *given)
+                return groups.apart(y), groups.apart(zf)
+            return over_rows(lambda x, c, s: cascade(x, self.moving(c), s), x, coef, zi)
 
     def adjoint(self, batch: Any, grads: Any, inputs: Any, saved: Any, needs: Any) -> tuple[Tensor | None, ...]:
         """The gradients of x, coef and zi."""
@@ -76,31 +76,17 @@ class Equations:
         with exact_products(x.device):
             if coef.shape[-3] != 1:
                 return torch.func.vjp(self, x, coef, zi)[1]((gy.to(zi.dtype), gzf))
-            signal, own, start = _grouped(batch, x, coef, zi)
-            given = gy.reshape(signal.shape), gzf.to(start.dtype).reshape(start.shape)
-            gx, gcoef, gzi = constant_cascade_adjoint(self.still, *given, signal, own.squeeze(1), start, needs.coef)
-        if gcoef is not None:
-            shared = len(batch) - _alone(coef, len(batch))
-            gcoef = gcoef.reshape(*batch[:shared], *[1] * (len(batch) - shared), *coef.shape[-3:])
-        return gx.reshape(*batch, -1), gcoef, gzi.reshape(*batch, *zi.shape[-2:])
+            groups, (signal, own, start) = _grouped(batch, x, coef, zi)
+            gy, gzf = groups.rows(gy, 1), groups.rows(gzf.to(start.dtype), 2)
+            gx, gcoef, gzi = constant_cascade_adjoint(self.still, gy, gzf, signal, own, start, needs.coef)
+        gcoef = None if gcoef is None else groups.of_sets(gcoef.unsqueeze(1))
+        return groups.apart(gx), gcoef, groups.apart(gzi)
 
 
-def _alone(coef: Tensor, dims: int) -> int:
-    """Of so many batch dimensions, how many of the last ones share coefficients."""
-    own = (1,) * (dims + 3 - coef.dim()) + coef.shape[:-3]
-    return next((i for i, n in enumerate(reversed(own)) if n != 1), dims)
-
-
-def _grouped(batch: Sequence[int], x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(Q, P, T), (Q, T or 1, K, n) and (Q, P, K, 2): P rows go through each of Q cascades."""
-    outer, wide = len(batch) - _alone(coef, len(batch)), widest(x.device)
-    Q, P, core = math.prod(batch[:outer]), math.prod(batch[outer:]), coef.shape[-3:]
-    own = ((1,) * (len(batch) + 3 - coef.dim()) + coef.shape[:-3])[:outer]
-    return (
-        x.expand(*batch, x.shape[-1]).reshape(Q, P, x.shape[-1]),
-        coef.to(wide).reshape(*own, *core).expand(*batch[:outer], *core).reshape(Q, *core),
-        zi.to(wide).expand(*batch, *zi.shape[-2:]).reshape(Q, P, *zi.shape[-2:]),
-    )
+def _grouped(batch: Sequence[int], x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Groups, tuple[Tensor, Tensor, Tensor]]:
+    """(Q, P, T), (Q, K, n) and (Q, P, K, 2) of constant cascades."""
+    groups, wide = Groups(batch, coef, 3), widest(x.device)
+    return groups, (groups.rows(x, 1), groups.sets(coef).squeeze(1).to(wide), groups.rows(zi.to(wide), 2))
 
 
 def define_cascade(

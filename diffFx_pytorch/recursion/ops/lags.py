@@ -41,5 +41,7 @@ def lag_products(g: Tensor, v: Tensor, zi: Tensor, time_varying: bool) -> Tensor
     """``g[t] conj(v[t - i])`` over lags 1 to N: (..., T, N), or its sum over time (..., 1, N); differentiable."""
     samples, order = g.shape[-1], zi.shape[-1]
     past = with_past(v, zi).conj()
-    lags = [g * past[..., order - i : order - i + samples] for i in range(1, order + 1)]
-    return torch.stack(lags if time_varying else [lag.sum(-1, keepdim=True) for lag in lags], dim=-1)
+    lags = (g * past[..., order - i : order - i + samples] for i in range(1, order + 1))
+    return torch.stack(
+        list(lags) if time_varying else [lag.sum(-1, keepdim=True, dtype=zi.dtype) for lag in lags], dim=-1
+    )
