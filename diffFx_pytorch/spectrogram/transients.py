@@ -14,8 +14,10 @@ _RISE = 8.0
 _FLOOR = 1e-5
 """Share of the loudest piece below which nothing is heard: -50 dB."""
 _LOUDER = 4.0
-_SLOWEST, _FASTEST = 0.5, 2.0
-"""How far the time between attacks may be squeezed or drawn, over what the rate asks for, so that they keep theirs."""
+_SLOWEST = 0.5
+"""Of the rate: how far the time between two attacks may be drawn out, so that they keep theirs."""
+_CLEAR = 0.7
+"""Of half a frame: what stands farther from its middle is hardly heard in it, 30 dB down after both windows."""
 
 
 def attacks(x: Tensor, n_fft: int) -> tuple[np.ndarray, np.ndarray]:
@@ -62,9 +64,12 @@ def placed(
     """Where frames lie in the input, so that all that hold an attack agree on where it goes, and which those are.
 
     Around an attack at t, which goes to t / r, frames advance in the input as in the output; in between they make up
-    for it. An attack that leaves the neighbour before it no room is stretched like anything else. Not being stretched,
-    an attack is longer or shorter than its place; that none is early, t is where it begins if the sound gets faster,
-    and where it is there if it gets slower.
+    for it. That is half a frame on either side, and less where the next attack is near: faster, each has what is nearer
+    to it, and what is between them is left out; slower, what is between them is drawn out to twice what the rate asks
+    for, no more, and of the rest the attack that comes has the larger part. An attack that would be heard in the
+    frames of the one before it is stretched like anything else. Not being stretched, an attack is longer or shorter
+    than its place; that none is early, t is where it begins if the sound gets faster, and where it is there if it gets
+    slower.
 
     Args:
         starts: where attacks begin.
@@ -78,29 +83,48 @@ def placed(
         Centres (count,) in samples of the input, and for each frame the index of its attack or -1.
     """
     reach = n_fft // 2
-    kept: list[tuple[int, int, int]] = []
-    end_in, end_out = 0.0, 0.0
+    kept: list[list[int]] = []  # of each: index, t, t / r, and what it has before and after that
     for index, t in enumerate(starts if rate > 1 else heights):
-        out = round(t / rate)
-        gap_in, gap_out = t - reach - end_in, out - reach - end_out
-        if gap_out > 0 and _SLOWEST * rate <= gap_in / gap_out <= _FASTEST * rate:
-            kept.append((index, int(t), out))
-            end_in, end_out = t + reach, out + reach
+        out, after, before = round(t / rate), reach, reach
+        if not kept:
+            room = min(t, out) if rate > 1 else _shared(t, rate)
+            before = min(reach, int(room))
+        else:
+            _, last, last_out, _, _ = kept[-1]
+            if rate > 1:
+                after = before = min(reach, (out - last_out) // 2)
+                clear = t - last - before
+            else:
+                room = min(2 * reach, int(_shared(t - last, rate)))
+                before = min(reach, int(_CLEAR * room))
+                after, clear = room - before, t - last - (room - before)
+            if min(clear, before if rate < 1 else reach) < _CLEAR * reach:
+                continue
+            kept[-1][4] = after
+        kept.append([index, int(t), out, before, reach])
     n = np.arange(count) * hop_length
     knots_out, knots_in = [0.0], [0.0]
-    for _, t, out in kept:
-        knots_out += [out - reach, out + reach]
-        knots_in += [t - reach, t + reach]
+    for _, t, out, before, after in kept:
+        knots_out += [out - before, out + after]
+        knots_in += [t - before, t + after]
     last = max(float(n[-1]), knots_out[-1]) + n_fft
     knots_out.append(last)
     knots_in.append(knots_in[-1] + rate * (last - knots_out[-2]))
     centres = np.interp(n, knots_out, knots_in).round().astype(np.int64)
     which = np.full(count, -1)
-    for index, t, out in kept:
-        inside = np.abs(n - out) <= reach
+    for index, t, out, before, after in kept:
+        inside = (n >= out - before) & (n <= out + after)
         centres[inside] = n[inside] + (t - out)
         which[inside] = index
     return centres, which
+
+
+def _shared(gap: float, rate: float) -> float:
+    """Of the time between two attacks in a slower sound, what they may keep: the rest is drawn out to twice its length.
+
+    (gap - s) / (gap / r - s) = r / 2 for s.
+    """
+    return _SLOWEST * gap / (1 - _SLOWEST * rate)
 
 
 def beginning_bins(x: Tensor, onsets: Tensor, window: Tensor) -> Tensor:
