@@ -95,7 +95,6 @@ def convert(
     """Write a chain in full, with every knob and what other files give; in YAML or JSON."""
     from ..presets import dump_chain
     from ..presets.nodes import plain_text
-    from ..render.atomic import replacing
 
     loaded = _loaded(chain)
     try:
@@ -106,6 +105,29 @@ def convert(
             text = json.dumps(plain_text(text), indent=2, ensure_ascii=False) + "\n"
     except ValueError as error:
         refuse(error)
+    _write(text, out)
+
+
+@app.command()
+def schema(
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="OUT", help="File; printed if not given.")] = None,
+    session: Annotated[bool, typer.Option("--session", help="Of session files, in place of chain files.")] = False,
+) -> None:
+    """Write the JSON Schema of chain files, with which editors complete and check them.
+
+    For example: difffx schema -o chain.schema.json, and in the first line of a chain file
+    "# yaml-language-server: $schema=chain.schema.json".
+    """
+    from ..mix.schema import session_schema
+    from ..presets.schema import chain_schema
+
+    found = session_schema() if session else chain_schema()
+    _write(json.dumps(found, indent=1, ensure_ascii=False) + "\n", out)
+
+
+def _write(text: str, out: Path | None) -> None:
+    from ..render.atomic import replacing
+
     if out is None:
         typer.echo(text, nl=False)
         return

@@ -62,16 +62,18 @@ from .session import Session
 from .strip import Clip, Strip, Track
 
 _TOP = ("version", "sample_rate", "tempo_bpm", "tracks", "buses", "master")
-_TIMES = ("start_s", "offset_s", "length_s", "fade_in_s", "fade_out_s")
-_CLIP = ("file", *_TIMES, "start_beats", "gain_db")
-_KNOBS: dict[str, EffectParam] = {
+TIMES = ("start_s", "offset_s", "length_s", "fade_in_s", "fade_out_s")
+"""Keys of a clip in seconds."""
+_CLIP = ("file", *TIMES, "start_beats", "gain_db")
+KNOBS: dict[str, EffectParam] = {
     "gain_db": Gain.params["gain_db"],
     "pan": StereoPanning.params["pan"],
     "width": StereoWidener.params["width"],
 }
-_MASTER = ("inserts", *_KNOBS)
+"""Keys of every strip that are knobs."""
+_MASTER = ("inserts", *KNOBS)
 _BUS = (*_MASTER, "output", "sends", "sidechain", "solo", "mute")
-_TRACK = ("file", *_TIMES, "start_beats", "clips", *_BUS)
+_TRACK = ("file", *TIMES, "start_beats", "clips", *_BUS)
 
 
 def load_session(source: str | os.PathLike[str], sample_rate: int | None = None) -> Session:
@@ -175,7 +177,7 @@ class _SessionReader:
         else:
             pieces = reader.sequence(keys["clips"], f"clips of {name}", "a list of {file: ..., start_s: ...}")
             read = [(reader.mapping(p, _CLIP, f"a clip of {name}", required=("file",)), p) for p in pieces]
-            for key in (*_TIMES, "start_beats"):
+            for key in (*TIMES, "start_beats"):
                 if key in keys:
                     reader.problem(keys[key], f"{key} stands in each of the clips")
             found = [self._clip(keys, p) for keys, p in read if "file" in keys]
@@ -183,7 +185,7 @@ class _SessionReader:
 
     def _clip(self, keys: Mapping[str, yaml.Node], place: yaml.Node) -> Clip | None:
         reader, values = self.reader, {}
-        for key in _TIMES:
+        for key in TIMES:
             if key in keys and (value := number_between(reader, keys[key], key, 0, unit="s")) is not None:
                 values[key] = value
         if "start_beats" in keys:
@@ -228,7 +230,7 @@ class _SessionReader:
         found: dict[str, Any] = {}
         if "inserts" in keys and (chain := self._inserts(keys["inserts"], steps)) is not None:
             found["inserts"] = chain
-        for key, param in _KNOBS.items():
+        for key, param in KNOBS.items():
             if key in keys and (value := steps.values.setting(keys[key], key, param)) is not None:
                 found[key] = value
         if "output" in keys and not _is_null(keys["output"]):
