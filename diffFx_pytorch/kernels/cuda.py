@@ -90,6 +90,11 @@ def _why_not(device: torch.device) -> str:
     return ""
 
 
+def has_tf32(device: torch.device) -> bool:
+    """Whether a device multiplies TF32."""
+    return device.type != "cuda" or torch.cuda.get_device_capability(device) >= (8, 0)
+
+
 class Rows(NamedTuple):
     """What a kernel reads of a tensor that rows may share: row r of the output reads row ``r // each % count``.
 

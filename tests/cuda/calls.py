@@ -91,6 +91,18 @@ CALLS = {
         ),
         1e-5,
     ),
+    "sosfilt, constant": Call(
+        {"sections", "sections_time_varying"},  # one sample is filtered as if it moved
+        lambda T: [noise(2, T), R.svf_to_sos(_svf(3)), noise(2, 3, 2)],
+        lambda x, c, zi: R.sosfilt(x, c, zi, True),
+        1e-5,
+    ),
+    "sosfilt, many": Call(
+        {"sections", "sections_time_varying"},
+        lambda T: [noise(2, T), R.svf_to_sos(_svf(17))],
+        lambda x, c: (R.sosfilt(x, c),),
+        1e-5,
+    ),
     "sosfilt, moving": Call(
         {"sections_time_varying"},
         lambda T: [noise(2, T), R.svf_to_sos(_sweep(T)) * between(0.5, 2, T, 1, 1), noise(2, 1, 2)],

@@ -22,6 +22,7 @@ from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 from triton.runtime.jit import JITFunction
 
+from diffFx_pytorch.recursion.cuda import cascade
 from tests.cuda.calls import CALLS
 from tests.cuda.interpreted import on_triton
 
@@ -75,6 +76,7 @@ def main(asked):
             rows.append({**about, "fusion": options.get("enable_fp_fusion"), **uses(kernel)})
 
     driver.set_active(NoDevice())
+    cascade.has_tf32 = lambda _: NoDevice.capability >= 80
     JITFunction.run = compiled_only
     for name, samples, dtype, capability in asked:
         NoDevice.capability = capability

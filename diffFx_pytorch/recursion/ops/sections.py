@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import bound_rows, run_rows
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.recursion.cpu import sections, sections_staged, sections_time_varying, time_varying_lanes
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK, LANES
 from diffFx_pytorch.recursion.cpu.sections_plan import Cut, plan
+from diffFx_pytorch.recursion.cuda.chunks import block_states
 from diffFx_pytorch.recursion.fallback.sections import rotating_matrices, sections_matrices
 from diffFx_pytorch.recursion.ops.cascade import (
     DENORMAL_THRESHOLD,
@@ -315,6 +317,9 @@ _equations = Equations(
 _constant = define_cascade("sections", _equations, _constant_forward, _constant_backward, _equations.adjoint)
 _time_varying = define_cascade(
     "sections_time_varying", _equations, _time_varying_forward, _time_varying_backward, _equations.adjoint
+)
+_constant.register(
+    device="cuda", kernel=triton_kernel("diffFx_pytorch.recursion.cuda.cascade", {"checkpoints": block_states})
 )
 _time_varying.register(device="cuda", kernel=SECTIONS_ON_CUDA)
 
