@@ -56,6 +56,12 @@ def _svf(*shape: int) -> Tensor:
     return torch.stack([g, between(0.1, 1, *shape, seed=3), *noise(3, *shape, seed=4)], -1)
 
 
+def _level(samples: int) -> Tensor:
+    """Decibels that rise and fall, with silence held at the lowest."""
+    swell = torch.sin(torch.arange(samples, dtype=torch.float64) / 40)
+    return (20 * torch.log10((noise(3, samples, seed=5) * swell.clamp_min(0)).abs() + 1e-9)).clamp_min(-80)
+
+
 def _sweep(samples: int) -> Tensor:
     """A section whose frequency rises from 20 Hz to 4 kHz: biquads that jump may blow up."""
     g = torch.tan(torch.pi * 20 * 200 ** torch.linspace(0, 1, samples, dtype=torch.float64) / 48000)
@@ -73,6 +79,16 @@ CALLS = {
         {"allpole"},
         lambda T: [noise(2, 2, T), -between(-0.9, 1, 2, 1, T, 1), noise(2, 1)],
         lambda x, a, zi: R.allpole(x, a, zi, True),
+    ),
+    "attack_release": Call(
+        {"attack_release"},
+        lambda T: [_level(T), torch.tensor([0.9, 0.0, 0.99])[:, None].double(), between(0.995, 0.9999, 1), noise(3)],
+        lambda x, a, r, zi: R.attack_release(x, a[..., 0], r[..., 0], zi, True),
+    ),
+    "attack_release, moving": Call(
+        {"attack_release"},
+        lambda T: [_level(T)[:2] + noise(2, T), between(0.8, 0.9999, 2, T), between(0.5, 0.99, T)],
+        lambda x, a, r: (R.attack_release(x, a, r.expand(x.shape), time_varying=True),),
     ),
     "svfilt, moving": Call(
         {"svf"},

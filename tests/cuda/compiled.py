@@ -61,7 +61,7 @@ def uses(kernel) -> dict[str, int]:
         "shared": kernel.metadata.shared,
         "barriers": kernel.asm["ptx"].count("bar.sync"),
         "double": len(re.findall(r"\bD(?:FMA|ADD|MUL|SETP)\b", asked[1])),
-        "tensor": len(re.findall(r"\b[HI]MMA\b", asked[1])),
+        "tensor": len(re.findall(r"\bHG?MMA", asked[1])),
     }
 
 

@@ -12,7 +12,7 @@ from tests.cuda.calls import CALLS
 CAPABILITIES = (75, 80, 90)
 MOST_REGISTERS = 168  # of 65536 for three blocks of 128 threads
 SAMPLES = 5000
-DOUBLE = {"carry": 1000, "_carry": 1000, "_apply": 8, "_gradient": 60}
+DOUBLE = {"carry": 1000, "_carry": 1000, "_apply": 8, "_gradient": 60, "_march": 200, "_levels": 8}
 """Double-precision instructions that kernels of float32 sound are meant to have: for states between chunks and sums."""
 IN_DOUBLE = {"sosfilt, moving"}
 """Calls whose recursion is meant to run in float64."""

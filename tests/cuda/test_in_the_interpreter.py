@@ -12,6 +12,7 @@ pytestmark = [pytest.mark.usefixtures("poisoned_memory", "interpreter")]
 L = 256
 SMALL = {
     "first_order": {"CHUNK": L, "STATES": 2},
+    "attack_release": {"CHUNK": L},
     "chunks": {"SECTIONS": L},
     "sections": {"STATES": 2},
     "cascade": {"TILE": 4, "SPLIT": 2, "DEPTH": 4},

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, bound_rows, define, run_rows
 from diffFx_pytorch.kernels.bound import refreshed
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, denormal_threshold, indexed_rows
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.cpu.attack_release import (
@@ -121,6 +122,7 @@ _attack_release = define(
     adjoint=_adjoint,
     tangent=_tangent,
 )
+_attack_release.register(device="cuda", kernel=triton_kernel("diffFx_pytorch.recursion.cuda.attack_release"))
 
 
 @overload
