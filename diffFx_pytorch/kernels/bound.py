@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from .nests import same_memory
@@ -45,11 +47,61 @@ def is_constant(*given: Tensor | None) -> bool:
     return binding is None or all(t is None or binding.is_constant(t) for t in given)
 
 
-class Binding:
-    """While a kernel is bound to its arrays."""
+class Line:
+    """The last samples of a signal as a window on a longer buffer, in which it moves on instead of being copied.
 
-    def __init__(self, is_constant: Callable[[Tensor], bool]) -> None:
-        self.is_constant = is_constant
+    Args:
+        whole: (..., H + T), the samples before a block and those of the block.
+        past: H.
+
+    Attributes:
+        buffer: (..., more than H + T).
+        window: int64, where the H samples before the block begin, and H + T.
+    """
+
+    def __init__(self, whole: Tensor, past: int) -> None:
+        self._past, self._samples = past, whole.shape[-1] - past
+        self.window = np.array([0, whole.shape[-1]])
+        self.buffer = torch.nn.functional.pad(whole, (0, past))
+
+    def load(self, past: Tensor) -> None:
+        """Go on from other samples."""
+        self.window[0] = 0
+        self.buffer[..., : self._past] = past
+
+    def advance(self) -> None:
+        """The block belongs to the past."""
+        first = self.window[0] + self._samples
+        if first + self.window[1] > self.buffer.shape[-1]:
+            self.load(self.buffer[..., first : first + self._past])
+        else:
+            self.window[0] = first
+
+    def past(self, after: bool) -> Tensor:
+        """A copy of the samples before or after the block."""
+        first = int(self.window[0]) + (self._samples if after else 0)
+        return self.buffer[..., first : first + self._past].clone()
+
+
+def line_of(past: Tensor | None, whole: Tensor) -> Line | None:
+    """For ``Kernel.bind``: what to write to in place of an output (..., H + T) whose first H samples are ``past``.
+
+    None where that output is more than what the next block goes on from.
+    """
+    binding = getattr(here, "binding", None)
+    return None if binding is None or past is None else binding.line_of(past, whole)
+
+
+class Binding:
+    """While a kernel is bound to its arrays.
+
+    Args:
+        is_constant: whether a tensor holds the same values in every block.
+        line_of: see the function of this name.
+    """
+
+    def __init__(self, is_constant: Callable[[Tensor], bool], line_of: Callable[[Tensor, Tensor], Line | None]) -> None:
+        self.is_constant, self.line_of = is_constant, line_of
         self.copies: list[Callable[[], Any]] = []
 
     def calls(self, bind: Callable[..., Callable[[], Any]], args: tuple[Any, ...]) -> list[Callable[[], Any]]:

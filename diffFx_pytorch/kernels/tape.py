@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .bound import Binding, here
+from .bound import Binding, Line, here
 from .nests import mapped, moved, place, same_bits, same_memory, settled, tensors_in
 from .transforms import is_plain, recording
 
@@ -215,7 +215,6 @@ class Tape:
         function: the block.
         tensors: what it takes before the state; None where there is nothing.
         state: what it takes last.
-
         constant: the tensors of the state that no block changes.
 
     Attributes:
@@ -232,23 +231,24 @@ class Tape:
         stays = {id(t) for t in tensors_in(state) if any(same_memory(t, c) for c in constant)}
         self._tensors = [None if t is None else t.clone(memory_format=torch.contiguous_format) for t in tensors]
         self._state: Any = mapped(lambda t: t.clone() if isinstance(t, Tensor) and id(t) not in stays else t, state)
-        before = [t for t in tensors_in(self._state) if id(t) not in stays]
-        recorder = _Recorder([*(t for t in self._tensors if t is not None), *before])
+        self._own = [t for t in tensors_in(self._state) if id(t) not in stays]
+        recorder = _Recorder([*(t for t in self._tensors if t is not None), *self._own])
         here.recorder = recorder
         try:
             with recording(), recorder, _Looks(recorder):
                 self._y, self._next = function(*self._tensors, self._state)
         finally:
             here.recorder = None
-        why = recorder.why or self._unfit(recorder, before, stays)
+        why = recorder.why or self._unfit(recorder, stays)
         if why is not None:
             raise RefusedError(why, self._y, self._next)
-        changed = moved(self._state, self._next)
-        self._before, self._after = [a for a, _ in changed], [b for _, b in changed]
         self.first, self.number = self._y.clone(), 0
+        self._lines: dict[int, Line] = {}
         self._calls = self._bound(recorder)
+        changed = [(a, b) for a, b in moved(self._state, self._next) if id(a) not in self._lines]
+        self._before, self._after = [a for a, _ in changed], [b for _, b in changed]
 
-    def _unfit(self, recorder: _Recorder, before: Sequence[Tensor], stays: set[int]) -> str | None:
+    def _unfit(self, recorder: _Recorder, stays: set[int]) -> str | None:
         if not settled(self._state, self._next):
             return "the state has another form after the block"
         changed = moved(self._state, self._next)
@@ -256,7 +256,7 @@ class Tape:
             return "a part of the state that stood still moves"
         if any(place(t) not in recorder.known for t in (self._y, *(b for _, b in changed))):
             return "a result that no operation made"
-        states = {place(t) for t in before}
+        states = {place(t) for t in self._own}
         if any(place(b) in states for _, b in changed):
             return "a state that is part of the one before"
         return None
@@ -272,7 +272,10 @@ class Tape:
             if not needed or (entry.kind == "call" and entry.function.overloadpacket.__name__ in _EMPTY):  # type: ignore[attr-defined]  # an overload
                 continue
             if entry.kind == "kernel":
-                calls += Binding(lambda t: place(t) not in recorder.changing).calls(entry.function, entry.args)
+                binding = Binding(
+                    lambda t: place(t) not in recorder.changing, functools.partial(self._line_of, recorder)
+                )
+                calls += binding.calls(entry.function, entry.args)
             elif entry.kind == "look":
                 calls.append(_looking(entry))
             elif entry.kind == "write":
@@ -281,15 +284,36 @@ class Tape:
                 calls.append(_calling(entry))
         return calls
 
+    def _line_of(self, recorder: _Recorder, past: Tensor, whole: Tensor) -> Line | None:
+        """As ``bound.line_of``: where a state before and after are the ends of the line, and nobody else reads it."""
+        ends = (whole[..., : past.shape[-1]], whole[..., whole.shape[-1] - past.shape[-1] :])
+        mine = [(a, b) for a, b in moved(self._state, self._next) if same_memory(a, past) and same_memory(b, ends[1])]
+        places = {place(past), place(whole)}
+        users = sum(any(place(t) in places for t in tensors_in(e.args, e.kwargs)) for e in recorder.entries)
+        if len(mine) != 1 or users != 1 or place(self._y) in places:
+            return None
+        others = [
+            t for pair in moved(self._state, self._next) for t in pair if t is not mine[0][0] and t is not mine[0][1]
+        ]
+        if any(place(t) in places for t in others):
+            return None
+        line = Line(whole, past.shape[-1])
+        for end in mine[0]:
+            self._lines[id(end)] = line
+        return line
+
     def load(self, state: Any) -> bool:
         """Go on from a state; False if it is of another form than the recorded one."""
         if not settled(self._state, state):
             return False
         changed = moved(self._state, state)
-        if any(all(mine is not t for t in self._before) for mine, _ in changed):
+        if any(all(mine is not t for t in self._own) for mine, _ in changed):
             return False  # a constant of the block, and another one
         for mine, given in changed:
-            mine.copy_(given)
+            if id(mine) in self._lines:
+                self._lines[id(mine)].load(given)
+            else:
+                mine.copy_(given)
         self.number += 2  # a number that was given names no other state
         return True
 
@@ -298,6 +322,8 @@ class Tape:
         if number > self.number:
             if self._before:
                 torch._foreach_copy_(self._before, self._after)
+            for line in {*self._lines.values()}:
+                line.advance()
             self.number = number
 
     def play(self, *tensors: Tensor | None) -> Tensor | None:
@@ -314,5 +340,12 @@ class Tape:
 
     def state(self, number: int) -> Any:
         """A copy of the state of a number: ``number``, that before the block, or the one after it."""
-        own = {id(t) for t in (self._before if number == self.number else self._after)}
-        return mapped(lambda t: t.clone() if id(t) in own else t, self._state if number == self.number else self._next)
+        after = number != self.number
+        own = {id(t) for t in (*self._own, *self._after)}
+
+        def copied(t: Any) -> Any:
+            if id(t) in self._lines:
+                return self._lines[id(t)].past(after)
+            return t.clone() if id(t) in own else t
+
+        return mapped(copied, self._next if after else self._state)

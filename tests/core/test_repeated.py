@@ -10,7 +10,15 @@ import torch
 from diffFx_pytorch import Chain, EffectParam, Processor
 from diffFx_pytorch.kernels.nests import same_bits, tensors_in
 from diffFx_pytorch.plan import Repeated
-from diffFx_pytorch.processors import Compressor, HighPass, Limiter, ParametricEqualizer, SchroederReverb
+from diffFx_pytorch.processors import (
+    BasicDelay,
+    Compressor,
+    FeedbackDelay,
+    HighPass,
+    Limiter,
+    ParametricEqualizer,
+    SchroederReverb,
+)
 
 RATE, BLOCK = 8000, 128
 
@@ -39,6 +47,24 @@ def _compare(fx, blocks, **settings):
         wanted, state = plan(block, state)
         assert same_bits(play(block), wanted)
     return play
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("build", [FeedbackDelay, BasicDelay])
+@pytest.mark.parametrize("interpolation", ["lagrange", "allpass"])
+def test_lines_move_on_and_are_values(build, interpolation):
+    """A line of 400 samples is at the end of its buffer every few blocks."""
+    fx = build(RATE, interpolation=interpolation, param_range={"delay_ms": EffectParam(10.0, 50.0)})
+    play = _compare(fx, _sound(25), delay_ms=37.1)
+    assert _tape(play)._lines
+    kept, x = play.state, _sound(9, seed=1)
+    once = [play(block) for block in x]
+    play.state = kept
+    assert all(map(same_bits, once, [play(block) for block in x]))
+    state, plan = kept.inner, fx.plan(x[0], None, {"delay_ms": 37.1})
+    for block in x:
+        _, state = plan(block, state)
+    assert all(map(same_bits, tensors_in(play.state.inner), tensors_in(state)))
 
 
 @torch.no_grad()

@@ -78,17 +78,17 @@ def delay_read_rows(start, stop, x, delay, tables, options, outputs, good, taps_
         delay: in samples, from 0 on, and the index of their rows.
         tables: of weights and slopes.
         options: whether the interpolator is the all-pass, the longest delay, the denormal threshold.
-        outputs: ``v`` (rows, T), filled; the line (rows, pad + T) with its past in the first ``pad``, filled; and the
+        outputs: ``v`` (rows, T), filled; the line as for ``feedback_delay_rows``; and the
             state of the all-pass (rows, 3), the first updated.
         good: (rows,), set to False where a delay is out of range.
         taps_room: for taps.
         room: (ROOM,).
     """
-    v, line, state = outputs
+    v, (line, window), state = outputs
     recursive, limit, threshold = options
     taps = taps_in(taps_room, 2 * tables[0].shape[0])
     T = v.shape[1]
-    pad = line.shape[1] - T
+    pad = window[1] - T
     row = start
     while row < stop:
         end = rows_that_share(delay[1], row, stop)
@@ -99,8 +99,9 @@ def delay_read_rows(start, stop, x, delay, tables, options, outputs, good, taps_
             if delays.shape[0] > 1 or t0 == 0:
                 legal &= prepare_taps(delays, t0, count, 0, limit, tables, recursive, taps)
             for r in range(row, end):
-                copy_range(x[0][x[1][r]], t0, line[r], pad + t0, count)
-                _read(line[r], pad + t0, count, delays.shape[0] > 1, recursive, taps, room, v[r, t0:], state[r])
+                own = line[r, window[0] : window[0] + window[1]]
+                copy_range(x[0][x[1][r]], t0, own, pad + t0, count)
+                _read(own, pad + t0, count, delays.shape[0] > 1, recursive, taps, room, v[r, t0:], state[r])
         for r in range(row, end):
             good[r] = legal
             state[r, 0] = 0.0 if abs(state[r, 0]) < threshold else state[r, 0]

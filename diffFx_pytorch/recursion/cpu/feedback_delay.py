@@ -178,7 +178,7 @@ def _delay_block(x, t0, count, loop, taps, block, line, v, state):  # pragma: no
 @njit(**INNER)
 def _rows(start, stop, x, parameters, tables, options, outputs, good, taps, block):  # pragma: no cover
     delay, feedback, lowpass, highpass = parameters
-    v, line, state, checkpoints = outputs
+    v, (line, window), state, checkpoints = outputs
     T = v.shape[1]
     loop = loop_of(parameters, options)
     row = start
@@ -198,7 +198,8 @@ def _rows(start, stop, x, parameters, tables, options, outputs, good, taps, bloc
                 if checkpoints.shape[1] > 0 and t0 % CHUNK == 0:
                     checkpoints[r, t0 // CHUNK, 0] = state[r, 1]
                     checkpoints[r, t0 // CHUNK, 1] = state[r, 2]
-                _delay_block(x[0][x[1][r]], t0, count, loop, taps, block, line[r], v[r], state[r])
+                own = line[r, window[0] : window[0] + window[1]]
+                _delay_block(x[0][x[1][r]], t0, count, loop, taps, block, own, v[r], state[r])
         for r in range(row, end):
             good[r] = legal
         row = end
@@ -218,7 +219,8 @@ def feedback_delay_rows(
         tables: of weights and slopes.
         options: whether the interpolator is the all-pass, whether the loop saturates, the longest delay, the denormal
             threshold.
-        outputs: ``v`` (rows, T), filled; the line (rows, pad + T) with its past in the first ``pad``, filled; the
+        outputs: ``v`` (rows, T), filled; the line, an array (rows, pad + T or more) and where in it the pad + T begin
+            and how many they are, with its past in the first ``pad``, filled; the
             states of all-pass, low-pass and high-pass (rows, 3), updated; and checkpoints (rows, chunks or 0, 2), which
             receive the last two at the beginning of every chunk.
         good: (rows,), set to False where a delay is out of range.

@@ -73,10 +73,13 @@ def line_read(
     past, tail = line
     given = {"delay": delay, "feedback": feedback, "lowpass": lowpass, "highpass": highpass}
     d, *rows = (None if p is None else coefficients("line_read", n, p, x, "") for n, p in given.items())
+    history = history_length(max_delay, interpolation)
+    if POINTS[interpolation] < past.shape[-1] < history and not is_traced():
+        # What goes on in blocks gets its full length at once: from then on all blocks are alike.
+        past = torch.nn.functional.pad(past, (history - past.shape[-1], 0))
     v, whole, end = feedback_delay_operator(
         x, d, *rows, past, tail, interpolation, saturation is not None, float(max_delay)
     )
-    history = history_length(max_delay, interpolation)
     # A traced graph must not depend on the length.
     if is_traced():
         whole = torch.nn.functional.pad(whole, (history, 0))

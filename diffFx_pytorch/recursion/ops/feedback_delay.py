@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.dsp.interpolation import POINTS
-from diffFx_pytorch.kernels import Kernel, define, run_rows
+from diffFx_pytorch.kernels import Kernel, bound_rows, define, run_rows
+from diffFx_pytorch.kernels.bound import line_of, refreshed
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, denormal_threshold, indexed_rows
 from diffFx_pytorch.recursion.cpu.delay_read import delay_read_backward_rows, delay_read_rows
 from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK, SHARING, feedback_delay_rows
@@ -30,7 +31,8 @@ def _parameters(batch_shape: tuple[int, ...], *parameters: Tensor | None) -> tup
     """
     dtype = _common_dtype(parameters)
     absent = torch.empty((1,) * len(batch_shape) + (0,))
-    return tuple(indexed_rows((absent if p is None else p).to(dtype), 1, batch_shape) for p in parameters)
+    given = [absent.to(dtype) if p is None else refreshed(p.to(dtype), p) for p in parameters]
+    return tuple(indexed_rows(p, 1, batch_shape) for p in given)
 
 
 def _common_dtype(parameters: Sequence[Tensor | None]) -> torch.dtype:
@@ -60,35 +62,45 @@ def _states(t: Tensor, rows: int) -> np.ndarray:
     return t.view(rows, -1, 2).numpy() if t.numel() else np.empty((rows, 0, 2))
 
 
-def _forward(
+def _bind(
     batch_shape: tuple[int, ...], inputs: Any, outputs: Any, interpolation: str, saturate: bool, limit: float
-) -> None:
+) -> Callable[[], None]:
     x, delay, feedback, lowpass, highpass, past, tail = inputs
-    rows = math.prod(batch_shape)
-    outputs.line[..., : _pad(past, interpolation)] = 0 if past is None else past
-    outputs.state.copy_(tail)
+    rows, pad = math.prod(batch_shape), _pad(past, interpolation)
     good = np.ones(rows, np.bool_)
     tables, recursive = kernel_tables(interpolation), interpolation == "allpass"
-    read, threshold = [as_rows(t) for t in outputs[:3]], denormal_threshold(x.dtype)
+    line = line_of(past, outputs.line)
+    window = np.array([0, outputs.line.shape[-1]]) if line is None else line.window
+    written = as_rows(outputs.line if line is None else line.buffer)
+    read = (as_rows(outputs.v), (written, window), as_rows(outputs.state))
+    threshold = denormal_threshold(x.dtype)
     delays, *loop = _parameters(batch_shape, delay, feedback, lowpass, highpass)
 
     def room() -> tuple[Any, ...]:
         return room_for_taps(2 * len(tables[0]), False), np.zeros(4 * ROOM)
 
     if feedback is None:
-        kernel, given, options, filled = delay_read_rows, delays, (recursive, limit, threshold), tuple(read)
+        kernel, given, options, filled = delay_read_rows, delays, (recursive, limit, threshold), read
     else:
         kernel, given, options = feedback_delay_rows, (delays, *loop), (recursive, saturate, limit, threshold)
         filled = (*read, _states(outputs.filter_states, rows))
     signals = indexed_rows(x, 1, batch_shape)
-    run_rows(kernel, rows, _rows_per_piece(rows), signals, given, tables, options, filled, good, room=room)
-    if not good.all():
-        least = 0 if feedback is None else 1
-        most = "" if math.isinf(limit) else f" and at most max_delay = {limit:g}"
-        raise ValueError(
-            f"delay must be at least {least} sample{'s' if least == 0 else ''}{most}, and no NaN; "
-            f"got {delay.min():g} to {delay.max():g}. Clamp it, or raise max_delay."
-        )
+    run = bound_rows(kernel, rows, _rows_per_piece(rows), signals, given, tables, options, filled, good, room=room)
+
+    def call() -> None:
+        if line is None:
+            outputs.line[..., :pad] = 0 if past is None else past
+        outputs.state.copy_(tail)
+        run()
+        if not good.all():
+            least = 0 if feedback is None else 1
+            most = "" if math.isinf(limit) else f" and at most max_delay = {limit:g}"
+            raise ValueError(
+                f"delay must be at least {least} sample{'s' if least == 0 else ''}{most}, and no NaN; "
+                f"got {delay.min():g} to {delay.max():g}. Clamp it, or raise max_delay."
+            )
+
+    return call
 
 
 def _backward(
@@ -152,7 +164,7 @@ feedback_delay_operator = define(
     _INPUTS,
     {"v": _tap, "line?": _line, "state": lambda *_: ((3,), torch.float64)},
     feedback_delay_blocks,
-    Kernel(_forward, _backward, {"filter_states": _chunks}),
+    Kernel.bound(_bind, _backward, {"filter_states": _chunks}),
     settings={"interpolation": str, "saturate": bool, "limit": float},
     saves=dict.fromkeys([*(name.removesuffix("?") for name in _INPUTS), "v", "line"], ()),
 )
