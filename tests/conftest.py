@@ -42,6 +42,15 @@ def pytest_configure(config):
             importlib.import_module(module)
 
 
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--device") == "cuda" and torch.cuda.is_available():
+        return
+    reason = "no CUDA device" if config.getoption("--device") == "cuda" else "needs --device cuda"
+    for item in items:
+        if item.get_closest_marker("cuda"):
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)

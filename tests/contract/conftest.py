@@ -16,6 +16,7 @@ from diffFx_pytorch.dsp.levels import db_to_amp
 from diffFx_pytorch.processors import Compressor, FeedbackDelay, StereoPanning, Tremolo
 from diffFx_pytorch.routing import Chain, DryWet, MidSide, Mixer, Parallel, Send
 from tests.contract.hearing import audition
+from tests.on_device import OnDevice
 
 RATE = 8000
 _AUDITIONS = {}
@@ -152,6 +153,19 @@ def pytest_generate_tests(metafunc):
         # Where construction cannot matter, one of each effect is enough.
         one = [Case(cls, dict(cls.variants[0])) for cls in registry.effects().values()]
         metafunc.parametrize("first", one, ids=[c.cls.__name__ for c in one])
+
+
+@pytest.fixture(autouse=True)
+def _device(request):
+    """Where ``--device`` says: effects and signals are made there."""
+    device = request.config.getoption("--device")
+    if device == "cpu":
+        yield
+        return
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    with OnDevice(device):
+        yield
 
 
 @pytest.fixture

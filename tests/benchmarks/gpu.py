@@ -1,0 +1,249 @@
+"""The engines on a CUDA device beside one thread of the CPU, a copy of the same bytes, and peers on the same card.
+
+    python -m tests.benchmarks.gpu
+
+takes less than eight minutes and prints its table last: milliseconds forward, and forward with backward; what was asked
+of an H100 or H200; launches of one call of both ways. Without a device it says so.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import diffFx_pytorch.recursion as R
+from diffFx_pytorch.dsp.biquad import low_pass, peak
+
+MOST_SECONDS = 450.0
+"""Rows that would begin later are left out, and said to be."""
+SECONDS = 0.5
+"""Of each measurement."""
+B, T, FS = 16, 65536, 48000
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is timed.
+
+    Attributes:
+        name: what is done.
+        make: from a device to the tensors that have gradients, the first of them the signal, float32.
+        run: from the tensors to the output.
+        asked: milliseconds forward, and both ways.
+        peer: another library's name, and from a device to a call of it both ways; it may fail to import.
+    """
+
+    name: str
+    make: Callable[[str], list[Any]]
+    run: Callable[..., Tensor]
+    asked: tuple[float | None, float | None] = (None, None)
+    peer: tuple[str, Callable[[str], Callable[[], Any]]] | None = None
+
+
+def _noise(device: str, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0)).to(device)
+
+
+def _level(device: str, rows: int, samples: int) -> Tensor:
+    return _noise(device, rows, samples).abs().clamp_min(1e-5).log()
+
+
+def _six(device: str) -> Tensor:
+    freq = torch.tensor([80.0, 200, 600, 1800, 5000, 12000], dtype=torch.float64)
+    return peak(freq, torch.ones_like(freq), torch.full_like(freq, 3.0), FS).to(device)
+
+
+def _sweep(device: str) -> Tensor:
+    f = 1000 * 2 ** torch.sin(torch.arange(T) * 2 * math.pi * 5 / FS)
+    ones = torch.ones(T)
+    return torch.stack([torch.tan(math.pi * f / FS), 0.2 * ones, 0 * ones, 0 * ones, ones], -1)[None, :, None].to(
+        device
+    )
+
+
+def _network(x: Tensor, delays: Tensor, matrix: Tensor, gains: Tensor) -> Tensor:
+    return R.feedback_network(x, delays, matrix, gains, gains.mT, longest=2000)
+
+
+def _network_inputs(device: str) -> list[Any]:
+    matrix = torch.linalg.qr(_noise("cpu", 8, 8).double())[0] * 0.98
+    delays = torch.tensor([1061.0, 1153, 1277, 1361, 1423, 1523, 1627, 1747], dtype=torch.float64)
+    gains = torch.ones(8, 1, dtype=torch.float64) / 8
+    return [_noise(device, B, 1, T), *(t.to(device) for t in (delays, matrix, gains))]
+
+
+def _effects(device: str) -> list[Any]:
+    from diffFx_pytorch.processors import Chorus, Compressor, FeedbackDelay, Limiter, ParametricEqualizer
+    from diffFx_pytorch.routing import Chain
+
+    chain = Chain(*(kind(44100) for kind in (ParametricEqualizer, Compressor, Chorus, FeedbackDelay, Limiter))).to(
+        device
+    )
+    return [_noise(device, 64, 2, 3 * 44100), torch.full((64, len(chain.params)), 0.5, device=device), chain]
+
+
+def _compressor(device: str) -> list[Any]:
+    from diffFx_pytorch.processors import Compressor
+
+    fx = Compressor(44100).to(device)
+    return [_noise(device, 64, 2, 2**17), torch.full((64, len(fx.params)), 0.5, device=device), fx]
+
+
+def _process(x: Tensor, knobs: Tensor, fx: Any) -> Tensor:
+    return fx(x, norm_params=knobs)
+
+
+def _torchcomp(device: str) -> Callable[[], Any]:
+    from torchcomp import compexp_gain
+
+    level = _noise(device, 128, 2**17).abs().requires_grad_()
+    numbers = (-20.0, 4.0, -60.0, 0.5, 0.05, 0.005)
+    knobs = [torch.full((128,), v, device=device, requires_grad=True) for v in numbers]
+
+    def run() -> Any:
+        return torch.autograd.grad(compexp_gain(level, *knobs).sum(), [level, *knobs])
+
+    run()
+    return run
+
+
+def _torchlpc(device: str) -> Callable[[], Any]:
+    from torchlpc import sample_wise_lpc
+
+    x, a = _noise(device, 1, 2**22).requires_grad_(), torch.full((1, 2**22, 1), -0.999, device=device).requires_grad_()
+
+    def run() -> Any:
+        return torch.autograd.grad(sample_wise_lpc(x, a).sum(), (x, a))
+
+    run()
+    return run
+
+
+ROWS = (
+    Row("6 constant sections, 16 x 65536", lambda d: [_noise(d, B, T), _six(d)], R.sosfilt, (0.06, 0.2)),
+    Row("constant section, 16 x 441000",
+        lambda d: [_noise(d, B, 441000), low_pass(torch.tensor(100.0), torch.tensor(0.7), FS)[None].to(d)], R.sosfilt),
+    Row("moving section, 16 x 65536", lambda d: [_noise(d, B, T), _sweep(d)], R.svfilt, (0.08, 0.25)),
+    Row("one pole, 1 x 16384", lambda d: [_noise(d, 1, 16384), torch.tensor([0.999], device=d)],
+        lambda x, c: R.one_pole(x, c, time_varying=False)),
+    Row("one pole, 16 x 441000", lambda d: [_noise(d, B, 441000), torch.full((B,), 0.999, device=d)], R.one_pole),
+    Row("moving allpole N=1, 1 x 4194304",
+        lambda d: [_noise(d, 1, 2**22), torch.full((1, 2**22, 1), -0.999, device=d)], R.allpole,
+        peer=("torchlpc", _torchlpc)),
+    Row("attack/release, 16 x 65536",
+        lambda d: [_level(d, B, T), torch.full((B,), 0.99, device=d), torch.full((B,), 0.9999, device=d)],
+        R.attack_release, (0.25, 0.35)),
+    Row("feedback delay 441, 16 x 65536", lambda d: [_noise(d, B, T), torch.full((B,), 441.0, device=d)],
+        lambda x, delay: R.feedback_delay(x, delay, 0.7), (0.5, 1.2)),
+    Row("network of 8 lines, 16 x 65536", _network_inputs, _network, (0.5, 1.5)),
+    Row("running maximum 220, 16 x 65536", lambda d: [_noise(d, B, T)], lambda x: R.running_max(x, 220)),
+    Row("backlash, 16 x 65536", lambda d: [_level(d, B, T)], lambda x: R.backlash(x, 3.0)),
+    Row("Compressor, 64 x 2 x 131072", _compressor, _process, peer=("torchcomp", _torchcomp)),
+    Row("chain of five, 64 x 2 x 3 s", _effects, _process),
+)  # fmt: skip
+
+
+def _median_ms(call: Callable[[], Any], cuda: bool) -> float:
+    call()
+    times, end = [], time.perf_counter() + SECONDS
+    while not times or (time.perf_counter() < end and len(times) < 200):
+        if cuda:
+            begin, done = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            begin.record()
+            call()
+            done.record()
+            torch.cuda.synchronize()
+            times.append(begin.elapsed_time(done))
+        else:
+            start = time.perf_counter()
+            call()
+            times.append((time.perf_counter() - start) * 1e3)
+    return statistics.median(times)
+
+
+def _calls(row: Row, device: str) -> tuple[Callable[[], Any], Callable[[], Any], Tensor]:
+    given = row.make(device)
+    leaves = [t.requires_grad_() for t in given if isinstance(t, Tensor)]
+
+    def forward() -> Any:
+        with torch.no_grad():
+            return row.run(*given)
+
+    def both() -> Any:
+        return torch.autograd.grad(row.run(*given).square().mean(), leaves)
+
+    return forward, both, leaves[0].detach()
+
+
+def _launches(call: Callable[[], Any]) -> int:
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]) as seen:
+        call()
+        torch.cuda.synchronize()
+    return sum(event.count for event in seen.key_averages() if "LaunchKernel" in event.key)
+
+
+def measured(row: Row, device: str = "cuda") -> list[str]:
+    """The row's cells."""
+    cuda = device == "cuda"
+    forward, both, x = _calls(row, device)
+    times = [_median_ms(call, cuda) for call in (forward, both)]
+    to = torch.empty_like(x)
+    copy = _median_ms(lambda: to.copy_(x), cuda)
+    launches = _launches(both) if cuda else 0
+    cpu_forward, cpu_both, _ = _calls(row, "cpu")
+    on_cpu = [_median_ms(call, False) for call in (cpu_forward, cpu_both)]
+    peer = "-"
+    if row.peer:
+        name, make = row.peer
+        try:
+            peer = f"{name} {_median_ms(make(device), cuda):.2f}"
+        except Exception as error:
+            peer = f"{name}: {type(error).__name__}"
+    asked = "/".join("-" if a is None else f"{a:g}" for a in row.asked)
+    cells = [f"{times[0]:.3f}", f"{times[1]:.3f}", asked, f"{copy:.3f}", f"{launches}"]
+    return [row.name, *cells, *(f"{t:.2f}" for t in on_cpu), f"{on_cpu[1] / times[1]:.1f}", peer]
+
+
+HEADINGS = ["row", "fwd ms", "both ms", "asked", "copy", "launches", "CPU fwd", "CPU both", "faster", "peer"]
+
+
+def table(rows: list[list[str]]) -> str:
+    """Cells in columns."""
+    widths = [max(len(row[i]) for row in [HEADINGS, *rows]) for i in range(len(HEADINGS))]
+    lines = [[cell.ljust(w) for cell, w in zip(row, widths, strict=True)] for row in [HEADINGS, *rows]]
+    return "\n".join("  ".join(line).rstrip() for line in lines)
+
+
+def main() -> int:
+    """Measure and print."""
+    if not torch.cuda.is_available():
+        print("There is no CUDA device here, so nothing was measured.")
+        return 0
+    torch.set_num_threads(1)
+    begin, rows = time.perf_counter(), []
+    for row in ROWS:
+        if time.perf_counter() - begin > MOST_SECONDS:
+            rows.append([row.name, *["left out"] * (len(HEADINGS) - 1)])
+            continue
+        print(f"{row.name} (after {time.perf_counter() - begin:.0f} s)", file=sys.stderr, flush=True)
+        try:
+            rows.append(measured(row))
+        except Exception as error:
+            rows.append([row.name, *["-"] * (len(HEADINGS) - 2), f"{type(error).__name__}: {error}"[:80]])
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}; milliseconds, one thread of the CPU.")
+    print(table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
