@@ -4,6 +4,7 @@ from .connections import Parallel, Recursion, Series
 from .delays import AllPass, Delay, GainDelay
 from .equalizers import GEQ, PEQ, ShelvingAbsorption, band_centres
 from .fir_filters import FIR, ScatteringMatrix, VelvetNoiseMatrix
+from .flamo import from_flamo, to_flamo
 from .gains import Gain, Matrix
 from .grid import Circle, Grid, Points
 from .iir_filters import SOS, SVF, Biquad
@@ -43,8 +44,10 @@ __all__ = [
     "VelvetNoiseMatrix",
     "band_centres",
     "check_stability",
+    "from_flamo",
     "pole_radius",
     "poles",
     "poles_and_residues",
     "state_space",
+    "to_flamo",
 ]
