@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from .automation import Points, values_of
 from .control import Knobs, KnobValue, as_dict, as_flat, physical, unknown_name
+from .explaining import sentence
 from .params import EffectParam
 
 
@@ -75,6 +76,21 @@ class Knobbed(nn.Module):
                 f"{name:<{width}}  {text} {param.unit}".rstrip() + f"  ({param.range_text()})  {param.doc}".rstrip()
             )
         return "\n".join(lines)
+
+    def explain(self, dsp_params: Knobs | None = None, **settings: KnobValue) -> str:
+        """What this does at a setting, in sentences a musician reads; what does nothing says so.
+
+        Args:
+            dsp_params: values in their units; names left out take the settings, else their defaults. Of a batch the
+                first item is told.
+            settings: single knobs as keywords.
+        """
+        given = as_dict(self._with_keywords(dsp_params, settings), self.params)
+        return self.explained({**self.default_params(), **self.settings, **given})
+
+    def explained(self, values: Mapping[str, Any]) -> str:
+        """The sentence for these values of all knobs."""
+        return sentence(self, values)
 
     def _with_keywords(self, dsp_params: Knobs | None, settings: Mapping[str, KnobValue]) -> Knobs:
         """``dsp_params`` and the knobs that a call gives as keywords."""

@@ -66,6 +66,8 @@ class Processor(Adjustable):
     heard_as: ClassVar[Mapping[str, str]] = {}
     """Knobs that ``process`` takes under another name, since ``heard`` converts them."""
     neutral: Mapping[str, float] = {}
+    words: ClassVar[tuple[str, ...]] = ()
+    """Clauses of ``explain``, with knobs in braces; see ``explaining.sentence``. What they do not name is listed."""
     traits: frozenset[str] | set[str] = frozenset()
     latency_samples: int = 0
     knob_latency: Mapping[str, float] = {}

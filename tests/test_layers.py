@@ -11,7 +11,7 @@ LAYERS = (
     {"kernels"},
     {"dsp", "files"},
     {"recursion", "lti", "spectrogram"},
-    {"params", "options", "notices", "automation", "control", "curve", "lines", "plan"}
+    {"params", "options", "notices", "explaining", "automation", "control", "curve", "lines", "plan"}
     | {"knobs", "settings", "sound", "stream", "processor"},
     {"processors", "routing", "registry"},
     {"render", "fit", "presets", "report", "mix"},

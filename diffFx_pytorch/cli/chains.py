@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .app import FAILED, app, consoles, print_lines, refuse
-from .steps import complete_file
+from .steps import Effects, chain_of, complete_file
 
 if TYPE_CHECKING:
     from ..presets.chain_file import ChainFile
@@ -106,6 +106,38 @@ def convert(
     except ValueError as error:
         refuse(error)
     _write(text, out)
+
+
+@app.command()
+def explain(
+    chain: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CHAIN]",
+            help="Chain file, preset or session file, unless -e gives the effects.",
+            show_default=False,
+            autocompletion=_complete_chain,
+        ),
+    ] = None,
+    effects: Effects = None,
+    sample_rate: _Rate = 44100,
+) -> None:
+    """Say in sentences what the effects of a chain do at their settings."""
+    from ..mix import load_session
+    from ..mix.session_file import is_session
+    from ..presets import load_chain
+
+    try:
+        if (chain is None) == (not effects):
+            raise ValueError("name a chain file, or give effects with -e")
+        if chain is not None and is_session(chain):
+            about, fx = "", load_session(chain).mixer()
+        else:
+            loaded = chain_of(effects) if effects else load_chain(str(chain))
+            about, fx = loaded.about, loaded.build(sample_rate)[0]
+    except (OSError, ValueError) as error:
+        refuse(error)
+    print_lines(consoles()[0], *([about, ""] if about else []), *fx.explain().split("\n"))
 
 
 @app.command()

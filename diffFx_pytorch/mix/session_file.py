@@ -42,6 +42,7 @@ from __future__ import annotations
 
 import graphlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,14 @@ def load_session(source: str | os.PathLike[str], sample_rate: int | None = None)
     reader.finish()
     assert session is not None, "a problem was reported"
     return session
+
+
+def is_session(path: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as a session does, with tracks among its keys."""
+    if not Path(path).is_file():
+        return False
+    text = Path(path).read_bytes().decode("utf-8-sig", errors="replace")
+    return re.search(r"^tracks\s*:", text, re.MULTILINE) is not None
 
 
 class _SessionReader:

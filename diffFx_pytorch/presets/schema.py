@@ -43,7 +43,7 @@ def chain_schema() -> Schema:
 
 def definitions() -> Schema:
     """What chain files and session files share: steps, ways of moving, and a definition for each effect."""
-    known = {name: cls for name, cls in sorted(effects().items())}
+    known = dict(sorted(effects().items()))
     found: Schema = {"step": _step(known), "part": _part()}
     for name, cls in known.items():
         knobs, patterns = _knobs(cls)
@@ -74,7 +74,7 @@ def closed(properties: Schema, required: tuple[str, ...] = (), patterns: Schema 
 
 
 def knob(row: EffectParam) -> Schema:
-    """What a knob may be set to: a number, and where it may move a list of numbers, points in time, in beats, of a file."""
+    """What a knob may be set to: a number, and where it may move points, evenly spread, in time or of a file."""
     default = f"default {row.default:g} {row.unit}".rstrip()
     about = f"{row.doc} {row.range_text()}, {default}.".strip()
     number = {"type": "number", "minimum": row.min_val, "maximum": row.max_val}
@@ -159,7 +159,7 @@ def _case(key: str, value: Schema, then: Mapping[str, str]) -> Schema:
     return {"if": {"properties": {key: value}, "required": [key]}, "then": {"properties": named}}
 
 
-def _own(routing: type[Processor]) -> dict[str, EffectParam]:
+def _own(routing: Any) -> dict[str, EffectParam]:
     """The knobs that a routing has besides those of its effects."""
     gain = effects()["Gain"]
     built = routing(gain()) if routing in (DryWet, Send) else routing(**{"mid" if routing is MidSide else "a": gain()})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
 from ..control import KnobValue
 from ..dsp.whole_delay import delayed
+from ..explaining import amount
 from ..params import EffectParam
 from ..plan import Through
 from ..processor import Processor, State
@@ -61,6 +63,10 @@ class DryWet(Routing):
         wet, new_wet = effects[self._name](x, state["wet"], sidechain)
         dry, line = delayed(x, self.latency_samples, state["dry"])
         return total([(1 - mix) * dry, mix * wet]), {"dry": line, "wet": new_wet}
+
+    def told_first(self, values: Mapping[str, Any]) -> str:
+        """The mixture."""
+        return f"mixed in at {amount(self.params['mix'], values['mix'])}"
 
     def tail(self, **knobs: Tensor) -> float | Tensor:
         """The effect's."""

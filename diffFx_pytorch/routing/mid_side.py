@@ -80,6 +80,10 @@ class MidSide(Routing):
             new_state[name] = own, line
         return from_mid_side(*outputs), new_state
 
+    def told_first(self, values: Mapping[str, Any]) -> str:
+        """Nothing but that."""
+        return "on the middle and the sides by themselves"
+
     def tail(self, **knobs: Tensor) -> float | Tensor:
         """The longer of the two."""
         return longest([self._tail_of(name, knobs) for name, _ in self._effects()])

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..control import KnobValue, unknown_name
 from ..dsp.levels import db_to_amp
 from ..dsp.whole_delay import delayed
+from ..explaining import amount
 from ..lines import Read, side_by_side
 from ..params import EffectParam
 from ..plan import Plan, Through
@@ -174,6 +175,11 @@ class Mixer(Routing):
         out = [heard[MASTER]]
         out += [later(f"{name}!", heard[name], self.latency_samples - self._leaves[name]) for name in self.stems]
         return out[0] if len(out) == 1 else torch.cat(out, 1), {"effects": states, "lines": lines}
+
+    def told_besides(self, values: Mapping[str, Any]) -> list[str]:
+        """The sends."""
+        sends = ((name, bus, f"{name}_to_{bus}_db") for name, levels in self._sends.items() for bus in levels)
+        return [f"{name} to {bus}: {amount(self.params[knob], values[knob])}" for name, bus, knob in sends]
 
     def tail(self, **knobs: Tensor) -> float | Tensor:
         """The longest of the paths: each node rings on what the nodes before it ring."""

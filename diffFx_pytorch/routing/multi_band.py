@@ -10,11 +10,13 @@ from typing import Any, ClassVar, TypeAlias
 import torch
 from torch import Tensor
 
+from ..automation import values_of
 from ..control import KnobValue
 from ..curve import Curve
 from ..dsp.biquad import ring_seconds, sos_response
 from ..dsp.crossover import linkwitz_riley
 from ..dsp.levels import amp_to_db
+from ..explaining import amount, in_words, moves
 from ..lines import Read, side_by_side
 from ..options import Integer, Option
 from ..params import EffectParam
@@ -94,6 +96,27 @@ class Bands(Routing, abstract=True):
             sidechain, new_state["key"] = _split(sidechain, crossovers, state.get("key"))
         y, new_state["effect"] = effects["band"](bands, state.get("effect"), sidechain)
         return y.unflatten(0, (x.shape[0], self.num_bands)).sum(1), new_state
+
+    def told_first(self, values: Mapping[str, Any]) -> str:
+        """Nothing but that."""
+        return "in bands"
+
+    def label(self, name: str, values: Mapping[str, Any]) -> str:
+        """Where the band lies; the crossovers are in order where they stand still."""
+        edges = [f"crossover_{i}_hz" for i in range(1, self.num_bands)]
+        if not any(moves(values[edge]) for edge in edges):
+            edges.sort(key=lambda edge: float(torch.as_tensor(values_of(values[edge])).flatten()[0]))
+        low, high = (int(name.rpartition("_")[2]) - k for k in (2, 1))
+        said = [amount(self.params[edge], values[edge]) for edge in edges]
+        if low < 0:
+            return f"below {said[high]}"
+        return f"above {said[low]}" if high == len(edges) else f"{said[low]} to {said[high]}"
+
+    def told_besides(self, values: Mapping[str, Any]) -> list[str]:
+        """What follows the sum."""
+        own = [name for name in self.params if "." not in name and not name.startswith("crossover_")]
+        said = [f"{in_words(name)} {amount(self.params[name], values[name])}" for name in own]
+        return [f"their sum: {', '.join(said)}"] if said else []
 
     def tail(self, **knobs: Tensor) -> Tensor:
         """The crossovers ring, then the effect in the band that rings longest."""

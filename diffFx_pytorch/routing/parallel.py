@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
 from ..control import KnobValue
 from ..dsp.levels import db_to_amp
 from ..dsp.whole_delay import delayed
+from ..explaining import amount
 from ..params import EffectParam
 from ..plan import Through
 from ..processor import Processor, State
@@ -79,6 +81,20 @@ class Parallel(Routing):
             outputs.append(y * db_to_amp(levels[f"{name}_level_db"]))
             new_state[name] = own, line
         return total(outputs), new_state
+
+    def told_first(self, values: Mapping[str, Any]) -> str:
+        """Nothing but that."""
+        return "beside each other, added up"
+
+    def label(self, name: str, values: Mapping[str, Any]) -> str:
+        """With the level in the sum."""
+        level = f"{name}_level_db"
+        return f"{name} at {amount(self.params[level], values[level])}"
+
+    def told_besides(self, values: Mapping[str, Any]) -> list[str]:
+        """The wires."""
+        wires = (name for name in self.branches if name not in self.steps)
+        return [f"{self.label(name, values)}: the input as it is" for name in wires]
 
     def tail(self, **knobs: Tensor) -> float | Tensor:
         """The longest of the branches."""

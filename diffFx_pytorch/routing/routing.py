@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..control import KnobValue, unknown_name
+from ..explaining import NOTHING, at_rest
 from ..lines import Read
 from ..params import EffectParam
 from ..plan import Plan
@@ -123,6 +124,36 @@ class Routing(Processor, abstract=True):
             fx, knob = self.home_of(name)
             if fx is not self:
                 fx.params[knob] = row  # type: ignore[index]  # a dict once built
+
+    def explained(self, values: Mapping[str, Any]) -> str:
+        """A line for each effect, under one that says how they are joined; what an effect says in lines is indented."""
+        if self.neutral and all(at_rest(values[name], value) for name, value in self.neutral.items()):
+            return NOTHING
+        lines = [line for name, _ in self._effects() for line in self.told(name, values)]
+        lines += self.told_besides(values)
+        header = self.told_first(values)
+        return "\n".join([f"{header}:", *(f"  {line}" for line in lines)] if header else lines)
+
+    def told(self, name: str, values: Mapping[str, Any]) -> list[str]:
+        """The lines on an effect: its label and what it does."""
+        fx, own = self[name], self._own(name, values)
+        first, *more = fx.explained(own).split("\n")
+        label = self.label(name, values)
+        if isinstance(fx, Routing) and more and not fx.told_first(own):
+            return [f"{label}:", *(f"  {line}" for line in (first, *more))]
+        return [f"{label}: {first}", *more]
+
+    def told_first(self, values: Mapping[str, Any]) -> str:
+        """How the effects are joined, with the routing's own knobs; nothing where they follow each other."""
+        return ""
+
+    def told_besides(self, values: Mapping[str, Any]) -> list[str]:
+        """Lines after those on the effects."""
+        return []
+
+    def label(self, name: str, values: Mapping[str, Any]) -> str:
+        """What stands before the line on an effect."""
+        return name
 
     def home_of(self, name: str) -> tuple[Adjustable, str]:
         """Where the setting of a knob lives: the effect that the first part of its name says, or here."""

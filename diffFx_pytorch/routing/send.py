@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
 from ..control import KnobValue
 from ..dsp.levels import db_to_amp
 from ..dsp.whole_delay import delayed
+from ..explaining import amount
 from ..params import EffectParam
 from ..plan import Through
 from ..processor import Processor, State
@@ -63,6 +65,10 @@ class Send(Routing):
         wet, new_wet = effects[self._name](x * db_to_amp(send_db), state["wet"], sidechain)
         dry, line = delayed(x, self.latency_samples, state["dry"])
         return total([dry, wet]), {"dry": line, "wet": new_wet}
+
+    def told_first(self, values: Mapping[str, Any]) -> str:
+        """The level of the send."""
+        return f"sent at {amount(self.params['send_db'], values['send_db'])}, beside the input"
 
     def tail(self, **knobs: Tensor) -> float | Tensor:
         """The effect's."""

@@ -27,6 +27,11 @@ class FeedbackDelay(TimedDelay):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.6.
     """
 
+    words = (
+        "repeats after {delay_ms} with {feedback:share} of the one before, above {highpass_hz} and below {lowpass_hz}",
+        "repeats after {delay_beats} with {feedback:share} of the one before, "
+        "above {highpass_hz} and below {lowpass_hz}",
+    )
     options = {
         "tempo_bpm": TEMPO,
         "saturation": Choice(None, "tanh", doc='"tanh" lets the loop saturate softly; None keeps it linear.'),

@@ -26,6 +26,12 @@ class PingPongDelay(TimedDelay):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.6.
     """
 
+    words = (
+        "repeats from side to side after {delay_ms} with {feedback:share} of the one before, "
+        "above {highpass_hz} and below {lowpass_hz}, {width:share} wide",
+        "repeats from side to side after {delay_beats} with {feedback:share} of the one before, "
+        "above {highpass_hz} and below {lowpass_hz}, {width:share} wide",
+    )
     time_ms = EffectParam(
         10.0, 5000.0, 250.0, "log", "ms", doc="Time from the sound to its first echo, and between echoes."
     )

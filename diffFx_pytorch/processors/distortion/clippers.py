@@ -26,6 +26,10 @@ class HardClipper(Clipper):
         64(20), 2016.
     """
 
+    words = (
+        "{drive_db:drives} and clips",
+        "{output_db:adds} behind it",
+    )
     shape = HARD_CLIP
     variants = ({"oversampling": 1}, {"oversampling": 1, "antialias": "adaa"})
 
@@ -39,6 +43,10 @@ class SoftClipper(Clipper):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.3.3, eq. 4.11 (after Schetzen).
     """
 
+    words = (
+        "{drive_db:drives} and clips softly",
+        "{output_db:adds} behind it",
+    )
     shape = SOFT_CLIP
 
 
@@ -53,6 +61,10 @@ class DoubleSoftClipper(Clipper):
         J. Chowdhury, "Complex nonlinearities, episode 1: Double soft clipper", 2019 (the idea of two).
     """
 
+    words = (
+        "{drive_db:drives} and clips softly, twice",
+        "{output_db:adds} behind it",
+    )
     shape = DOUBLE_SOFT_CLIP
 
 
@@ -66,6 +78,10 @@ class CubicClipper(Clipper):
         J. O. Smith, "Physical audio signal processing", W3K 2010, section "Cubic soft clipper".
     """
 
+    words = (
+        "{drive_db:drives} and clips along a cubic",
+        "{output_db:adds} behind it",
+    )
     shape = CUBIC_CLIP
 
 
@@ -78,6 +94,10 @@ class ArcTanClipper(Clipper):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.3.
     """
 
+    words = (
+        "{drive_db:drives} and clips along an arc tangent",
+        "{output_db:adds} behind it",
+    )
     shape = ARCTAN
 
 
@@ -90,4 +110,8 @@ class ExponentialClipper(Clipper):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.3.3, eq. 4.12.
     """
 
+    words = (
+        "{drive_db:drives} and clips along an exponential",
+        "{output_db:adds} behind it",
+    )
     shape = EXPONENTIAL

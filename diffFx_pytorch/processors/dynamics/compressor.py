@@ -41,6 +41,11 @@ class Compressor(Processor):
         JAES 60(6), 2012: equation 4 (curve), 16 (smooth branching detector), figure 7c (log-domain, after the curve).
     """
 
+    words = (
+        "evens the level {ratio}:1 above {threshold_db} with a {attack_ms} attack and a {release_ms} "
+        "release, the knee {knee_db} wide",
+        "{makeup_db:adds}",
+    )
     params = {
         "threshold_db": EffectParam(-80.0, 0.0, -20.0, unit="dB", doc="Level above which the gain is reduced."),
         "ratio": EffectParam(

@@ -47,6 +47,10 @@ class DeEsser(Processor):
         V. Zavalishin, "The Art of VA Filter Design", rev. 2.1.0, 2018, chapter 4 (shelves).
     """
 
+    words = (
+        "turns sharp s above {freq_hz} down by up to {range_db}, "
+        "where they are {threshold_db} beside the rest, in {attack_ms}, and back in {release_ms}",
+    )
     params = {
         "freq_hz": EffectParam(
             1000.0, 16000.0, 4000.0, "log", "Hz", doc="Where sibilance begins: corner of the shelf."

@@ -31,6 +31,10 @@ class Expander(KeyedGain):
         U. Zolzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.2.2.
     """
 
+    words = (
+        "turns what is below {threshold_db} down {ratio}:1, by {range_db} at most, "
+        "with a {attack_ms} attack and a {release_ms} release, the knee {knee_db} wide",
+    )
     params = {
         "threshold_db": EffectParam(-90.0, 0.0, -40.0, unit="dB", doc="Level below which the gain falls."),
         "ratio": EffectParam(

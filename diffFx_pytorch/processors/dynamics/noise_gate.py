@@ -40,6 +40,10 @@ class NoiseGate(KeyedGain):
         A. Visintin, Differential Models of Hysteresis, Springer 1994, chapter III (p, the play operator).
     """
 
+    words = (
+        "turns what stays below {threshold_db} down by {range_db}, opening in {attack_ms}, "
+        "holding for {hold_ms} and closing in {release_ms}, {hysteresis_db} lower than it opens",
+    )
     params = {
         "threshold_db": EffectParam(-90.0, 0.0, -50.0, unit="dB", doc="Level at which the gate opens."),
         "hysteresis_db": EffectParam(

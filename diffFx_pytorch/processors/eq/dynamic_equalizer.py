@@ -54,6 +54,11 @@ class DynamicEqualizer(Processor):
         V. Zavalishin, "The Art of VA Filter Design", rev. 2.1.0, 2018, chapter 4.
     """
 
+    words = (
+        "turns {band_#_freq_hz}{band_#_q:flat} by up to {band_#_range_db}, "
+        "{band_#_ratio}:1 past {band_#_threshold_db}, with a {band_#_attack_ms} attack and a "
+        "{band_#_release_ms} release",
+    )
     options = {
         "num_bands": Integer(1, 32, 3, doc="Peaks."),
         "direction": Given(

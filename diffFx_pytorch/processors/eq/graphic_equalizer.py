@@ -57,6 +57,7 @@ class GraphicEqualizer(SectionFilter):
         M. Vicanek, "Matched second order digital filters", 2016.
     """
 
+    words = ("{band_#_gain_db:adds} in band #",)
     options = {
         "bands": Given(
             "octave",

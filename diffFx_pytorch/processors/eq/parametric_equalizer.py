@@ -23,6 +23,11 @@ class ParametricEqualizer(SectionFilter):
         R. Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
     """
 
+    words = (
+        "{low_shelf_gain_db:adds} below {low_shelf_freq_hz}{low_shelf_q:flat}",
+        "{peak_#_gain_db:adds} around {peak_#_freq_hz}{peak_#_q:flat}",
+        "{high_shelf_gain_db:adds} above {high_shelf_freq_hz}{high_shelf_q:flat}",
+    )
     options = {"num_peaks": Integer(0, 64, 3, doc="Peaks between the shelves."), "design": DESIGN}
     variants = ({}, {"num_peaks": 1, "design": "bilinear"})
 

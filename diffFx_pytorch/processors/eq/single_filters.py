@@ -83,6 +83,10 @@ class LowPass(PassFilter):
         R. Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
     """
 
+    words = (
+        "takes out what is above {freq_hz}{q:flat}",
+        "takes out what is above {freq_hz}",
+    )
     exempt = {"neutral": "a low-pass has no setting that passes everything"}
     variants = ({}, {"slope_db_per_octave": 6}, {"slope_db_per_octave": 48, "design": "bilinear"})
     designed, kind, usual_hz = low_pass, "low_pass", 8000.0
@@ -97,6 +101,10 @@ class HighPass(PassFilter):
         R. Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
     """
 
+    words = (
+        "takes out what is below {freq_hz}{q:flat}",
+        "takes out what is below {freq_hz}",
+    )
     exempt = {"neutral": "a high-pass has no setting that passes everything"}
     variants = ({}, {"slope_db_per_octave": 6, "design": "bilinear"}, {"slope_db_per_octave": 24})
     designed, kind, usual_hz = high_pass, "high_pass", 80.0
@@ -110,6 +118,7 @@ class BandPass(SingleFilter):
         R. Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
     """
 
+    words = ("leaves what is around {freq_hz}{q:flat}",)
     params = {
         "freq_hz": _freq(1000.0, "Centre of the pass band."),
         "q": _q("Narrowness: freq_hz over the width of the band.", 1.0, 100.0),
@@ -126,6 +135,7 @@ class Notch(SingleFilter):
         R. Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
     """
 
+    words = ("takes {freq_hz} out{q:flat}",)
     params = {
         "freq_hz": _freq(1000.0, "Frequency that is removed."),
         "q": _q("Narrowness: freq_hz over the width of the band.", 1.0, 100.0),
@@ -141,6 +151,7 @@ class AllPass(SingleFilter):
         R. Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
     """
 
+    words = ("turns the phase around {freq_hz}{q:flat}",)
     params = {
         "freq_hz": _freq(1000.0, "Frequency at which the phase is turned by 180 degrees."),
         "q": _q("Steepness of the phase at freq_hz.", math.sqrt(0.5)),
@@ -164,6 +175,7 @@ class Peak(SingleFilter):
         R. Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
     """
 
+    words = ("{gain_db:adds} around {freq_hz}{q:flat}",)
     params = {
         "freq_hz": _freq(1000.0, "Centre of the bell."),
         "q": _q("Narrowness of the bell.", 1.0, 100.0),
@@ -183,6 +195,7 @@ class LowShelf(SingleFilter):
         R. Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
     """
 
+    words = ("{gain_db:adds} below {freq_hz}{q:flat}",)
     params = {
         "freq_hz": _freq(200.0, "Middle of the slope."),
         "q": _q("Steepness; 0.7071 is the steepest without ripple."),
@@ -202,6 +215,7 @@ class HighShelf(SingleFilter):
         R. Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
     """
 
+    words = ("{gain_db:adds} above {freq_hz}{q:flat}",)
     params = {
         "freq_hz": _freq(4000.0, "Middle of the slope."),
         "q": _q("Steepness; 0.7071 is the steepest without ripple."),

@@ -78,6 +78,9 @@ class ToneStack(SectionFilter):
         D. T. Yeh, J. O. Smith, "Discretization of the '59 Fender Bassman tone stack", DAFx 2006, equations 1 and 2.
     """
 
+    words = (
+        "sets the tone of a guitar amplifier: bass at {bass:share}, middle at {mid:share}, treble at {treble:share}",
+    )
     params = {
         "bass": EffectParam(0.0, 1.0, 0.5, doc="Bass pot; 1 is full."),
         "mid": EffectParam(0.0, 1.0, 0.5, doc="Mid pot; 0 digs the deepest hole."),

@@ -29,6 +29,10 @@ class AutoWah(Processor):
         A. Wishnick, "Time-varying filters for musical applications", DAFx 2014.
     """
 
+    words = (
+        "opens a resonance (Q {q}) from {freq_hz} up by {octaves} octaves as the sound gets louder, "
+        "{sensitivity_db} sensitive, in {attack_ms} and back in {release_ms}",
+    )
     params = {
         "sensitivity_db": EffectParam(-20.0, 40.0, 12.0, unit="dB", doc="Gain of the level that opens the filter."),
         "freq_hz": EffectParam(100.0, 1000.0, 350.0, "log", "Hz", doc="Frequency of the filter in silence."),

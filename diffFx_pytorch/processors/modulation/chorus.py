@@ -38,6 +38,11 @@ class Chorus(ChorusEffect):
         J. Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
     """
 
+    words = (
+        "thickens with a voice that sways at {rate_hz} around {delay_ms}, {depth:share} deep",
+        "thickens with a voice that sways every {period_beats} around {delay_ms}, {depth:share} deep",
+    )
+
 
 class MultiVoiceChorus(ChorusEffect):
     """Several wavering voices: y[n] = (1 - m) x[n] + (m / N) sum_i x(n - d_i[n]).
@@ -49,6 +54,10 @@ class MultiVoiceChorus(ChorusEffect):
         J. Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
     """
 
+    words = (
+        "thickens with voices that sway at {rate_hz} around {delay_ms}, {depth:share} deep",
+        "thickens with voices that sway every {period_beats} around {delay_ms}, {depth:share} deep",
+    )
     options = {"num_voices": Integer(2, 64, 3, doc="N."), **SweptEffect.options}
     variants = ({}, {"num_voices": 4, "shape": "square", "interpolation": "cubic"})
 
@@ -63,6 +72,12 @@ class StereoChorus(ChorusEffect):
         J. Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
     """
 
+    words = (
+        "thickens with voices that sway at {rate_hz} around {delay_ms}, {depth:share} deep, "
+        "the sides {phase_deg} apart",
+        "thickens with voices that sway every {period_beats} around {delay_ms}, {depth:share} deep, "
+        "the sides {phase_deg} apart",
+    )
     params = {**_KNOBS, "phase_deg": SIDES, **_MIX}
     channels = (1, 2)
     channels_out = 2

@@ -40,6 +40,10 @@ class Flanger(FlangingEffect):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.6.
     """
 
+    words = (
+        "sweeps a comb at {rate_hz} around {delay_ms}, {depth:share} deep",
+        "sweeps a comb every {period_beats} around {delay_ms}, {depth:share} deep",
+    )
     params = {**_KNOBS, **_MIX}
 
 
@@ -54,6 +58,10 @@ class FeedbackFlanger(FlangingEffect):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.6.
     """
 
+    words = (
+        "sweeps a comb at {rate_hz} around {delay_ms}, {depth:share} deep, {feedback:share} fed back",
+        "sweeps a comb every {period_beats} around {delay_ms}, {depth:share} deep, {feedback:share} fed back",
+    )
     params = {**_KNOBS, **_FEEDBACK, **_MIX}
 
 
@@ -66,6 +74,12 @@ class StereoFlanger(FlangingEffect):
         J. Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
     """
 
+    words = (
+        "sweeps a comb at {rate_hz} around {delay_ms}, {depth:share} deep, {feedback:share} fed back, "
+        "the sides {phase_deg} apart",
+        "sweeps a comb every {period_beats} around {delay_ms}, {depth:share} deep, "
+        "{feedback:share} fed back, the sides {phase_deg} apart",
+    )
     params = {**_KNOBS, **_FEEDBACK, "phase_deg": SIDES, **_MIX}
     channels = (1, 2)
     channels_out = 2

@@ -24,6 +24,7 @@ class RingModulator(Processor):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 3.3.1.
     """
 
+    words = ("multiplies with a tone of {freq_hz}",)
     params = {
         "freq_hz": EffectParam(10.0, 5000.0, 200.0, "log", "Hz", doc="Frequency of the oscillator."),
         "mix": EffectParam(0.0, 1.0, 1.0, doc="0 is the dry signal, 1 the product."),

@@ -42,6 +42,10 @@ class ConvolutionReverb(ResponseReverb):
         W. G. Gardner, "Efficient convolution without input-output delay", JAES 43(3), 1995.
     """
 
+    words = (
+        "adds a recorded room {predelay_ms} after the sound, its decay times {decay}, "
+        "above {highpass_hz} and below {lowpass_hz}, {width:share} wide",
+    )
     params = {
         "predelay_ms": EARLIEST,
         "decay": EffectParam(

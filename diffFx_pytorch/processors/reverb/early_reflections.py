@@ -58,6 +58,7 @@ class EarlyReflections(Processor):
         J. B. Allen, D. A. Berkley, "Image method for efficiently simulating small-room acoustics", JASA 65(4), 1979.
     """
 
+    words = ("adds the walls of a room of {length_m} by {width_m} by {height_m} that take {absorption:share}",)
     params = {
         "length_m": EffectParam(
             3.0, 40.0, 9.0, "log", "m", doc="Length of the room, in the direction in which the listener looks."

@@ -119,6 +119,7 @@ class FDNReverb(Processor):
         M. R. Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962.
     """
 
+    words = ("adds a room that dies in {decay_s}, {predelay_ms} after the sound",)
     options = {
         "num_lines": Choice(4, 8, 16, default=8, doc="N. More lines are denser in time and frequency, and cost more."),
         "matrix": Choice(*FEEDBACKS, doc="M."),

@@ -42,6 +42,7 @@ class NoiseShapedReverb(ResponseReverb):
         J. A. Moorer, "About this reverberation business", Computer Music Journal 3(2), 1979.
     """
 
+    words = ("adds band # of a room at {band_#_gain_db}, dying in {band_#_decay_s}",)
     options = {
         "num_bands": Integer(1, 64, 12, doc="Bands of the noise."),
         "ir_seconds": SECONDS,

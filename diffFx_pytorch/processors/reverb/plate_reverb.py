@@ -76,6 +76,7 @@ class PlateReverb(DelayGraphReverb):
         R. G. Keys, "Cubic convolution interpolation for digital image processing", IEEE Trans. ASSP 29(6), 1981.
     """
 
+    words = ("adds a plate that dies in {decay_s}, {predelay_ms} after the sound, darker above {damping_hz}",)
     params = {
         "decay_s": EffectParam(0.3, 30.0, 2.0, "log", "s", doc="Time in which the reverberation falls by 60 dB (T60)."),
         "damping_hz": EffectParam(

@@ -44,6 +44,7 @@ class SchroederReverb(DelayGraphReverb):
         J. O. Smith, "Physical audio signal processing", W3K 2010, "Freeverb" (Jezar at Dreampoint, 2000).
     """
 
+    words = ("adds a room of {room_size:share} size, {damping:share} damped, {predelay_ms} after the sound",)
     params = {
         "room_size": EffectParam(0.0, 1.0, 0.5, doc="Length of the reverberation: T60 from 0.7 to 13 s."),
         "damping": EffectParam(0.0, 1.0, 0.5, doc="How much faster high frequencies decay."),

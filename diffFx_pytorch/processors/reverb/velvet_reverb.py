@@ -41,6 +41,7 @@ class VelvetReverb(ResponseReverb):
         M. Karjalainen, H. Jarvelainen, "Reverberation modeling using velvet noise", AES 30th Conference, 2007.
     """
 
+    words = ("adds a room that dies in {decay_s}, {predelay_ms} after the sound",)
     options = {
         "density": Number(100, 50000, 2000.0, doc="Pulses per second, up to a quarter of the sample rate."),
         "ir_seconds": Number(SECONDS.min_val, SECONDS.max_val, 2.5, "s", doc=SECONDS.doc),

@@ -32,6 +32,7 @@ class MonoMaker(Processor):
         S. H. Linkwitz, "Active crossover networks for noncoincident drivers", J. Audio Eng. Soc. 24(1), 1976.
     """
 
+    words = ("makes what is below {freq_hz} mono",)
     params = {"freq_hz": EffectParam(20.0, 1000.0, 120.0, "log", "Hz", doc="Frequency below which the sound is mono.")}
     traits = {"linear", "time_invariant", "causal", "odd"}
     channels = (2,)

@@ -27,6 +27,7 @@ class StereoEnhancer(Processor):
         H. Haas, "The influence of a single echo on the audibility of speech", J. Audio Eng. Soc. 20(2), 1972.
     """
 
+    words = ("widens by a delay of {delay_ms} on one side",)
     params = {
         "delay_ms": EffectParam(1.0, 40.0, 15.0, "log", "ms", doc="Delay of one side."),
         "mix": EffectParam(0.0, 1.0, 1.0, doc="Share of the delayed sound on the delayed side."),

@@ -27,6 +27,7 @@ class StereoPanning(Processor):
 
     """
 
+    words = ("puts it {pan:side}",)
     params = {"pan": EffectParam(-1.0, 1.0, 0.0, doc="-1 is left, 0 the centre, 1 right.")}
     options = {"law": LAW}
     neutral = {"pan": 0.0}

@@ -20,6 +20,7 @@ class StereoWidener(Processor):
         A. D. Blumlein, British Patent 394 325, 1931 (sum and difference).
     """
 
+    words = ("sets the width of the image to {width}, 1 being as it is",)
     params = {"width": EffectParam(0.0, 2.0, 1.0, doc="0 is mono, 1 the image as it is, 2 twice the sides.")}
     neutral = {"width": 1.0}
     traits = {"linear", "time_invariant", "causal", "odd", "memoryless"}

@@ -48,6 +48,7 @@ class PitchShift(Processor):
         algorithm", IEEE Trans. Audio Electroacoust. 17(2), 1969.
     """
 
+    words = ("shifts the pitch by {semitones} semitones and {cents} cents",)
     params = {
         "semitones": EffectParam(-24.0, 24.0, 0.0, doc="Change of pitch; 12 semitones are an octave."),
         "cents": EffectParam(-100.0, 100.0, 0.0, doc="Fine change of pitch, added; 100 cents are a semitone."),

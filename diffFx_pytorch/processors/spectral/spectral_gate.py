@@ -58,6 +58,10 @@ class SpectralGate(Processor):
         (expectiles).
     """
 
+    words = (
+        "takes noise out by {reduction_db}, where a band is less than {threshold_db} above it, "
+        "opening in {attack_ms} and closing in {release_ms}, smoothed over {smoothing_hz}",
+    )
     params = {
         "threshold_db": EffectParam(
             0.0, 40.0, 5.0, unit="dB", doc="Level above the mean power of the noise in a band at which it opens."

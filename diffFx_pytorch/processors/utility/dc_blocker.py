@@ -25,6 +25,7 @@ class DCBlocker(Processor):
         J. O. Smith, Introduction to Digital Filters with Audio Applications, W3K Publishing 2007, "DC Blocker".
     """
 
+    words = ("takes out what does not move, below {freq_hz}",)
     params = {
         "freq_hz": EffectParam(
             1.0, 100.0, 10.0, "log", "Hz", doc="Frequency at which the gain is -3 dB; lower ones settle more slowly."

@@ -38,6 +38,7 @@ class Dither(Processor):
         Soc. 40(5), 1992.
     """
 
+    words = ("adds the noise of a rounding, {amount:share} of it",)
     params = {
         "amount": EffectParam(
             0.0, 1.0, 1.0, doc="Amplitude of the dither: 1 is two steps wide, 0 is none (rounding distorts)."

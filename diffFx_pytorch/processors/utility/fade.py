@@ -38,6 +38,10 @@ class Fade(Processor):
     there on), and no fade can be longer, for the ranges of the knobs end there.
     """
 
+    words = (
+        "fades in over {fade_in_s}",
+        "fades out over {fade_out_s}",
+    )
     options = {
         "shape": Choice(*SHAPES, default="s_curve", doc="Of the ramp."),
         "length_s": Number(

@@ -14,6 +14,7 @@ from ...processor import Processor, State
 class Gain(Processor):
     """Level: y = 10^(gain / 20) x."""
 
+    words = ("{gain_db:raises}",)
     params = {"gain_db": EffectParam(-60.0, 24.0, 0.0, unit="dB", doc="Change of level.")}
     neutral = {"gain_db": 0.0}
     traits = {"linear", "time_invariant", "causal", "odd", "memoryless"}

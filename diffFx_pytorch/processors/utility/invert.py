@@ -13,6 +13,7 @@ from ...processor import Processor, State
 class Invert(Processor):
     """Polarity: y = (1 - 2 amount) x, so 1 turns the signal over, 0 leaves it, and half way it is silent."""
 
+    words = ("turns {amount:share} of the way to the opposite polarity",)
     params = {"amount": EffectParam(0.0, 1.0, 1.0, doc="1 inverts the polarity, 0 leaves it, 0.5 is silence.")}
     neutral = {"amount": 0.0}
     traits = {"linear", "time_invariant", "causal", "odd", "memoryless"}
