@@ -62,6 +62,11 @@ def _level(samples: int) -> Tensor:
     return (20 * torch.log10((noise(3, samples, seed=5) * swell.clamp_min(0)).abs() + 1e-9)).clamp_min(-80)
 
 
+def _steps(samples: int) -> Tensor:
+    """Few values, so that many are equal."""
+    return (2 * noise(2, samples, seed=6)).round()
+
+
 def _sweep(samples: int) -> Tensor:
     """A section whose frequency rises from 20 Hz to 4 kHz: biquads that jump may blow up."""
     g = torch.tan(torch.pi * 20 * 200 ** torch.linspace(0, 1, samples, dtype=torch.float64) / 48000)
@@ -89,6 +94,40 @@ CALLS = {
         {"attack_release"},
         lambda T: [_level(T)[:2] + noise(2, T), between(0.8, 0.9999, 2, T), between(0.5, 0.99, T)],
         lambda x, a, r: (R.attack_release(x, a, r.expand(x.shape), time_varying=True),),
+    ),
+    "running_max": Call({"running_max_index"}, lambda T: [_steps(T)], lambda x: (R.running_max(x, 37),)),
+    "running_max, long": Call({"running_max_index"}, lambda T: [_steps(T)], lambda x: (R.running_max(x, 600),)),
+    "backlash": Call(
+        {"backlash_source"},
+        lambda T: [_steps(T), between(0, 2, 1, T), noise(1)],
+        lambda x, w, zi: R.backlash(x, w, zi, True),
+    ),
+    "backlash, constant": Call(
+        {"backlash_source"}, lambda T: [_steps(T), between(0, 2, 1)], lambda x, w: (R.backlash(x, w),)
+    ),
+    "feedback delay": Call(
+        {"feedback_delay"},
+        lambda T: [noise(2, T), between(90, 95, 2), between(0.4, 0.8, 1)],
+        lambda x, d, g: (R.feedback_delay(x, d, g, interpolation="linear"),),
+        1e-5,
+    ),
+    "feedback delay, moving": Call(
+        {"feedback_delay"},
+        lambda T: [
+            *(noise(2, T), 60 + 40 * torch.sin(torch.arange(T, dtype=torch.float64) / 90), between(0.4, 0.8, 2, T)),
+            *(between(0.1, 0.5, 1), between(0.9, 0.99, T)),
+        ],
+        lambda x, d, g, low, high: R.feedback_delay(
+            *(x, d.expand(2, -1), g),
+            lowpass=low,
+            highpass=high.expand(2, -1),
+            saturation="tanh",
+            max_delay=100,
+            interpolation="cubic",
+            return_zf=True,
+            time_varying=None,
+        ),
+        1e-5,
     ),
     "svfilt, moving": Call(
         {"svf"},

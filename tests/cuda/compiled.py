@@ -81,7 +81,11 @@ def main(asked):
     for name, samples, dtype, capability in asked:
         NoDevice.capability = capability
         with on_triton():
-            CALLS[name].results(samples, getattr(torch, dtype))
+            try:
+                CALLS[name].results(samples, getattr(torch, dtype))
+            except RuntimeError as error:
+                if "out of bounds" not in str(error):  # places that no kernel filled
+                    raise
     print(json.dumps(rows))
 
 

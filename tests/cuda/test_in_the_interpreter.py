@@ -13,6 +13,9 @@ L = 256
 SMALL = {
     "first_order": {"CHUNK": L, "STATES": 2},
     "attack_release": {"CHUNK": L},
+    "running_max": {"CHUNK": L},
+    "backlash": {"CHUNK": L},
+    "feedback_delay": {"CHUNK": 64},
     "chunks": {"SECTIONS": L},
     "sections": {"STATES": 2},
     "cascade": {"TILE": 4, "SPLIT": 2, "DEPTH": 4},

@@ -6,9 +6,6 @@ wrong, so at most as many as there are samples. One program carries a row from c
 known, and one scan is left.
 """
 
-# What a Triton function is given when it is compiled has a type of its own.
-# pyright: reportArgumentType=false
-
 from __future__ import annotations
 
 import math

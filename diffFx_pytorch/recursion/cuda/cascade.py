@@ -12,9 +12,6 @@ References:
     T. Dao, A. Gu, "Transformers are SSMs", ICML 2024, section 6 (chunks, and states between chunks, as products).
 """
 
-# What a Triton function is given when it is compiled has a type of its own.
-# pyright: reportArgumentType=false, reportAssignmentType=false
-
 from __future__ import annotations
 
 import math

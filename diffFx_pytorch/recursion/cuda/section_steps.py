@@ -5,9 +5,6 @@ before. A section is either a state variable filter [g r h b l] or a biquad [b0 
 form 2 (``BIQUAD``).
 """
 
-# What a Triton function is given when it is compiled has a type of its own.
-# pyright: reportArgumentType=false, reportAssignmentType=false
-
 from __future__ import annotations
 
 import triton

@@ -6,9 +6,6 @@ for 20 Hz and poles of 0.9999, where products of plain matrices stand at -90). C
 of biquads are scanned in float64.
 """
 
-# What a Triton function is given when it is compiled has a type of its own.
-# pyright: reportArgumentType=false, reportAssignmentType=false
-
 from __future__ import annotations
 
 import math

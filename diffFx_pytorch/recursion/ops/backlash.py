@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.cpu.backlash import backlash_rows
@@ -51,6 +52,7 @@ _backlash_source = define(
     kernel=Kernel(_forward),
     differentiable=False,
 )
+_backlash_source.register(device="cuda", kernel=triton_kernel("diffFx_pytorch.recursion.cuda.backlash"))
 
 
 @overload

@@ -14,6 +14,7 @@ from torch import Tensor
 from diffFx_pytorch.dsp.interpolation import POINTS
 from diffFx_pytorch.kernels import Kernel, bound_rows, define, run_rows
 from diffFx_pytorch.kernels.bound import line_of, refreshed
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, denormal_threshold, indexed_rows
 from diffFx_pytorch.recursion.cpu.delay_read import delay_read_backward_rows, delay_read_rows
 from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK, SHARING, feedback_delay_rows
@@ -169,3 +170,4 @@ feedback_delay_operator = define(
     saves=dict.fromkeys([*(name.removesuffix("?") for name in _INPUTS), "v", "line"], ()),
 )
 """Tap (..., T), line with its past (..., pad + T), and states (..., 3) of all-pass, low-pass and high-pass, float64."""
+feedback_delay_operator.register(device="cuda", kernel=triton_kernel("diffFx_pytorch.recursion.cuda.feedback_delay"))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, bound_rows, define
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.rows import as_rows
 from diffFx_pytorch.recursion.checks import check_signal
 from diffFx_pytorch.recursion.cpu.running_max import running_max_rows
@@ -44,6 +45,7 @@ _running_max_index = define(
     settings={"window": int},
     differentiable=False,
 )
+_running_max_index.register(device="cuda", kernel=triton_kernel("diffFx_pytorch.recursion.cuda.running_max"))
 
 
 @overload
