@@ -9,6 +9,7 @@ from .gains import Gain, Matrix
 from .grid import Circle, Grid, Points
 from .iir_filters import SOS, SVF, Biquad
 from .maps import Bounded, Identity, Positive, Tanh
+from .networks import AllpassFDN, coprime_delays, feedback_delay_network
 from .shell import Shell
 from .stability import UnstableLoop, check_stability, pole_radius
 from .state_space import poles, poles_and_residues, state_space
@@ -21,6 +22,7 @@ __all__ = [
     "SOS",
     "SVF",
     "AllPass",
+    "AllpassFDN",
     "Biquad",
     "Bounded",
     "Circle",
@@ -44,6 +46,8 @@ __all__ = [
     "VelvetNoiseMatrix",
     "band_centres",
     "check_stability",
+    "coprime_delays",
+    "feedback_delay_network",
     "from_flamo",
     "pole_radius",
     "poles",

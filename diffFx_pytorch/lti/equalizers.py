@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from torch import Tensor
 from diffFx_pytorch.kernels.constants import constant
 
 from ..dsp import biquad
-from .iir_filters import Sections, filled
+from .iir_filters import Sections, filled, state_variable
 from .maps import Bounded, Map
 from .module import channels_of
 
@@ -118,8 +118,14 @@ class PEQ(Sections):
         gain_db: as freq_hz, or a number.
         sample_rate: Hz.
         diagonal: one equaliser per channel instead of a matrix.
+        design: "bilinear" (RBJ) or "matched" (Vicanek); or "svf", mixtures of the outputs of state-variable filters
+            (m_lp, m_bp, m_hp) with G the gain and R = 1 / 2Q: peaks (1, 2R sqrt G, 1), whose gain is sqrt G, and
+            shelves (G, 2R sqrt G, 1) and (1, 2R sqrt G, G), whose freq_hz is the end of the slope at the gain 1.
         map: maps by name; where None, frequency and Q are bounded on a logarithmic scale and gain is free.
         requires_grad: whether they are learned.
+
+    References:
+        S. Lee, H.-S. Choi, K. Lee, "Differentiable artificial reverberation", IEEE/ACM TASLP 30, 2022, section III.B.
     """
 
     def __init__(
@@ -130,6 +136,7 @@ class PEQ(Sections):
         *,
         sample_rate: float,
         diagonal: bool = False,
+        design: biquad.Design | Literal["svf"] = "bilinear",
         map: Mapping[str, Map] | None = None,
         requires_grad: bool = False,
     ) -> None:
@@ -137,7 +144,10 @@ class PEQ(Sections):
         super().__init__(channels, diagonal=diagonal, map=map, requires_grad=requires_grad)
         if freq_hz.shape[-1] < 2:
             raise ValueError("PEQ: at least two bands are needed: the first and the last are shelves")
+        if design not in (*get_args(biquad.Design), "svf"):
+            raise ValueError(f"PEQ: design must be 'bilinear', 'matched' or 'svf', got {design!r}")
         self.sample_rate = sample_rate
+        self.design: biquad.Design | Literal["svf"] = design
         self._declare_bands(freq_hz, q, gain_db)
 
     def extra_repr(self) -> str:
@@ -147,9 +157,15 @@ class PEQ(Sections):
     def sections(self) -> Tensor:
         """Return shelf, peaks, shelf."""
         freq, q, gain = self._doubles("freq_hz", "q", "gain_db")
-        low = biquad.low_shelf(freq[..., :1], q[..., :1], gain[..., :1], self.sample_rate, "bilinear")
-        peaks = biquad.peak(freq[..., 1:-1], q[..., 1:-1], gain[..., 1:-1], self.sample_rate, "bilinear")
-        high = biquad.high_shelf(freq[..., -1:], q[..., -1:], gain[..., -1:], self.sample_rate, "bilinear")
+        if self.design == "svf":
+            R, root = 0.5 / q, torch.pow(10.0, gain / 40)
+            one = torch.ones_like(root)
+            lp = torch.cat([root[..., :1].square(), one[..., 1:]], -1)
+            hp = torch.cat([one[..., :-1], root[..., -1:].square()], -1)
+            return state_variable(torch.tan(torch.pi * freq / self.sample_rate), R, lp, 2 * R * root, hp)
+        low = biquad.low_shelf(freq[..., :1], q[..., :1], gain[..., :1], self.sample_rate, self.design)
+        peaks = biquad.peak(freq[..., 1:-1], q[..., 1:-1], gain[..., 1:-1], self.sample_rate, self.design)
+        high = biquad.high_shelf(freq[..., -1:], q[..., -1:], gain[..., -1:], self.sample_rate, self.design)
         return torch.cat([low, peaks, high], -2)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -86,6 +86,29 @@ class Biquad(Sections):
         if (freq_hz <= 0).any() or (freq_hz >= sample_rate / 2).any():
             raise ValueError(f"Biquad: freq_hz must lie inside 0 .. {sample_rate / 2:g} Hz (half the sample rate)")
         self._declare_bands(freq_hz, q, gain_db)
+
+    @classmethod
+    def between(cls, low_hz: Tensor, high_hz: Tensor, gain_db: Tensor | float = 0.0, **options: Any) -> Biquad:
+        """Band-passes by their two corners, where they have fallen by 3 dB.
+
+        The centre is between the corners on the axis that the bilinear transform bends, so both are exact.
+
+        Args:
+            low_hz: lower corner, in the shapes of freq_hz.
+            high_hz: upper corner.
+            gain_db: gain at the centre.
+            options: as for the class, ``sample_rate`` among them.
+
+        Raises:
+            ValueError: for corners that do not rise, inside 0 .. half the sample rate.
+        """
+        rate = options["sample_rate"]
+        if not bool(((low_hz > 0) & (low_hz < high_hz) & (high_hz < rate / 2)).all()):
+            raise ValueError(f"Biquad.between: corners must rise, inside 0 .. {rate / 2:g} Hz (half the sample rate)")
+        low, high = (torch.tan(torch.pi * f.double() / rate) for f in (low_hz, high_hz))
+        centre = (low * high).sqrt()
+        freq = torch.atan(centre) * rate / torch.pi
+        return cls("band_pass", freq.to(low_hz), (centre / (high - low)).to(low_hz), gain_db, **options)
 
     def extra_repr(self) -> str:
         """Return the kind."""
@@ -177,16 +200,20 @@ class SVF(Sections):
     def sections(self) -> Tensor:
         """Return the bilinear transform of each section."""
         freq, R, lp, bp, hp = self._doubles("freq_hz", "damping", "low_pass", "band_pass", "high_pass")
-        g = torch.tan(torch.pi * freq / self.sample_rate)
-        rows = (
-            lp * g * g + bp * g + hp,
-            2 * (lp * g * g - hp),
-            lp * g * g - bp * g + hp,
-            g * g + 2 * R * g + 1,
-            2 * (g * g - 1),
-            g * g - 2 * R * g + 1,
-        )
-        return torch.stack(torch.broadcast_tensors(*rows), -1)
+        return state_variable(torch.tan(torch.pi * freq / self.sample_rate), R, lp, bp, hp)
+
+
+def state_variable(g: Tensor, R: Tensor, lp: Tensor, bp: Tensor, hp: Tensor) -> Tensor:
+    """Return the bilinear transforms of state-variable filters, b0 b1 b2 a0 a1 a2; see ``SVF``."""
+    rows = (
+        lp * g * g + bp * g + hp,
+        2 * (lp * g * g - hp),
+        lp * g * g - bp * g + hp,
+        g * g + 2 * R * g + 1,
+        2 * (g * g - 1),
+        g * g - 2 * R * g + 1,
+    )
+    return torch.stack(torch.broadcast_tensors(*rows), -1)
 
 
 def filled(value: Tensor | float, like: Tensor) -> Tensor:

@@ -30,6 +30,8 @@ def _filters(dtype):
         lti.Biquad("peak", freq, q, gain, sample_rate=RATE, design="matched"),
         lti.SVF(freq, 1 / q, gain, 2.0, 1.0, sample_rate=RATE),
         lti.PEQ(*_values(dtype, 2, 3, 5), sample_rate=RATE),
+        lti.PEQ(*_values(dtype, 2, 3, 5), sample_rate=RATE, design="svf"),
+        lti.Biquad.between(freq.clamp_max(8000.0), 2 * freq.clamp_max(8000.0), gain, sample_rate=RATE),
         lti.GEQ(_values(dtype, 2, 3, 10)[2], sample_rate=RATE),
         lti.GEQ(_values(dtype, 2, 3, 10)[2], sample_rate=RATE, accurate=True),
         lti.SOS(lti.Biquad("peak", freq, q, gain, sample_rate=RATE).sections().to(dtype)),
@@ -37,7 +39,7 @@ def _filters(dtype):
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-4)])
-@pytest.mark.parametrize("index", range(14))
+@pytest.mark.parametrize("index", range(16))
 def test_the_response_is_that_of_scipy(index, dtype, tolerance):
     system = _filters(dtype)[index]
     sections = system.sections().detach()
@@ -123,3 +125,32 @@ def test_frequencies_beyond_nyquist_and_shapes_that_are_none_are_refused():
         lti.Biquad("peak", torch.full((2,), 300.0), sample_rate=RATE)
     with pytest.raises(ValueError, match="kind"):
         lti.Biquad("peaking", torch.full((1, 1, 1), 300.0), sample_rate=RATE)
+
+
+def test_a_band_pass_falls_by_3_db_at_both_corners():
+    low, high = torch.tensor([[100.0, 5000.0]]).double(), torch.tensor([[400.0, 20000.0]]).double()
+    bands = lti.Biquad.between(low, high, sample_rate=RATE, diagonal=True)
+    corners = torch.tensor([100.0, 400.0]).double()
+    one = lti.Biquad.between(low[:, :1], high[:, :1], sample_rate=RATE, diagonal=True)
+    level = 20 * one.frequency_response(freqs_hz=corners, sample_rate=RATE).abs().log10().flatten()
+    assert level.tolist() == pytest.approx([-3.0103, -3.0103], abs=1e-3)
+    assert bands.sections().shape == (1, 2, 6)
+    with pytest.raises(ValueError, match="corners must rise"):
+        lti.Biquad.between(high, low, sample_rate=RATE)
+
+
+def test_a_state_variable_peq_has_the_gains_that_its_mixture_has():
+    freq = torch.tensor([[100.0, 1000.0, 8000.0]]).double()
+    hertz = torch.tensor([0.01, 1000.0, 23999.0]).double()
+
+    def level(gain):
+        gains = torch.tensor([gain]).double()
+        peq = lti.PEQ(freq, 1.0, gains, sample_rate=RATE, diagonal=True, design="svf")
+        H = peq.frequency_response(freqs_hz=hertz, sample_rate=RATE)
+        return (20 * H.abs().log10()).flatten().tolist()
+
+    assert level([6.0, 0.0, 0.0])[0] == pytest.approx(6.0, abs=1e-3)
+    assert level([0.0, 6.0, 0.0]) == pytest.approx([0.0, 3.0, 0.0], abs=1e-3)
+    assert level([0.0, 0.0, 6.0])[2] == pytest.approx(6.0, abs=1e-3)
+    with pytest.raises(ValueError, match="design must be 'bilinear', 'matched' or 'svf'"):
+        lti.PEQ(freq, sample_rate=RATE, diagonal=True, design="rbj")

@@ -55,6 +55,8 @@ def _modules():
         "absorption": lti.ShelvingAbsorption(
             torch.tensor([2.0], dtype=dtype), torch.tensor([1.0], dtype=dtype), m, sample_rate=RATE, **learned
         ),
+        "all-pass network": lti.AllpassFDN(m, 2, generator=g, dtype=dtype, **learned),
+        "homogeneous": lti.networks._Homogeneous(torch.tensor([0.1, 0.2], dtype=dtype), m, RATE, True),
         "series": lti.Series(lti.Gain(normal(2, 1), **learned), lti.Delay(m, dtype=dtype)),
         "fdn": lti.Series(
             lti.Gain(normal(2, 1), **learned),

@@ -1,0 +1,206 @@
+"""Feedback delay networks, ready built: a reverberator by its decay times, and one that is an all-pass."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+from torch import Tensor
+
+from .connections import Parallel, Recursion, Series
+from .delays import Delay
+from .equalizers import GEQ, ShelvingAbsorption
+from .gains import Gain, Matrix
+from .grid import Grid
+from .matrices import Exponential, MatrixKind
+from .module import Module
+from .response import Constant, Diagonal, Loop, Response, Sum, cascade
+from .system import System
+
+
+def coprime_delays(
+    n: int,
+    sample_rate: float,
+    range_ms: tuple[float, float] = (20.0, 50.0),
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Prime numbers of samples, spread over a range: no two echoes of a network fall together early.
+
+    Args:
+        n: lines.
+        sample_rate: Hz.
+        range_ms: shortest and longest.
+        generator: of the draw.
+
+    Returns:
+        (n,) whole, rising; one drawn from each n-th part of the range on a logarithmic scale.
+
+    Raises:
+        ValueError: where a part of the range holds no prime.
+    """
+    low, high = (ms / 1000 * sample_rate for ms in range_ms)
+    if not 2 <= low < high:
+        raise ValueError(f"coprime_delays: the range must rise, from two samples on, got {range_ms} ms")
+    sieve = torch.ones(int(high) + 2, dtype=torch.bool)
+    sieve[:2] = False
+    for i in range(2, int(len(sieve) ** 0.5) + 1):
+        sieve[i * i :: i] = False
+    edges = low * (high / low) ** torch.linspace(0, 1, n + 1, dtype=torch.float64)
+    found = []
+    for start, stop in itertools.pairwise(edges.tolist()):
+        primes = sieve[int(start) : int(stop) + 1].nonzero()[:, 0] + int(start)
+        primes = primes[~torch.isin(primes, torch.tensor(found))] if found else primes
+        if not len(primes):
+            raise ValueError(f"coprime_delays: no prime for each of {n} lines in {range_ms} ms; widen the range")
+        found.append(int(primes[torch.randint(len(primes), (), generator=generator)]))
+    return torch.tensor(found)
+
+
+def feedback_delay_network(
+    delays: Tensor,
+    decay_s: float | Tensor,
+    *,
+    sample_rate: float,
+    decay_high_s: float | Tensor | None = None,
+    inputs: int = 1,
+    outputs: int = 1,
+    direct: bool = False,
+    matrix: MatrixKind = "orthogonal",
+    requires_grad: bool = True,
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype | None = None,
+) -> System:
+    r"""A feedback delay network that decays as it is told, to be trained, fitted or rendered.
+
+    .. math:: H(z) = C\, (D(z)^{-1} - A\, G(z))^{-1} B \; (+ T)
+
+    with lines D, a matrix A, and absorption G such that every line loses 60 dB in the decay time.
+
+    Args:
+        delays: samples of each line, (n,), such as ``coprime_delays`` gives.
+        decay_s: T60. A number, or one per group of lines that decay alike, (n,), is the same at all frequencies; per
+            octave from 31.25 Hz on, (bands,) with ``bands`` the number of octaves below 0.45 of the sample rate, an
+            accurate graphic equaliser absorbs. (A tensor as long as there are lines is taken as one per line.)
+        sample_rate: Hz.
+        decay_high_s: T60 at the highest frequencies: first-order shelves absorb.
+        inputs: channels.
+        outputs: channels.
+        direct: whether the inputs also go straight to the outputs, by gains of their own.
+        matrix: kind of A.
+        requires_grad: whether gains, matrix and absorption are learned. Delays are not.
+        generator: of the draws.
+        dtype: of the parameters.
+
+    Returns:
+        A series of ``b``, ``loop`` and ``c``; with ``direct`` a parallel of ``direct`` and ``late``.
+
+    Raises:
+        ValueError: for decay times that are neither, or not positive.
+
+    References:
+        J.-M. Jot, A. Chaigne, "Digital delay networks for designing artificial reverberators", AES 90, 1991.
+    """
+    n, dtype = len(delays), dtype or torch.get_default_dtype()
+    decay = torch.as_tensor(decay_s, dtype=dtype)
+    if not bool((decay > 0).all()):
+        raise ValueError(f"feedback_delay_network: decay times must be positive, got {decay_s}")
+    per_round = -60.0 * delays.to(dtype) / sample_rate  # in dB, where the decay takes a second
+    absorption: System
+    if decay_high_s is not None:
+        high = torch.as_tensor(decay_high_s, dtype=dtype).reshape(-1)
+        absorption = ShelvingAbsorption(
+            decay.reshape(-1), high, delays, sample_rate=sample_rate, requires_grad=requires_grad
+        )
+    elif decay.dim() == 0 or decay.shape == (n,):
+        absorption = _Homogeneous(decay.expand(n), delays, sample_rate, requires_grad)
+    else:
+        gains = per_round[:, None] / decay
+        absorption = GEQ(gains, sample_rate=sample_rate, diagonal=True, accurate=True, requires_grad=requires_grad)
+    learned = {"requires_grad": requires_grad, "generator": generator, "dtype": dtype}
+    late = Series(
+        b=Gain(torch.randn(n, inputs, generator=generator, dtype=dtype) / n**0.5, requires_grad=requires_grad),
+        loop=Recursion(Delay(delays, dtype=dtype), Series(absorption=absorption, mixing=Matrix(n, matrix, **learned))),
+        c=Gain(torch.randn(outputs, n, generator=generator, dtype=dtype) / n**0.5, requires_grad=requires_grad),
+    )
+    return Parallel(direct=Gain(size=(outputs, inputs), **learned), late=late) if direct else late
+
+
+class _Homogeneous(Module):
+    """Gains by which lines lose 60 dB in a time, which is learned as its logarithm."""
+
+    delays: Tensor
+
+    def __init__(self, decay_s: Tensor, delays: Tensor, sample_rate: float, requires_grad: bool) -> None:
+        super().__init__((len(delays), len(delays)), diagonal=True, requires_grad=requires_grad)
+        self.sample_rate = sample_rate
+        self.register_buffer("delays", delays)
+        self._declare("log_decay_s", decay_s.log())
+
+    def respond(self, grid: Grid) -> Response:
+        return Diagonal(self._gains().unsqueeze(-1))
+
+    def constant(self) -> Tensor:
+        return torch.diag_embed(self._gains())
+
+    def _gains(self) -> Tensor:
+        log_decay = self.value("log_decay_s")
+        rate = -math.log(1000) / self.sample_rate
+        return torch.exp(rate * self.delays / log_decay.double().exp()).to(log_decay.dtype)
+
+
+class AllpassFDN(Module):
+    r"""A feedback delay network that passes all frequencies alike, whatever its delays (uniallpass).
+
+    .. math:: H(z) = D + C\, (D_m(z)^{-1} - A)^{-1} B, \quad
+        \begin{pmatrix} A & B \\ C & D \end{pmatrix} \text{ orthogonal}
+
+    For several channels H is paraunitary. A series of Schroeder all-passes, ``Series(AllPass(...), ...)``, is another
+    network of this kind, with one gain a line.
+
+    Args:
+        delays: samples of each line, (n,), at least 1.
+        channels: inputs, and as many outputs.
+        raw: (..., n + channels, n + channels), whose part above the diagonal gives the orthogonal matrix, as in
+            ``Matrix(kind="orthogonal")``; drawn where None.
+        requires_grad: whether it is learned.
+        generator: of the draw.
+        dtype: of the parameter.
+
+    References:
+        S. J. Schlecht, "Allpass feedback delay networks", IEEE Trans. Signal Processing 69, 2021, theorem 2.
+    """
+
+    delays: Tensor
+
+    def __init__(
+        self,
+        delays: Tensor,
+        channels: int = 1,
+        *,
+        raw: Tensor | None = None,
+        requires_grad: bool = False,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__((channels, channels), requires_grad=requires_grad)
+        size = len(delays) + channels
+        if bool((delays < 1).any()):
+            raise ValueError(f"AllpassFDN: delays must be at least 1 sample, got {delays.tolist()}")
+        if raw is None:
+            raw = torch.randn(size, size, generator=generator, dtype=dtype)
+        if raw.shape[-2:] != (size, size):
+            raise ValueError(f"AllpassFDN: raw must be (..., {size}, {size}), got {tuple(raw.shape)}")
+        self.register_buffer("delays", delays.round().long())
+        self._declare("matrix", raw, Exponential())
+
+    def respond(self, grid: Grid) -> Response:
+        """Return the loop between its gains, beside the direct path."""
+        n, whole = len(self.delays), self.value("matrix")
+        A, B, C, D = whole[..., :n, :n], whole[..., :n, n:], whole[..., n:, :n], whole[..., n:, n:]
+        loop = Loop(Diagonal(grid.delay(self.delays)), Constant(A))
+        return Sum([Constant(D), cascade([Constant(B), loop, Constant(C)])])
+
+    def extra_repr(self) -> str:
+        """Return the lines."""
+        return f"{len(self.delays)} lines"

@@ -1,0 +1,62 @@
+"""Networks ready built: they decay as told, and the all-pass passes all."""
+
+import pytest
+import torch
+
+from diffFx_pytorch import lti
+from diffFx_pytorch.dsp.room_analysis import reverberation_time
+
+RATE = 16000.0
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_an_allpass_network_is_paraunitary_for_any_delays(channels):
+    for delays in (torch.tensor([3, 7, 11]), torch.tensor([1, 1, 200])):
+        network = lti.AllpassFDN(delays, channels, dtype=torch.float64)
+        H = network.frequency_response(512).movedim(-1, 0)
+        unit = torch.eye(channels, dtype=torch.complex128).expand_as(H)
+        torch.testing.assert_close(H @ H.mH, unit, atol=1e-9, rtol=0)
+        assert H.angle().std() > 0.5  # more than a gain
+    with pytest.raises(ValueError, match="at least 1 sample"):
+        lti.AllpassFDN(torch.tensor([0, 3]))
+
+
+def test_delays_are_primes_spread_over_the_range():
+    delays = lti.coprime_delays(8, 48000.0, generator=torch.Generator().manual_seed(0)).tolist()
+    assert delays == sorted(set(delays))
+    assert all(d % i for d in delays for i in range(2, int(d**0.5) + 1))
+    assert 960 <= delays[0] < 1100
+    assert 2000 < delays[-1] <= 2400
+    with pytest.raises(ValueError, match="widen the range"):
+        lti.coprime_delays(20, 8000.0, (1.0, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("decay", "high", "expected"),
+    [
+        (0.4, None, (0.4, 0.4)),
+        (torch.tensor([0.6, 0.6, 0.6, 0.3, 0.3, 0.3, 0.3, 0.3]), None, (0.6, 0.3)),
+        (0.6, 0.2, (0.6, 0.45)),
+    ],
+)
+def test_it_decays_as_it_is_told(decay, high, expected):
+    g = torch.Generator().manual_seed(0)
+    delays = lti.coprime_delays(8, RATE, (15.0, 40.0), g)
+    network = lti.feedback_delay_network(
+        delays, decay, sample_rate=RATE, decay_high_s=high, outputs=2, direct=True, generator=g
+    )
+    assert any(p.requires_grad for p in network.parameters())
+    with torch.no_grad():
+        h = network.impulse_response(int(RATE))
+    t60 = reverberation_time(h[0, 0], RATE, "octave", (-5.0, -30.0))
+    assert float(t60[0]) == pytest.approx(expected[0], rel=0.2)
+    assert float(t60[4]) == pytest.approx(expected[1], rel=0.2)
+    with pytest.raises(ValueError, match="must be positive"):
+        lti.feedback_delay_network(delays, 0.0, sample_rate=RATE)
+
+
+def test_a_decay_can_be_learned():
+    delays = torch.tensor([100, 131, 157])
+    network = lti.feedback_delay_network(delays, 0.2, sample_rate=RATE)
+    network.impulse_response(4000).square().sum().backward()
+    assert float(network.loop.feedback.absorption.log_decay_s.grad.abs().sum()) > 0
