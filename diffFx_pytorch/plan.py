@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from .kernels.constants import on_device
 from .kernels.nests import same_bits, settled, still, tensors_in
-from .kernels.tape import RefusedError, Tape
 from .kernels.transforms import requires_grad, runs_eagerly
 from .lines import Read, at_samples, grid, joined
 from .recursion import ControlPoints
+
+if TYPE_CHECKING:
+    from .kernels.tape import Tape
 
 Through = Callable[[Tensor, Any, "Tensor | None"], "tuple[Tensor, Any]"]
 """An effect inside another: sound (B, C, T), state and sidechain to sound and state."""
@@ -138,10 +140,12 @@ def plain(state: Any) -> Any:
 
 def _repeatable(x: Tensor, sidechain: Tensor | None, state: Any) -> bool:
     """Whether nobody watches, and nobody asks for gradients."""
-    tensors = (x, sidechain)
-    if not isinstance(state, OnTape) and torch.is_grad_enabled():
-        tensors = (*tensors, *tensors_in(state))
-    return runs_eagerly((x, sidechain)) and not (torch.is_grad_enabled() and requires_grad(tensors))
+    if not runs_eagerly((x, sidechain)):
+        return False
+    if not torch.is_grad_enabled():
+        return True
+    inner = () if isinstance(state, OnTape) else tensors_in(state)
+    return not requires_grad((x, sidechain, *inner))
 
 
 class Repeated:
@@ -155,6 +159,7 @@ class Repeated:
         self._plan = plan
         self._about: Any = None
         self._alike = self._gave_up = 0
+        self._last: Any = None
         self._still: list[Tensor] = []
         self._tape: Tape | None = None
         self._proven = False
@@ -171,9 +176,13 @@ class Repeated:
         if self._tape is not None:
             found = self._played(self._tape, x, sidechain, state)
             if found is not None:
+                self._alike, self._last = 0, None
                 return found
         before = plain(state)
-        if self._tape is None and self._alike >= _ALIKE:
+        if before is not self._last:
+            self._alike = 0
+        if self._alike >= _ALIKE:
+            self._gave_up += self._tape is not None  # one that takes these states no more
             return self._recorded(x, sidechain, before)
         y, after = self._plan(x, before, sidechain)
         if settled(before, after):
@@ -181,11 +190,14 @@ class Repeated:
             self._still = still(before, after)
         else:
             self._alike = 0
+        self._last = after
         return y, after
 
     def _recorded(self, x: Tensor, sidechain: Tensor | None, state: Any) -> tuple[Tensor, Any]:
         def block(x: Tensor, sidechain: Tensor | None, state: Any) -> tuple[Tensor, Any]:
             return self._plan(x, state, sidechain)
+
+        from .kernels.tape import RefusedError, Tape  # its imports are for those who stream
 
         try:
             self._tape, self._proven = Tape(block, (x, sidechain), state, self._still), False

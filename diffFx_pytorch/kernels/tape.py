@@ -306,13 +306,13 @@ class Tape:
         """Go on from a state; False if it is of another form than the recorded one."""
         if not settled(self._state, state):
             return False
-        changed = moved(self._state, state)
-        if any(all(mine is not t for t in self._own) for mine, _ in changed):
-            return False  # a constant of the block, and another one
+        changed, own = moved(self._state, state), {id(t) for t in self._own}
+        if not all(id(mine) in own or same_bits(mine, given) for mine, given in changed):
+            return False  # what stood still is another now
         for mine, given in changed:
             if id(mine) in self._lines:
                 self._lines[id(mine)].load(given)
-            else:
+            elif id(mine) in own:
                 mine.copy_(given)
         self.number += 2  # a number that was given names no other state
         return True

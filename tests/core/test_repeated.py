@@ -9,7 +9,7 @@ import torch
 
 from diffFx_pytorch import Chain, EffectParam, Processor
 from diffFx_pytorch.kernels.nests import same_bits, tensors_in
-from diffFx_pytorch.plan import Repeated
+from diffFx_pytorch.plan import OnTape, Repeated
 from diffFx_pytorch.processors import (
     BasicDelay,
     Compressor,
@@ -70,7 +70,14 @@ def test_lines_move_on_and_are_values(build, interpolation):
 @torch.no_grad()
 @pytest.mark.parametrize("build", [HighPass, ParametricEqualizer, Compressor, SchroederReverb, Limiter])
 def test_effects_play_from_a_tape(build):
-    assert _tape(_compare(build(RATE), _sound(25)))
+    blocks = _sound(8)
+    play = _compare(build(RATE), blocks)
+    assert _tape(play)
+    play.reset()
+    again = build(RATE).stream()
+    for block in blocks:
+        assert same_bits(play(block), again(block))
+    assert isinstance(play._state.inner, OnTape), "after a reset it goes on with the tape it has"
 
 
 def _chain(**given):
@@ -146,6 +153,21 @@ def test_a_state_is_a_value():
     other.state = kept
     assert same_bits(other(a), once[0])
     assert all(map(same_bits, tensors_in(kept), tensors_in(pickle.loads(pickle.dumps(kept)))))
+
+
+@torch.no_grad()
+def test_any_state_may_come_before_a_recording():
+    x = _sound(12)
+    for blocks in range(1, 8):
+        play, state = _chain().stream(), None
+        for block in x[:blocks]:
+            play(block)
+        play.reset()
+        plan = play.fx.plan(x[0])
+        for block in x:
+            wanted, state = plan(block, state)
+            assert same_bits(play(block), wanted)
+        assert _tape(play)
 
 
 @torch.no_grad()

@@ -34,7 +34,9 @@ def predelayed(x: Tensor, predelay_ms: Tensor, longest: int, rate: float, state:
         past = longest + POINTS[INTERPOLATION] // 2
         recent = x[..., -past:]
         older = line[0][..., max(0, line[0].shape[-1] + recent.shape[-1] - past) :]
-        line = torch.cat([older, recent], -1), line[1]
+        # In its full length at once: from the second on all blocks of a stream are alike.
+        missing = x.new_zeros(*x.shape[:-1], past - older.shape[-1] - recent.shape[-1])
+        line = torch.cat([missing, older, recent], -1), line[1]
         return x, (line, x.new_zeros((x.shape[0], 4), dtype=torch.float64))
     delay = predelay_ms.double() * (rate / 1000)
     return faded_read(x, delay, state, longest, INTERPOLATION, round(FADE_MS / 1000 * rate))
