@@ -14,6 +14,28 @@ from diffFx_pytorch.dsp.interpolation import (
 from diffFx_pytorch.kernels.rows import broadcast_shape
 
 
+def tap_weights(delay: Tensor, interpolation: str, youngest: int, derivative: bool = False) -> tuple[Tensor, Tensor]:
+    """How many samples ago the oldest tap lies (...), whole, and the weights of all, oldest first (P, ...).
+
+    Args:
+        delay: samples (...).
+        interpolation: see ``gather_taps``.
+        youngest: likewise.
+        derivative: likewise.
+    """
+    k, f, t = split_delay(delay, interpolation, youngest)
+    if interpolation == "allpass":
+        eta, linear = (1 - f) / (1 + f), f < 0.5
+        if derivative:
+            slope = -2 / (1 + f) ** 2
+            weights = torch.stack([torch.where(linear, 1.0, 0.0 * f), torch.where(linear, -1.0, slope)])
+        else:
+            weights = torch.stack([torch.where(linear, f, 1.0), torch.where(linear, 1 - f, eta)])
+    else:
+        weights = interpolation_weights(f, t, interpolation, derivative)
+    return k + t, weights
+
+
 def gather_taps(
     line: Tensor, start: int, delay: Tensor, interpolation: str, youngest: int = 0, derivative: bool = False
 ) -> Tensor:
@@ -27,18 +49,9 @@ def gather_taps(
         youngest: least delay a tap may have.
         derivative: use the derivatives of the weights, which gives the derivative to the delay.
     """
-    k, f, t = split_delay(delay, interpolation, youngest)
-    if interpolation == "allpass":
-        eta, linear = (1 - f) / (1 + f), f < 0.5
-        if derivative:
-            slope = -2 / (1 + f) ** 2
-            weights = torch.stack([torch.where(linear, 1.0, 0.0 * f), torch.where(linear, -1.0, slope)])
-        else:
-            weights = torch.stack([torch.where(linear, f, 1.0), torch.where(linear, 1 - f, eta)])
-    else:
-        weights = interpolation_weights(f, t, interpolation, derivative)
+    oldest, weights = tap_weights(delay, interpolation, youngest, derivative)
     now = torch.arange(start, line.shape[-1], device=line.device)
-    oldest = now - k - t
+    oldest = now - oldest
     batch_shape = broadcast_shape(line.shape[:-1], oldest.shape[:-1])
     source = line.expand(*batch_shape, line.shape[-1])
     total = torch.zeros((), dtype=line.dtype, device=line.device)

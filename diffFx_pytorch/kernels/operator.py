@@ -213,7 +213,7 @@ class Operator(Table):
             for i, t in zip(free, given, strict=True):
                 full[i] = t
             grads, inputs, saved = self._grads(*full[:m]), self._inputs(*full[m:n]), self._saved(*full[n:])
-            adjoint: Any = self.rules.adjoint or self._adjoint
+            adjoint: Any = self.rules.adjoint or self.adjoint_of_equation
             found = adjoint(self._batch_shape(inputs), grads, inputs, saved, ctx.needs, *ctx.settings)
             return tuple(g.sum_to_size(t.shape) for g, t, need in zip(found, inputs, ctx.needs, strict=True) if need)
 

@@ -192,7 +192,7 @@ class Table:
         computed(bind, batch_shape, inputs, outputs, *settings)
         return as_results(outputs)
 
-    def _adjoint(
+    def adjoint_of_equation(
         self, batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any, *settings: Any
     ) -> list[Tensor | None]:
         """The gradients by the equation; differentiable."""
@@ -214,7 +214,7 @@ class Table:
         return gradients
 
     def _backward_eager(self, *args: Any) -> Any:
-        found = self._gradients(self.rules.adjoint or self._adjoint, args)
+        found = self._gradients(self.rules.adjoint or self.adjoint_of_equation, args)
         return as_results([g.clone(memory_format=torch.contiguous_format) for g in found])
 
     def _backward_kernel(self, kernel: Kernel, *args: Any) -> Any:

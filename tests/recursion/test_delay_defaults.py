@@ -17,10 +17,10 @@ def draw(*shape, low=-1.0, high=1.0, seed=0):
     return (low + (high - low) * torch.rand(*shape, generator=generator, dtype=D)).requires_grad_()
 
 
-def feedback_case(**options):
+def feedback_case(delay=None, **options):
     leaves = {
         "x": draw(2, 2, 600),
-        "delay": draw(2, 1, 600, low=20.0, high=40.0),
+        "delay": draw(2, 1, 600, low=20.0, high=40.0) if delay is None else delay,
         "feedback": draw(2, 1, low=0.5, high=0.9),
         "lowpass": draw(2, 2, low=0.1, high=0.6),
         "highpass": draw(1, 1, 600, low=0.9, high=0.99),
@@ -68,6 +68,10 @@ def graph_case():
 CASES = {
     "feedback_delay": feedback_case,
     "feedback_delay, allpass": lambda: feedback_case(interpolation="allpass"),
+    "feedback_delay, constant": lambda: feedback_case(delay=draw(2, 1, low=22.0, high=40.0)),
+    "feedback_delay, constant allpass": lambda: feedback_case(
+        delay=draw(2, 1, low=22.0, high=40.0), interpolation="allpass"
+    ),
     "delay_line": line_case,
     "feedback_network": lambda: network_case(False, False),
     "feedback_network, modulated": lambda: network_case(True, False),

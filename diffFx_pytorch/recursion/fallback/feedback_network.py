@@ -1,10 +1,18 @@
-"""The feedback delay network in plain torch operations, for devices without a kernel; differentiable."""
+"""The feedback delay network in plain torch operations, for devices without a kernel; differentiable to any order.
+
+Blocks are as long as the delays at hand allow. Where nothing moves the gradient has blocks of its own, in which all
+that comes back to a line is read, not added up: no order of additions depends on the device.
+"""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.recursion.fallback.delay_blocks import LONGEST, PIECE, Filter, as_it_is, cut, even_blocks
 from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
 
 
@@ -19,18 +27,40 @@ def delay_error(delay: Tensor, offset: Tensor | None, past: int) -> ValueError:
     )
 
 
-def _longest_block(delay: Tensor, offset: Tensor | None, past: int) -> int:
-    """Samples that can be computed at once; the wait for the shortest delay tells of illegal ones too.
+class _Network(NamedTuple):
+    """The arguments of ``feedback_network_blocks``."""
+
+    x: Tensor
+    delay: Tensor
+    offset: Tensor | None
+    mixing: Tensor
+    coef: Tensor
+    past: Tensor
+    zi: Tensor
+
+
+def _blocks(delay: Tensor, offset: Tensor | None, past: int, T: int) -> list[slice]:
+    """What can be computed at once; the wait for the shortest delays tells of illegal ones too.
 
     Whole delays reach one sample less far: their surrogate gradient reads the sample after.
     """
-    low = high = delay.detach().round()
-    if offset is not None:
-        low, high = (low + offset.detach().amin(-1)).floor() - 1, high + offset.detach().amax(-1)
-    least, most = torch.stack([low.amin(), high.amax()]).tolist()
+    if not delay.numel() or not T:
+        return even_blocks(LONGEST, T)
+    whole = delay.detach().round()
+    if offset is None:
+        least, most = torch.stack(torch.aminmax(whole)).tolist()
+        length = least - 1
+    else:
+        gap = (whole[..., None] + offset.detach()).floor()
+        newest = (torch.arange(T, device=gap.device) + 1 - gap.amin((0, 1))).cummax(0).values
+        found = np.asarray(torch.cat([newest, torch.stack(torch.aminmax(gap))]).tolist())
+        newest, least, most = found[:-2], found[-2] - 1, found[-1]
     if not (least >= 1 and most <= past - 2):
         raise delay_error(delay, offset, past)
-    return max(1, int(least) - (offset is None))
+    if offset is not None:
+        return cut(newest)
+    # Whole pieces of a filter's block leave the state at its end.
+    return even_blocks(int(length) if length < 4 * PIECE else int(length) // PIECE * PIECE, T)
 
 
 def _read(lines: Tensor, at: int, count: int, delay: Tensor, offset: Tensor | None, first: int) -> Tensor:
@@ -39,8 +69,7 @@ def _read(lines: Tensor, at: int, count: int, delay: Tensor, offset: Tensor | No
     if offset is None:
         then = now - delay.detach().round().long()[..., None]
         # Whole delays have no slope: the surrogate is that of the line around the sample.
-        slope = (lines.gather(-1, (then - 1).clamp_min(0)) - lines.gather(-1, then + 1)).detach() / 2
-        return lines.gather(-1, then) + (delay - delay.detach())[..., None] * slope
+        return lines.gather(-1, then) + (delay - delay.detach())[..., None] * _slope(lines, then).detach()
     d = (delay + (delay.detach().round() - delay.detach()))[..., None] + offset[..., first : first + count]
     k = d.detach().floor()
     f = d - k
@@ -54,10 +83,28 @@ def _read(lines: Tensor, at: int, count: int, delay: Tensor, offset: Tensor | No
     return torch.stack(taps).sum(0)
 
 
+def _slope(lines: Tensor, then: Tensor) -> Tensor:
+    return (lines.gather(-1, (then - 1).clamp_min(0)) - lines.gather(-1, then + 1)) / 2
+
+
+def _filter(coef: Tensor, longest: int) -> Filter:
+    """All sections in series (R, 1, K, 5, N) as one filter a line."""
+    M, N, C, D, _ = sections_matrices(coef[:, 0].permute(0, 3, 1, 2))
+    M = M + torch.eye(2, dtype=M.dtype, device=M.device)
+    A, B, c, d = M[..., 0, :, :], N[..., 0, :], C[..., 0, :], D[..., 0]
+    for k in range(1, coef.shape[2]):
+        zero = A.new_zeros(*A.shape[:-1], 2)
+        lower = torch.cat([N[..., k, :, None] * c[..., None, :], M[..., k, :, :]], -1)
+        A = torch.cat([torch.cat([A, zero], -1), lower], -2)
+        B = torch.cat([B, N[..., k, :] * d[..., None]], -1)
+        c, d = torch.cat([D[..., k, None] * c, C[..., k, :]], -1), d * D[..., k]
+    return Filter(A, B, c, d, longest)
+
+
 def feedback_network_blocks(
     x: Tensor, delay: Tensor, offset: Tensor | None, mixing: Tensor, coef: Tensor, past: Tensor, zi: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Run networks block by block, a block as long as the shortest delay.
+    """Run networks block by block.
 
     Args:
         x: (R, inputs, T), float64 like all others.
@@ -75,22 +122,104 @@ def feedback_network_blocks(
     Raises:
         ValueError: delays out of range.
     """
+    net = _Network(x, delay, offset, mixing, coef, past, zi)
+    lines, y, zf = _run(net, _blocks(delay, offset, past.shape[-1], x.shape[-1]))
+    return y, lines[..., x.shape[-1] :], zf
+
+
+def _run(net: _Network, pieces: list[slice]) -> tuple[Tensor, Tensor, Tensor]:
+    """All that went into the lines (R, N, P + T), the outputs and the last states."""
+    x, delay, offset, mixing, coef, past, zi = net
+    R, N, P = past.shape
+    K = coef.shape[2]
+    longest = max((n.stop - n.start for n in pieces), default=1)
+    from_x = mixing[:, N:].mT @ x
+    # What the inputs give is there at once, so lines are written where they stand.
+    lines = torch.cat([past, from_x[:, :N]], -1)
+    still = offset is None and coef.shape[1] == 1
+    filters = _filter(coef, longest) if still and K else None
+    state = zi.permute(0, 3, 1, 2)
+    state = state.flatten(-2) if filters else state.reshape(R * N, K, 2)
+    then = torch.arange(P, P + longest, device=x.device) - delay.detach().round().long()[..., None] if still else None
+    into, y = mixing[:, :N].mT, []
+    for n in pieces:
+        count = n.stop - n.start
+        seen = as_it_is(lines[..., n.start : n.start + P + count])
+        if then is None or delay.requires_grad:
+            u = _read(seen, P, count, delay, offset, n.start)
+        else:
+            u = seen.gather(-1, then[..., :count])
+        if filters:
+            u, state = filters.run(u, state)
+        elif K:
+            now = coef if coef.shape[1] == 1 else coef[:, n]
+            rows = now.permute(0, 4, 1, 2, 3).reshape(R * N, now.shape[1], K, 5)
+            u, state = cascade(u.reshape(R * N, count), sections_matrices(rows), state)
+            u = u.reshape(R, N, count)
+        out = into @ u
+        lines[..., P + n.start : P + n.stop].add_(out[:, :N])
+        y.append(out[:, N:])
+    y = torch.cat(y, -1) + from_x[:, N:] if y else from_x[:, N:]
+    return lines, y, state.reshape(R, N, K, 2).permute(0, 2, 3, 1)
+
+
+def feedback_network_gradient(
+    net: tuple[Tensor, ...], to_y: Tensor, to_end: Tensor | None, to_zf: Tensor
+) -> tuple[Tensor, ...]:
+    """The gradients of a network that stands still: of its seven arguments, but for that of the offset.
+
+    Args:
+        net: the arguments of ``feedback_network_blocks``.
+        to_y: gradient of y (R, outputs, T).
+        to_end: of end, None where there is none.
+        to_zf: of zf.
+    """
+    x, delay, _, mixing, coef, past, zi = given = _Network(*net)
     R, N, P = past.shape
     T, K = x.shape[-1], coef.shape[2]
-    block = _longest_block(delay, offset, P) if delay.numel() and T else 1
-    lines, y = past, [x.new_zeros(R, mixing.shape[-1] - N, 0)]
-    state = zi.permute(0, 3, 1, 2).reshape(R * N, K, 2)
-    for first in range(0, T, block):
-        count = min(block, T - first)
-        # The block's own samples are not there yet, and are not read; the gather asks for room.
-        room = torch.nn.functional.pad(lines, (0, count))
-        u = _read(room, P, count, delay, offset, first).reshape(R * N, count)
-        if K:
-            now = coef if coef.shape[1] == 1 else coef[:, first : first + count]
-            rows = now.permute(0, 4, 1, 2, 3).reshape(R * N, now.shape[1], K, 5)
-            u, state = cascade(u, sections_matrices(rows), state)
-        u = torch.cat([u.reshape(R, N, count), x[..., first : first + count]], 1)
-        out = mixing.mT @ u
-        lines = torch.cat([lines, out[:, :N]], -1)[..., count:]
-        y.append(out[:, N:])
-    return torch.cat(y, -1), lines, state.reshape(R, N, K, 2).permute(0, 2, 3, 1)
+    pieces = _blocks(delay, None, P, T)
+    longest = max((n.stop - n.start for n in pieces), default=1)
+    lines = _run(given, pieces)[0]
+    then = torch.arange(P, P + T, device=x.device) - delay.detach().round().long()[..., None]
+    later = torch.arange(longest, device=x.device) + delay.detach().round().long()[..., None]
+    to_lines = torch.zeros_like(lines) if to_end is None else torch.nn.functional.pad(to_end, (T, 0))
+    back = _filter(coef, longest).adjoint(longest) if K else None
+    state = to_zf.permute(0, 3, 1, 2).flatten(-2)
+    # What comes back to what was read, between silence: nothing is read before the start or behind the end.
+    read = lines.new_zeros(R, N, P + T + P)
+    from_y, into = mixing[:, :N, N:] @ to_y, mixing[:, :N, :N]
+    filtered = []
+    for n in reversed(pieces):
+        here = slice(P + n.start, P + n.stop)
+        to_lines[..., here].add_(as_it_is(read[..., P + n.start :]).gather(-1, later[..., : n.stop - n.start]))
+        g = torch.baddbmm(from_y[..., n], into, as_it_is(to_lines[..., here]))
+        filtered.append(g)
+        if back is not None:
+            g, state = back.run(g.flip(-1), state)
+            g = g.flip(-1)
+        read[..., here] = g
+    for n in even_blocks(longest, P):  # the past too was read
+        to_lines[..., n].add_(as_it_is(read[..., n.start :]).gather(-1, later[..., : n.stop - n.start]))
+    to_out = torch.cat([to_lines[..., P:], to_y], 1)
+    u, to_u = lines.gather(-1, then), read[..., P : P + T]
+    to_delay = (to_u * _slope(lines, then).detach()).sum(-1)
+    to_coef = torch.zeros_like(coef)
+    if K and T:
+        cotangent = torch.cat(filtered[::-1], -1), to_zf
+        v, pull = torch.func.vjp(lambda c: _filtered(u, c, zi), coef)
+        (to_coef,) = pull(cotangent)
+        u = v[0]
+    to_mixing = torch.cat([u, x], 1) @ to_out.mT
+    to_zi = state.reshape(R, N, K, 2).permute(0, 2, 3, 1)
+    return mixing[:, N:] @ to_out, to_delay, to_mixing, to_coef, to_lines[..., :P], to_zi
+
+
+def _filtered(u: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+    """What constant filters make of all that was read, and their last states."""
+    R, N, T = u.shape
+    pieces = even_blocks(LONGEST // 4, T)
+    filters, state, found = _filter(coef, pieces[0].stop), zi.permute(0, 3, 1, 2).flatten(-2), []
+    for n in pieces:
+        v, state = filters.run(u[..., n], state)
+        found.append(v)
+    return torch.cat(found, -1), state.reshape(R, N, coef.shape[2], 2).permute(0, 2, 3, 1)

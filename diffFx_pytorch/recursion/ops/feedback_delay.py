@@ -20,7 +20,7 @@ from diffFx_pytorch.recursion.cpu.delay_read import delay_read_backward_rows, de
 from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK, SHARING, feedback_delay_rows
 from diffFx_pytorch.recursion.cpu.feedback_delay_backward import backward_room, feedback_delay_backward_rows
 from diffFx_pytorch.recursion.cpu.taps import ROOM, kernel_tables, room_for_taps
-from diffFx_pytorch.recursion.fallback.feedback_delay import feedback_delay_blocks
+from diffFx_pytorch.recursion.fallback.feedback_delay import feedback_delay_adjoint, feedback_delay_blocks
 
 _INPUTS = {"x": 1, "delay": 1, "feedback?": 1, "lowpass?": 1, "highpass?": 1, "past?": 1, "tail": 1}
 
@@ -167,6 +167,7 @@ feedback_delay_operator = define(
     feedback_delay_blocks,
     Kernel.bound(_bind, _backward, {"filter_states": _chunks}),
     settings={"interpolation": str, "saturate": bool, "limit": float},
+    adjoint=feedback_delay_adjoint,
     saves=dict.fromkeys([*(name.removesuffix("?") for name in _INPUTS), "v", "line"], ()),
 )
 """Tap (..., T), line with its past (..., pad + T), and states (..., 3) of all-pass, low-pass and high-pass, float64."""

@@ -16,7 +16,11 @@ from diffFx_pytorch.recursion.cpu.feedback_network import CHUNK, feedback_networ
 from diffFx_pytorch.recursion.cpu.feedback_network_backward import feedback_network_backward_rows
 from diffFx_pytorch.recursion.cpu.feedback_network_lanes import LANES
 from diffFx_pytorch.recursion.cpu.taps import kernel_tables
-from diffFx_pytorch.recursion.fallback.feedback_network import delay_error, feedback_network_blocks
+from diffFx_pytorch.recursion.fallback.feedback_network import (
+    delay_error,
+    feedback_network_blocks,
+    feedback_network_gradient,
+)
 
 NetworkState = tuple[Tensor, Tensor]
 """What went into the lines (..., N, P), oldest first, and the states of their sections (..., K, G, 2, LANES)."""
@@ -77,6 +81,31 @@ def _backward(
     return [g.reshape(*batch_shape, *g.shape[1:]) for g in whole]
 
 
+def _in_rows(batch_shape: tuple[int, ...], inputs: Any) -> list[Tensor | None]:
+    """Inputs as the equation takes them: rows (R, ...), float64, filters and states with an axis of lines."""
+    R = math.prod(batch_shape)
+
+    def rows(t: Tensor | None, core: int) -> Any:
+        own = () if t is None else t.shape[t.ndim - core :]
+        return None if t is None else t.expand(*batch_shape, *own).reshape(R, *own).double()
+
+    x, delay, offset, mixing, c, past, z = (rows(t, core) for t, core in zip(inputs, _INPUTS.values(), strict=True))
+    N, (K, G) = past.shape[1], z.shape[1:3]
+    coef = c.transpose(3, 4).reshape(R, c.shape[1], K, 5, G * LANES)[..., :N]
+    return [x, delay, offset, mixing, coef, past, _of_lines(z, N)]
+
+
+def _of_lines(z: Tensor, N: int) -> Tensor:
+    """States (R, K, 2, N) from (R, K, G, 2, LANES)."""
+    return z.transpose(2, 3).flatten(3)[..., :N]
+
+
+def _of_lanes(t: Tensor, groups: int) -> Tensor:
+    """(..., G, n, LANES) from (..., n, N)."""
+    padded = torch.nn.functional.pad(t, (0, groups * LANES - t.shape[-1]))
+    return padded.unflatten(-1, (groups, LANES)).transpose(-3, -2)
+
+
 def _equation(
     x: Tensor,
     delay: Tensor,
@@ -91,21 +120,33 @@ def _equation(
     given = (x, delay, offset, mixing, coef, past, zi)
     cores = [(t, core) for t, core in zip(given, _INPUTS.values(), strict=True) if t is not None]
     batch_shape = broadcast_shape(*(t.shape[: t.ndim - core] for t, core in cores))
+    rows: Any = _in_rows(batch_shape, given)
+    rows[3] = rows[3][..., : past.shape[-2] + outputs]
+    y, end, zf = feedback_network_blocks(*rows)
+    found = y, end, _of_lanes(zf, zi.shape[-3])
+    return tuple(t.reshape(*batch_shape, *t.shape[1:]) for t in found)  # type: ignore[return-value]
 
-    R = math.prod(batch_shape)
 
-    def rows(t: Tensor, core: int) -> Tensor:
-        own = t.shape[t.ndim - core :]
-        return t.expand(*batch_shape, *own).reshape(R, *own).double()
-
-    sound, d, m, c, p, z = (rows(t, core) for t, core in cores if t is not offset)
-    o = None if offset is None else rows(offset, 2)
-    N, (K, G) = p.shape[1], z.shape[1:3]
-    lanes = c.transpose(3, 4).reshape(R, c.shape[1], K, 5, G * LANES)[..., :N]
-    states = z.transpose(2, 3).reshape(R, K, 2, G * LANES)[..., :N]
-    y, end, zf = feedback_network_blocks(sound, d, o, m[..., : N + outputs], lanes, p, states)
-    padded = torch.nn.functional.pad(zf, (0, G * LANES - N)).reshape(R, K, 2, G, LANES).transpose(2, 3)
-    return tuple(t.reshape(*batch_shape, *t.shape[1:]) for t in (y, end, padded))  # type: ignore[return-value]
+def _adjoint(
+    batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any, outputs: int
+) -> list[Tensor | None]:
+    """The gradients in torch operations."""
+    if inputs.offset is not None or inputs.coef.shape[-5] != 1:
+        return _network.adjoint_of_equation(batch_shape, grads, inputs, saved, needs, outputs)
+    rows: Any = _in_rows(batch_shape, inputs)
+    N, spare = inputs.past.shape[-2], inputs.mixing.shape[-1]
+    rows[3] = rows[3][..., : N + outputs]
+    to_y, to_end, to_zf = (
+        None if g is None else g.double().expand(*batch_shape, *g.shape[-core:]).flatten(0, -core - 1)
+        for g, core in zip(grads, (2, 2, 4), strict=True)
+    )
+    groups = inputs.zi.shape[-3]
+    to_x, to_delay, to_mixing, to_coef, to_past, to_zi = feedback_network_gradient(
+        rows, to_y, to_end, _of_lines(to_zf, N)
+    )
+    to_mixing = torch.nn.functional.pad(to_mixing, (0, spare - N - outputs))
+    found = [to_x, to_delay, None, to_mixing, _of_lanes(to_coef, groups), to_past, _of_lanes(to_zi, groups)]
+    return [None if g is None else g.reshape(*batch_shape, *g.shape[1:]) for g in found]
 
 
 def _all_lines(*arguments: Any) -> Any:
@@ -128,6 +169,7 @@ _network = define(
     _equation,
     Kernel(_forward, _backward, {"lines": _all_lines, "section_states": _section_states}),
     settings={"outputs": int},
+    adjoint=_adjoint,
 )
 
 
