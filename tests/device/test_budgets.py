@@ -4,7 +4,17 @@ import pytest
 import torch
 
 from diffFx_pytorch.dsp.biquad import peak
-from diffFx_pytorch.recursion import allpole, attack_release, one_pole, running_max, sos_to_svf, sosfilt, svfilt
+from diffFx_pytorch.recursion import (
+    allpole,
+    attack_release,
+    feedback_delay,
+    feedback_network,
+    one_pole,
+    running_max,
+    sos_to_svf,
+    sosfilt,
+    svfilt,
+)
 from tests.device.dispatched import both_ways
 
 B, T = 16, 65536
@@ -52,3 +62,44 @@ def test_constant_all_pole(call, own):
     a = torch.tensor(0.99 if call is one_pole else [-1.98, 0.99], dtype=torch.float64)
     memory = 9 if call is one_pole else 8  # whose input is scaled first
     assert_within(call, [torch.randn(B, T), a.expand(B, *a.shape).clone() if own else a], (120, 400), memory)
+
+
+def _both_ways_of(delay, samples=T, **options):
+    x = torch.randn(B, samples)
+    gain = torch.full((B,), 0.5, dtype=torch.float64)
+    return both_ways(lambda x, d, g: feedback_delay(x, d, g, **options), x, delay, gain)
+
+
+def test_feedback_delay_that_stands_still():
+    forward, both = _both_ways_of(torch.full((B,), 441.3, dtype=torch.float64))
+    assert forward.launches <= 4 * T / 441
+    assert both.launches <= 12 * T / 441
+
+
+def test_feedback_delay_that_moves_is_slow_only_where_it_is_short():
+    samples = T // 4
+    delay = torch.full((B, samples), 441.3)
+    both = _both_ways_of(delay, samples)[1]
+    assert both.launches <= 12 * samples / 441 + 300  # the weights of ten moving taps
+    delay[3, 5000:5100] = 10.5
+    dipped = _both_ways_of(delay, samples)[1]
+    assert dipped.launches - both.launches <= 12 * (100 / 5 + 2)
+
+
+def _network(absorption):
+    matrix = torch.linalg.qr(torch.randn(8, 8, dtype=torch.float64))[0].expand(B, 8, 8).contiguous()
+    delays = torch.tensor([1051.0, 1123, 1291, 1447, 1571, 1699, 1831, 1979], dtype=torch.float64)
+    ends = torch.ones(8, 1, dtype=torch.float64), torch.ones(1, 8, dtype=torch.float64)
+    return both_ways(
+        lambda x, m: feedback_network(x, delays, m, *ends, absorption, longest=2000), torch.randn(B, 1, T), matrix
+    )
+
+
+def test_network():
+    forward, both = _network(None)
+    assert forward.launches <= 4 * T / 1051
+    assert both.launches <= 12 * T / 1051
+    sections = torch.tensor([0.9, 0, 0, 1, -0.1, 0], dtype=torch.float64).expand(8, 1, 6)
+    forward, both = _network(sections)
+    assert forward.launches <= 12 * T / 1051
+    assert both.launches <= 48 * T / 1051

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.rows import broadcast_shape
+
 from .scan import first_order_scan
 
 PIECE = 32
@@ -90,7 +92,9 @@ class Filter:
         whole = u if count == pieces * PIECE else torch.nn.functional.pad(u, (0, pieces * PIECE - count))
         parts = whole.unflatten(-1, (pieces, PIECE))
         found = parts @ self._within
-        left = torch.cat([s.expand(*found.shape[:-2], n)[..., None, :], found[..., PIECE:]], -2).flatten(-2)
+        batch_shape = broadcast_shape(found.shape[:-2], s.shape[:-1])
+        before, left = s.expand(*batch_shape, n)[..., None, :], found[..., PIECE:].expand(*batch_shape, pieces, n)
+        left = torch.cat([before, left], -2).flatten(-2)
         size = (pieces + 1) * n
         starts = (left[..., None, :] @ self._across[..., :size, :size]).squeeze(-2).unflatten(-1, (pieces + 1, n))
         y = (found[..., :PIECE] + starts[..., :-1, :] @ self._out).flatten(-2)

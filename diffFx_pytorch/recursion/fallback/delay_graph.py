@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
 from diffFx_pytorch.recursion.graph import MIX, OUT, PLUS, POLE, READ, SPREAD, WRITE
 
-from .scan import first_order_scan
+from .delay_blocks import Pole, cut, even_blocks
 
 
 def delay_error(delay: Tensor) -> ValueError:
@@ -20,15 +18,20 @@ def delay_error(delay: Tensor) -> ValueError:
     )
 
 
-def _longest_block(delay: Tensor, steps: list[list[int]], T: int) -> int:
-    """Samples that can be computed at once; the wait for the shortest delay tells of illegal ones too."""
-    shortest = min([max(T, 1), *(s[3] for s in steps if s[0] == READ and s[4] < 0)])
+def _blocks(delay: Tensor, steps: list[list[int]], T: int) -> list[slice]:
+    """What can be computed at once; the wait for the shortest time-varying delays tells of illegal ones too."""
+    reads = [s for s in steps if s[0] == READ]
+    shortest = min([max(T, 1), *(s[3] for s in reads if s[4] < 0)])
     if not delay.numel():
-        return shortest
-    least, most = torch.stack([delay.detach().amin((0, 2)), delay.detach().amax((0, 2))]).tolist()
-    if not all(least[s[4]] >= SPREAD and most[s[4]] <= s[3] for s in steps if s[0] == READ and s[4] >= 0):
+        return even_blocks(shortest, T)
+    d = delay.detach()
+    gap = (d.amin((0, 1)).floor() - 1).clamp_max(shortest)
+    newest = (torch.arange(T, device=d.device) - gap).cummax(0).values
+    found = torch.cat([newest, d.amin((0, 2)), d.amax((0, 2))]).tolist()
+    newest, least, most = found[:T], found[T : T + d.shape[1]], found[T + d.shape[1] :]
+    if not all(least[s[4]] >= SPREAD and most[s[4]] <= s[3] for s in reads if s[4] >= 0):
         raise delay_error(delay)
-    return max(1, min(shortest, math.floor(min(least)) - 1))
+    return cut(newest)
 
 
 def delay_graph_rows(
@@ -59,11 +62,12 @@ def delay_graph_rows(
     T = x.shape[-1]
     lines = list(past.split(longest, -1)) if longest else []
     state = list(poles.split(1, -1))
-    block = _longest_block(delay, steps, T)
+    blocks = _blocks(delay, steps, T)
+    longest_block = max((n.stop - n.start for n in blocks), default=1)
+    filters = {s[4]: Pole(gains[:, s[4]], longest_block) for s in steps if s[0] == POLE}
     pieces: list[list[Tensor]] = [[] for _ in range(outputs)]
-    for n in range(0, T, block):
-        count = min(block, T - n)
-        here = slice(n, n + count)
+    for here in blocks:
+        count = here.stop - here.start
         node: dict[int, Tensor] = dict(enumerate(x[..., here].unbind(-2)))
         written = list(lines)
         for op, out, a, b, k, _ in steps:
@@ -81,7 +85,7 @@ def delay_graph_rows(
                 node[out] = node[a] + gain * node[b]
             elif op == POLE:
                 pole = gains[:, k, here] if gains.shape[-1] > 1 else gains[:, k]
-                node[out] = first_order_scan(pole, (1 - pole) * node[a], state[b])
+                node[out] = filters[k].forward((1 - pole) * node[a], here, state[b])
                 state[b] = node[out][..., -1:]
             elif op == WRITE:
                 written[b] = torch.cat([lines[b], node[a]], -1)[..., count:]

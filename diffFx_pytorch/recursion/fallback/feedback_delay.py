@@ -220,7 +220,8 @@ def feedback_delay_adjoint(
     pad = saved.line.shape[-1] - T
     reader = _Reader(delay, interpolation, 0 if feedback is None else 1, limit, pad, T)
     own, pad = pad, reader.pad
-    line, v = _padded(saved.line.double(), pad + T), saved.v.double()
+    line = _padded(saved.line.double().expand(*batch_shape, own + T), pad + T)
+    v = saved.v.double().expand(*batch_shape, T)
     allpass, filters = reader.pole(), _Filters(lowpass, highpass, reader.longest)
     back = None if feedback is None else feedback.double()
     before = tail.double().expand(*batch_shape, 3)
@@ -276,8 +277,9 @@ def feedback_delay_adjoint(
     poles = [allpass, *(None if f is None else f[0] for f in (filters.low, filters.high))] if T else [None] * 3
     ends = zip(poles, to_state, after, strict=True)
     found[6] = torch.cat([end if pole is None else pole.first() * first for pole, end, first in ends], -1)
-    if not T:
-        return found
+    if not to_line.numel() or not T:
+        parameters = [None if t is None else torch.zeros_like(t) for t in inputs[1:5]]
+        return [to_x, *parameters, to_past, found[6]]
     g_v = torch.cat(pieces[::-1], -1)
     if needs.delay:
         found[1] = _to_delay(reader, line, g_v, before[..., :1], to_state[0])

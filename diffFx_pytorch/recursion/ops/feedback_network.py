@@ -136,10 +136,12 @@ def _adjoint(
     rows: Any = _in_rows(batch_shape, inputs)
     N, spare = inputs.past.shape[-2], inputs.mixing.shape[-1]
     rows[3] = rows[3][..., : N + outputs]
-    to_y, to_end, to_zf = (
-        None if g is None else g.double().expand(*batch_shape, *g.shape[-core:]).flatten(0, -core - 1)
+    R = math.prod(batch_shape)
+    gradients: Any = (
+        None if g is None else g.double().expand(*batch_shape, *g.shape[-core:]).reshape(R, *g.shape[-core:])
         for g, core in zip(grads, (2, 2, 4), strict=True)
     )
+    to_y, to_end, to_zf = gradients
     groups = inputs.zi.shape[-3]
     to_x, to_delay, to_mixing, to_coef, to_past, to_zi = feedback_network_gradient(
         rows, to_y, to_end, _of_lines(to_zf, N)
