@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -46,21 +45,21 @@ def _blocks(delay: Tensor, offset: Tensor | None, past: int, T: int) -> list[sli
     """
     if not delay.numel() or not T:
         return even_blocks(LONGEST, T)
-    whole = delay.detach().round()
+    whole, newest = delay.detach().round(), []
     if offset is None:
         least, most = torch.stack(torch.aminmax(whole)).tolist()
-        length = least - 1
     else:
         gap = (whole[..., None] + offset.detach()).floor()
-        newest = (torch.arange(T, device=gap.device) + 1 - gap.amin((0, 1))).cummax(0).values
-        found = np.asarray(torch.cat([newest, torch.stack(torch.aminmax(gap))]).tolist())
-        newest, least, most = found[:-2], found[-2] - 1, found[-1]
+        ahead = (torch.arange(T, device=gap.device) + 1 - gap.amin((0, 1))).cummax(0).values
+        *newest, lowest, most = torch.cat([ahead, torch.stack(torch.aminmax(gap))]).tolist()
+        least = lowest - 1
     if not (least >= 1 and most <= past - 2):
         raise delay_error(delay, offset, past)
     if offset is not None:
         return cut(newest)
+    length = int(least) - 1
     # Whole pieces of a filter's block leave the state at its end.
-    return even_blocks(int(length) if length < 4 * PIECE else int(length) // PIECE * PIECE, T)
+    return even_blocks(length if length < 4 * PIECE else length // PIECE * PIECE, T)
 
 
 def _read(lines: Tensor, at: int, count: int, delay: Tensor, offset: Tensor | None, first: int) -> Tensor:
@@ -206,7 +205,7 @@ def feedback_network_gradient(
     to_coef = torch.zeros_like(coef)
     if K and T:
         cotangent = torch.cat(filtered[::-1], -1), to_zf
-        v, pull = torch.func.vjp(lambda c: _filtered(u, c, zi), coef)
+        v, pull = torch.func.vjp(lambda c: _filtered(u, c, zi), coef)[:2]
         (to_coef,) = pull(cotangent)
         u = v[0]
     to_mixing = torch.cat([u, x], 1) @ to_out.mT
