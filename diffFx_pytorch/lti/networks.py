@@ -79,11 +79,11 @@ def feedback_delay_network(
 
     Args:
         delays: samples of each line, (n,), such as ``coprime_delays`` gives.
-        decay_s: T60. A number, or one per group of lines that decay alike, (n,), is the same at all frequencies; per
-            octave from 31.25 Hz on, (bands,) with ``bands`` the number of octaves below 0.45 of the sample rate, an
-            accurate graphic equaliser absorbs. (A tensor as long as there are lines is taken as one per line.)
+        decay_s: T60. A number or (1,) is the same at all frequencies; (bands,) is per octave from 31.25 Hz to 0.45 of
+            the sample rate, by an accurate graphic equaliser. With (n, 1) or (n, bands) each line has its own, as
+            groups of lines do in coupled rooms.
         sample_rate: Hz.
-        decay_high_s: T60 at the highest frequencies: first-order shelves absorb.
+        decay_high_s: T60 at the highest frequencies, a number or (n,): first-order shelves absorb.
         inputs: channels.
         outputs: channels.
         direct: whether the inputs also go straight to the outputs, by gains of their own.
@@ -106,14 +106,19 @@ def feedback_delay_network(
     if not bool((decay > 0).all()):
         raise ValueError(f"feedback_delay_network: decay times must be positive, got {decay_s}")
     per_round = -60.0 * delays.to(dtype) / sample_rate  # in dB, where the decay takes a second
+    decay = decay.reshape(1) if decay.dim() == 0 else decay
+    if decay.dim() > 2 or (decay.dim() == 2 and decay.shape[0] != n):
+        raise ValueError(f"feedback_delay_network: decay_s must be (bands,) or ({n}, bands), got {tuple(decay.shape)}")
     absorption: System
-    if decay_high_s is not None:
-        high = torch.as_tensor(decay_high_s, dtype=dtype).reshape(-1)
-        absorption = ShelvingAbsorption(
-            decay.reshape(-1), high, delays, sample_rate=sample_rate, requires_grad=requires_grad
-        )
-    elif decay.dim() == 0 or decay.shape == (n,):
-        absorption = _Homogeneous(decay.expand(n), delays, sample_rate, requires_grad)
+    if decay.shape[-1] == 1:
+        lines = decay[..., 0].expand(n).clone()
+        if decay_high_s is None:
+            absorption = _Homogeneous(lines, delays, sample_rate, requires_grad)
+        else:
+            high = torch.as_tensor(decay_high_s, dtype=dtype).expand(n).clone()
+            absorption = ShelvingAbsorption(lines, high, delays, sample_rate=sample_rate, requires_grad=requires_grad)
+    elif decay_high_s is not None:
+        raise ValueError("feedback_delay_network: decay_high_s goes with one decay time, not with one per octave")
     else:
         gains = per_round[:, None] / decay
         absorption = GEQ(gains, sample_rate=sample_rate, diagonal=True, accurate=True, requires_grad=requires_grad)

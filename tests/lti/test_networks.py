@@ -35,7 +35,7 @@ def test_delays_are_primes_spread_over_the_range():
     ("decay", "high", "expected"),
     [
         (0.4, None, (0.4, 0.4)),
-        (torch.tensor([0.6, 0.6, 0.6, 0.3, 0.3, 0.3, 0.3, 0.3]), None, (0.6, 0.3)),
+        (torch.tensor([0.6, 0.6, 0.6, 0.6, 0.6, 0.3, 0.3, 0.3]), None, (0.6, 0.3)),
         (0.6, 0.2, (0.6, 0.45)),
     ],
 )
@@ -51,8 +51,20 @@ def test_it_decays_as_it_is_told(decay, high, expected):
     t60 = reverberation_time(h[0, 0], RATE, "octave", (-5.0, -30.0))
     assert float(t60[0]) == pytest.approx(expected[0], rel=0.2)
     assert float(t60[4]) == pytest.approx(expected[1], rel=0.2)
-    with pytest.raises(ValueError, match="must be positive"):
-        lti.feedback_delay_network(delays, 0.0, sample_rate=RATE)
+
+
+def test_lines_may_decay_apart_and_wrong_times_are_refused():
+    delays = torch.tensor([100, 131, 157])
+    apart = lti.feedback_delay_network(delays, torch.tensor([[0.1], [0.2], [0.4]]), sample_rate=RATE)
+    gains = apart.loop.feedback.absorption.constant().diagonal()
+    torch.testing.assert_close(gains, 10 ** (-3 * delays / RATE / torch.tensor([0.1, 0.2, 0.4])))
+    for decay, high, match in (
+        (0.0, None, "must be positive"),
+        (torch.ones(2, 8), None, r"\(bands,\) or \(3, bands\)"),
+        (torch.ones(8), 0.5, "not with one per octave"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            lti.feedback_delay_network(delays, decay, sample_rate=RATE, decay_high_s=high)
 
 
 def test_a_decay_can_be_learned():
