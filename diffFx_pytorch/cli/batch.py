@@ -48,28 +48,28 @@ def run_batch(
 
     # Blocks are too small to gain from threads inside an operation; files side by side do.
     torch.set_num_threads(1)
-    try:
-        settings = RenderSettings(
-            **{k: v for k, v in vars(level).items() if k != "album"},
-            **{k: v for k, v in vars(samples).items() if k != "extension"},
-            measure=run.json,
-        )
-        _check(files, level, samples)
-        with _piped(inputs, files, samples) as (inputs, out, base):
-            how = {"only": _split(files.only), "exclude": files.exclude or (), "base": base}
+    with ExitStack() as stack:
+        try:
+            settings = RenderSettings(
+                **{k: v for k, v in vars(level).items() if k != "album"},
+                **{k: v for k, v in vars(samples).items() if k != "extension"},
+                measure=run.json,
+            )
+            _check(files, level, samples)
+            inputs, out, base = stack.enter_context(_piped(inputs, files, samples))
+            how = {"only": split_extensions(files.only), "exclude": files.exclude or (), "base": base}
             jobs = plan(inputs, out, samples.extension, **how)
             _check_formats(jobs, samples)
-            single = len(jobs) == 1 and jobs[0][1] == out
-            journal = _journal(chain_file, files, out, single)
+            journal = _journal(chain_file, files, out, single=len(jobs) == 1 and jobs[0][1] == out)
             _check_existing(jobs, files, journal)
-            if files.dry_run:
-                _say_plan(jobs, files, run)
-                return
-            status = _Batch(run, jobs).render(chain_file, settings, files, level.album, journal)
-    except NothingMatchedError as error:
-        refuse(error, NOTHING)
-    except (OSError, ValueError) as error:
-        refuse(error)
+        except NothingMatchedError as error:
+            refuse(error, NOTHING)
+        except (OSError, ValueError) as error:
+            refuse(error)
+        if files.dry_run:
+            _say_plan(jobs, files, run)
+            return
+        status = _Batch(run, jobs).render(chain_file, settings, files, level.album, journal)
     if status:
         raise typer.Exit(status)
 
@@ -115,7 +115,8 @@ def _check_existing(jobs: Jobs, files: Files, journal: Journal | None) -> None:
         raise ValueError(f"{there[0]}{more}: is there already; {cure}")
 
 
-def _split(extensions: list[str] | None) -> list[str]:
+def split_extensions(extensions: list[str] | None) -> list[str]:
+    """Extensions of an option that may be repeated, and each hold several."""
     return [name for given in extensions or () for name in given.split(",") if name]
 
 

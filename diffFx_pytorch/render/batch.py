@@ -21,6 +21,7 @@ from .journal import Journal, content_hash, job_key, recipe_hash
 from .level import level_gain
 from .loudness import programme_loudness
 from .meter import db
+from .quantize import Quantizer
 from .settings import RenderSettings
 from .workers import Lost, Told, in_processes
 
@@ -162,7 +163,10 @@ def _run(
         if progress is not None:
             progress(job.source, share)
 
-    if workers < 1:
+    if workers > 0:
+        # What a compiled kernel needs is loaded here, once, and shared by the processes.
+        Quantizer(16, dtype=np.int16)(np.zeros((1, 1), np.float32))
+    else:
         for job in jobs:
             yield job, task(job, lambda share, job=job: heard(job, share))
         return

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from .. import __version__
@@ -29,7 +29,7 @@ def content_hash(path: str | os.PathLike[str], told: Callable[[float], None] | N
 
 def recipe_hash(chain: str, settings: RenderSettings) -> str:
     """What an output follows from but for the input: the chain, the settings, this version."""
-    return _digest(__version__, chain, asdict(settings))
+    return _digest(__version__, chain, asdict(replace(settings, measure=False)))
 
 
 def job_key(recipe: str, source_hash: str, target: Path) -> str:

@@ -40,7 +40,7 @@ class Metadata:
         if self.mask is not None and kind == "WAV" and subtype in _EXTENSIBLE:
             self.format = "WAVEX"
         self._chunks = chunks_to_keep(source, ratio, speed) if self.format in ("WAV", "WAVEX", "RF64") else []
-        self._strings = _strings(source)
+        self._strings = tags_of(source)
         if any(chunk[8:12] == b"INFO" for chunk in self._chunks):
             self._strings = {}  # they are in the chunk
 
@@ -74,7 +74,7 @@ class Metadata:
                 else f"{self.format} of {self.subtype} holds none"
             )
             notices.append(f"the channel mask of the source was left out: {cure}")
-        lost = [] if complete else sorted(self._strings.keys() - _strings(part).keys())
+        lost = [] if complete else sorted(self._strings.keys() - tags_of(part).keys())
         lost += ["cover art and other tags"] if not complete and has_more_tags(self.source) else []
         if lost:
             if self.format not in _TAGGED:
@@ -89,7 +89,8 @@ class Metadata:
         return channel_weights(self.channels, self.mask) != channel_weights(self.channels)
 
 
-def _strings(path: Path) -> dict[str, str]:
+def tags_of(path: Path) -> dict[str, str]:
+    """The tags that soundfile reads: title, artist, ..."""
     with soundfile.SoundFile(native_name(path)) as file:
         found = file.copy_metadata()
     return {name: found[name] for name in _STRINGS if found.get(name) and kept(found[name])}

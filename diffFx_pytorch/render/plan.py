@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -51,35 +51,54 @@ def plan(
     out = Path(out)
     if extension is not None:
         extension = _extension(extension, "write")
-    suffixes = {_extension(name, "search for") for name in only} or set(FORMATS)
-    exclude = tuple(exclude)
-    jobs: list[tuple[Path, Path]] = []
-    for given in map(Path, inputs):
-        if given.is_dir():
-            jobs += [
-                (s, out / _renamed(s.relative_to(given), extension)) for s in _below(given, out, suffixes, exclude)
-            ]
-        elif os.path.lexists(given):
-            if _is_excluded(given, given.name, exclude):
-                continue
-            if len(inputs) == 1 and out.suffix.lower() in FORMATS and not out.is_dir():
-                jobs.append((given, out if extension is None else out.with_suffix(extension)))
-            else:
-                place = Path(given.name) if base is None else given.relative_to(base)
-                jobs.append((given, out / _renamed(place, extension)))
-        elif glob.has_magic(str(given)):
-            root = _root(given)
-            found = [Path(p) for p in sorted(glob.glob(str(given), recursive=True)) if not Path(p).is_dir()]
-            found = [p for p in found if p.suffix.lower() in suffixes]
-            below = [(p, p.relative_to(root)) for p in found]
-            jobs += [(p, out / _renamed(b, extension)) for p, b in below if not _is_excluded(p, str(b), exclude)]
-        else:
-            raise ValueError(f"{given}: no such file or folder")
-    if not jobs:
-        kinds = ", ".join(sorted(suffixes) if only else FORMATS)
-        raise NothingMatchedError(f"no sound files in {', '.join(map(str, inputs))}; formats are {kinds}")
+    if len(inputs) == 1 and out.suffix.lower() in FORMATS and not out.is_dir() and not Path(inputs[0]).is_dir():
+        found = sounds(inputs, only=only, exclude=exclude)
+        if len(found) == 1:
+            jobs = [(found[0][0], out if extension is None else out.with_suffix(extension))]
+            _refuse_clashes(jobs)
+            return jobs
+    found = sounds(inputs, only=only, exclude=exclude, base=base, aside=out)
+    jobs = [(path, out / _renamed(place, extension)) for path, place in found]
     _refuse_clashes(jobs)
     return jobs
+
+
+def sounds(
+    inputs: Sequence[str | os.PathLike[str]],
+    *,
+    only: Iterable[str] = (),
+    exclude: Iterable[str] = (),
+    base: str | os.PathLike[str] | None = None,
+    aside: Path | None = None,
+) -> list[tuple[Path, Path]]:
+    """Sound files, each with its place below the input that it was found in; arguments and errors as for ``plan``.
+
+    Args:
+        inputs: files, folders and patterns.
+        only: extensions.
+        exclude: patterns.
+        base: folder below which files lie that are given by name.
+        aside: a folder that is not searched.
+    """
+    suffixes = {_extension(name, "search for") for name in only} or set(FORMATS)
+    exclude = tuple(exclude)
+    found: list[tuple[Path, Path]] = []
+    for given in map(Path, inputs):
+        if given.is_dir():
+            pairs = [(path, path.relative_to(given)) for path in _below(given, aside, suffixes, exclude)]
+        elif os.path.lexists(given):
+            pairs = [(given, Path(given.name) if base is None else given.relative_to(base))]
+        elif glob.has_magic(str(given)):
+            root = _root(given)
+            matches = (Path(path) for path in sorted(glob.glob(str(given), recursive=True)))
+            pairs = [(p, p.relative_to(root)) for p in matches if p.suffix.lower() in suffixes and not p.is_dir()]
+        else:
+            raise ValueError(f"{given}: no such file or folder")
+        found += [pair for pair in pairs if not _is_excluded(*pair, exclude)]
+    if not found:
+        kinds = ", ".join(sorted(suffixes) if only else FORMATS)
+        raise NothingMatchedError(f"no sound files in {', '.join(map(str, inputs))}; formats are {kinds}")
+    return found
 
 
 def _extension(name: str, action: str) -> str:
@@ -89,9 +108,8 @@ def _extension(name: str, action: str) -> str:
     return extension
 
 
-def _below(folder: Path, out: Path, suffixes: set[str], exclude: tuple[str, ...]) -> Iterator[Path]:
-    inside = out.resolve()
-    aside = inside if inside != folder.resolve() else None
+def _below(folder: Path, aside: Path | None, suffixes: set[str], exclude: tuple[str, ...]) -> list[Path]:
+    left_out = aside.resolve() if aside and aside.resolve() != folder.resolve() else None
     found: list[Path] = []
     for place, folders, files in os.walk(folder, onerror=_unreadable):
         here = Path(place)
@@ -99,19 +117,19 @@ def _below(folder: Path, out: Path, suffixes: set[str], exclude: tuple[str, ...]
             name
             for name in folders
             if not name.startswith(".")
-            and not (aside and (here / name).resolve() == aside)
-            and not _is_excluded(here / name, str((here / name).relative_to(folder)), exclude)
+            and not (left_out and (here / name).resolve() == left_out)
+            and not _is_excluded(here / name, (here / name).relative_to(folder), exclude)
         ]
         found += [here / name for name in files if not name.startswith(".") and Path(name).suffix.lower() in suffixes]
-    yield from (p for p in sorted(found) if not _is_excluded(p, str(p.relative_to(folder)), exclude))
+    return sorted(found)
 
 
 def _unreadable(error: OSError) -> None:
     warnings.warn(f"{error.filename}: cannot be searched: {error.strerror}", stacklevel=2)
 
 
-def _is_excluded(path: Path, below: str, exclude: tuple[str, ...]) -> bool:
-    return any(fnmatch(path.name, pattern) or fnmatch(below, pattern) for pattern in exclude)
+def _is_excluded(path: Path, below: Path, exclude: tuple[str, ...]) -> bool:
+    return any(fnmatch(path.name, pattern) or fnmatch(str(below), pattern) for pattern in exclude)
 
 
 def _root(pattern: Path) -> Path:

@@ -48,6 +48,33 @@ def write_page(
     """
     given = as_dict({} if dsp_params is None else dsp_params, chain.params)
     values = {name: values_of(given.get(name, param.default)) for name, param in chain.params.items()}
+    cards = "".join(
+        _card(name, fx, {knob: values[f"{name}.{knob}"] for knob in fx.params})
+        for name, fx in chain.steps.items()
+        if isinstance(fx, Processor)
+    )
+    about = " &rarr; ".join(escape(type(fx).__name__) for fx in chain.steps.values())
+    write_takes(path, title, takes, sample_rate, about, cards)
+
+
+def write_takes(
+    path: str | os.PathLike[str],
+    title: str,
+    takes: Mapping[str, Tensor],
+    sample_rate: int,
+    about: str = "",
+    cards: str = "",
+) -> None:
+    """Write a page with players that switch between takes, waveforms and spectra.
+
+    Args:
+        path: of the page.
+        title: heading.
+        takes: name to sound (C, T); the first is drawn behind, the last in front.
+        sample_rate: in Hz.
+        about: HTML below the heading.
+        cards: HTML below the spectra.
+    """
     styles = dict(zip(takes, ("dry", *("wet",) * (len(takes) - 1)), strict=True))
     switches = "".join(f'<button data-take="{i}">{escape(name)}</button>' for i, name in enumerate(takes))
     sounds = "".join(
@@ -70,15 +97,10 @@ def write_page(
     spectra = plot(
         [_spectrum(x, sample_rate, styles[n]) for n, x in takes.items()], "frequency (Hz)", "level (dB)", x_log=True
     )
-    cards = "".join(
-        _card(name, fx, {knob: values[f"{name}.{knob}"] for knob in fx.params})
-        for name, fx in chain.steps.items()
-        if isinstance(fx, Processor)
-    )
     page = resources.files("diffFx_pytorch.report").joinpath("data/page.html").read_text(encoding="utf-8")
     parts = {
         "title": escape(title),
-        "chain": " &rarr; ".join(escape(type(fx).__name__) for fx in chain.steps.values()),
+        "chain": about,
         "switches": switches,
         "sounds": sounds,
         "legend": legend,

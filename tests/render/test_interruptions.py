@@ -1,6 +1,7 @@
 """What ends in the middle: processes that are killed or hang, runs that go on, disks that are full."""
 
 import errno
+import faulthandler
 import os
 import random
 import signal
@@ -59,6 +60,7 @@ def work(job, told):
     if job == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if job == "crash":
+        faulthandler.disable()
         os.kill(os.getpid(), signal.SIGSEGV)
     if job == "exit":
         sys.exit(7)
