@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from diffFx_pytorch.dsp.biquad import peak
+from diffFx_pytorch.dsp.biquad import low_pass, peak
 from diffFx_pytorch.recursion import (
     allpole,
     attack_release,
@@ -103,3 +103,21 @@ def test_network():
     forward, both = _network(sections)
     assert forward.launches <= 12 * T / 1051
     assert both.launches <= 48 * T / 1051
+
+
+def swept():
+    """A low-pass that moves at every sample, (B, T, 1, 6)."""
+    time = torch.arange(T, dtype=torch.float64) / 48000
+    return low_pass(1000 * 2 ** torch.sin(30 * time), 5.0, 48000)[:, None].expand(B, -1, -1, -1)
+
+
+@pytest.mark.parametrize("call", [sosfilt, svfilt])
+def test_moving_sections(call):
+    sos = swept()
+    coef = sos_to_svf(sos) if call is svfilt else sos
+    assert_within(call, [torch.randn(B, T), coef.float().contiguous()], (400, 1200), 30)
+
+
+def test_moving_all_pole():
+    sos = swept()[..., 0, :]
+    assert_within(allpole, [torch.randn(B, T), (sos[..., 4:] / sos[..., 3:4]).contiguous()], (400, 1200), 30)

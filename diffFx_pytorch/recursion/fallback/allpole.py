@@ -6,9 +6,9 @@ outputs sums up to; so above order 2 what the result lacks of the equation is ru
 filters whose poles lie so close together that this cannot help run in one piece, sample by sample. To know which is to
 wait for the device.
 
-Time-varying ones: time is cut into chunks. All chunks run side by side from a silent state, beside them the N decays of
-a unit past; what is left is to carry N numbers from chunk to chunk. With chunks of sqrt(T) that is about 2 sqrt(T)
-dependent steps instead of T, all in float64.
+Time-varying ones up to order 2 are scanned (`moving`). Above, time is cut into chunks: all run side by side from a
+silent state, beside them the N decays of a unit past; what is left is to carry N numbers from chunk to chunk. With
+chunks of sqrt(T) that is about 2 sqrt(T) dependent steps instead of T, all in float64.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from ..checks import state_dtype
 from ..ops.lags import lag_products, lagged_sum, with_past
 from .block import LENGTH, all_pole_blocks, in_coordinates, run_blocks
 from .groups import Groups
+from .moving import moving_all_pole
+from .scan import first_order_scan_
 
 STEEP = 1e5  # decays that sum up to more than this lose too many digits to be mended
 REFINEMENTS = 2
@@ -49,6 +51,8 @@ def allpole(x: Tensor, a: Tensor, zi: Tensor, chunk: int | None = None) -> tuple
     state = zi.to(wide).expand(*batch_shape, order)
     if 0 in (samples, *batch_shape):
         return x.new_empty((*batch_shape, samples)), state
+    if order <= 2 and not x.dtype.is_complex and a.shape[-2] != 1:
+        return _moving(x, a, state)
     a = a.to(wide)
     if a.shape[-2] == 1 and order <= LENGTH:
         return _constant(x, a, state)
@@ -96,6 +100,20 @@ def _constant(x: Tensor, a: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
             still, silence = coef[:, None, None], torch.zeros_like(start)
             y = _refined(y, lambda lack: run_blocks(lack, blocks, silence)[0], signal, still, start)
         return groups.apart(y).to(x.dtype), groups.apart(with_past(y, start)[..., samples:].flip(-1))
+
+
+def _moving(x: Tensor, a: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+    """Up to order 2, by a scan; a (..., T, N) and the state (..., N) in the widest precision and the batch shape."""
+    groups = Groups(state.shape[:-1], a, 2)
+    coef, start = groups.sets(a), groups.rows(state, 1)
+    if a.shape[-1] == 2:
+        y, end = moving_all_pole(groups.rows(x, 1), coef, start)
+    else:
+        c, y = -coef.mT.to(state.dtype), groups.rows(x, 1).to(state.dtype, copy=True)
+        y[..., :1].addcmul_(c[..., :1], start)
+        y = first_order_scan_(c, y)
+        end = y[..., -1:].clone()
+    return groups.apart(y).to(x.dtype), groups.apart(end)
 
 
 def _coordinates(a: Tensor) -> tuple[Tensor, Tensor]:
@@ -175,7 +193,7 @@ def allpole_backward(
         Gradients of x, a (None if not needed) and zi, in the broadcast batch shape.
     """
     wide, order, samples = state_dtype(grad_y.dtype), a.shape[-1], grad_y.shape[-1]
-    coefs, time_varying = a.to(wide).conj(), a.shape[-2] != 1
+    coefs, time_varying = a.to(wide).conj() if order > 2 or a.is_complex() else a, a.shape[-2] != 1
     end = grad_zf.to(wide)
     reached = min(order, samples)
     exact = grad_y.dtype if order <= 2 else wide  # of what is added up anyhow in the widest
@@ -183,8 +201,8 @@ def allpole_backward(
     backwards = coefs
     if time_varying:
         # In reversed time the coefficient of lag i is the one that stood at the later sample.
-        lags = [pad(coefs[..., i:, i - 1], (0, min(i, samples))) for i in range(1, order + 1)]
-        backwards = torch.stack([lag[..., :samples] for lag in lags], dim=-1).flip(-2)
+        lags = (pad(coefs[..., i:, i - 1], (0, min(i, samples))) for i in range(1, order + 1))
+        backwards = torch.stack([lag[..., :samples].flip(-1) for lag in lags], dim=-1)
     g = allpole(drive.flip(-1), backwards, torch.zeros_like(end))[0].flip(-1)
     grad_zi = torch.zeros((*g.shape[:-1], order), dtype=wide, device=g.device)
     grad_zi[..., : order - reached] += end[..., reached:]

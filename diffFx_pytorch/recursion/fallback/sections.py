@@ -38,25 +38,56 @@ def sections_matrices(coef: Tensor) -> Sections:
     return Sections(M, torch.stack([b1 - a1 * b0, b2 - a2 * b0], -1), torch.stack([one, zero], -1), b0)
 
 
+def rotation(a1: Tensor, a2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of complex poles k +- j h, k and h, constants of the derivative, and -k (a1 + k) - a2, which is -h**2.
+
+    By differences that lose nothing near 0 Hz and Nyquist. Real poles get an h that is as good a scale.
+    """
+    k = -0.5 * a1.detach()
+    lean, towards = 1 - k.abs(), k.sign() * a1 + 1
+    turn = torch.addcmul(-a2 - towards, lean, towards - lean + 1)
+    return k, torch.addcmul(turn.detach().abs() + 1e-12, lean, lean).sqrt(), turn
+
+
 def rotating_matrices(coef: Tensor) -> Sections:
     """Constant sections from b0 b1 b2 a1 a2 (..., 5), in coordinates in which complex poles k +- j h rotate.
 
     The second state is (k s1 + s2) / h, and the matrix [[k, h], [-h, k]]. Other poles are no rotation, but as well
     conditioned. Direct forms are not: their two states are nearly one at low frequencies.
     """
-    b0, b1, b2, a1, a2 = coef.unbind(-1)
-    k = -0.5 * a1.detach()
-    lean, towards = 1 - k.abs(), k.sign() * a1 + 1
-    # -k (a1 + k) - a2, which is -h**2 for complex poles, by differences that lose nothing near 0 Hz and Nyquist.
-    turn = torch.addcmul(-a2 - towards, lean, towards - lean + 1)
-    h = torch.addcmul(turn.detach().abs() + 1e-12, lean, lean).sqrt()
+    b0, _, _, a1, a2 = coef.unbind(-1)
+    k, h, turn = rotation(a1, a2)
     unit = torch.eye(2, dtype=h.dtype, device=h.device)
     one, zero = unit[0].expand(*h.shape, 2).unbind(-1)
-    n1, n2 = torch.addcmul(b1, a1, b0, value=-1), torch.addcmul(b2, a2, b0, value=-1)
     change = torch.stack([one, zero, k / h, 1 / h], -1).unflatten(-1, (2, 2))
     M = torch.stack([-1 - k - a1, h, turn / h, k - 1], -1).unflatten(-1, (2, 2))
-    N = torch.stack([n1, torch.addcmul(n2, k, n1) / h], -1)
-    return Sections(M, N, unit[0].expand_as(N), b0, change)
+    return Sections(M, _driven(coef, k, h), unit[0].expand(*h.shape, 2), b0, change)
+
+
+def _driven(coef: Tensor, k: Tensor, h: Tensor) -> Tensor:
+    b0, b1, b2, a1, a2 = coef.unbind(-1)
+    n1, n2 = torch.addcmul(b1, a1, b0, value=-1), torch.addcmul(b2, a2, b0, value=-1)
+    return torch.stack([n1, torch.addcmul(n2, k, n1) / h], -1)
+
+
+def rotating_input(coef: Tensor) -> Tensor:
+    """N (..., 2) alone of `rotating_matrices`."""
+    return _driven(coef, *rotation(*coef[..., 3:].unbind(-1))[:2])
+
+
+def moving_rotating_matrices(coef: Tensor) -> Sections:
+    """Time-varying sections (..., 1 + T, 5) from the second sample on, in the coordinates of each sample.
+
+    The states go from the coordinates k', h' of the sample before to those of the sample itself.
+    """
+    k, h, _ = rotation(*coef[..., 3:].unbind(-1))
+    now = coef[..., 1:, :]
+    a1, a2 = now[..., 3:].unbind(-1)
+    (k_before, k), (h_before, h) = ((t[..., :-1], t[..., 1:]) for t in (k, h))
+    less = -k_before - a1
+    M = torch.stack([less - 1, h_before, torch.addcmul(-a2, k, less) / h, k * h_before / h - 1], -1)
+    unit = torch.eye(2, dtype=h.dtype, device=h.device)[0]
+    return Sections(M.unflatten(-1, (2, 2)), _driven(now, k, h), unit.expand(*h.shape, 2), now[..., 0])
 
 
 def svf_matrices(coef: Tensor) -> Sections:
@@ -69,6 +100,13 @@ def svf_matrices(coef: Tensor) -> Sections:
     m1, m2 = b - r * h, low - h
     C = torch.stack([m1 * d + m2 * a2, m2 * (1 - a3) - m1 * a2], -1)
     return Sections(M, 2 * torch.stack([a2, a3], -1), C, h + m1 * a2 + m2 * a3)
+
+
+def svf_input(coef: Tensor) -> Tensor:
+    """N (..., 2) alone of `svf_matrices`."""
+    g, r = coef[..., :2].unbind(-1)
+    a2 = 2 * g / (1 + g * (g + r))
+    return torch.stack([a2, g * a2], -1)
 
 
 def _in_series(sections: Sections) -> tuple[Tensor, Tensor, Tensor, Tensor]:

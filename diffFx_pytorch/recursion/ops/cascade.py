@@ -16,11 +16,13 @@ from diffFx_pytorch.kernels.bound import is_constant
 from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.precision import exact_products, widest
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, indexed_rows
+from diffFx_pytorch.kernels.transforms import transforms_active
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.control_points import check_points
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK
 from diffFx_pytorch.recursion.cuda.chunks import section_states
 from diffFx_pytorch.recursion.fallback.groups import Groups
+from diffFx_pytorch.recursion.fallback.moving import MovingDesign, moving_cascade, moving_cascade_adjoint
 from diffFx_pytorch.recursion.fallback.sections import Design, cascade, constant_cascade, constant_cascade_adjoint
 
 DENORMAL_THRESHOLD = 1e-250
@@ -49,11 +51,12 @@ class Equations:
 
     Args:
         still: design of constant sections from coefficients.
-        moving: design of time-varying ones, in the coordinates of the states that users see.
+        moving: design of time-varying ones, and in the coordinates of the states that users see, which serves
+            derivatives of higher order.
     """
 
-    def __init__(self, still: Design, moving: Design) -> None:
-        self.still, self.moving = still, moving
+    def __init__(self, still: Design, moving: MovingDesign, differentiable: Design) -> None:
+        self.still, self.moving, self.differentiable = still, moving, differentiable
 
     def __call__(self, x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
         """Output and last states."""
@@ -61,32 +64,45 @@ class Equations:
         if 0 in (*batch, x.shape[-1], zi.shape[-2]):
             return x.expand(*batch, x.shape[-1]), zi.expand(*batch, *zi.shape[-2:])
         with exact_products(x.device):
+            if coef.shape[-3] != 1 and transforms_active():
+                return over_rows(lambda x, c, s: cascade(x, self.differentiable(c), s), x, coef, zi)
+            groups, (signal, own, start) = _grouped(batch, x, coef, zi)
             if coef.shape[-3] == 1:
-                groups, given = _grouped(batch, x, coef, zi)
-                y, zf = constant_cascade(self.still, *given)
-                return groups.apart(y), groups.apart(zf)
-            return over_rows(lambda x, c, s: cascade(x, self.moving(c), s), x, coef, zi)
+                y, zf = constant_cascade(self.still, signal, own.squeeze(1).to(start.dtype), start)
+            else:
+                y, zf = moving_cascade(self.moving, signal, own, start)
+        return groups.apart(y), groups.apart(zf)
 
     def adjoint(self, batch: Any, grads: Any, inputs: Any, saved: Any, needs: Any) -> tuple[Tensor | None, ...]:
-        """The gradients of x, coef and zi."""
+        """The gradients of x, coef and zi, as `define` takes them."""
         x, coef, zi = inputs
+        return self.gradients(batch, grads, x, coef, zi, needs.coef)
+
+    def gradients(
+        self, batch: Any, grads: Any, x: Tensor, coef: Tensor, zi: Tensor, of_coef: bool
+    ) -> tuple[Tensor | None, ...]:
+        """The gradients of x, coef (where it needs one) and zi."""
         gy, gzf = grads.y.expand(*batch, -1), grads.zf.expand(*batch, -1, -1)
         if 0 in (*batch, x.shape[-1], zi.shape[-2]):
             return gy, torch.zeros_like(coef), gzf
         with exact_products(x.device):
-            if coef.shape[-3] != 1:
+            if coef.shape[-3] != 1 and transforms_active():
                 return torch.func.vjp(self, x, coef, zi)[1]((gy.to(zi.dtype), gzf))
             groups, (signal, own, start) = _grouped(batch, x, coef, zi)
             gy, gzf = groups.rows(gy, 1), groups.rows(gzf.to(start.dtype), 2)
-            gx, gcoef, gzi = constant_cascade_adjoint(self.still, gy, gzf, signal, own, start, needs.coef)
-        gcoef = None if gcoef is None else groups.of_sets(gcoef.unsqueeze(1))
-        return groups.apart(gx), gcoef, groups.apart(gzi)
+            if coef.shape[-3] == 1:
+                own = own.squeeze(1).to(start.dtype)
+                gx, gcoef, gzi = constant_cascade_adjoint(self.still, gy, gzf, signal, own, start, of_coef)
+                gcoef = None if gcoef is None else gcoef.unsqueeze(1)
+            else:
+                gx, gcoef, gzi = moving_cascade_adjoint(self.moving, gy, gzf, signal, own, start)
+        return groups.apart(gx), None if gcoef is None else groups.of_sets(gcoef), groups.apart(gzi)
 
 
 def _grouped(batch: Sequence[int], x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Groups, tuple[Tensor, Tensor, Tensor]]:
-    """(Q, P, T), (Q, K, n) and (Q, P, K, 2) of constant cascades."""
-    groups, wide = Groups(batch, coef, 3), widest(x.device)
-    return groups, (groups.rows(x, 1), groups.sets(coef).squeeze(1).to(wide), groups.rows(zi.to(wide), 2))
+    """(Q, P, T), (Q, T or 1, K, n) and, in the widest precision, (Q, P, K, 2)."""
+    groups = Groups(batch, coef, 3)
+    return groups, (groups.rows(x, 1), groups.sets(coef), groups.rows(zi.to(widest(x.device)), 2))
 
 
 def define_cascade(

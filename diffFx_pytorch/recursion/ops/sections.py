@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import bound_rows, run_rows
@@ -16,6 +15,7 @@ from diffFx_pytorch.recursion.cpu import sections, sections_staged, sections_tim
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK, LANES
 from diffFx_pytorch.recursion.cpu.sections_plan import Cut, plan
 from diffFx_pytorch.recursion.cuda.chunks import block_states
+from diffFx_pytorch.recursion.fallback.designs import MOVING_SECTIONS, over_a0
 from diffFx_pytorch.recursion.fallback.sections import rotating_matrices, sections_matrices
 from diffFx_pytorch.recursion.ops.cascade import (
     DENORMAL_THRESHOLD,
@@ -306,13 +306,8 @@ _time_varying_forward = functools.partial(run_time_varying, sections_time_varyin
 _time_varying_backward = functools.partial(run_time_varying_adjoint, sections_time_varying.backward)
 
 
-def _over_a0(sos: Tensor) -> Tensor:
-    return torch.cat([sos[..., :3], sos[..., 4:]], -1) / sos[..., 3:4]
-
-
 _equations = Equations(
-    lambda sos: rotating_matrices(_over_a0(sos)),
-    lambda sos: sections_matrices(_over_a0(sos)),
+    lambda sos: rotating_matrices(over_a0(sos)), MOVING_SECTIONS, lambda sos: sections_matrices(over_a0(sos))
 )
 _constant = define_cascade("sections", _equations, _constant_forward, _constant_backward, _equations.adjoint)
 _time_varying = define_cascade(

@@ -16,14 +16,22 @@ from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, coefficient_of_r
 from diffFx_pytorch.recursion.control_points import join_points
 from diffFx_pytorch.recursion.cpu import svf_points as kernels
 from diffFx_pytorch.recursion.cuda.chunks import section_states
+from diffFx_pytorch.recursion.fallback.designs import MOVING_SVF
 from diffFx_pytorch.recursion.fallback.sections import svf_matrices
 from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, Equations
 
-svf_equations = Equations(svf_matrices, svf_matrices)
+svf_equations = Equations(svf_matrices, MOVING_SVF, svf_matrices)
 
 
 def _equation(x: Tensor, points: Tensor, at: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
     return svf_equations(x, join_points(points.to(widest(x.device)), at, x.shape[-1]), zi)
+
+
+def _adjoint(batch: Any, grads: Any, inputs: Any, saved: Any, needs: Any) -> tuple[Tensor | None, ...]:
+    x, points, at, zi = inputs
+    coef, pull = torch.func.vjp(lambda p: join_points(p.to(widest(x.device)), at, x.shape[-1]), points)[:2]
+    gx, gcoef, gzi = svf_equations.gradients(batch, grads, x, coef, zi, needs.points)
+    return gx, None if gcoef is None else pull(gcoef.sum_to_size(coef.shape))[0], None, gzi
 
 
 def _side_by_side(rows: int) -> kernels.Kernels:
@@ -107,6 +115,7 @@ svf_points = define(
         {"checkpoints": lambda x, points, at, zi: ((-(-x.shape[-1] // kernels.TILE), *zi.shape[-2:]), zi.dtype)},
     ),
     saves={"x": (), "points": (), "at": (), "zi": (), "checkpoints": ("points",)},
+    adjoint=_adjoint,
 )
 """``(x (..., T), points (..., F, K, 5), at (F,), zi (..., K, 2)) -> (y, zf)``."""
 svf_points.register(
