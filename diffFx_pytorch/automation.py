@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.kernels.constants import constant
+from diffFx_pytorch.kernels.constants import constant, made_once
 
 Segment = Literal["hold", "linear", "smooth"]
 SEGMENTS: tuple[Segment, ...] = get_args(Segment)
@@ -102,7 +102,7 @@ def line(points: Points, n: Tensor, total: int, sample_rate: float) -> Tensor:
         left = position.floor().clamp_max(last - 1)
         weight, left = position - left, left.long()
     else:
-        places = constant(tuple(places_of(points.times, sample_rate)), n.dtype, n.device)
+        places = made_once(places_of, points.times, sample_rate, dtype=n.dtype, device=n.device)
         left = (torch.searchsorted(places, n, right=True) - 1).clamp(0, last - 1)
         # Two points within one sample are a step.
         lengths = places.diff(append=places[-1:]).clamp_min(_ON_A_SAMPLE)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .automation import Points, line, places_of
 from .control import Knobs, KnobValue, as_dict, checked, map_positions
+from .kernels.constants import made_once
 from .kernels.transforms import is_traced
 from .params import EffectParam
 
@@ -52,10 +53,10 @@ class Line:
                 return None
             places = torch.arange(last + 1, dtype=torch.float64, device="cpu") * ((total - 1) / last)
         else:
-            spots = places_of(points.times, self.sample_rate)
-            if "smooth" in points.segments or spots[-1] - spots[0] < period * last:
+            length = round((points.times[-1] - points.times[0]) * self.sample_rate)
+            if "smooth" in points.segments or length < period * last:
                 return None
-            places = torch.tensor(spots, dtype=torch.float64, device="cpu")
+            places = made_once(places_of, points.times, self.sample_rate, dtype=torch.float64, device="cpu")
         return places + self.latency
 
 

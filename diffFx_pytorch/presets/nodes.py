@@ -15,6 +15,7 @@ _KINDS = {yaml.ScalarNode: "a single value", yaml.SequenceNode: "a list", yaml.M
 
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOST_TOLD = 50
 _DEEPEST, _MOST_NODES, _MOST_MAPPINGS, _MOST_ALIASES = 64, 2_000_000, 10_000, 1000
 
 
@@ -95,9 +96,9 @@ class Reader:
             ChainFileError: if anything was.
         """
         if self.problems:
-            raise ChainFileError(
-                [f"{self.source}:{line}:{column}: {text}" for line, column, text in sorted(self.problems)]
-            )
+            found = [f"{self.source}:{line}:{column}: {text}" for line, column, text in sorted(self.problems)]
+            more = [f"{self.source}: and {len(found) - _MOST_TOLD} problems more"] if len(found) > _MOST_TOLD else []
+            raise ChainFileError([*found[:_MOST_TOLD], *more])
 
     def mapping(
         self, node: yaml.Node, legal: Iterable[str], what: str, noun: str = "key", required: Sequence[str] = ()

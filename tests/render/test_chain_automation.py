@@ -100,3 +100,25 @@ def test_a_chain_file_within_a_chain_file(tmp_path):
         load_chain(tmp_path / "self.yaml")
     with pytest.raises(ChainFileError, match="no such file, and unknown preset"):
         load_chain(written("{preset: nothing_of_the_sort}"))
+
+
+def test_of_many_problems_the_first_are_told_and_the_others_counted():
+    points = ", ".join(f"{i}: 99" for i in range(3000))
+    with pytest.raises(ChainFileError) as caught:
+        gains(f"{{effect: Gain, params: {{gain_db: {{{points}}}}}}}")
+    assert len(caught.value.problems) == 51
+    assert caught.value.problems[-1] == "chain: and 2950 problems more"
+
+
+def test_times_may_be_in_quotes_as_json_has_them():
+    assert gains('{effect: Gain, params: {gain_db: {"0": -6, "1.5": [0, hold]}}}') == {0.0: -6.0, 1.5: (0.0, "hold")}
+
+
+def test_many_points_are_heard_where_they_stand():
+    points = ", ".join(f"{i / 100}: {-(i % 7)}" for i in range(3000))
+    x = torch.ones(1, 1, 24000, dtype=torch.float64)
+    fx, _ = load_chain(written(f"{{effect: Gain, params: {{gain_db: {{{points}}}}}}}")).build(8000)
+    play = fx.stream()
+    y = torch.cat([play(block) for block in x.split([100, 7900, 16000], -1)], -1)
+    level = 20 * torch.log10(y[0, 0, ::80])
+    assert torch.allclose(level, -(torch.arange(300.0, dtype=torch.float64) % 7), atol=1e-9)
