@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import mmap
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -161,10 +162,31 @@ def _ogg_rate(packet: bytes) -> tuple[int, int]:
 
 
 def _is_page(page: bytes) -> bool:
-    # Ogg's CRC-32 is zlib's with the bits of each byte the other way round, from 0, not inverted (RFC 3533, 6).
+    return page_crc(page) == int.from_bytes(page[22:26], "little")
+
+
+def page_crc(page: bytes | bytearray) -> int:
+    """The checksum that a page of Ogg should have.
+
+    It is zlib's CRC-32 with the bits of each byte the other way round, from 0, not inverted (RFC 3533, 6).
+    """
     reversed_page = (page[:22] + bytes(4) + page[26:]).translate(_REVERSED)
     crc = zlib.crc32(reversed_page, 0xFFFFFFFF) ^ 0xFFFFFFFF
-    return int(f"{crc:032b}"[::-1], 2) == int.from_bytes(page[22:26], "little")
+    return int(f"{crc:032b}"[::-1], 2)
+
+
+def set_serial(path: str | os.PathLike[str], serial: int) -> None:
+    """Give a whole Ogg file of one stream a serial number, in place of the random one that its encoder chose."""
+    with open(path, "r+b") as file:
+        at = 0
+        while len(header := file.read(27)) == 27:
+            sizes = file.read(header[26])
+            page = bytearray(header + sizes + file.read(sum(sizes)))
+            page[14:18] = serial.to_bytes(4, "little")
+            page[22:26] = page_crc(page).to_bytes(4, "little")
+            file.seek(at)
+            at += file.write(page)
+            file.seek(at)
 
 
 # ---- MP3 ----

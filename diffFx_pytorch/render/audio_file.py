@@ -16,6 +16,7 @@ import soxr
 from ..files import audio_info, extent_of
 from ..files.layout import order_in
 from ..files.reader import highest, native_name
+from ..files.streams import set_serial
 from .atomic import WriteError, replacing, writing
 from .formats import check_channels, format_of, writable_rate
 from .metadata import Metadata
@@ -144,6 +145,9 @@ class AudioWriter(AbstractContextManager["AudioWriter"]):
             if not self._frames_written and (self._part.stat().st_size == 0 or self.subtype == "OPUS"):
                 raise ValueError(f"{self.target}: {self.target.suffix} cannot hold a sound of no samples; write .wav")
             self._check_extent()
+            if self.format == "OGG":
+                with writing(self.target):
+                    set_serial(self._part, 1)  # so that the same sound is the same file
             if self._metadata:
                 with writing(self.target):
                     self._notices += self._metadata.after_sound(self._part)

@@ -275,7 +275,7 @@ def test_a_reader_that_goes_away_ends_the_run(place):
 def test_killed_at_random_moments_and_resumed(place):
     numbers = np.random.default_rng(0)
     for i in range(100):
-        name = f"in/{i:03d}.{('wav', 'flac', 'aiff')[i % 3]}"
+        name = f"in/{i:03d}.{('wav', 'flac', 'ogg')[i % 3]}"
         soundfile.write(name, numbers.uniform(-0.5, 0.5, (20000 + 1000 * i, 2)), 44100)
     chain = ("-e", "Compressor", "-e", "SchroederReverb", "-e", "Limiter")
     start = time.monotonic()

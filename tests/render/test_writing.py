@@ -206,3 +206,13 @@ def test_a_full_disk_leaves_no_file(tmp_path, name, small_disk):
     with pytest.raises(OSError, match="cannot write"), AudioWriter(tmp_path / name, RATE, 2) as writer:
         writer.write(x)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.ogg", "a.opus", "a.mp3", "a.aiff", "a.caf", "a.w64", "a.au"])
+def test_the_same_sound_is_the_same_file(tmp_path, name):
+    found = set()
+    for _ in range(2):
+        with AudioWriter(tmp_path / name, 48000, 2) as writer:
+            writer.write(integers(frames=60000).astype("f4"))
+        found.add((tmp_path / name).read_bytes())
+    assert len(found) == 1
