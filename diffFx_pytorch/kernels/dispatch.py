@@ -16,6 +16,7 @@ import torch
 from .transforms import requires_grad, runs_eagerly
 
 NAMESPACE = "diffFx"
+_LAZY = (torch._C.DispatchKey.Conjugate, torch._C.DispatchKey.Negative, torch._C.DispatchKey.ZeroTensor)
 
 declared: dict[str, Dispatched] = {}
 """Every operator of this process by its full name."""
@@ -94,6 +95,13 @@ def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
             if "torch._dynamo" not in sys.modules:
                 return function(*args)
             disabled = torch.compiler.disable(function)
+        # The first run of a compiled graph leaves out the keys by which ``conj()`` and ``imag`` are lazy views.
+        if torch._C._dispatch_tls_is_dispatch_key_excluded(torch._C.DispatchKey.Conjugate):
+            without = torch._C._dispatch_tls_local_exclude_set()
+            for key in _LAZY:
+                without = without.remove(key)
+            with torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), without):
+                return disabled(*args)
         return disabled(*args)
 
     return call

@@ -90,10 +90,9 @@ def test_compiles_with_inductor(setting):
 def test_exports_for_all_lengths(setting, case, make_noise):
     fx, x, flat = setting
     # By a name nothing may be assumed of the length; DYNAMIC lets torch narrow it.
-    dim = torch.export.Dim.DYNAMIC if "named_length" in fx.exempt else torch.export.Dim("T", min=2)
-    length = {"x": {2: dim}, "norm_params": None}
+    length = {"x": {2: torch.export.Dim("T", min=2)}, "norm_params": None}
     program = torch.export.export(fx, (x,), {"norm_params": flat}, dynamic_shapes=length).module()
-    for samples in (x.shape[-1], 100, 5000, *([2] if dim != torch.export.Dim.DYNAMIC else [])):
+    for samples in (x.shape[-1], 100, 5000, 2):
         x = make_noise(2, case.channels(), samples, torch.float32, seed=samples)
         assert torch.allclose(program(x, norm_params=flat), fx(x, norm_params=flat), atol=1e-5)
 
@@ -147,6 +146,8 @@ def test_vmap_over_settings(case, make_noise, positions):
     x, flat = make_noise(2, case.channels(), 200), positions(fx, 2)
     mapped = torch.func.vmap(lambda a, p: fx(a[None], norm_params=p[None])[0])(x, flat)
     assert torch.allclose(mapped, fx(x, norm_params=flat), rtol=0, atol=1e-10)
+    of_one = torch.func.vmap(lambda p: fx(x[:1], norm_params=p[None])[0])(flat)
+    assert torch.allclose(of_one, fx(x[:1].expand_as(x), norm_params=flat), rtol=0, atol=1e-10)
 
 
 def test_func_grad(case, make_noise, positions):

@@ -10,6 +10,8 @@ from diffFx_pytorch.dsp.fir import _recorded as fir_operator
 from diffFx_pytorch.dsp.hann import hann_mean
 from diffFx_pytorch.lti import ops as L
 from diffFx_pytorch.processors import DynamicEqualizer, Phaser, PitchShift, PlateReverb, SchroederReverb
+from diffFx_pytorch.processors.spectral.recorded import description_of
+from diffFx_pytorch.processors.spectral.recorded import recorded as whole
 from diffFx_pytorch.spectrogram.phase_sweep import carry_phase
 from tests.device.pretended import DeviceTensor, PretendedDevice, moved
 from tests.device.waits import WAITS, operator
@@ -36,6 +38,11 @@ def _numbers(*values):
     return torch.tensor(values, dtype=torch.float64)
 
 
+def _knob(value):
+    return torch.full((1, 1, 1), value, dtype=torch.float64)
+
+
+_SHIFT = description_of(PitchShift(8000, window_ms=4.0))
 CALLS = {
     "section_design": lambda t: peak(t(_numbers(100.0, 2000.0)), t(_numbers(0.7, 2.0)), t(_numbers(3.0, -6.0)), 44100),
     "allpole": lambda t: R.allpole(t(_noise(2, T)), t(_numbers(-1.5, 0.7))),
@@ -72,6 +79,7 @@ CALLS = {
     "sos_response": lambda t: L.sos_response(t(SOS), 128, dtype=torch.complex128),
     "loop_impulse": lambda t: L.loop_impulse(t(MATRIX), t(DELAYS.long()), t(ONES), t(ONES.T.clone()), 60),
     "carry_phase": lambda t: carry_phase(t((torch.arange(9) * torch.ones(2, 5, 1)).long()), t(_noise(2, 5, 9))),
+    "spectral_whole": lambda t: whole(_SHIFT, t(_noise(1, 2, T)), None, semitones=t(_knob(3.0)), cents=t(_knob(0.0))),
     "loudest_path": lambda t: _effect(PitchShift, t, window_ms=4.0, method="gradient"),
 }
 

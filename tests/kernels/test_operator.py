@@ -313,6 +313,19 @@ def test_complex_tensors_and_their_gradients():
     torch.library.opcheck(operator._op.overload, (z, level, torch.complex128))
 
 
+def test_lazy_conjugates_are_taken_in_the_first_run_of_a_compiled_graph():
+    """There torch leaves out the key that resolves them."""
+
+    def equation(x):
+        X = torch.fft.fft(x)
+        return (X * X.roll(1, -1).conj()).imag
+
+    operator = define("made_up_conjugate", {"x": 1}, {"y": lambda x: (x.shape[-1:], x.dtype)}, equation)
+    x = torch.randn(8)
+    y = torch.compile(lambda x: operator(2 * x), fullgraph=True, backend="aot_eager")(x)
+    torch.testing.assert_close(y, operator(2 * x))
+
+
 def test_running_and_differentiating_imports_neither_dynamo_nor_sympy():
     """Each takes about as long to import as a kernel to compile."""
     program = """

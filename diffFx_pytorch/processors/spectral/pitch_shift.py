@@ -16,6 +16,7 @@ from ...params import EffectParam
 from ...processor import Processor, State
 from ...spectrogram.phase_vocoder import BLOCK, METHODS, Continuation, centred_spectra, safe_angle
 from ...spectrogram.stft import overlap_add
+from .recorded import description_of, recorded
 
 _OVERLAP = 8
 """Frames over a sample; an octave up, where frames get half as long, four are left, and two octaves up two."""
@@ -71,10 +72,6 @@ class PitchShift(Processor):
     neutral = {"semitones": 0.0, "cents": 0.0}
     traits = {"odd"}
     streamable = False
-    exempt = {
-        "named_length": "frames are counted by whole division of the length, of which the solver of torch.export "
-        "proves nothing: Dim.DYNAMIC takes every length that holds a frame"
-    }
     # Short windows, so that the contract's short signals hold several.
     variants = ({"window_ms": 8.0}, {"window_ms": 8.0, "method": "gradient", "link": False})
 
@@ -83,6 +80,7 @@ class PitchShift(Processor):
         self.crosses_channels = self.link
         self.window = 2 ** round(math.log2(max(2 * _OVERLAP, self.window_ms * self.sample_rate / 1000)))
         self.hop = self.window // _OVERLAP
+        self._description = description_of(self)
 
     def reach(self, semitones: Tensor, cents: Tensor) -> int:
         """Samples that a frame played at the lowest pitch takes on either side of its centre."""
@@ -92,10 +90,16 @@ class PitchShift(Processor):
         return self.hop * math.ceil(self.window / 2 * 2 ** (max(-lowest, _DOWN) / 12) / self.hop)
 
     def process(self, x: Tensor, state: State, *, semitones: Tensor, cents: Tensor) -> tuple[Tensor, State]:
-        """Block by block of frames; there is no state, as a sound is whole."""
+        """The whole sound; there is no state."""
+        if is_traced():
+            return recorded(self._description, x, None, semitones=semitones, cents=cents), state
+        return self.whole(x, None, semitones=semitones, cents=cents), state
+
+    def whole(self, x: Tensor, profile: None, *, semitones: Tensor, cents: Tensor) -> Tensor:
+        """The whole sound, block by block of frames."""
         B, C, T = x.shape
         if x.numel() == 0:
-            return x + 0 * (semitones + cents), state
+            return x + 0 * (semitones + cents)
         N, H, reach = self.window, self.hop, self.reach(semitones, cents)
         count = -(-T // H) + 1
         ratio = ((semitones.double() + cents.double() / 100) / 12).exp2().squeeze(1)
@@ -108,12 +112,13 @@ class PitchShift(Processor):
         silence = padded.new_zeros(*padded.shape[:2], 1, N // 2 + 1)
         last = torch.complex(silence, silence)
         theta = padded.new_zeros(padded.shape[0], N // 2 + 1)
-        y = padded.new_zeros(*padded.shape[:2], (count - 1) * H + 2 * reach)
-        weight = padded.new_zeros(padded.shape[0], y.shape[-1])
+        # Zeros of the knobs too: vmap may map those alone.
+        nothing = 0 * ratio[:, :1].to(x.dtype)
+        y = padded.new_zeros(*padded.shape[:2], (count - 1) * H + 2 * reach) + nothing.unsqueeze(-1)
+        weight = padded.new_zeros(padded.shape[0], y.shape[-1]) + nothing
         last_ratio = ratio[:, :1]
-        # Traced, the number of blocks must not depend on the length: there is one.
-        for first in (0,) if is_traced() else range(0, count, BLOCK):
-            block = slice(first, None if is_traced() else first + BLOCK)
+        for first in range(0, count, BLOCK):
+            block = slice(first, first + BLOCK)
             frames = padded.unfold(-1, N, H)[..., block, :]
             r = ratio if ratio.shape[-1] == 1 else ratio[:, block]
             X = centred_spectra(frames, window)
@@ -128,7 +133,7 @@ class PitchShift(Processor):
             weight[:, span] += overlap_add(fade.square().expand(-1, X.shape[-2], -1), H)
             last, theta, last_ratio = X[..., -1:, :], turns[:, -1], r[:, -1:]
         heard = slice(reach, reach + T)
-        return (y[..., heard] / weight[:, None, heard]).reshape(B, C, T), state
+        return (y[..., heard] / weight[:, None, heard]).reshape(B, C, T)
 
     def _turns(self, X: Tensor, previous: Tensor, r: Tensor, mean_ratio: Tensor, last: Tensor) -> Tensor:
         """Theta of a block of frames, (B, M, F), from X and the spectra a hop earlier, (B, C, M, F)."""

@@ -20,6 +20,7 @@ from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import attack_release, one_pole
 from ..choices import LINK
+from .recorded import description_of, exports, recorded
 
 _OVERLAP = 4
 _KNEE_DB = 1.5
@@ -95,10 +96,6 @@ class SpectralGate(Processor):
     }
     neutral = {"reduction_db": 0.0}
     traits = {"causal", "odd"}
-    exempt = {
-        "named_length": "frames are counted by whole division of the length, of which the solver of torch.export "
-        "proves nothing: Dim.DYNAMIC takes every length that holds a frame"
-    }
     # Short windows, so that the contract's short signals come out of them.
     variants = ({"window_ms": 8.0}, {"window_ms": 4.0, "noise": "quantile", "link": False})
 
@@ -125,24 +122,39 @@ class SpectralGate(Processor):
         self._expectile = _expectile(
             *(1 - math.exp(-self.hop / (self.sample_rate * tau)) for tau in (_RISE_S, _FALL_S))
         )
+        self._description = description_of(self, *(["noise"] if recording is not None else []))
         self.register_buffer("_profile", None if recording is None else self._profile_of(recording))
 
-    def process(
+    def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
+        """Frames, gates, and what they take away; the state holds the sound waiting to be framed and to be heard."""
+        if state is None and exports():
+            return recorded(self._description, x, self._profile, **knobs), {"whole": x.new_zeros(0)}
+        if state and "whole" in state:
+            raise ValueError(
+                "this state is of an exported program, which begins with a whole sound; export run() with a state, "
+                "which fx.run(x)[1] gives"
+            )
+        return self._gated(x, state or {}, self._profile, **knobs)
+
+    def whole(self, x: Tensor, profile: Tensor | None, **knobs: Tensor) -> Tensor:
+        """A whole sound, with the profile of a recording of the noise."""
+        return self._gated(x, {}, profile, **knobs)[0]
+
+    def _gated(
         self,
         x: Tensor,
-        state: State,
+        state: dict[str, Any],
+        profile: Tensor | None,
         *,
         threshold_db: Tensor,
         reduction_db: Tensor,
         attack_ms: Tensor,
         release_ms: Tensor,
         smoothing_hz: Tensor,
-    ) -> tuple[Tensor, State]:
-        """Frames, gates, and what they take away; the state holds the sound waiting to be framed and to be heard."""
+    ) -> tuple[Tensor, dict[str, Any]]:
         T, N, H = x.shape[-1], self.window, self.hop
         if x.numel() == 0:
             return x, state
-        state = state or {}
         silence = x.new_zeros(*x.shape[:-1], N - 1)
         line = torch.cat((state.get("line", silence[..., : N - H]), x), -1)
         delayed_x, dry = delayed(x, N - 1, state.get("dry"))
@@ -158,7 +170,7 @@ class SpectralGate(Processor):
             spread = self._at_frames(smoothing_hz, H - 1 - since)
             root = self._root.to(x.dtype)
             X = torch.fft.rfft(line.unfold(-1, N, H) * root)
-            shut, new_state["noise"], new_state["shut"] = self._gates(X, spread, *at, state=state)
+            shut, new_state["noise"], new_state["shut"] = self._gates(X, profile, spread, *at, state=state)
             share = 1 - db_to_amp(-at[1].to(x.dtype) * shut)
             pieces = torch.fft.irfft(X * share.mT, n=N) * (root / 2)
             taken = taken + F.pad(_overlap_add(pieces, H), (H - 1 - since, 0))
@@ -170,6 +182,7 @@ class SpectralGate(Processor):
     def _gates(
         self,
         X: Tensor,
+        profile: Tensor | None,
         spread: Tensor,
         threshold_db: Tensor,
         reduction_db: Tensor,
@@ -181,12 +194,12 @@ class SpectralGate(Processor):
         # One pole up the bands and one down: a kernel with two exponential sides. Beyond the ends all is as at them.
         c = (-(self.sample_rate / self.window) / spread.double()).exp().squeeze(2)
         level = _level(_spread(self._power(X), c)).mT
-        if self._profile is None:
+        if profile is None:
             noise, noise_state = self._noise_level(level, state.get("noise"))
             noise = noise + self._below_mean(c, X.shape[1] if self.link else 1).unsqueeze(2).to(noise.dtype)
         else:
-            profile = self._profile.to(X.real.dtype).expand(*c.shape, -1)
-            noise, noise_state = _level(_spread(profile, c)).mT, None
+            heard = profile.to(X.real.dtype).expand(*c.shape, -1)
+            noise, noise_state = _level(_spread(heard, c)).mT, None
         z = torch.sigmoid((threshold_db + noise - level) / _KNEE_DB)
         attack, release = (smoothing(ms, self.sample_rate / self.hop) for ms in (attack_ms, release_ms))
         start = state.get("shut", torch.ones_like(level[..., 0]))
