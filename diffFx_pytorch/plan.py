@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from .kernels.constants import on_device
-from .kernels.nests import same_bits, settled, still, tensors_in
+from .kernels.nests import mapped, same_bits, settled, still, tensors_in
 from .kernels.transforms import requires_grad, runs_eagerly
 from .lines import Read, at_samples, grid, joined
 from .recursion import ControlPoints
@@ -34,7 +35,7 @@ class Plan:
 
     def __init__(self, fx: Any, knobs: Mapping[str, Read], like: Tensor) -> None:
         self.fx, self.batch = fx, like.shape[0]
-        self.parts = fx.inside(knobs, like)
+        self.parts: dict[str, Any] = fx.inside(knobs, like)
         self.knobs = {name: knob for name, knob in knobs.items() if "." not in name} if self.parts else knobs
         self.fixed: dict[str, Any] | None = None
         if all(isinstance(knob, Tensor) for knob in self.knobs.values()):
@@ -58,6 +59,11 @@ class Plan:
     def stands(self) -> bool:
         """Whether no knob moves, inside either."""
         return self.fixed is not None and all(part.stands for part in self.parts.values())
+
+    def repeat_parts(self) -> None:
+        """Let the effects inside repeat their blocks, where this one cannot as a whole."""
+        if self.fx.calls_once:
+            self.parts = {name: Repeated(part) for name, part in self.parts.items()}
 
     def _moving(self, x: Tensor, start: int, total: int) -> dict[str, Any]:
         """What a block is given where a knob moves."""
@@ -84,7 +90,7 @@ class Plan:
         return _checked(found, self.batch, points)
 
 
-def _bound(plan: Plan, start: int, total: int | None) -> Through:
+def _bound(plan: Plan | Repeated, start: int, total: int | None) -> Through:
     return lambda x, state, sidechain=None: plan(x, state, sidechain, start, total)
 
 
@@ -122,11 +128,14 @@ _ALIKE = 2
 """Blocks of one form after which the next is recorded."""
 _PATIENCE = 3
 """How often a tape may have to be given up before no other is made."""
+_SETTLING = 100
+"""Blocks after which a state that still changes its form is not waited for any more."""
 _LONGEST = 1 << 15
 """Samples of a block above which its kernels take most of the time."""
 
 
-class OnTape(NamedTuple):
+@dataclass(frozen=True)
+class OnTape:
     """A state that lies in the memory of a tape; ``plain`` gives it a memory of its own."""
 
     tape: Tape
@@ -135,7 +144,7 @@ class OnTape(NamedTuple):
 
 def plain(state: Any) -> Any:
     """A state as ``process`` takes it."""
-    return state.tape.state(state.number) if isinstance(state, OnTape) else state
+    return mapped(lambda leaf: leaf.tape.state(leaf.number) if isinstance(leaf, OnTape) else leaf, state)
 
 
 def _repeatable(x: Tensor, sidechain: Tensor | None, state: Any) -> bool:
@@ -149,26 +158,29 @@ def _repeatable(x: Tensor, sidechain: Tensor | None, state: Any) -> bool:
 
 
 class Repeated:
-    """A plan whose knobs stand still, for the blocks of a stream: once they are alike, from a tape.
+    """A plan for the blocks of a stream: once they are alike, from a tape.
 
-    Args:
-        plan: of an effect in which no knob moves.
+    Where a knob moves, or a state never settles, the effects inside are repeated one by one.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._about: Any = None
-        self._alike = self._gave_up = 0
+        self._alike = self._gave_up = self._unsettled = 0
         self._last: Any = None
         self._still: list[Tensor] = []
         self._tape: Tape | None = None
         self._proven = False
+        if not plan.stands:
+            self._give_up()
 
     def __call__(
         self, x: Tensor, state: Any, sidechain: Tensor | None = None, start: int = 0, total: int | None = None
     ) -> tuple[Tensor, Any]:
         """As ``Plan``; the state may be ``OnTape``."""
-        if self._gave_up > _PATIENCE or x.numel() > _LONGEST or not _repeatable(x, sidechain, state):
+        if self._gave_up > _PATIENCE:
+            return self._plan(x, plain(state) if isinstance(state, OnTape) else state, sidechain, start, total)
+        if x.numel() > _LONGEST or not _repeatable(x, sidechain, state):
             return self._plan(x, plain(state), sidechain, start, total)
         about = x.shape, None if sidechain is None else sidechain.shape
         if about != self._about:
@@ -179,7 +191,7 @@ class Repeated:
                 self._alike, self._last = 0, None
                 return found
         before = plain(state)
-        if before is not self._last:
+        if state is not self._last:
             self._alike = 0
         if self._alike >= _ALIKE:
             self._gave_up += self._tape is not None  # one that takes these states no more
@@ -189,9 +201,15 @@ class Repeated:
             self._alike += 1
             self._still = still(before, after)
         else:
-            self._alike = 0
+            self._alike, self._unsettled = 0, self._unsettled + 1
+            if self._unsettled > _SETTLING:
+                self._give_up()
         self._last = after
         return y, after
+
+    def _give_up(self) -> None:
+        self._gave_up, self._tape, self._last = _PATIENCE + 1, None, None
+        self._plan.repeat_parts()
 
     def _recorded(self, x: Tensor, sidechain: Tensor | None, state: Any) -> tuple[Tensor, Any]:
         def block(x: Tensor, sidechain: Tensor | None, state: Any) -> tuple[Tensor, Any]:
@@ -202,7 +220,7 @@ class Repeated:
         try:
             self._tape, self._proven = Tape(block, (x, sidechain), state, self._still), False
         except RefusedError as refused:
-            self._gave_up = _PATIENCE + 1
+            self._give_up()
             return refused.args[1:]
         return self._tape.first, OnTape(self._tape, self._tape.number + 1)
 
@@ -219,7 +237,7 @@ class Repeated:
         if not self._proven:
             wanted = self._plan(x, before, sidechain)
             if not all(map(same_bits, tensors_in(wanted), tensors_in(y, tape.state(tape.number + 1)))):
-                self._gave_up, self._tape = _PATIENCE + 1, None
+                self._give_up()
                 return wanted
             self._proven = True
         return y, OnTape(tape, tape.number + 1)

@@ -83,6 +83,8 @@ class Processor(Adjustable):
     """The number of channels of the output; None gives as many as the input has."""
     crosses_channels: bool = False
     """Whether a channel of the output may depend on other channels of the input."""
+    calls_once: ClassVar[bool] = False
+    """Whether ``process`` calls each of its effects once a block, each with the state that its last call left."""
     variants: ClassVar[tuple[Mapping[str, Any], ...]] = ({},)
     """Constructions that the contract tests run over, as keyword dicts."""
     exempt: Mapping[str, str] = {}

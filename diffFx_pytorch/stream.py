@@ -234,8 +234,8 @@ class Stream:
         lasting = not any(t.is_inference() or (t.requires_grad and torch.is_grad_enabled()) for t in tensors)
         if not lasting:
             self._kept = None
-            return plan
-        if plan.stands and not any(t.is_inference() for t in buffers):
+            return lambda x, state, *rest: plan(x, plain(state), *rest)
+        if not any(t.is_inference() for t in buffers):
             plan = Repeated(plan)
             tensors += buffers
         self._kept = (plan, about, [(t, t._version) for t in tensors])

@@ -32,6 +32,8 @@ class Chain(Routing):
         TypeError: for what is no Processor.
     """
 
+    calls_once = True
+
     def __init__(self, *effects: Processor | Sequence[Processor], **given: Processor | KnobValue) -> None:
         named, settings = effects_and_settings(given)
         super().__init__(named_effects("Chain", effects, named), settings=settings)  # type: ignore[arg-type]  # no wires

@@ -283,3 +283,53 @@ def test_a_key_plays_too():
     assert _tape(play)
     wanted, state = fx.run(x[0], state)
     assert same_bits(play(x[0]), wanted)
+
+
+class Growing(Own):
+    """A state that never settles."""
+
+    def process(self, x, state, *, level):
+        past = x[..., :0] if state is None else state
+        return x * level, torch.cat((past, x[..., :1]), -1)
+
+
+@torch.no_grad()
+def test_effects_beside_one_that_cannot_repeat_play_from_tapes():
+    blocks = _sound(120)
+    fx = Chain(HighPass(RATE), Growing(RATE), Chain(Compressor(RATE)))
+    play = _compare(fx, blocks)
+    assert [bool(part._tape) for part in play._kept[0]._plan.parts.values()] == [True, False, True]
+    kept, x = play.state, _sound(5, seed=1)
+    once = [play(block) for block in x]
+    play.state = pickle.loads(pickle.dumps(kept))
+    assert all(map(same_bits, once, [play(block) for block in x]))
+    fx.high_pass.freq_hz = 900.0
+    plan, state = fx.plan(x[0]), play.state.inner
+    for block in x:
+        wanted, state = plan(block, state)
+        assert same_bits(play(block), wanted), "a new plan goes on from the tapes of the old one"
+
+
+@torch.no_grad()
+def test_effects_beside_one_whose_knob_moves_play_from_tapes():
+    fx, blocks = Chain(HighPass(RATE), Compressor(RATE)), _sound(9)
+    moving = {"compressor.threshold_db": {0.0: -10.0, 0.1: -40.0}}
+    play, state = fx.stream(dsp_params=moving), None
+    for number, block in enumerate(blocks):
+        wanted, state = fx.run(block, state, dsp_params=moving, start=number * BLOCK)
+        assert same_bits(play(block), wanted)
+    assert [bool(part._tape) for part in play._kept[0]._plan.parts.values()] == [True, False]
+
+
+def test_a_setting_that_begins_to_learn_goes_on_from_the_tape():
+    fx, same, blocks = _chain(), _chain(), _sound(8)
+    play, state = fx.stream(), None
+    with torch.no_grad():
+        for block in blocks[:6]:
+            play(block)
+            _, state = same.run(block, state)
+    assert _tape(play)
+    fx.trainable(), same.trainable()
+    y, wanted = play(blocks[6]), same.run(blocks[6], state)[0]
+    assert y.requires_grad
+    assert same_bits(y.detach(), wanted.detach())
