@@ -85,6 +85,12 @@ CALLS = {
         lambda T: [noise(2, 2, T), -between(-0.9, 1, 2, 1, T, 1), noise(2, 1)],
         lambda x, a, zi: R.allpole(x, a, zi, True),
     ),
+    "allpole of order 2": Call(
+        {"allpole"},
+        lambda T: [noise(2, 1, T), torch.tensor([[-1.99, 0.9905], [0.3, 0.0]]).double(), noise(2, 1, 2)],
+        lambda x, a, zi: R.allpole(x, a, zi, True),
+        1e-5,
+    ),
     "attack_release": Call(
         {"attack_release"},
         lambda T: [_level(T), torch.tensor([0.9, 0.0, 0.99])[:, None].double(), between(0.995, 0.9999, 1), noise(3)],

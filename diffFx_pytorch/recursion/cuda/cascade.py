@@ -256,7 +256,7 @@ def serves(inputs: Any) -> bool:
 
 def forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
     """As `Kernel.forward` of ``diffFx::sections``."""
-    x, coef, zi = inputs
+    x, coef, zi = inputs.x, inputs.coef, inputs.zi
     sos, samples = coef.squeeze(-3).double(), x.shape[-1]
     at = coordinates(sos)
     blocks = block_matrices(sos, at, BLOCK_DOUBLINGS, _rest(samples))

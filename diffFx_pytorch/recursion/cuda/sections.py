@@ -63,7 +63,7 @@ def _maps(
     a, b, d, e, u, v = _scanned(x, c, k, T, K, NC, BACK, 0, MOVING, BIQUAD, SCAN, L)
     whole = tl.arange(0, L) == (0 if BACK else L - 1)
     at = e_ptr + (tl.program_id(0) // NC).to(tl.int64) * NC + tl.program_id(0) % NC
-    stride = R.to(tl.int64) * NC
+    stride = tl.full((), 1, tl.int64) * R * NC
     tl.store(at, tl.sum(tl.where(whole, a, 0), 0))
     tl.store(at + stride, tl.sum(tl.where(whole, b, 0), 0))
     tl.store(at + 2 * stride, tl.sum(tl.where(whole, d, 0), 0))
@@ -78,7 +78,7 @@ def _carry(e_ptr, start, s_ptr, k, K, NC, R, BACK: tl.constexpr, L: tl.constexpr
     row = tl.program_id(0).to(tl.int64)
     given = start.base + ((row // start.each % start.count) * K + k) * 2
     s1, s2 = tl.load(given).to(tl.float64), tl.load(given + 1).to(tl.float64)
-    stride = R.to(tl.int64) * NC
+    stride = tl.full((), 1, tl.int64) * R * NC
     for first in range(0, NC, L):
         i = first + tl.arange(0, L)
         before = (i > 0) & (i < NC)
