@@ -21,6 +21,7 @@ from torch import Tensor
 
 import diffFx_pytorch.recursion as R
 from diffFx_pytorch.dsp.biquad import low_pass, peak
+from diffFx_pytorch.lti import ops
 
 MOST_SECONDS = 450.0
 """Rows that would begin later are left out, and said to be."""
@@ -78,6 +79,27 @@ def _network_inputs(device: str) -> list[Any]:
     delays = torch.tensor([1061.0, 1153, 1277, 1361, 1423, 1523, 1627, 1747], dtype=torch.float64)
     gains = torch.ones(8, 1, dtype=torch.float64) / 8
     return [_noise(device, B, 1, T), *(t.to(device) for t in (delays, matrix, gains))]
+
+
+def _loop_inputs(device: str) -> list[Any]:
+    z = torch.exp(-1j * torch.linspace(0, math.pi, 96000))[None] ** torch.arange(600, 616)[:, None]
+    matrix = torch.linalg.qr(_noise("cpu", 16, 16))[0] * 0.98
+    return [z.to(device), matrix.to(device), torch.ones(16, 1, 1, dtype=torch.complex64, device=device)]
+
+
+def _closed_loop(z: Tensor, matrix: Tensor, rhs: Tensor) -> Tensor:
+    return ops.closed_loop(z, matrix, None, rhs).abs()
+
+
+def _linalg_solve(device: str) -> Callable[[], Any]:
+    z, matrix, rhs = (t.requires_grad_() for t in _loop_inputs(device))
+    identity = torch.eye(16, dtype=z.dtype, device=device)
+
+    def run() -> Any:
+        y = torch.linalg.solve(identity - z.mT.unsqueeze(-1) * matrix, rhs.squeeze(-1))
+        return torch.autograd.grad(y.abs().square().mean(), (z, matrix, rhs))
+
+    return run
 
 
 def _effects(device: str) -> list[Any]:
@@ -146,6 +168,7 @@ ROWS = (
     Row("network of 8 lines, 16 x 65536", _network_inputs, _network, (0.5, 1.5)),
     Row("running maximum 220, 16 x 65536", lambda d: [_noise(d, B, T)], lambda x: R.running_max(x, 220)),
     Row("backlash, 16 x 65536", lambda d: [_level(d, B, T)], lambda x: R.backlash(x, 3.0)),
+    Row("FDN step of 16 lines, 96000 points", _loop_inputs, _closed_loop, peer=("linalg.solve", _linalg_solve)),
     Row("Compressor, 64 x 2 x 131072", _compressor, _process, peer=("torchcomp", _torchcomp)),
     Row("chain of five, 64 x 2 x 3 s", _effects, _process),
 )  # fmt: skip

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import diffFx_pytorch.recursion as R
+from diffFx_pytorch.lti import ops
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -32,18 +33,20 @@ class Call:
         inputs: from a number of samples to the floating-point tensors, float64, signal first.
         run: from the tensors to the outputs.
         tolerance: of float32 results, relative to the largest value.
+        variant: whether another call runs the same kernels, so that one size is enough but for the slow tests.
     """
 
     operators: set[str]
     inputs: Callable[[int], list[Tensor]]
     run: Callable[..., tuple[Tensor, ...]]
     tolerance: float = 2e-6
+    variant: bool = False
 
     def results(self, samples: int, dtype: torch.dtype, device: str = "cpu") -> list[Tensor]:
         """Outputs, and the gradients of a weighted sum of them."""
         given = self.inputs(samples)
-        signal = given[0].dtype
-        leaves = [t.to(device, dtype if t.dtype == signal else t.dtype).requires_grad_() for t in given]
+        pair = torch.complex64 if dtype == torch.float32 else torch.complex128
+        leaves = [t.to(device, pair if t.is_complex() else dtype).requires_grad_() for t in given]
         outputs = [y for y in self.run(*leaves) if y.numel()]
         weights = [noise(*y.shape, seed=7).to(device, y.dtype) for y in outputs]
         found = torch.autograd.grad(outputs, leaves, weights, materialize_grads=True) if outputs else ()
@@ -60,6 +63,11 @@ def _level(samples: int) -> Tensor:
     """Decibels that rise and fall, with silence held at the lowest."""
     swell = torch.sin(torch.arange(samples, dtype=torch.float64) / 40)
     return (20 * torch.log10((noise(3, samples, seed=5) * swell.clamp_min(0)).abs() + 1e-9)).clamp_min(-80)
+
+
+def _disk(*shape: int) -> Tensor:
+    """Complex numbers, most of them within the unit circle."""
+    return torch.complex(noise(*shape, seed=8), noise(*shape, seed=9)) / 3
 
 
 def _steps(samples: int) -> Tensor:
@@ -90,6 +98,7 @@ CALLS = {
         lambda T: [noise(2, 1, T), torch.tensor([[-1.99, 0.9905], [0.3, 0.0]]).double(), noise(2, 1, 2)],
         lambda x, a, zi: R.allpole(x, a, zi, True),
         1e-5,
+        variant=True,
     ),
     "attack_release": Call(
         {"attack_release"},
@@ -100,16 +109,19 @@ CALLS = {
         {"attack_release"},
         lambda T: [_level(T)[:2] + noise(2, T), between(0.8, 0.9999, 2, T), between(0.5, 0.99, T)],
         lambda x, a, r: (R.attack_release(x, a, r.expand(x.shape), time_varying=True),),
+        variant=True,
     ),
     "running_max": Call({"running_max_index"}, lambda T: [_steps(T)], lambda x: (R.running_max(x, 37),)),
-    "running_max, long": Call({"running_max_index"}, lambda T: [_steps(T)], lambda x: (R.running_max(x, 600),)),
+    "running_max, long": Call(
+        {"running_max_index"}, lambda T: [_steps(T)], lambda x: (R.running_max(x, 600),), variant=True
+    ),
     "backlash": Call(
         {"backlash_source"},
         lambda T: [_steps(T), between(0, 2, 1, T), noise(1)],
         lambda x, w, zi: R.backlash(x, w, zi, True),
     ),
     "backlash, constant": Call(
-        {"backlash_source"}, lambda T: [_steps(T), between(0, 2, 1)], lambda x, w: (R.backlash(x, w),)
+        {"backlash_source"}, lambda T: [_steps(T), between(0, 2, 1)], lambda x, w: (R.backlash(x, w),), variant=True
     ),
     "feedback delay": Call(
         {"feedback_delay"},
@@ -142,7 +154,18 @@ CALLS = {
         1e-5,
     ),
     "svfilt, constant": Call(
-        {"svf"}, lambda T: [noise(2, T), _svf(1), noise(2, 1, 2)], lambda x, c, zi: R.svfilt(x, c, zi, True), 1e-5
+        {"svf"},
+        lambda T: [noise(2, T), _svf(1), noise(2, 1, 2)],
+        lambda x, c, zi: R.svfilt(x, c, zi, True),
+        1e-5,
+        variant=True,
+    ),
+    "svfilt, one row": Call(  # Triton compiles for a size of 1 anew
+        {"svf"},
+        lambda T: [noise(1, T), _svf(T, 1)],
+        lambda x, c: (R.svfilt(x, c, time_varying=True),),
+        1e-5,
+        variant=True,
     ),
     "svfilt, control points": Call(
         {"svf_points"},
@@ -160,13 +183,34 @@ CALLS = {
     ),
     "sosfilt, many": Call(
         {"sections", "sections_time_varying"},
-        lambda T: [noise(2, T), R.svf_to_sos(_svf(17))],
+        lambda T: [noise(1, T), R.svf_to_sos(_svf(17))],
         lambda x, c: (R.sosfilt(x, c),),
         1e-5,
+        variant=True,
     ),
     "sosfilt, moving": Call(
         {"sections_time_varying"},
         lambda T: [noise(2, T), R.svf_to_sos(_sweep(T)) * between(0.5, 2, T, 1, 1), noise(2, 1, 2)],
         lambda x, c, zi: R.sosfilt(x, c, zi, True, time_varying=True),
+    ),
+    "closed loop": Call(
+        {"lti_closed_loop"},
+        lambda M: [_disk(2, 5, M), between(-0.4, 0.4, 5, 5), _disk(5, M), noise(2, 5, 1, 1) + 0j],
+        lambda left, A, right, b: (ops.closed_loop(left, A, right, b),),
+        1e-5,
+    ),
+    "closed loop, complex": Call(
+        {"lti_closed_loop"},
+        lambda M: [_disk(3, M), _disk(3, 3), noise(3, 2, M) + 0j],
+        lambda left, A, b: (ops.closed_loop(left, A, None, b),),
+        1e-5,
+        variant=True,
+    ),
+    "solve": Call(
+        {"lti_solve"},
+        # Each needs rows exchanged.
+        lambda M: [_disk(2, 4, 4, M) * (1 - torch.eye(4))[..., None] + 1e-3, noise(4, 2, M) + 0j],
+        lambda A, b: (ops.solve(A, b),),
+        1e-4,
     ),
 }

@@ -11,14 +11,15 @@ from tests.cuda.interpreted import on_triton, scan_in_steps, with_cuda_kernels
 pytestmark = [pytest.mark.usefixtures("poisoned_memory", "interpreter")]
 L = 256
 SMALL = {
-    "first_order": {"CHUNK": L, "STATES": 2},
-    "attack_release": {"CHUNK": L},
-    "running_max": {"CHUNK": L},
-    "backlash": {"CHUNK": L},
-    "feedback_delay": {"CHUNK": 64},
-    "chunks": {"SECTIONS": L},
-    "sections": {"STATES": 2},
-    "cascade": {"TILE": 4, "SPLIT": 2, "DEPTH": 4},
+    "recursion.cuda.first_order": {"CHUNK": L, "STATES": 2},
+    "recursion.cuda.attack_release": {"CHUNK": L},
+    "recursion.cuda.running_max": {"CHUNK": L},
+    "recursion.cuda.backlash": {"CHUNK": L},
+    "recursion.cuda.feedback_delay": {"CHUNK": 64},
+    "recursion.cuda.chunks": {"SECTIONS": L},
+    "recursion.cuda.sections": {"STATES": 2},
+    "recursion.cuda.cascade": {"TILE": 4, "SPLIT": 2, "DEPTH": 4},
+    "lti.cuda.solve": {"NUMBERS": {torch.complex64: 8192, torch.complex128: 8192}},
 }
 
 
@@ -28,7 +29,7 @@ def interpreter(monkeypatch):
     interpreter = importlib.import_module("triton.runtime.interpreter")
     monkeypatch.setattr(interpreter.ScanOps, "generic_scan", scan_in_steps)
     for name, constants in SMALL.items():
-        module = importlib.import_module(f"diffFx_pytorch.recursion.cuda.{name}")
+        module = importlib.import_module(f"diffFx_pytorch.{name}")
         for constant, value in constants.items():
             monkeypatch.setattr(module, constant, value)
 
@@ -39,8 +40,15 @@ def agree(found, expected, tolerance):
         assert not ours.numel() or float((ours - theirs).abs().max()) <= tolerance * float(theirs.abs().max()) + 1e-30
 
 
-@pytest.mark.parametrize("samples", [1, L - 1, L, L + 1, 700])
-@pytest.mark.parametrize("name", CALLS)
+def _sizes():
+    """Every call at every size; of variants all but one in the slow tests."""
+    for name, call in CALLS.items():
+        for samples in (1, L - 1, L, L + 1, 700):
+            slow = [pytest.mark.slow] if call.variant and samples != L + 1 else []
+            yield pytest.param(name, samples, marks=slow, id=f"{name}-{samples}")
+
+
+@pytest.mark.parametrize(("name", "samples"), list(_sizes()))
 def test_float32(name, samples):
     call = CALLS[name]
     with on_triton() as ran:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.operator import Kernel, define
 from diffFx_pytorch.kernels.threads import run_rows
 
@@ -72,6 +73,7 @@ _closed_loop = define(
     Kernel(_forward, _backward),
     saves={"left": (), "matrix": (), "right": (), "rhs": (), "y": ("left", "matrix", "right")},
 )
+_closed_loop.register(device="cuda", kernel=triton_kernel("diffFx_pytorch.lti.cuda.closed_loop"))
 
 
 def closed_loop(left: Tensor | None, matrix: Tensor, right: Tensor | None, rhs: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.operator import Kernel, define
 from diffFx_pytorch.kernels.rows import broadcast_shape
 from diffFx_pytorch.kernels.threads import run_rows
@@ -52,6 +53,7 @@ _solve = define(
     Kernel(_forward, _backward),
     saves={"matrix": (), "rhs": (), "x": ()},
 )
+_solve.register(device="cuda", kernel=triton_kernel("diffFx_pytorch.lti.cuda.solve"))
 
 
 def solve(matrix: Tensor, rhs: Tensor) -> Tensor:
