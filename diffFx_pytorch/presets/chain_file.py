@@ -14,6 +14,8 @@
           peak_1_q: {0: 0.7, 1.5: [4, hold], 3: 1}   # points in time, in seconds
       - effect: Compressor
         mix: 0.5                  # any step beside its input; 0 is the input alone
+      - effect: Compressor
+        sidechain: kick.wav       # a sound file beside this one, from the beginning of the signal on
       - effect: Limiter
         bypass: true              # checked, and left out
       - preset: lead-vocal        # the chain of a factory preset, or of another file

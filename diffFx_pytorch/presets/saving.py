@@ -16,7 +16,7 @@ from ..control import Knobs, KnobValue, as_dict, check_kind
 from ..processor import Processor
 from ..registry import effects
 from ..render.atomic import replacing
-from ..routing import Chain, DryWet, MidSide, MultiBand, Parallel, Send
+from ..routing import Chain, DryWet, Keyed, MidSide, MultiBand, Parallel, Send
 from .chain_file import VERSION, ChainFile
 from .steps import own_knobs
 
@@ -81,9 +81,10 @@ def _inner(fx: Processor, given: Mapping[str, KnobValue], path: str) -> dict[str
     if isinstance(fx, MultiBand):
         step = _step("band", fx["band_1"], {}, "")
         return {"multi_band": {key: value for key, value in step.items() if key != "params"}}
-    if isinstance(fx, (DryWet, Send)):
+    if isinstance(fx, (DryWet, Keyed, Send)):
         ((name, inner),) = fx.steps.items()
-        return {"dry_wet" if isinstance(fx, DryWet) else "send": _step(name, inner, given, f"{path}{name}.")}
+        kind = {DryWet: "dry_wet", Keyed: "keyed", Send: "send"}[type(fx)]
+        return {kind: _step(name, inner, given, f"{path}{name}.")}
     if isinstance(fx, (Parallel, MidSide)):
         branches = fx.branches if isinstance(fx, Parallel) else tuple(fx.steps)
         paths: dict[str, Any] = dict.fromkeys(branches)

@@ -112,6 +112,7 @@ def _step(known: Mapping[str, type[Processor]]) -> Schema:
         "send": part,
         "mid_side": closed({"mid": branches["additionalProperties"], "side": branches["additionalProperties"]}),
         "multi_band": part,
+        "keyed": part,
     }
     mix = _own(DryWet)["mix"]
     others = {
@@ -121,6 +122,7 @@ def _step(known: Mapping[str, type[Processor]]) -> Schema:
             "description": "Of the step; its knobs begin with it.",
         },
         "mix": {**knob(mix), "description": "Share of the step beside its input."},
+        "sidechain": {"type": "string", "description": "Sound file that keys the step, beside the chain file."},
         "bypass": {"type": "boolean", "description": "Checked, and left out."},
         "options": {"type": "object"},
         "params": {"type": "object"},
@@ -142,6 +144,8 @@ def _step(known: Mapping[str, type[Processor]]) -> Schema:
     bands = closed({}, patterns={r"^(band_\d+\..+|crossover_\d+_hz)$": {}})
     then = {"params": bands, "options": _options(MultiBand.options)}
     cases.append({"if": {"required": ["multi_band"]}, "then": {"properties": then}})
+    then = {"params": closed({}), "options": closed({"key": {"type": "string"}}, ("key",))}
+    cases.append({"if": {"required": ["keyed"]}, "then": {"properties": then}})
     return {
         **closed({**kinds, **others}),
         "oneOf": [{"required": [kind]} for kind in KINDS],

@@ -14,7 +14,7 @@ from ..options import Given
 from ..params import EffectParam
 from ..processor import Processor
 from ..registry import effect
-from ..routing import Chain, DryWet, MidSide, MultiBand, Parallel, Send
+from ..routing import Chain, DryWet, Keyed, MidSide, MultiBand, Parallel, Send
 from ..routing.routing import free_name, has_meaning
 from .factory import text_of
 from .nodes import ChainFileError, Reader
@@ -23,10 +23,10 @@ from .values import ValueReader, beside, option_value, tempo
 VERSION = 1
 TOP = ("version", "about", "tempo_bpm", "chain")
 """The keys of a chain file."""
-KINDS = ("effect", "preset", "chain", "parallel", "dry_wet", "send", "mid_side", "multi_band")
-_WITH_OPTIONS = ("effect", "multi_band")
-_KEYS = (*KINDS, "name", "options", "params", "mix", "bypass")
-PLACED = (Chain, DryWet, MidSide, Parallel, Send)
+KINDS = ("effect", "preset", "chain", "parallel", "dry_wet", "send", "mid_side", "multi_band", "keyed")
+_WITH_OPTIONS = ("effect", "multi_band", "keyed")
+_KEYS = (*KINDS, "name", "options", "params", "sidechain", "mix", "bypass")
+PLACED = (Chain, DryWet, Keyed, MidSide, Parallel, Send)
 """Routings whose parts are steps with settings of their own."""
 _DEEPEST, _MOST = 16, 500
 
@@ -131,6 +131,8 @@ class StepReader:
         if fx is None:
             return None
         self._set(keys, fx)
+        if "sidechain" in keys:
+            fx = self._keyed(keys["sidechain"], fx)
         if "mix" in keys:
             fx = self._mixed(keys["mix"], fx)
         if "bypass" in keys:
@@ -160,6 +162,14 @@ class StepReader:
             return fx
         if kind == "multi_band":
             return self._multi_band(keys, fx)
+        if kind == "keyed":
+            options = self._options(keys, Keyed)
+            if options is None:
+                return None
+            if "key" not in options:
+                reader.problem(node, "keyed needs options: {key: the path of a sound file}")
+                return None
+            return self._try(node, lambda: Keyed(**{name or free_name(fx, ()): fx}, **options))
         routing = DryWet if kind == "dry_wet" else Send
         return self._try(node, lambda: routing(**{name or free_name(fx, ()): fx}))
 
@@ -233,6 +243,15 @@ class StepReader:
             if value is not None:
                 settings[knob] = value
         self._try(keys["params"], lambda: fx.set(settings))  # type: ignore[arg-type, return-value]
+
+    def _keyed(self, node: yaml.Node, fx: Processor) -> Processor:
+        file = self.reader.scalar(node, "sidechain")
+        if not isinstance(file, str):
+            if file is not None:
+                self.reader.problem(node, f"sidechain must be the name of a sound file, got {file!r}")
+            return fx
+        key = beside(file, self.folder)
+        return self._try(node, lambda: Keyed(**{free_name(fx, ()): fx}, key=key)) or fx
 
     def _mixed(self, node: yaml.Node, fx: Processor) -> Processor:
         mixed = self._try(node, lambda: DryWet(**{free_name(fx, ()): fx}))

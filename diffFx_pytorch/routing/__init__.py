@@ -2,10 +2,11 @@
 
 from .chain import Chain
 from .dry_wet import DryWet
+from .keyed import Keyed
 from .mid_side import MidSide
 from .mixer import Mixer
 from .multi_band import MultiBand
 from .parallel import Parallel
 from .send import Send
 
-__all__ = ["Chain", "DryWet", "MidSide", "Mixer", "MultiBand", "Parallel", "Send"]
+__all__ = ["Chain", "DryWet", "Keyed", "MidSide", "Mixer", "MultiBand", "Parallel", "Send"]

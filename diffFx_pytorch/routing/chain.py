@@ -46,6 +46,13 @@ class Chain(Routing):
         delays = [fx.latency_samples for _, fx in self._effects()]
         self.read_knobs_at({}, dict(zip(self.steps, itertools.accumulate(delays, initial=0), strict=False)))
 
+    def arrive(self, late: int) -> None:
+        """Each effect hears its input later by the latency of those before it."""
+        for _, fx in self._effects():
+            if isinstance(fx, Routing):
+                fx.arrive(late)
+            late += fx.latency_samples
+
     def __len__(self) -> int:
         """The number of effects."""
         return len(self._names)

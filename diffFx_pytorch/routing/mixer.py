@@ -112,6 +112,12 @@ class Mixer(Routing):
             if len(names) > 1
         }
 
+    def arrive(self, late: int) -> None:
+        """Each node hears its input when that arrives."""
+        for name, fx in self._effects():
+            if isinstance(fx, Routing):
+                fx.arrive(late + self._arrives[name])
+
     def inside(self, knobs: Mapping[str, Read], like: Tensor) -> dict[str, Plan]:
         """An effect for each group of tracks, and for every other node."""
         plans = {}

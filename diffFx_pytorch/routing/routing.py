@@ -57,6 +57,7 @@ class Routing(Processor, abstract=True):
             raise ValueError(f"{type(self).__name__}: effects must share one sample rate, got {listed}")
         self._joined = steps, own or {}
         super().__init__(next(iter(rates.values()), 44100), param_range, **(settings or {}))
+        self.arrive(0)
 
     def table(self) -> dict[str, EffectParam]:
         """The knobs of the effects, then its own."""
@@ -71,6 +72,12 @@ class Routing(Processor, abstract=True):
         self.takes_sidechain = any(fx.takes_sidechain for fx in steps.values())
         self.crosses_channels = any(fx.crosses_channels for fx in steps.values())
         return {**{f"{name}.{knob}": row for name, fx in steps.items() for knob, row in fx.params.items()}, **own}
+
+    def arrive(self, late: int) -> None:
+        """Hear that the signal comes so many samples late; the effects hear it with what is before them here."""
+        for _, fx in self._effects():
+            if isinstance(fx, Routing):
+                fx.arrive(late)
 
     def inside(self, knobs: Mapping[str, Read], like: Tensor) -> dict[str, Plan]:
         """Every effect with its own knobs."""

@@ -76,6 +76,8 @@ GOOD = [
     "{multi_band: {effect: Compressor}, options: {num_bands: 4}, params: {band_4.ratio: 2, crossover_1_hz: 120}}",
     "{mid_side: {side: {effect: Gain}}}",
     "{send: {preset: tape}, params: {send_db: -3}}",
+    "{effect: Compressor, sidechain: kick.wav}",
+    "{keyed: {effect: Compressor}, options: {key: kick.wav}}",
     "{effect: ParametricEqualizer, options: {num_peaks: 5}, params: {peak_5_gain_db: 2}}",
     "{effect: FeedbackDelay, options: {tempo_bpm: 90}, params: {delay_beats: 1}}",
 ]
