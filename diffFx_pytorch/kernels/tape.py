@@ -200,12 +200,16 @@ def _calling(entry: _Entry) -> Callable[[], Any]:
 
 
 def _gives_the_same(call: Callable[[], Any], result: Tensor) -> bool:
+    """Whether a call writes the result that is there; it is there afterwards too."""
     before, place, size = result.clone(), result.data_ptr(), result.shape
     try:
         call()
     except (TypeError, RuntimeError):
         return False
-    return result.data_ptr() == place and result.shape == size and same_bits(before, result)
+    if result.data_ptr() == place and result.shape == size and same_bits(before, result):
+        return True
+    result.copy_(before)  # the call read what was overwritten since
+    return False
 
 
 class Tape:

@@ -242,6 +242,16 @@ class Scratch(Own):
         return total.mul_(0.5), last
 
 
+class Overwritten(Own):
+    """Computes with what it overwrites then."""
+
+    def process(self, x, state, *, level):
+        loud = torch.empty_like(x).copy_(x)
+        total = loud.sum(-1, keepdim=True)
+        loud.mul_(3.0).add_(0.0 if state is None else state)
+        return loud, total
+
+
 class Strided(Own):
     """A state that is no contiguous memory, and one that only passes."""
 
@@ -254,7 +264,7 @@ class Strided(Own):
 @torch.no_grad()
 @pytest.mark.parametrize(
     ("build", "plays"),
-    [(Shown, False), (Branching, True), (Masked, False), (Scratch, True), (Strided, True)],
+    [(Shown, False), (Branching, True), (Masked, False), (Scratch, True), (Overwritten, True), (Strided, True)],
 )
 def test_programs_of_strangers(build, plays):
     blocks = [level * block for level, block in zip([0.1, 0.3] * 4 + [9.0, 0.1] * 4, _sound(16), strict=True)]
