@@ -180,13 +180,14 @@ class _Batch:
         self.read: dict[Path, float] = {}
         self.counts: dict[str, int] = {}
         self.begun = self.logged = time.monotonic()
-        self.is_full = False
+        self.full = ""
 
     def render(
         self, chain_file: ChainFile, settings: RenderSettings, files: Files, album: bool, journal: Journal | None
     ) -> int:
         """Render all, and say so; the exit status."""
         from ..render import render_batch
+        from ..render.atomic import WriteError
 
         how: dict[str, Any] = {"skip_existing": files.skip_existing, "resume": files.resume, "album": album}
         workers = min(self.run.jobs or _processors(), len(self.jobs))
@@ -213,9 +214,12 @@ class _Batch:
         except SystemExit:
             self._summary("stopped", journal)
             raise
+        except WriteError as error:  # of the journal: without it nothing could go on
+            self._summary(str(error), journal)
+            return FAILED
         failed = self.counts.get("failed", 0)
-        if self.is_full:
-            self._summary("the disk is full: make room, then", journal)
+        if self.full:
+            self._summary(self.full, journal)
         elif len(self.jobs) > 1 and not (self.run.quiet and not failed):
             print_lines(consoles()[1], f"{len(self.jobs)} files: {self._counted()}")
         return FAILED if failed else 0
@@ -250,8 +254,9 @@ class _Batch:
         if self.run.json and not piped:
             typer.echo(json.dumps(as_record(outcome)))
         if outcome.status == "failed":
-            said, self.is_full = self.is_full, self.is_full or outcome.full
-            if not said:
+            if outcome.full:
+                self.full = outcome.error  # said once, at the end
+            else:
                 print_lines(error, f"failed {outcome.source}: {outcome.error.removeprefix(f'{outcome.source}: ')}")
         elif outcome.rendered:
             quiet = self.run.quiet or self.run.json or piped

@@ -108,6 +108,7 @@ def render_batch(
 
     Raises:
         ValueError: for ``resume`` without a journal, an album without a level.
+        OSError: if the journal cannot be written.
     """
     settings = replace(settings or RenderSettings(), **changes)
     if resume and journal is None:

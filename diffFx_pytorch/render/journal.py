@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from .. import __version__
+from .atomic import WriteError, writing
 from .settings import RenderSettings
 
 _PIECE = 1 << 20
@@ -51,6 +53,9 @@ class Journal:
     Args:
         folder: of the outputs.
         chain: digest of the chain and the files it names, as ``presets.chain_digest`` gives it.
+
+    Raises:
+        OSError: if it cannot be read, or later written.
     """
 
     def __init__(self, folder: str | os.PathLike[str], chain: str) -> None:
@@ -90,9 +95,12 @@ class Journal:
         return Path(os.path.relpath(target, self.folder)).as_posix()
 
     def _add(self, record: dict[str, str]) -> None:
-        if self._file is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(self.folder / _NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-            os.write(self._file, b"\n" if os.fstat(self._file).st_size else b"")
-        os.write(self._file, json.dumps(record).encode("ascii") + b"\n")
+        with writing(self.folder / _NAME):
+            if self._file is None:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._file = os.open(self.folder / _NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+                os.write(self._file, b"\n" if os.fstat(self._file).st_size else b"")
+            line = json.dumps(record).encode("ascii") + b"\n"
+            if os.write(self._file, line) < len(line):
+                raise WriteError(self.folder / _NAME, "the disk is full", errno.ENOSPC)
         self._records[record["target"]] = record

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..files import audio_info, check_regular, read_sound
 from ..spectrogram import STFT, Inversion, invert_spectrogram, time_stretch
 from .audio_file import AudioWriter
-from .formats import check_target, format_of
+from .formats import check_target, format_of, subtype_for
 
 _BLOCK = 1 << 16
 _MOST_SEMITONES = 48.0
@@ -120,7 +120,7 @@ def stretch_file(
         semitones: how much higher, or negative lower; -48 .. 48.
         n_fft: as for ``time_stretch``.
         method: as for ``time_stretch``.
-        subtype: of the samples; None takes the format's usual one.
+        subtype: of the samples; None keeps the source's where the format has it.
 
     Raises:
         OSError: for files that cannot be read or written.
@@ -129,8 +129,9 @@ def stretch_file(
     if not -_MOST_SEMITONES <= semitones <= _MOST_SEMITONES:
         raise ValueError(f"semitones must lie in {-_MOST_SEMITONES:g} .. {_MOST_SEMITONES:g}, got {semitones!r}")
     source, target = Path(source), Path(target)
+    info = audio_info(source)
+    sample_rate, subtype = info.sample_rate, subtype or subtype_for(target, "same", info.subtype)
     check_target(source, target, subtype)
-    sample_rate = audio_info(source).sample_rate
     x = read_sound(source)
     ratio = 2 ** (semitones / 12)
     if semitones or rate != 1:

@@ -148,6 +148,14 @@ def test_resume_after_an_edit_of_the_chain(place):
     assert np.abs(soundfile.read("out/a.wav")[0]).max() == pytest.approx(0.5 * 10 ** (-12 / 20), abs=1e-3)
 
 
+def test_an_output_folder_that_is_none(place):
+    (place / "out").write_text("a file")
+    result = difffx("render", *GAIN, "in", "-o", "out")
+    assert result.exit_code == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert "Not a directory" in result.stderr
+
+
 # ---- pipes, reports ----
 
 

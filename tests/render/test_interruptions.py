@@ -20,6 +20,7 @@ from diffFx_pytorch.render import journal as journal_module
 from diffFx_pytorch.render.atomic import WriteError, remove_dead_parts, replacing
 from diffFx_pytorch.render.loudness import programme_loudness
 from diffFx_pytorch.render.workers import Lost, in_processes
+from tests.cli.command import difffx
 
 GAIN = "version: 1\nchain:\n  - {effect: Gain, params: {gain_db: -6}}\n"
 CHAIN = load_chain(GAIN)
@@ -284,6 +285,21 @@ def test_a_full_disk_ends_a_batch(library, small_disk):
     for outcome in outcomes[:-1]:
         assert soundfile.info(outcome.target).frames == soundfile.info(outcome.source).frames
     assert not list(small_disk.place.rglob("*.part"))
+
+
+@pytest.mark.parametrize("free", [0, 30000])
+def test_a_full_disk_is_one_line_and_the_batch_goes_on_when_there_is_room(library, small_disk, free):
+    arguments = ("render", "-e", "Gain:gain_db=-6", library, "-o", small_disk.place / "out", "-q", "-j", "2")
+    small_disk(free)
+    result = difffx(*arguments)
+    assert result.exit_code == 1
+    assert result.stderr.count("the disk is full") == len(result.stderr.splitlines()) == 1
+    assert "left of 20 files" in result.stderr
+    assert not list(small_disk.place.rglob("*.part"))
+    (small_disk.place / "ballast").unlink()
+    subprocess.run(["mount", "-o", "remount,size=8m", small_disk.place], check=True)
+    assert difffx(*arguments, "--resume").exit_code == 0
+    assert len(contents(small_disk.place / "out")) == 20
 
 
 def test_what_is_stored_for_a_level_may_fill_the_disk_too(library, small_disk):
