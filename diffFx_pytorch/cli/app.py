@@ -32,7 +32,9 @@ _with_bar: Console | None = None  # what is printed beside a bar goes through th
 
 Subtype = Annotated[
     str | None,
-    typer.Option(help="Samples: PCM_16 (dithered), PCM_24, FLOAT, ...; those of the input, or the usual, if not given."),
+    typer.Option(
+        help="Samples: PCM_16 (dithered), PCM_24, FLOAT, ...; those of the input, or the usual, if not given."
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
 
