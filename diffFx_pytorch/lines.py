@@ -144,7 +144,7 @@ def read_knobs(
                 raise ValueError(f"{name} cannot move within a signal; give one value per item, shape (B,)")
             # A logarithm goes through an exponential, which would take the last digits of a long delay from float32.
             exact = torch.float64 if param.curve == "log" else x.dtype
-            drawn = param.to_line(value.to(x.device, exact), is_position).expand(batch, -1)
+            drawn = param.to_line(value.to(x.device).to(exact), is_position).expand(batch, -1)
             points = Points(drawn) if points is None else replace(points, values=drawn)
             values[name] = Line(param, points, latency.get(name, 0), sample_rate, x.dtype)
             continue

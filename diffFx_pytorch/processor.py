@@ -13,6 +13,7 @@ from torch import Tensor
 from .automation import values_of
 from .control import Knobs, KnobValue, as_dict, check_rate, unknown_name
 from .curve import Curve, draw
+from .kernels.precision import has_float64
 from .knobs import by_keyword_only, check_equation, in_context, keywords_of, read_table
 from .lines import Read, at_samples, read_knobs
 from .options import CONTROL_PERIOD, ConstructorSignature, Option, documented, read_options
@@ -358,6 +359,19 @@ class Processor(Adjustable):
     def extra_repr(self) -> str:
         """What ``repr`` shows of the construction, and the settings."""
         return f"sample_rate={self.sample_rate:g}, {super().extra_repr()}"
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """As of ``torch.nn.Module``; constants stay where a device has no float64, for then effects run on the CPU."""
+        if has_float64(fn(torch.empty(0)).device):
+            return super()._apply(fn, recurse)
+        kept = [(part, dict(part._buffers)) for part in self.modules()]
+        for part, _ in kept:
+            part._buffers.clear()
+        try:
+            return super()._apply(fn, recurse)
+        finally:
+            for part, buffers in kept:
+                part._buffers.update(buffers)
 
     # Inside --------------------------------------------------------------------------------------------------------
 

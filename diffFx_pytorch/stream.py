@@ -13,6 +13,7 @@ from torch import Tensor
 from .automation import values_of
 from .control import Knobs, as_dict, check_audio, check_sidechain
 from .dsp.precision import at_least_float32, without_autocast
+from .kernels.precision import has_float64
 from .kernels.transforms import creates_elsewhere
 from .knobs import in_context
 from .lines import spreads
@@ -45,8 +46,9 @@ def run_block(
 ) -> tuple[Sound, BlockState]:
     """One block through an effect, whatever its form, its precision, its length, and where its state comes from.
 
-    Half precision is for sound at rest: it is computed in float32, inside autocast too, and comes out as it went in. A
-    block of no samples or no items leaves the state as it was.
+    Half precision is for sound at rest: it is computed in float32, inside autocast too, and comes out as it went in. On
+    a device without float64 the sound goes to the CPU and back. A block of no samples or no items leaves the state as
+    it was.
 
     Args:
         fx: the effect.
@@ -87,16 +89,23 @@ def _run(
     beside: Tensor | None = as_batch(sidechain, "sidechain")
     if beside is not None:
         check_sidechain(batch, beside, fx.takes_sidechain)
-    sound, key = at_least_float32(batch), None if beside is None else at_least_float32(beside)
+    sound, key = _computable(batch), None if beside is None else _computable(beside)
     inner = _opened(state, fx._kind, sound)
     if sound.numel() == 0:
         y = sound if fx.channels_out is None else sound.sum(1, True).expand(-1, fx.channels_out, -1)
     else:
-        with undisturbed(batch.device):
+        with undisturbed(sound.device):
             y, inner = plan(sound)(sound, inner, key, start, total)
+    y = y.to(batch.device) if sound.device != batch.device else y
     y = y if sound.dtype == batch.dtype else y.to(batch.dtype)  # no cast that would hide an effect of another dtype
     new_state = BlockState(fx._kind, batch.shape[0], batch.shape[1], sound.dtype, inner)
     return y if batch is x else in_kind(y, x), new_state  # type: ignore[return-value]  # of the kind of x
+
+
+def _computable(sound: Tensor) -> Tensor:
+    """In float32 at least, and where filters can be designed in float64: on the CPU if not on its own device."""
+    sound = at_least_float32(sound)
+    return sound if has_float64(sound.device) else sound.cpu()
 
 
 def undisturbed(device: torch.device) -> contextlib.AbstractContextManager[Any]:

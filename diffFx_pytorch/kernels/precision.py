@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import torch
+from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from .transforms import autocast_active
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 WITHOUT_FLOAT64 = {"mps"}
 """Types of devices that cannot hold a float64 tensor."""
@@ -21,6 +27,25 @@ def has_float64(device: torch.device) -> bool:
 def widest(device: torch.device) -> torch.dtype:
     """The widest real type that the device computes in."""
     return torch.float64 if has_float64(device) else torch.float32
+
+
+def where_float64_is(function: Function) -> Function:
+    """The function, computed on the CPU where its first argument, a tensor, is on a device without float64.
+
+    All tensors among the arguments are moved there. Results go back, but for those in float64, as states are: they stay
+    on the CPU, and are taken from there.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        device = getattr(args[0], "device", None) if args else None
+        if device is None or device.type not in WITHOUT_FLOAT64:
+            return function(*args, **kwargs)
+        args, kwargs = tree_map_only(Tensor, lambda t: t.to("cpu"), (args, kwargs))
+        wide = torch.float64, torch.complex128
+        return tree_map_only(Tensor, lambda t: t if t.dtype in wide else t.to(device), function(*args, **kwargs))
+
+    return call  # type: ignore[return-value]  # of the same arguments
 
 
 @contextlib.contextmanager

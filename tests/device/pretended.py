@@ -68,6 +68,10 @@ def _host_of_device(device):
     return torch.device("cpu") if device.type == DEVICE else device
 
 
+def _tensors(value):
+    return [t for t in tree_iter(value) if isinstance(t, Tensor)]
+
+
 def _is_ours(value):
     return isinstance(value, DeviceTensor)
 
@@ -111,8 +115,9 @@ class PretendedDevice(TorchDispatchMode):
     for constants, which are copied once; ``ran`` has the names of the operators that ran.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, float64: bool = True) -> None:
         super().__init__()
+        self._float64 = float64
         self.waits: Counter[str] = Counter()
         self.copies: Counter[str] = Counter()
         self.mixed: list[str] = []
@@ -133,7 +138,7 @@ class PretendedDevice(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
-        tensors = [t for t in tree_iter((args, kwargs)) if isinstance(t, Tensor)]
+        tensors = _tensors((args, kwargs))
         ours = any(isinstance(t, DeviceTensor) for t in tensors)
         name = func._schema.name
         if ours and name in self._operators:
@@ -156,6 +161,8 @@ class PretendedDevice(TorchDispatchMode):
             result = func(*args_there, **kwargs_there)
         if leaves:
             return result
+        if not self._float64 and any(t.dtype in (torch.float64, torch.complex128) for t in _tensors(result)):
+            raise TypeError(f"{name} makes a float64 tensor on a device that has no float64")
         result = tree_map_only(Tensor, DeviceTensor, result)
         return return_and_correct_aliasing(func, args, kwargs, result) if ours else result
 

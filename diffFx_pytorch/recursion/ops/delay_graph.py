@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, bound_rows, define, run_rows
+from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, denormal_threshold
 from diffFx_pytorch.recursion.checks import check_signal
 from diffFx_pytorch.recursion.cpu.delay_graph import CHUNK, delay_graph_rows
@@ -180,6 +181,7 @@ def delay_graph(
 ) -> tuple[Tensor, GraphState]: ...
 
 
+@where_float64_is
 def delay_graph(
     x: Tensor,
     graph: DelayGraph,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.dsp.interpolation import INTERPOLATIONS, POINTS, history_length
+from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.kernels.transforms import is_traced
 from diffFx_pytorch.recursion.checks import REAL, broadcast_batch, check_signal, coefficients
 from diffFx_pytorch.recursion.ops.feedback_delay import feedback_delay_operator
@@ -174,6 +175,7 @@ def feedback_delay(
     return_zf: Literal[True],
     time_varying: bool | None = ...,
 ) -> tuple[Tensor, Tensor]: ...
+@where_float64_is
 def feedback_delay(
     x: Tensor,
     delay: Tensor | float,
@@ -268,6 +270,7 @@ def delay_line(
     return_zf: Literal[True],
     time_varying: bool | None = ...,
 ) -> tuple[Tensor, Tensor]: ...
+@where_float64_is
 def delay_line(
     x: Tensor,
     delay: Tensor | float,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
+from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, whole_rows
 from diffFx_pytorch.recursion.checks import check_signal, coefficients
 from diffFx_pytorch.recursion.cpu.feedback_network import CHUNK, feedback_network_rows
@@ -212,6 +213,7 @@ def feedback_network(
     zi: NetworkState | None = ...,
     return_zf: Literal[True],
 ) -> tuple[Tensor, NetworkState]: ...
+@where_float64_is
 def feedback_network(
     x: Tensor,
     delays: Tensor,
