@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.precision import where_float64_is
+
 from ..kernels import run_rows
 from ..kernels.operator import define
 from ..kernels.rows import as_rows, as_whole_rows, indexed_rows
@@ -26,6 +28,7 @@ _FIRST_ORDER = ("low_pass_first_order", "high_pass_first_order")
 _DTYPES = (torch.float32, torch.float64)
 
 
+@where_float64_is
 def section_design(
     kinds: Sequence[str], freq_hz: Value, q: Value | None, gain_db: Value | None, sample_rate: float, design: Design
 ) -> Tensor:

@@ -30,7 +30,7 @@ def widest(device: torch.device) -> torch.dtype:
 
 
 def where_float64_is(function: Function) -> Function:
-    """The function, computed on the CPU where its first argument, a tensor, is on a device without float64.
+    """The function, computed on the CPU where the first tensor it is given is on a device without float64.
 
     All tensors among the arguments are moved there. Results go back, but for those in float64, as states are: they stay
     on the CPU, and are taken from there.
@@ -38,8 +38,9 @@ def where_float64_is(function: Function) -> Function:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        device = getattr(args[0], "device", None) if args else None
-        if device is None or device.type not in WITHOUT_FLOAT64:
+        first = next((a for a in args if isinstance(a, Tensor)), None)
+        device = None if first is None else first.device
+        if device is None or has_float64(device):
             return function(*args, **kwargs)
         args, kwargs = tree_map_only(Tensor, lambda t: t.to("cpu"), (args, kwargs))
         wide = torch.float64, torch.complex128

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels.operator import Kernel, define
+from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.kernels.rows import as_rows
 from diffFx_pytorch.kernels.threads import run_rows
 
@@ -64,6 +65,7 @@ _delay_response = define(
 )
 
 
+@where_float64_is
 def delay_response(
     delay: Tensor, nfft: int, alias_decay_db: float = 0.0, dtype: torch.dtype = torch.complex64
 ) -> Tensor:

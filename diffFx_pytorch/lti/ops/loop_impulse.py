@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels.operator import Kernel, define
+from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.kernels.rows import as_rows, batch_shape_of, indexed_rows
 from diffFx_pytorch.kernels.threads import run_rows
 
@@ -83,6 +84,7 @@ _loop_impulse = define(
 )
 
 
+@where_float64_is
 def loop_impulse(
     matrix: Tensor, delays: Tensor, b: Tensor, c: Tensor, samples: int, gains: Tensor | None = None
 ) -> Tensor:

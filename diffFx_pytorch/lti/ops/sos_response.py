@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels.operator import Kernel, define
+from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.kernels.rows import as_rows
 from diffFx_pytorch.kernels.threads import run_rows
 
@@ -73,6 +74,7 @@ _sos_response = define(
 )
 
 
+@where_float64_is
 def sos_response(sos: Tensor, nfft: int, alias_decay_db: float = 0.0, dtype: torch.dtype = torch.complex64) -> Tensor:
     r"""Return the product of second-order sections on the upper half of a circle.
 

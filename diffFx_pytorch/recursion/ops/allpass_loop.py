@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import bound_rows, run_rows
+from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.cpu import allpass_loop as kernels
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK
@@ -74,6 +75,7 @@ def allpass_loop(
     return_zf: Literal[True],
     time_varying: bool | None = ...,
 ) -> tuple[Tensor, Tensor]: ...
+@where_float64_is
 def allpass_loop(
     x: Tensor,
     coef: Tensor | float,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
 from diffFx_pytorch.kernels.cuda import triton_kernel
+from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, coefficient_of_row, denormal_threshold, indexed_rows
 
 from ..checks import broadcast_batch, check_signal, coefficients, initial_state, state_dtype
@@ -30,6 +31,7 @@ def allpole(
 def allpole(
     x: Tensor, a: Tensor, zi: Tensor | None = ..., *, return_zf: Literal[True], time_varying: bool | None = ...
 ) -> tuple[Tensor, Tensor]: ...
+@where_float64_is
 def allpole(
     x: Tensor, a: Tensor, zi: Tensor | None = None, return_zf: bool = False, *, time_varying: bool | None = None
 ) -> Tensor | tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from diffFx_pytorch.kernels import Kernel, bound_rows, define, run_rows
 from diffFx_pytorch.kernels.bound import refreshed
 from diffFx_pytorch.kernels.cuda import triton_kernel
+from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, denormal_threshold, indexed_rows
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.cpu.attack_release import (
@@ -145,6 +146,7 @@ def attack_release(
     return_zf: Literal[True],
     time_varying: bool | None = ...,
 ) -> tuple[Tensor, Tensor]: ...
+@where_float64_is
 def attack_release(
     x: Tensor,
     attack: Tensor | float,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.kernels.rows import broadcast_shape
 from diffFx_pytorch.kernels.transforms import is_traced, transforms_active
 from diffFx_pytorch.recursion.control_points import ControlPoints
@@ -19,6 +20,7 @@ sound, and go from sections to sections.
 """
 
 
+@where_float64_is
 def filter_sections(
     x: Tensor, sos: Tensor | ControlPoints, state: SectionState | None = None
 ) -> tuple[Tensor, SectionState]:

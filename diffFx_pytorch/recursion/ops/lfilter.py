@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from diffFx_pytorch.kernels.precision import where_float64_is
+
 from ..checks import broadcast_batch, check_signal, coefficients, initial_state, state_dtype
 from .allpole import all_pole
 from .fir import fir
@@ -33,6 +35,7 @@ def lfilter(
     return_zf: Literal[True],
     time_varying: bool | None = ...,
 ) -> tuple[Tensor, Tensor]: ...
+@where_float64_is
 def lfilter(
     x: Tensor,
     b: Tensor,

@@ -6,6 +6,8 @@ from typing import Literal, overload
 
 from torch import Tensor
 
+from diffFx_pytorch.kernels.precision import where_float64_is
+
 from ..checks import broadcast_batch, check_signal, coefficients, initial_state
 from .allpole import all_pole
 
@@ -28,6 +30,7 @@ def one_pole(
     return_zf: Literal[True],
     time_varying: bool | None = ...,
 ) -> tuple[Tensor, Tensor]: ...
+@where_float64_is
 def one_pole(
     x: Tensor,
     coef: Tensor | float,

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels import bound_rows, run_rows
 from diffFx_pytorch.kernels.cuda import triton_kernel
+from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.recursion.cpu import sections, sections_staged, sections_time_varying, time_varying_lanes
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK, LANES
 from diffFx_pytorch.recursion.cpu.sections_plan import Cut, plan
@@ -332,6 +333,7 @@ def sosfilt(
 def sosfilt(
     x: Tensor, sos: Tensor, zi: Tensor | None = ..., *, return_zf: Literal[True], time_varying: bool | None = ...
 ) -> tuple[Tensor, Tensor]: ...
+@where_float64_is
 def sosfilt(
     x: Tensor, sos: Tensor, zi: Tensor | None = None, return_zf: bool = False, *, time_varying: bool | None = None
 ) -> Tensor | tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import define, row_kernel
+from diffFx_pytorch.kernels.precision import where_float64_is
 
 from ..checks import broadcast_batch, check_signal, coefficients, initial_state
 from ..cpu.state_space import backward, forward
@@ -68,6 +69,7 @@ def linear_recursion(
     diagonal: bool = ...,
     time_varying: bool | None = ...,
 ) -> tuple[Tensor, Tensor]: ...
+@where_float64_is
 def linear_recursion(
     u: Tensor,
     A: Tensor,
@@ -147,6 +149,7 @@ def state_space(
     return_zf: Literal[True],
     time_varying: bool | None = ...,
 ) -> tuple[Tensor, Tensor]: ...
+@where_float64_is
 def state_space(
     x: Tensor,
     A: Tensor,

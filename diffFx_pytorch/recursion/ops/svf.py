@@ -8,6 +8,7 @@ from typing import Literal, overload
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.recursion.cpu import svf as kernels
 from diffFx_pytorch.recursion.ops.cascade import (
     SECTIONS_ON_CUDA,
@@ -46,6 +47,7 @@ def svfilt(
     at: Tensor | None = ...,
     time_varying: bool | None = ...,
 ) -> tuple[Tensor, Tensor]: ...
+@where_float64_is
 def svfilt(
     x: Tensor,
     svf: Tensor,
