@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .bound import computed
+from .precision import exact_products
 from .rows import batch_shape_of
 
 Shape = Callable[..., tuple[Sequence[int], torch.dtype]]
@@ -177,7 +178,9 @@ class Table:
 
     def _forward_eager(self, *args: Any) -> Any:
         outputs = self._empty_outputs(*args)[1]
-        for into, y in zip(outputs, self._equation(*self._split(args)), strict=False):
+        with exact_products(outputs[0].device):
+            found = self._equation(*self._split(args))
+        for into, y in zip(outputs, found, strict=False):
             into.copy_(y)
         for checkpoint in outputs[len(self.shapes) :]:
             checkpoint.zero_()
@@ -214,7 +217,8 @@ class Table:
         return gradients
 
     def _backward_eager(self, *args: Any) -> Any:
-        found = self._gradients(self.rules.adjoint or self.adjoint_of_equation, args)
+        with exact_products(next(t.device for t in args if isinstance(t, Tensor))):
+            found = self._gradients(self.rules.adjoint or self.adjoint_of_equation, args)
         return as_results([g.clone(memory_format=torch.contiguous_format) for g in found])
 
     def _backward_kernel(self, kernel: Kernel, *args: Any) -> Any:
