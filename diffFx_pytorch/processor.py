@@ -360,24 +360,12 @@ class Processor(Adjustable):
         """What ``repr`` shows of the construction, and the settings."""
         return f"sample_rate={self.sample_rate:g}, {super().extra_repr()}"
 
-    def _apply(self, fn: Any, recurse: bool = True) -> Any:
-        """As of ``torch.nn.Module``; constants stay where a device has no float64, for then effects run on the CPU."""
-        if has_float64(fn(torch.empty(0)).device):
-            return super()._apply(fn, recurse)
-        kept = [(part, dict(part._buffers)) for part in self.modules()]
-        for part, _ in kept:
-            part._buffers.clear()
-        try:
-            return super()._apply(fn, recurse)
-        finally:
-            for part, buffers in kept:
-                part._buffers.update(buffers)
-
     # Inside --------------------------------------------------------------------------------------------------------
 
     def _device(self) -> torch.device:
-        """Where the effect is, as far as it is anywhere."""
-        return next((t.device for t in itertools.chain(self.buffers(), self.parameters())), torch.device("cpu"))
+        """Where the effect computes, as far as it is anywhere."""
+        held = itertools.chain(self.buffers(), self.parameters())
+        return next((t.device for t in held if has_float64(t.device)), torch.device("cpu"))
 
     def _knobs_alone(self, norm_params: Knobs | None, dsp_params: Knobs | None) -> dict[str, Tensor]:
         given = norm_params if norm_params is not None else dsp_params

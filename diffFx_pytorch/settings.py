@@ -203,10 +203,24 @@ class Adjustable(Knobbed, metaclass=_Built):
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         # Settings that are tensors follow to a device; they keep their precision.
         _edited()
+        if not has_float64(fn(torch.empty(0)).device):
+            return self._apply_without_float64(fn, recurse)
         super()._apply(fn, recurse)
         for name, value in self._held.items():
             if isinstance(value, Tensor):
                 self._held[name] = value.to(fn(value).device)
+        return self
+
+    def _apply_without_float64(self, fn: Any, recurse: bool) -> Self:
+        """On such a device effects run on the CPU: what learns goes there, settings and constants stay."""
+        kept = [(part, dict(part._buffers)) for part in self.modules()]
+        for part, _ in kept:
+            part._buffers.clear()
+        try:
+            super()._apply(fn, recurse)
+        finally:
+            for part, buffers in kept:
+                part._buffers.update(buffers)
         return self
 
     def _save_to_state_dict(self, destination: dict[str, Any], prefix: str, keep_vars: bool) -> None:
