@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .automation import SEGMENTS, Points, values_of
 from .control import Knobs, KnobValue, as_dict, physical, unknown_name
+from .kernels.precision import has_float64
 from .knobs import Knobbed, in_context, shown
 from .params import EffectParam
 
