@@ -68,7 +68,8 @@ def test_a_stream_and_settings_that_learn(device):
     torch.testing.assert_close(y, fx(x), rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", CALLS)
+# A whole effect recorded as an operator has its sound on the CPU by then.
+@pytest.mark.parametrize("name", [name for name in CALLS if name != "spectral_whole"])
 def test_every_operator_runs(device, name):
     kinds = {torch.float64: torch.float32, torch.complex128: torch.complex64}
 
