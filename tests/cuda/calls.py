@@ -75,6 +75,12 @@ def _steps(samples: int) -> Tensor:
     return (2 * noise(2, samples, seed=6)).round()
 
 
+def _poles(samples: int) -> Tensor:
+    """Coefficients of a pair of poles that turns."""
+    angle, radius = torch.linspace(0.02, 1, samples, dtype=torch.float64), between(0.9, 0.99, 2, 1, 1)
+    return torch.stack(torch.broadcast_tensors(-2 * radius * torch.cos(angle), radius * radius), -1)
+
+
 def _sweep(samples: int) -> Tensor:
     """A section whose frequency rises from 20 Hz to 4 kHz: biquads that jump may blow up."""
     g = torch.tan(torch.pi * 20 * 200 ** torch.linspace(0, 1, samples, dtype=torch.float64) / 48000)
@@ -97,6 +103,13 @@ CALLS = {
         {"allpole"},
         lambda T: [noise(2, 1, T), torch.tensor([[-1.99, 0.9905], [0.3, 0.0]]).double(), noise(2, 1, 2)],
         lambda x, a, zi: R.allpole(x, a, zi, True),
+        1e-5,
+        variant=True,
+    ),
+    "allpole of order 2, moving": Call(
+        {"allpole"},
+        lambda T: [noise(2, 1, T), _poles(T), noise(2, 1, 2)],
+        lambda x, a, zi: R.allpole(x, a, zi, True, time_varying=True),
         1e-5,
         variant=True,
     ),

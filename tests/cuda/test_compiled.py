@@ -17,7 +17,7 @@ DOUBLE = {
     **dict.fromkeys(("_apply", "_levels", "_echoes", "_echoes_adjoint", "_slopes"), 20),
 }
 """Double-precision instructions that kernels of float32 sound are meant to have: for states between chunks and sums."""
-IN_DOUBLE = {"sosfilt, moving"}
+IN_DOUBLE = {"sosfilt, moving", "allpole of order 2, moving"}
 """Calls whose recursion is meant to run in float64."""
 BARRIERS = {"_echoes": 1, "_echoes_adjoint": 2}
 """Barriers between blocks that read what others wrote: the interpreter does not see where one is missing."""

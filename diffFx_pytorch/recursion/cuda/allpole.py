@@ -1,4 +1,4 @@
-"""The all-pole recursion on CUDA devices: of first order as a scan, constant of second order as a biquad."""
+"""The all-pole recursion on CUDA devices: of first order as a scan, of second order as a biquad."""
 
 from __future__ import annotations
 
@@ -10,32 +10,57 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels.cuda import shared_rows
 
-from . import cascade, first_order
+from . import cascade, first_order, sections
 
 LEAST = 1e-4
 """Of a2, over which the last outputs are read from the states, in float64."""
 
 
 def serves(inputs: Any) -> bool:
-    """Real; of first order, or constant, of second order and two samples or more."""
-    if inputs.x.dtype.is_complex:
-        return False
-    order, moving = inputs.a.shape[-1], inputs.a.shape[-2] != 1
-    return order == 1 or (order == 2 and not moving and inputs.x.shape[-1] > 1)
+    """Real; of first order, or of second order and two samples or more."""
+    order = inputs.a.shape[-1]
+    return not inputs.x.dtype.is_complex and (order == 1 or (order == 2 and inputs.x.shape[-1] > 1))
 
 
 def forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
     """As `Kernel.forward` of ``diffFx::allpole``."""
     x, a, zi = inputs
     if a.shape[-1] == 2:
-        _biquad(batch_shape, x, a, zi, outputs.y, outputs.zf)
+        _second_order(batch_shape, x, a, zi, outputs.y, outputs.zf)
         return
     signal, c, start = (shared_rows(t, 1, batch_shape) for t in (x, a.squeeze(-1), zi))
     outputs.zf.copy_(first_order.scan(signal, c, start, outputs.y).view(outputs.zf.shape))
 
 
-def _biquad(batch_shape: tuple[int, ...], x: Tensor, a: Tensor, zi: Tensor, y: Tensor, zf: Tensor) -> None:
-    """Fill the output and the last outputs of 1 / A, whose past outputs are states of transposed direct form 2."""
+def _second_order(batch_shape: tuple[int, ...], x: Tensor, a: Tensor, zi: Tensor, y: Tensor, zf: Tensor) -> None:
+    """Fill the output and the last outputs."""
+    (_constant if a.shape[-2] == 1 else _moving)(batch_shape, x, a, zi, y, zf)
+
+
+def _later(a: Tensor, samples: int) -> Tensor:
+    """What stands so many samples later, zeros after the end."""
+    return torch.nn.functional.pad(a[..., samples:], (0, samples))
+
+
+def _moving(batch_shape: tuple[int, ...], x: Tensor, a: Tensor, zi: Tensor, y: Tensor, zf: Tensor) -> None:
+    """As a biquad whose states multiply an output by the coefficients of the samples that they are for."""
+    a1, a2 = a.double().unbind(-1)
+    one, none = torch.ones_like(a1), torch.zeros_like(a1)
+    sos = torch.stack([one, none, none, one, _later(a1, 1), _later(a2, 2)], -1).unsqueeze(-2)
+    first, second = zi.double().unbind(-1)
+    states = torch.stack([-a1[..., 0] * first - a2[..., 0] * second, -a2[..., 1] * first], -1).unsqueeze(-2)
+    # Its states are outputs, so what the next block starts from is rounded no more than they are.
+    wide = torch.empty_like(y, dtype=torch.float64)
+    end = zf.new_empty(*batch_shape, 1, 2)
+    sections.forward(
+        batch_shape, (x.double(), sos, states), SimpleNamespace(y=wide, zf=end, checkpoints=end.new_empty(0, 0, 0))
+    )
+    y.copy_(wide)
+    zf.copy_(wide[..., -2:].flip(-1))
+
+
+def _constant(batch_shape: tuple[int, ...], x: Tensor, a: Tensor, zi: Tensor, y: Tensor, zf: Tensor) -> None:
+    """As a biquad, whose states in transposed direct form 2 are sums of past outputs."""
     coef = a.double()
     a1, a2 = coef[..., 0, :].unbind(-1)
     one, none = torch.ones_like(a1), torch.zeros_like(a1)
@@ -52,28 +77,30 @@ def _biquad(batch_shape: tuple[int, ...], x: Tensor, a: Tensor, zi: Tensor, y: T
     zf.copy_(torch.where((a2.abs() > LEAST).unsqueeze(-1), read, y[..., -2:].flip(-1)))
 
 
-def _backward_biquad(
+def _backward_second_order(
     batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any
 ) -> list[Tensor | None]:
     a, drive = inputs.a.double(), grads.y.expand(*batch_shape, -1).flip(-1)
     drive[..., :2] += grads.zf.to(drive.dtype)
-    g = torch.empty_like(drive)
-    zeros = grads.zf.new_zeros(2, dtype=torch.float64)
-    _biquad(batch_shape, drive, inputs.a, zeros, g, torch.empty(*batch_shape, 2, dtype=zeros.dtype, device=g.device))
+    a1, a2 = a.unbind(-1)
+    moving = a.shape[-2] != 1
+    backwards = torch.stack([_later(a1, 1), _later(a2, 2)], -1).flip(-2) if moving else a
+    g, zeros = torch.empty_like(drive), grads.zf.new_zeros(2, dtype=torch.float64)
+    _second_order(batch_shape, drive, backwards, zeros, g, zeros.new_empty(*batch_shape, 2))
     g = g.flip(-1)
-    a1, a2 = a[..., 0, :].unbind(-1)
-    grad_zi = torch.stack([-a1 * g[..., 0] - a2 * g[..., 1], -a2 * g[..., 0]], -1)
+    second = a2[..., 1 if moving else 0]
+    grad_zi = torch.stack([-a1[..., 0] * g[..., 0] - second * g[..., 1], -a2[..., 0] * g[..., 0]], -1)
     if not needs.a:
         return [g, None, grad_zi]
     past = torch.cat([inputs.zi.to(g.dtype).flip(-1).expand(*batch_shape, 2), saved.y[..., :-1]], -1)
-    sums = [-(g * lagged).sum(-1, dtype=torch.float64) for lagged in (past[..., 1:], past[..., :-1])]
-    return [g, torch.stack(sums, -1).unsqueeze(-2), grad_zi]
+    grad_a = torch.stack([-g * past[..., 1:], -g * past[..., :-1]], -1)
+    return [g, grad_a if moving else grad_a.sum(-2, keepdim=True, dtype=torch.float64), grad_zi]
 
 
 def backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any) -> list[Tensor | None]:
     """As `Kernel.backward`: the same recursion over the reversed signal."""
     if inputs.a.shape[-1] == 2:
-        return _backward_biquad(batch_shape, grads, inputs, saved, needs)
+        return _backward_second_order(batch_shape, grads, inputs, saved, needs)
     a, samples = inputs.a.squeeze(-1), grads.y.shape[-1]
     g = grads.y.new_empty(*batch_shape, samples)
     signal, c, end = (shared_rows(t, 1, batch_shape) for t in (grads.y, a, grads.zf))
