@@ -83,6 +83,7 @@ def render_session(
             check_target(Path(file), path, subtype)
     if target.resolve() in {path.resolve() for path in named.values()}:
         raise ValueError(f"{target}: would be the mix and a stem; give the stems another folder")
+    target.parent.mkdir(parents=True, exist_ok=True)
     if stems is not None:
         Path(stems).mkdir(parents=True, exist_ok=True)
     warnings: list[str] = []

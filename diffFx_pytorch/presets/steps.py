@@ -263,7 +263,7 @@ class StepReader:
     def _try(self, node: yaml.Node, build: Any) -> Processor | None:
         try:
             return build()
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OSError) as error:
             self.reader.problem(node, str(error))
             return None
 

@@ -162,14 +162,19 @@ def test_a_mix_as_a_stranger_makes_it(files):
     (files / "takes").mkdir()
     (files / "c.wav").rename(files / "takes" / "c.wav")
     (files / "song.yaml").write_text(TEXT)
-    command = [sys.executable, "-m", "diffFx_pytorch.cli", "mix", str(files / "song.yaml"), "-o", "mix.flac"]
+    command = [sys.executable, "-m", "diffFx_pytorch.cli", "mix", str(files / "song.yaml"), "-o", "out/mix.flac"]
     (files / "work").mkdir()
     run = subprocess.run(
-        [*command, "--stems", "stems"], cwd=files / "work", env=os.environ, capture_output=True, text=True, timeout=300
+        [*command, "--stems", "out/stems"],
+        cwd=files / "work",
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout.splitlines() == ["wrote mix.flac", "wrote stems/a.flac", "wrote stems/room.flac"]
-    info = soundfile.info(files / "work" / "mix.flac")
+    assert run.stdout.splitlines() == [f"wrote out/{name}.flac" for name in ("mix", "stems/a", "stems/room")]
+    info = soundfile.info(files / "work" / "out" / "mix.flac")
     assert (info.samplerate, info.channels) == (RATE, 2)
     assert info.frames > 9000
 

@@ -126,6 +126,10 @@ PROBLEMS = [
     ("tracks: {a: {file: a.wav, inserts: [{effect: Gian}]}}", r":2:46: unknown effect 'Gian'; did you mean 'Gain'"),
     ("tracks: {a: {file: a.wav, inserts: gone.yaml}}", r":2:36: .*gone.yaml"),
     (
+        "tracks: {a: {file: a.wav, inserts: [{effect: ConvolutionReverb, options: {ir: gone.wav}}]}}",
+        r":2:74: ConvolutionReverb: gone.wav: no such file",
+    ),
+    (
         "tracks:\n  a: {file: a.wav, output: p, sends: {r: 0}}\nbuses:\n  p: {output: q}\n  q: {output: p}\n  r:",
         r":[56]:6: .*sound would go round: .*p -> q",
     ),
