@@ -11,6 +11,9 @@ from pathlib import Path
 
 from .formats import FORMATS
 
+_NOT_WRITTEN = (".m4a", ".aac", ".mp4", ".wma", ".alac", ".ape", ".wv", ".mp2", ".ac3", ".oga", ".mka", ".webm", ".amr")
+"""Names of sound files that are meant as such, and not as folders."""
+
 
 class NothingMatchedError(ValueError):
     """There is nothing to render."""
@@ -45,8 +48,8 @@ def plan(
 
     Raises:
         NothingMatchedError: for nothing to render.
-        ValueError: for an input that is not there, an unknown extension, two inputs for one target, or a target that
-            is an input.
+        ValueError: for an input that is not there, an unknown extension, one file for several inputs, two inputs for
+            one target, or a target that is an input.
     """
     out = Path(out)
     if extension is not None:
@@ -58,6 +61,10 @@ def plan(
             _refuse_clashes(jobs)
             return jobs
     found = sounds(inputs, only=only, exclude=exclude, base=base, aside=out)
+    if not out.is_dir() and out.suffix.lower() in (*FORMATS, *_NOT_WRITTEN):
+        if out.suffix.lower() in FORMATS:
+            raise ValueError(f"{out}: is the name of one file, and the inputs are several or a folder; give a folder")
+        raise ValueError(f"{out}: cannot write {out.suffix}; formats are {', '.join(FORMATS)}")
     jobs = [(path, out / _renamed(place, extension)) for path, place in found]
     _refuse_clashes(jobs)
     return jobs

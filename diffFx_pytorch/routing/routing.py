@@ -104,9 +104,17 @@ class Routing(Processor, abstract=True):
         Raises:
             KeyError: for a name that none has, with the nearest that one has.
             IndexError: for a place beyond the last.
+            TypeError: for what is neither.
         """
         if isinstance(name, int):
+            if not -len(self._names) <= name < len(self._names):
+                raise IndexError(f"{type(self).__name__}: there is no effect {name}; it has {len(self._names)}")
             name = self._names[name]
+        if not isinstance(name, str):
+            raise TypeError(
+                f"{type(self).__name__}: an effect is found by its name or place, got {type(name).__name__}; for "
+                "several of them give list(chain)[...] to a new one"
+            )
         if name not in self._names:
             raise KeyError(f"{type(self).__name__}: {unknown_name(name, self._names, 'effect')}")
         return self._modules[name]  # type: ignore[return-value]  # only Processors are put in

@@ -162,6 +162,7 @@ def time_stretch(
         (..., ceil(T / rate)), as many channels.
 
     Raises:
+        TypeError: for a signal that is no tensor.
         ValueError: for a rate that is not positive and finite, an odd N, an H that leaves less than half overlap, an
             unknown method, a signal that is not float32 or float64.
 
@@ -182,6 +183,8 @@ def time_stretch(
         raise ValueError(f"time_stretch: hop_length must be in 1 .. n_fft / 2 ({n_fft // 2}). Got {H!r}.")
     if method not in METHODS:
         raise ValueError(f"time_stretch: method must be one of {', '.join(METHODS)}. Got {method!r}.")
+    if not isinstance(x, Tensor):
+        raise TypeError(f"time_stretch: the signal must be a tensor, got {type(x).__name__}; use torch.as_tensor.")
     if x.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"time_stretch: the signal must be float32 or float64. Got {x.dtype}.")
     length = math.ceil(x.shape[-1] / rate)

@@ -39,6 +39,16 @@ def _wire():
     return TanH(RATE, oversampling=4)
 
 
+def test_an_effect_is_found_by_name_or_place():
+    chain = Chain(Gain(RATE), Tremolo(RATE))
+    assert chain[-1] is chain["tremolo"]
+    assert [*Chain(list(chain)[:1])] == [chain.gain]
+    with pytest.raises(IndexError, match="Chain: there is no effect 2; it has 2"):
+        chain[2]
+    with pytest.raises(TypeError, match=r"by its name or place, got slice; .* list\(chain\)"):
+        chain[:1]
+
+
 class TestDryWet:
     def test_mixes_by_hand(self):
         x = _noise()

@@ -63,6 +63,9 @@ def test_outputs_inside_the_input_folder_are_not_inputs(library):
         (["none.wav"], "out", None, "no such file or folder"),
         (["empty"], "out", None, "no sound files in .*empty; formats are .wav, .flac"),
         (["in"], "out", "xyz", "cannot write '.xyz'"),
+        (["in/a.wav"], "out.m4a", None, "cannot write .m4a; formats are .wav"),
+        (["in/a.wav", "in/b.flac"], "out.wav", None, "is the name of one file"),
+        (["in"], "out.wav", None, "is the name of one file"),
     ],
 )
 def test_plans_that_are_refused(library, tmp_path, inputs, out, extension, wanted):

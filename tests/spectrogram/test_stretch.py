@@ -259,3 +259,5 @@ def test_bad_input_is_refused():
             time_stretch(x, **settings)
     with pytest.raises(ValueError, match="float32"):
         time_stretch(x.int(), 1.0)
+    with pytest.raises(TypeError, match=r"must be a tensor, got ndarray; use torch\.as_tensor"):
+        time_stretch(x.numpy(), 1.0)
