@@ -29,12 +29,13 @@ class Dispatched:
         name: of the operator.
         schema: ``(Tensor x, ...) -> Tensor``, of a function that changes and returns none of its arguments.
         default: what serves every device without a kernel.
+        waits: whether it looks at values, so that no CUDA graph can hold it.
 
     Raises:
         ValueError: for a name that another operator has.
     """
 
-    def __init__(self, name: str, schema: str, default: Callable[..., Any]) -> None:
+    def __init__(self, name: str, schema: str, default: Callable[..., Any], waits: bool = False) -> None:
         self.name, self.default = f"{NAMESPACE}::{name}", default
         self.kernels: dict[str, Callable[..., Any]] = {}
         if self.name in declared:
@@ -43,7 +44,8 @@ class Dispatched:
                 f"diffFx_pytorch.kernels.forget({name!r}) first, to define it anew"
             )
         self._library = torch.library.Library(NAMESPACE, "FRAGMENT")
-        self._library.define(name + schema, tags=(torch.Tag.pt2_compliant_tag,))
+        tags = (torch.Tag.pt2_compliant_tag, *[torch.Tag.cudagraph_unsafe] * waits)
+        self._library.define(name + schema, tags=tags)
         self._library.impl(name, _uncompiled(default), "CompositeExplicitAutograd")
         self.overload: Any = getattr(getattr(torch.ops, NAMESPACE), name).default
         declared[self.name] = self

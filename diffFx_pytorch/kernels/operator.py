@@ -89,7 +89,7 @@ class Operator(Table):
 
     def _define(self, suffix: str, function: Callable[..., Any], arguments: list[str], results: int) -> Any:
         schema = f"({', '.join(arguments)}) -> ({', '.join(['Tensor'] * results)})"
-        return Dispatched(self.name + suffix, schema, function)
+        return Dispatched(self.name + suffix, schema, function, self.rules.waits)
 
     def __call__(self, *args: Any) -> Any:
         """The outputs: a tensor where there is one, else a tuple."""
@@ -335,6 +335,7 @@ def define(
     tangent: Callable[..., Any] | None = None,
     second: Callable[..., Any] | None = None,
     second_tangent: Callable[..., Any] | None = None,
+    waits: bool = False,
 ) -> Operator:
     """Register ``diffFx::<name>`` and its gradient with everything that torch asks of an operator.
 
@@ -359,6 +360,8 @@ def define(
             returned, and the directions of what it returned, the gradients to grads, inputs and saved.
         second_tangent: ``(grads, inputs, saved, gradients, *their directions, needs, *settings)``: the tangents of the
             gradients.
+        waits: whether it and its gradient look at values on every device but the CPU, as an equation does to which no
+            kernel comes in aid: torch then makes no CUDA graph of it.
 
     Returns:
         The operator. Its gradients have the shapes and dtypes of the inputs.
@@ -366,5 +369,6 @@ def define(
     Raises:
         ValueError: for a name that is defined already; ``forget`` gives it back.
     """
-    rules = Rules(equation, kernel, settings or {}, saves, differentiable, adjoint, tangent, second, second_tangent)
+    derivatives = differentiable, adjoint, tangent, second, second_tangent
+    rules = Rules(equation, kernel, settings or {}, saves, *derivatives, waits)
     return Operator(name, inputs, outputs, rules)

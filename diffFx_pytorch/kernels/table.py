@@ -72,6 +72,7 @@ class Rules:
     tangent: Callable[..., Any] | None
     second: Callable[..., Any] | None
     second_tangent: Callable[..., Any] | None
+    waits: bool
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:

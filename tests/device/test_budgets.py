@@ -118,6 +118,14 @@ def test_moving_sections(call):
     assert_within(call, [torch.randn(B, T), coef.float().contiguous()], (400, 1200), 30)
 
 
+def test_control_points():
+    at = torch.arange(0, T + 1, 32)
+    svf = sos_to_svf(swept()[:, ::32])
+    points = torch.cat([svf, svf[:, -1:]], 1)
+    joining = 50  # of memory; the gradient of what joins the points keeps its steps
+    assert_within(lambda x, svf: svfilt(x, svf, at=at), [torch.randn(B, T), points], (400, 1200), 30 + joining)
+
+
 def test_moving_all_pole():
     sos = swept()[..., 0, :]
     assert_within(allpole, [torch.randn(B, T), (sos[..., 4:] / sos[..., 3:4]).contiguous()], (400, 1200), 30)

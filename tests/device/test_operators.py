@@ -142,3 +142,11 @@ def test_every_operator_is_called(devices):
 def test_those_wait_that_are_said_to(devices):
     waiting = {operator(name) for device, _ in devices.values() for name in device.waits}
     assert waiting == set(WAITS)
+
+
+def test_no_cuda_graph_is_made_of_what_waits_there():
+    """Where a kernel of CUDA devices comes in aid, the operator need not wait."""
+    ours = {name: op for name, op in operators().items() if _declared_by_the_package(op)}
+    with_kernel = {operator(name) for name, op in ours.items() if "cuda" in op.kernels}
+    unsafe = {operator(name) for name, op in ours.items() if torch.Tag.cudagraph_unsafe in op.overload.tags}
+    assert unsafe == set(WAITS) - with_kernel

@@ -81,6 +81,7 @@ _loop_impulse = define(
     loop_impulse_eagerly,
     Kernel(_forward, _backward, {"x": lambda matrix, delays, b, c, samples: ((*b.mT.shape[-2:], samples), b.dtype)}),
     settings={"samples": int},
+    waits=True,
 )
 
 

@@ -51,8 +51,9 @@ class Equations:
 
     Args:
         still: design of constant sections from coefficients.
-        moving: design of time-varying ones, and in the coordinates of the states that users see, which serves
-            derivatives of higher order.
+        moving: design of time-varying ones, which are scanned without derivatives.
+        differentiable: design of time-varying ones in the coordinates of the states that users see, for ``torch.func``:
+            derivatives of higher order are those of slower operations.
     """
 
     def __init__(self, still: Design, moving: MovingDesign, differentiable: Design) -> None:

@@ -154,6 +154,7 @@ _graph = define(
         },
     ),
     settings={"steps": list[int], "longest": list[int], "nodes": int, "outputs": int},
+    waits=True,
 )
 
 

@@ -173,6 +173,7 @@ _network = define(
     Kernel(_forward, _backward, {"lines": _all_lines, "section_states": _section_states}),
     settings={"outputs": int},
     adjoint=_adjoint,
+    waits=True,
 )
 
 

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
 from diffFx_pytorch.kernels.cuda import triton_kernel
-from diffFx_pytorch.kernels.precision import widest
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, coefficient_of_row, flat_rows
 from diffFx_pytorch.recursion.control_points import join_points
 from diffFx_pytorch.recursion.cpu import svf_points as kernels
@@ -24,12 +23,12 @@ svf_equations = Equations(svf_matrices, MOVING_SVF, svf_matrices)
 
 
 def _equation(x: Tensor, points: Tensor, at: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-    return svf_equations(x, join_points(points.to(widest(x.device)), at, x.shape[-1]), zi)
+    return svf_equations(x, join_points(points.to(x.dtype), at, x.shape[-1]), zi)
 
 
 def _adjoint(batch: Any, grads: Any, inputs: Any, saved: Any, needs: Any) -> tuple[Tensor | None, ...]:
     x, points, at, zi = inputs
-    coef, pull = torch.func.vjp(lambda p: join_points(p.to(widest(x.device)), at, x.shape[-1]), points)[:2]
+    coef, pull = torch.func.vjp(lambda p: join_points(p.to(x.dtype), at, x.shape[-1]), points)[:2]
     gx, gcoef, gzi = svf_equations.gradients(batch, grads, x, coef, zi, needs.points)
     return gx, None if gcoef is None else pull(gcoef.sum_to_size(coef.shape))[0], None, gzi
 
