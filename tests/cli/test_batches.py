@@ -220,7 +220,7 @@ def started(place, files=4):
     It is forked, for a program of its own takes seconds to begin. Yields its id, what it prints and what it says.
     """
     for i in range(files):
-        soundfile.write(f"in/long{i}.wav", np.zeros((8000 * 600, 1), np.int16), 8000)
+        soundfile.write(f"in/long{i}.wav", np.zeros((8000 * 120, 1), np.int16), 8000)
     printed, prints = os.pipe()
     said, says = os.pipe()
     child = os.fork()
@@ -257,10 +257,10 @@ def status_of(child):
 
 
 @forks
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGHUP, 129)])
-def test_a_signal_to_all_processes_leaves_whole_files(place, number, status):
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGHUP", 129)])
+def test_a_signal_to_all_processes_leaves_whole_files(place, name, status):
     with started(place) as (run, _, said):
-        os.killpg(run, number)  # as a terminal does
+        os.killpg(run, getattr(signal, name))  # as a terminal does
         text = said.read()
         assert status_of(run) == status, text
     assert "Traceback" not in text

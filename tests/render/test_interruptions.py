@@ -149,8 +149,7 @@ def test_files_that_a_chain_names_count(tmp_path):
 
 
 @forks
-@pytest.mark.parametrize("moment", [0.02, 0.06, 0.1])
-@pytest.mark.parametrize("whole_group", [False, True])
+@pytest.mark.parametrize(("moment", "whole_group"), [(0.02, True), (0.06, False), (0.1, True)])
 def test_killed_and_resumed(library, tmp_path, moment, whole_group):
     batch(library, tmp_path / "whole")
     out = tmp_path / "out"
