@@ -99,3 +99,17 @@ def test_default_functions_give_the_outputs_and_gradients_of_the_kernels(name):
     for leaf, a, b in zip(leaves, kernel[1], default[1], strict=True):
         assert a.abs().max() > 0, leaf
         assert (a - b).abs().max() < 1e-9 * a.abs().max(), leaf
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_delays_out_of_range_read_nothing_outside(moving):
+    bad = torch.tensor([float("nan"), -5.0, 0.2, 1e30, float("inf")], dtype=D)[:, None]
+    x = draw(5, 60).detach()
+    gains = torch.full((5,), 0.5, dtype=D)
+    with without_kernels():
+        y = feedback_delay(x, (bad.expand(5, 60) if moving else bad[:, 0]).clone().requires_grad_(), gains)
+        y.sum().backward()
+        legal = torch.tensor([1.0, 1.0, 1.0, 100.0, 100.0], dtype=D)
+        torch.testing.assert_close(y, feedback_delay(x, legal, gains))
+        with pytest.raises(ValueError, match="no NaN"):
+            feedback_network(x[:, None], bad[:2, 0], torch.eye(2), torch.ones(2, 1), torch.ones(1, 2), longest=9)
