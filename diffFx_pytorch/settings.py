@@ -199,6 +199,8 @@ class Adjustable(Knobbed, metaclass=_Built):
                     raise AttributeError(f"{owner}: {name} is chosen when it is built; build another one")
                 if not name.startswith("_") and not hasattr(self, name) and not isinstance(value, nn.Module):
                     raise AttributeError(f"{owner}: {unknown_name(name, self.params, 'setting')}")
+            if name in vars(self).get("_buffers", ()):
+                _edited()  # a stream may have computed with the one before
             super().__setattr__(name, value)
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:

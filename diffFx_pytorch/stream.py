@@ -241,14 +241,12 @@ class Stream:
         buffers = list(fx.buffers())
         # A graph is good for one backward pass, and what inference made counts no changes.
         lasting = not any(t.is_inference() or (t.requires_grad and torch.is_grad_enabled()) for t in tensors)
-        if not lasting:
-            self._kept = None
-            return lambda x, state, *rest: plan(x, plain(state), *rest)
-        if not any(t.is_inference() for t in buffers):
-            plan = Repeated(plan)
+        runs: Any = lambda x, state, *rest: plan(x, plain(state), *rest)  # noqa: E731
+        if lasting and not any(t.is_inference() for t in buffers):
+            runs = Repeated(plan)
             tensors += buffers
-        self._kept = (plan, about, [(t, t._version) for t in tensors])
-        return plan
+        self._kept = (runs, about, [(t, t._version) for t in tensors]) if lasting else None
+        return runs
 
 
 def _not_finite(**parts: Any) -> str | None:
