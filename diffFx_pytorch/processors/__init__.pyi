@@ -1776,6 +1776,7 @@ class _LikeFDNReverb:
         modulation: bool = False,
         compute: Literal["time", "frequency"] = "time",
         seed: int = 0,
+        control_period: int = 32,
         **settings: KnobValue,
     ) -> None: ...
     def __call__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
@@ -64,7 +64,11 @@ def in_tiles(equation: Callable[..., Tensor], x: Tensor, mix: Tensor, level: Ten
 
 
 def in_pieces(
-    process: Callable[..., tuple[Tensor, State]], x: Tensor, state: State, **coefficients: Tensor
+    process: Callable[..., tuple[Tensor, State]],
+    x: Tensor,
+    state: State,
+    coefficients: Mapping[str, Tensor],
+    elements: int = _TILE,
 ) -> tuple[Tensor, State]:
     """``process(x, state, **coefficients)``, of a long signal piece by piece where nobody asks for a derivative.
 
@@ -75,6 +79,7 @@ def in_pieces(
         x: (B, C, T).
         state: as process takes it.
         coefficients: (..., 1) or (..., T).
+        elements: of a piece; more where a call costs much, as one does that copies a long state.
 
     Returns:
         As process returns it.
@@ -82,7 +87,7 @@ def in_pieces(
     if not all(map(is_known, (x, *coefficients.values()))):
         return process(x, state, **coefficients)
     T = x.shape[-1]
-    length = max(_TILE * T // x.numel(), _SHORTEST)
+    length = max(elements * T // x.numel(), _SHORTEST)
     if 2 * length >= T:
         return process(x, state, **coefficients)
     y = None

@@ -51,8 +51,8 @@ def _trained(cls: type[Processor]) -> Callable[[], Callable[[], object]]:
 
 _PEER = "pedalboard Reverb"
 SPEED = [
-    Speed("SchroederReverb", _forward(SchroederReverb), _pedalboard, _PEER, 1.0, 2 * T),
-    Speed("PlateReverb", _forward(PlateReverb), _pedalboard, _PEER, None, 2 * T),
+    Speed("SchroederReverb", _forward(SchroederReverb), _pedalboard, _PEER, 1.5, 2 * T),
+    Speed("PlateReverb", _forward(PlateReverb), _pedalboard, _PEER, 1.2, 2 * T),
     Speed("EarlyReflections", _forward(EarlyReflections), _pedalboard, _PEER, None, 2 * T),
     *(
         Speed(

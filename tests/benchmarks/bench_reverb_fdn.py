@@ -64,7 +64,7 @@ def _beside_pedalboard(name: str, make: Callable[[], Callable[[], object]], targ
 SPEED = [
     _beside_pedalboard("feedback network, 8 lines", lambda: network(8), 0.54),
     _beside_pedalboard("feedback network, 16 lines", lambda: network(16), None),
-    _beside_pedalboard("FDNReverb, 8 lines", effect, 0.54),
+    _beside_pedalboard("FDNReverb, 8 lines", effect, 1.0),
     _beside_pedalboard("FDNReverb, 16 lines", lambda: effect(num_lines=16), None),
     _beside_pedalboard("FDNReverb, octave bands", lambda: effect(decay="octave"), None),
     _beside_pedalboard("FDNReverb, modulated", lambda: effect(modulation=True), None),

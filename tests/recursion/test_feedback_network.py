@@ -45,7 +45,7 @@ def case(name, T, dtype=D, batch_shape=()):
     sections = torch.cat([0.3 * b, torch.stack([2 * one, -2.2 * radius, 2 * radius**2], -1)], -1)
     state = 0.1 * draw(N, K, 2) if past else None
     if name.startswith("first-order"):
-        # The operator takes pairs of them at once, where all lines have such; the third section here may have not.
+        # The operator takes four of them at once, where all lines have such; the third section here may have not.
         first = torch.tensor([1.0, 1, 0, 1, 1, 0], dtype=D).expand(K, 6).clone()
         first[2, 5] = 0.0 if name == "first-order sections" else 1.0
         sections, state = sections * first, None if state is None else state * first[:, [4, 5]]

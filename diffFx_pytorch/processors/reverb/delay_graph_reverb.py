@@ -39,7 +39,7 @@ class DelayGraphReverb(Processor, abstract=True):
 
     def process(self, x: Tensor, state: State, **coefficients: Tensor) -> tuple[Tensor, State]:
         """``reverberated``, by pieces."""
-        return in_pieces(self.reverberated, x, state, **coefficients)
+        return in_pieces(self.reverberated, x, state, coefficients)
 
     def reverberated(
         self,

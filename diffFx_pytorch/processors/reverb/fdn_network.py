@@ -84,7 +84,7 @@ def with_diffusers(gain: Tensor, feedback: Tensor, into: Tensor, out: Tensor) ->
         out: (2, N).
 
     Returns:
-        ``(matrix, into, out)``: (B, 6 + N, 6 + N), (B, 6 + N, 2), (2, 6 + N); diffusers come first, left, then right.
+        ``(matrix, into, out)``: (B, N + 6, N + 6), (B, N + 6, 2), (2, N + 6); diffusers come last, left, then right.
     """
     N, B = feedback.shape[0], gain.shape[0]
     count = DIFFUSERS // 2
@@ -104,13 +104,13 @@ def with_diffusers(gain: Tensor, feedback: Tensor, into: Tensor, out: Tensor) ->
     corner = torch.zeros(B, count, count, dtype=g.dtype, device=g.device)
     upper = torch.cat([torch.cat([loops, corner], -1), torch.cat([corner, loops], -1)], -2)
     sides = torch.cat([into[:, :1] * chain[:, None, count], into[:, 1:] * chain[:, None, count]], -1)
-    top = torch.cat([upper, upper.new_zeros(B, DIFFUSERS, N)], -1)
-    matrix = torch.cat([top, torch.cat([sides, feedback.expand(B, N, N)], -1)], -2)
+    bottom = torch.cat([upper.new_zeros(B, DIFFUSERS, N), upper], -1)
+    matrix = torch.cat([torch.cat([feedback.expand(B, N, N), sides], -1), bottom], -2)
     none = torch.zeros(B, count, dtype=g.dtype, device=g.device)
     left = torch.cat([direct[:, :count], none], -1)
     right = torch.cat([none, direct[:, :count]], -1)
-    given = torch.cat([torch.stack([left, right], -1), into * direct[:, None, count:]], -2)
-    return matrix, given, torch.cat([out.new_zeros(2, DIFFUSERS), out], -1)
+    given = torch.cat([into * direct[:, None, count:], torch.stack([left, right], -1)], -2)
+    return matrix, given, torch.cat([out, out.new_zeros(2, DIFFUSERS)], -1)
 
 
 def diffuser_response(grid_delay: Tensor, gain: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 
@@ -23,6 +22,8 @@ from ...params import HIGHEST_FREQUENCY, EffectParam
 from ...processor import Processor, State
 from ...recursion import feedback_network, filter_sections
 from ..choices import SEED
+from ..tiles import in_pieces
+from .fdn_knobs import OCTAVES, THREE_BANDS, bands, knobs_of, octave_name
 from .fdn_network import (
     DIFFUSERS,
     DIFFUSERS_MS,
@@ -35,45 +36,10 @@ from .fdn_network import (
     side_gains,
     with_diffusers,
 )
-from .predelay import INTERPOLATION, MIX, PREDELAY, longest_predelay, predelayed
+from .predelay import INTERPOLATION, longest_predelay, predelayed
 
-OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
-"""Centres of the bands of ``decay="octave"``, in Hz."""
-
-_TYPICAL_S = (1.9, 2.0, 2.0, 1.9, 1.8, 1.5, 1.2, 0.8, 0.5)
-_DECAY = EffectParam(0.1, 20.0, 1.8, "log", "s", doc="Time in which the reverberation falls by 60 dB (T60).")
-_THREE_BANDS = {
-    "decay_s": _DECAY,
-    "decay_low_ratio": EffectParam(0.3, 3.0, 1.1, "log", doc="T60 of low frequencies relative to decay_s."),
-    "decay_high_ratio": EffectParam(0.1, 1.5, 0.4, "log", doc="T60 of high frequencies relative to decay_s."),
-    "crossover_low_hz": EffectParam(
-        50.0, 1000.0, 250.0, "log", "Hz", doc="Crossover between low and middle frequencies."
-    ),
-    "crossover_high_hz": EffectParam(
-        1000.0, 16000.0, 5000.0, "log", "Hz", doc="Crossover between middle and high frequencies."
-    ),
-}
-_REST = {
-    "size": EffectParam(
-        0.3, 2.0, 1.0, "log", doc="Length of the delay lines: 1 is 21 .. 67 ms, a hall.", automatable=False
-    ),
-    "predelay_ms": PREDELAY,
-    "diffusion": EffectParam(
-        0.0, 1.0, 0.8, doc="How soon the echoes are too dense to be heard separately.", automatable=False
-    ),
-    "tone": EffectParam(
-        -1.0, 1.0, 0.0, doc="Tilt of the reverberation around 1 kHz: -1 dark, 1 bright, 6 dB on either side."
-    ),
-    "width": EffectParam(0.0, 1.0, 1.0, doc="Width of the reverberation: 0 is mono, 1 two uncorrelated sides."),
-    "mix": MIX,
-}
-_MODULATION = {
-    "mod_rate_hz": EffectParam(
-        0.05, 3.0, 0.5, "log", "Hz", doc="Rate at which the lengths of the lines are modulated."
-    ),
-    "mod_depth_ms": EffectParam(0.0, 1.0, 0.2, unit="ms", doc="Largest change of a length."),
-}
 _ALLPASS_GAIN = 0.7
+_PIECE = 1 << 20
 _TILT_DB, _TILT_HZ = 6.0, 1000.0
 _LEVEL_HZ = 2000
 """Highest octave by which the level is held, in Hz."""
@@ -146,7 +112,7 @@ class FDNReverb(Processor):
             raise ValueError("lines that move have no frequency response; use compute='time'")
         highest = HIGHEST_FREQUENCY * self.sample_rate
         self.octaves = tuple(f for f in OCTAVES if f <= highest) if self.decay == "octave" else ()
-        return _table(self.octaves, self.modulation, self.compute == "frequency")
+        return knobs_of(self.octaves, self.modulation, self.compute == "frequency")
 
     def prepare(self) -> None:
         """The network."""
@@ -182,37 +148,76 @@ class FDNReverb(Processor):
     _phases: Tensor
     _interpolation: Tensor
 
-    def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
-        """Predelay, network, tilt, sides, mix; the state is that of the first three and of the oscillator."""
-        sides = x.expand(-1, 2, -1)
+    def control(self, **knobs: Tensor) -> dict[str, Tensor]:
+        """Lengths, matrices, absorption, tilt and gains, each (B, C, F); sampled in frequency, the knobs themselves."""
         # Operations that are recorded must not have a transform in them whose size is that of one signal.
         if self.compute == "frequency" and not is_traced():
-            return self._sampled(sides, knobs), None
+            return knobs
+        lengths = self.lengths(knobs["size"])
+        matrix, into, _ = with_diffusers(
+            knobs["diffusion"][:, 0, 0] * _ALLPASS_GAIN, self._feedback, self._into, self._out
+        )
+        near, far = self._sides(lengths, knobs)
+        mix = knobs["mix"].double()
+        through = ("predelay_ms", "mod_rate_hz", "mod_depth_ms")
+        return {name: knob for name, knob in knobs.items() if name in through} | {
+            "lengths": lengths.unsqueeze(-1),
+            "matrix": matrix.flatten(1).unsqueeze(-1),
+            "into": into.flatten(1).unsqueeze(-1),
+            "absorption": _with_wires(self.absorption(lengths, knobs)).movedim(2, -1).flatten(1, 3),
+            "tone": self._tilt(knobs["tone"]).movedim(2, -1).flatten(1, 3),
+            "near": mix * near,
+            "far": mix * far,
+            "dry": 1 - mix,
+        }
+
+    def process(self, x: Tensor, state: State, **coefficients: Tensor) -> tuple[Tensor, State]:
+        """Predelay, network, tilt, sides, mix; the state is that of the first three and of the oscillator."""
+        sides = x.expand(-1, 2, -1)
+        if "lengths" not in coefficients:
+            return self._sampled(sides, coefficients), None
+        return in_pieces(self._in_time, sides, state, coefficients, _PIECE)
+
+    def _in_time(
+        self,
+        sides: Tensor,
+        state: State,
+        *,
+        predelay_ms: Tensor,
+        lengths: Tensor,
+        matrix: Tensor,
+        into: Tensor,
+        absorption: Tensor,
+        tone: Tensor,
+        near: Tensor,
+        far: Tensor,
+        dry: Tensor,
+        **oscillator: Tensor,
+    ) -> tuple[Tensor, State]:
         state, new_state = state or {}, {}
         early, new_state["predelay"] = predelayed(
-            sides, knobs["predelay_ms"], self._latest, self.sample_rate, state.get("predelay")
+            sides, predelay_ms, self._latest, self.sample_rate, state.get("predelay")
         )
         modulation = None
         if self.modulation:
-            modulation, new_state["phase"] = self._modulation(x.shape[-1], state.get("phase"), **knobs)
-        lengths = self.lengths(knobs["size"])
-        sections = self.absorption(lengths, knobs)
+            modulation, new_state["phase"] = self._modulation(sides.shape[-1], state.get("phase"), **oscillator)
+        count = DIFFUSERS + self.num_lines
         wet, new_state["network"] = feedback_network(
             early,
-            torch.cat([self._diffusers.expand(x.shape[0], -1), lengths], -1),
-            *with_diffusers(knobs["diffusion"][:, 0, 0] * _ALLPASS_GAIN, self._feedback, self._into, self._out),
-            _with_wires(sections).transpose(-4, -3),
+            torch.cat([lengths[..., 0], self._diffusers.expand(lengths.shape[0], -1)], -1),
+            matrix.view(-1, count, count),
+            into.view(-1, count, 2),
+            torch.nn.functional.pad(self._out, (0, DIFFUSERS)),
+            absorption.unflatten(1, (count, -1, 6)).movedim(-1, 1),
             longest=self._longest,
             time_varying=True,
             modulation=modulation,
             zi=state.get("network"),
             return_zf=True,
         )
-        wet, new_state["tone"] = filter_sections(wet, self._tilt(knobs["tone"]), state.get("tone"))
-        near, far = self._sides(lengths, knobs)
-        mix = knobs["mix"]
-        wet = (mix * near).to(x.dtype) * wet + (mix * far).to(x.dtype) * wet.flip(1)
-        return (1 - mix) * sides + wet, new_state
+        wet, new_state["tone"] = filter_sections(wet, tone.movedim(-1, 1)[:, None, :, None], state.get("tone"))
+        dry, near, far = (gain.to(sides.dtype) for gain in (dry, near, far))
+        return torch.addcmul(torch.addcmul(dry * sides, near, wet), far, wet.flip(1)), new_state
 
     def lengths(self, size: Tensor) -> Tensor:
         """Lengths of the lines in samples, primes, with the gradient of what is not rounded: (B, N) from (B, 1, 1)."""
@@ -224,15 +229,15 @@ class FDNReverb(Processor):
     def absorption(self, lengths: Tensor, knobs: Mapping[str, Tensor]) -> Tensor:
         """Sections of every line, (B, N, 1 or T, K, 6), for lengths (B, N)."""
         if self.octaves:
-            decays = torch.cat([knobs[_octave(f)][:, 0] for f in self.octaves], -1)
+            decays = torch.cat([knobs[octave_name(f)][:, 0] for f in self.octaves], -1)
             return octave_absorption(lengths, decays, self.octaves, self.sample_rate).unsqueeze(-3)
-        return _bands(knobs).absorption(lengths.unsqueeze(-1), self.sample_rate)
+        return bands(knobs).absorption(lengths.unsqueeze(-1), self.sample_rate)
 
     def _absorption_response(self, grid: Grid, lengths: Tensor, knobs: Mapping[str, Tensor]) -> Tensor:
         """Of constant sections, (B, N, M)."""
         if self.octaves:
             return grid.sos(self.absorption(lengths, knobs).squeeze(-3))
-        once = _bands(knobs).half_absorption(lengths.unsqueeze(-1), self.sample_rate).squeeze(-3)
+        once = bands(knobs).half_absorption(lengths.unsqueeze(-1), self.sample_rate).squeeze(-3)
         return grid.sos(squared(once))
 
     def frequency_response(self, freqs: Tensor, **knobs: float | Tensor) -> Tensor:
@@ -265,7 +270,7 @@ class FDNReverb(Processor):
     def tail(self, **knobs: Tensor) -> Tensor:
         """The slowest band, after the predelay and the longest way without reverberation."""
         if self.octaves:
-            slowest = 1.25 * torch.stack([knobs[_octave(f)].flatten().amax() for f in self.octaves]).amax()
+            slowest = 1.25 * torch.stack([knobs[octave_name(f)].flatten().amax() for f in self.octaves]).amax()
         else:
             ratios = torch.stack([knobs["decay_low_ratio"].amax(), knobs["decay_high_ratio"].amax()]).amax()
             slowest = knobs["decay_s"].amax() * ratios.clamp_min(1.0)
@@ -276,16 +281,16 @@ class FDNReverb(Processor):
         highest = min(20000.0, 0.499 * self.sample_rate)
         freqs = torch.logspace(math.log10(20.0), math.log10(highest), 300, dtype=torch.float64)
         if self.octaves:
-            decays = torch.cat([knobs[_octave(f)][0, 0, :1] for f in self.octaves])
+            decays = torch.cat([knobs[octave_name(f)][0, 0, :1] for f in self.octaves])
             decay = octave_decay(freqs, decays, self.octaves, self.sample_rate).clamp_max(1.25 * decays.amax())
         else:
-            decay = ThreeBands(*(knobs[name][0, 0, :1] for name in _THREE_BANDS)).decay(freqs, self.sample_rate)
+            decay = ThreeBands(*(knobs[name][0, 0, :1] for name in THREE_BANDS)).decay(freqs, self.sample_rate)
         return Curve(freqs, decay, "frequency (Hz)", "T60 (s)", True, "FDNReverb")
 
     def _modulation(
         self, samples: int, start: Tensor | None, *, mod_rate_hz: Tensor, mod_depth_ms: Tensor, **_: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """What is added to every line, in samples (B, 6 + N, T): sines whose phases divide a turn."""
+        """What is added to every line, in samples (B, N + 6, T): sines whose phases divide a turn."""
         phase, end = phase_ramp(mod_rate_hz, self.sample_rate, samples, start)
         depth = mod_depth_ms.double() * (self.sample_rate / 1000)
         turn = 2 * math.pi * phase
@@ -304,7 +309,7 @@ class FDNReverb(Processor):
     def _sides(self, lengths: Tensor, knobs: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """What a side gets of itself and of the other, (B, 1, 1 or T): the level of the network and its width."""
         # Octaves that every sample rate has, so that the level does not depend on it.
-        names = [_octave(f) for f in self.octaves if f <= _LEVEL_HZ] or ["decay_s"]
+        names = [octave_name(f) for f in self.octaves if f <= _LEVEL_HZ] or ["decay_s"]
         mean = lengths.mean(-1)[:, None, None] * (6 * math.log(10) / self.sample_rate)
         # A loop of m samples that loses x neper of energy gives 1 / (e^x - 1) of it back.
         energy = torch.stack([1 / torch.expm1(mean / knobs[n].double()) for n in names]).mean(0)
@@ -355,41 +360,16 @@ class FDNReverb(Processor):
 
 
 def _phases_over_a_turn(num_lines: int) -> Tensor:
-    """Cosine and sine (6 + N, 2) of phases that divide a turn, zeros for the diffusers."""
+    """Cosine and sine (N + 6, 2) of phases that divide a turn, zeros for the diffusers."""
     angle = 2 * math.pi / num_lines * torch.arange(num_lines, dtype=torch.float64)
-    return torch.nn.functional.pad(torch.stack([angle.cos(), angle.sin()], -1), (0, 0, DIFFUSERS, 0))
-
-
-def _octave(centre_hz: int) -> str:
-    return f"decay_{centre_hz}hz_s"
-
-
-def _table(octaves: tuple[int, ...], modulation: bool, still: bool) -> dict[str, EffectParam]:
-    if octaves:
-        decays = {
-            _octave(f): dataclasses.replace(
-                _DECAY, default=s, doc=f"Time in which {f} Hz falls by 60 dB.", automatable=False
-            )
-            for f, s in zip(OCTAVES, _TYPICAL_S, strict=True)
-            if f in octaves
-        }
-    else:
-        decays = _THREE_BANDS
-    table = {**decays, **_REST, **(_MODULATION if modulation else {})}
-    if still:
-        table = {name: dataclasses.replace(row, automatable=False) for name, row in table.items()}
-    return table
-
-
-def _bands(knobs: Mapping[str, Tensor]) -> ThreeBands:
-    return ThreeBands(*(knobs[name] for name in _THREE_BANDS))
+    return torch.nn.functional.pad(torch.stack([angle.cos(), angle.sin()], -1), (0, 0, 0, DIFFUSERS))
 
 
 def _with_wires(sections: Tensor) -> Tensor:
-    """Sections (B, N, F, K, 6) with those of the diffusers, which let everything through, before them."""
+    """Sections (B, N, F, K, 6) with those of the diffusers, which let everything through, behind them."""
     B, _, F, K, _ = sections.shape
     wire = constant((1.0, 0.0, 0.0, 1.0, 0.0, 0.0), sections.dtype, sections.device).expand(B, DIFFUSERS, F, K, 6)
-    return torch.cat([wire, sections], 1)
+    return torch.cat([sections, wire], 1)
 
 
 def _fast(samples: int) -> int:

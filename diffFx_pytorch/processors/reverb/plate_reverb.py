@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...dsp.oscillator import oscillator
+from ...kernels.constants import constant
 from ...options import Number
 from ...params import EffectParam
 from ...processor import State
@@ -152,8 +153,8 @@ class PlateReverb(DelayGraphReverb):
         phase, state = (None, None) if state is None else state
         ahead = torch.arange(2, device=x.device).view(1, 2, 1) / 4
         waves, phase = oscillator(mod_rate_hz, self.sample_rate, x.shape[-1], phase, ahead=ahead)
-        lengths = waves.new_tensor([[_length(moved, self._scale)] for moved, *_ in TANK])
-        delays = torch.addcmul(lengths, excursion, waves)
+        lengths = constant(tuple(float(_length(moved, self._scale)) for moved, *_ in TANK), waves.dtype, waves.device)
+        delays = torch.addcmul(lengths[:, None], excursion, waves)
         y, state = super().reverberated(x, state, delays=delays, **coefficients)
         return y, (phase, state)
 

@@ -104,6 +104,7 @@ def feedback_network_backward_rows(
     heard_from = np.zeros(max(N, inputs), np.int64)
     for j in range(max(N, inputs)):
         heard_from[j] = (j // LANES) * size + j % LANES
+    base = np.arange(N) * stride + P
     for row in range(start, stop):
         longest = longest_block(delay[row], offset[row], P, still)
         _transposed(mixing[row], N, inputs, outputs, width, back)
@@ -116,7 +117,7 @@ def feedback_network_backward_rows(
             copy_range(checkpoints[row, chunk].reshape(-1), 0, scratch_state, 0, scratch_state.size)
             for g in range(G):
                 read_block(
-                    work, stride, P + first, delay[row], offset[row], still, first, length, g, tables, taps, scratch,
+                    work, base, first, delay[row], offset[row], still, first, length, g, tables, taps, scratch,
                     places, signals[g * size :],
                 )  # fmt: skip
                 for k in range(K):

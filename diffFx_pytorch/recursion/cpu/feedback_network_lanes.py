@@ -7,11 +7,12 @@ All arrays begin where the loop does.
 from __future__ import annotations
 
 from diffFx_pytorch.kernels import njit
-from diffFx_pytorch.kernels.vector import constant, fma, load, spread, store
+from diffFx_pytorch.kernels.vector import constant, fma, load, spread, store, where
 
 from .inner import INNER
 
 LANES = 8
+THRESHOLD = 1e-200
 
 
 @njit(**INNER)
@@ -33,23 +34,40 @@ def section(source, target, count, coef, step, state):  # pragma: no cover
 
 
 @njit(**INNER)
-def first_order_pair(tile, count, coef, other, state, other_state):  # pragma: no cover
-    """Two constant first-order sections per lane, one after the other in place: what two calls of ``section`` give.
+def _first_order(coef):  # pragma: no cover
+    """Constants of a first-order section per lane: y = b0 x + s, then s becomes c x - a1 s, c = b1 - a1 b0."""
+    b0, a1 = load(coef, 0), load(coef, 3 * LANES)
+    return b0, fma(-a1, b0, load(coef, LANES)), a1
 
-    Neither waits for the other, so that both take the time of one.
+
+@njit(**INNER)
+def first_order_four(tile, count, coef, apart, state, states_apart):  # pragma: no cover
+    """Four constant first-order sections per lane, one after the other in place.
+
+    None waits for the one before it, and each but one product and sum for its own last sample, so that the four take
+    little longer than one. ``apart`` counts numbers from section to section, ``states_apart`` from state to state.
     """
-    b0, b1, a1 = load(coef, 0), load(coef, LANES), load(coef, 3 * LANES)
-    c0, c1, d1 = load(other, 0), load(other, LANES), load(other, 3 * LANES)
-    s, t = load(state, 0), load(other_state, 0)
+    b0, b1, b2 = _first_order(coef)
+    c0, c1, c2 = _first_order(coef[apart:])
+    d0, d1, d2 = _first_order(coef[2 * apart :])
+    e0, e1, e2 = _first_order(coef[3 * apart :])
+    r, s = load(state, 0), load(state, states_apart)
+    t, u = load(state, 2 * states_apart), load(state, 3 * states_apart)
     for q in range(count):
         x = load(tile, q * LANES)
-        u = fma(b0, x, s)
-        s = fma(a1, -u, b1 * x)
-        y = fma(c0, u, t)
-        t = fma(d1, -y, c1 * u)
-        store(tile, q * LANES, y)
-    store(state, 0, s)
-    store(other_state, 0, t)
+        y = fma(b0, x, r)
+        r = fma(b2, -r, b1 * x)
+        x = fma(c0, y, s)
+        s = fma(c2, -s, c1 * y)
+        y = fma(d0, x, t)
+        t = fma(d2, -t, d1 * x)
+        x = fma(e0, y, u)
+        u = fma(e2, -u, e1 * y)
+        store(tile, q * LANES, x)
+    store(state, 0, r)
+    store(state, states_apart, s)
+    store(state, 2 * states_apart, t)
+    store(state, 3 * states_apart, u)
 
 
 @njit(**INNER)
@@ -103,10 +121,15 @@ def section_adjoint(grad, source, target, count, coef, step, state, grad_coef): 
 
 
 @njit(**INNER)
+def _flushed(y):  # pragma: no cover
+    return where(abs(y) < THRESHOLD, 0.0, y)
+
+
+@njit(**INNER)
 def mix_lanes(source, places, inputs, columns, step, target, count):  # pragma: no cover
     """``target[q LANES + lane] = sum_j columns[j step + lane] source[places[j] + q LANES]`` over j < inputs, q < count.
 
-    Eight samples at a time, to hide the latency of the sums.
+    Eight samples at a time, to hide the latency of the sums. What is on its way to the denormals becomes zero.
     """
     whole = count // 8 * 8
     for q in range(0, whole, 8):
@@ -123,19 +146,19 @@ def mix_lanes(source, places, inputs, columns, step, target, count):  # pragma: 
             y6 = fma(column, spread(source, at + 6 * LANES), y6)
             y7 = fma(column, spread(source, at + 7 * LANES), y7)
         here = q * LANES
-        store(target, here, y0)
-        store(target, here + LANES, y1)
-        store(target, here + 2 * LANES, y2)
-        store(target, here + 3 * LANES, y3)
-        store(target, here + 4 * LANES, y4)
-        store(target, here + 5 * LANES, y5)
-        store(target, here + 6 * LANES, y6)
-        store(target, here + 7 * LANES, y7)
+        store(target, here, _flushed(y0))
+        store(target, here + LANES, _flushed(y1))
+        store(target, here + 2 * LANES, _flushed(y2))
+        store(target, here + 3 * LANES, _flushed(y3))
+        store(target, here + 4 * LANES, _flushed(y4))
+        store(target, here + 5 * LANES, _flushed(y5))
+        store(target, here + 6 * LANES, _flushed(y6))
+        store(target, here + 7 * LANES, _flushed(y7))
     for q in range(whole, count):
         y = constant(columns, 0.0)
         for j in range(inputs):
             y = fma(load(columns, j * step), spread(source, places[j] + q * LANES), y)
-        store(target, q * LANES, y)
+        store(target, q * LANES, _flushed(y))
 
 
 @njit(**INNER)

@@ -33,32 +33,36 @@ def _arrays(batch_shape: tuple[int, ...], inputs: Any) -> list[Any]:
     """Inputs as arrays (R, ...), whole delays, an absent offset as one without samples."""
     delay = inputs.delay
     offset = delay.new_empty(*delay.shape, 0) if inputs.offset is None else inputs.offset
-    # One type, converted outside: the kernels are long, and compiling them for each would take twice the time.
-    given = inputs._replace(x=inputs.x.double(), delay=delay.round().long(), offset=offset)
+    given = inputs._replace(delay=delay.round().long(), offset=offset)
     return [as_whole_rows(t, core, batch_shape) for t, core in zip(given, _INPUTS.values(), strict=True)]
+
+
+def _of_either_type(sound: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """As float32 and as float64, of which one is without rows."""
+    narrow, wide = (sound if sound.dtype == t else np.empty((0, *sound.shape[1:]), t) for t in (np.float32, np.float64))
+    return narrow, wide
 
 
 def _forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, count: int) -> None:
     rows = math.prod(batch_shape)
-    y = outputs.y if outputs.y.dtype == torch.float64 else outputs.y.double()
     good = np.ones(rows, np.bool_)
-    written = [as_rows(t, core) for t, core in zip((y, *outputs[1:3]), (2, 2, 4), strict=True)]
+    y, *written = (as_rows(t, core) for t, core in zip(outputs[:3], (2, 2, 4), strict=True))
+    x, *others = _arrays(batch_shape, inputs)
     lines, states = outputs.lines, outputs.section_states
     kept = [t.view(rows, *t.shape[len(batch_shape) :]).numpy() for t in (lines, states)]
     run_rows(
-        feedback_network_rows, rows, 1, *_arrays(batch_shape, inputs), kernel_tables("cubic"), *written, *kept, good
-    )
+        feedback_network_rows, rows, 1, _of_either_type(x), *others, kernel_tables("cubic"), _of_either_type(y),
+        *written, *kept, good,
+    )  # fmt: skip
     if not good.all():
         raise delay_error(inputs.delay, inputs.offset, inputs.past.shape[-1])
-    if y is not outputs.y:
-        outputs.y.copy_(y)
 
 
 def _backward(
     batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any, outputs: int
 ) -> list[Tensor | None]:
     rows, T = math.prod(batch_shape), inputs.x.shape[-1]
-    x, delay, offset, mixing, coef, past, _ = _arrays(batch_shape, inputs)
+    x, delay, offset, mixing, coef, past, _ = _arrays(batch_shape, inputs._replace(x=inputs.x.double()))
     lines = whole_rows(saved.lines, 2, batch_shape)
     pending = torch.zeros_like(lines)
     if grads.end is not None:
@@ -333,5 +337,7 @@ def _sections(absorption: Tensor) -> Tensor:
     """(..., 1 or T, K, G, 5, LANES) from (..., 1 or T, N, K, 6)."""
     b, a0, a = absorption.double().split([3, 1, 2], -1)
     five = (torch.cat([b, a], -1) / a0).movedim(-3, -1)
-    padded = torch.nn.functional.pad(five, (0, -five.shape[-1] % LANES))
+    # Lanes without a line let everything pass, so that a group of such lines is told by all its lanes.
+    more, pad = (0, -five.shape[-1] % LANES), torch.nn.functional.pad
+    padded = torch.cat([pad(five[..., :1, :], more, value=1.0), pad(five[..., 1:, :], more)], -2)
     return padded.unflatten(-1, (-1, LANES)).transpose(-3, -2)
