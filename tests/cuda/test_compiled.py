@@ -21,7 +21,7 @@ IN_DOUBLE = {"sosfilt, moving", "allpole of order 2, moving"}
 """Calls whose recursion is meant to run in float64."""
 BARRIERS = {"_echoes": 1, "_echoes_adjoint": 2}
 """Barriers between blocks that read what others wrote: the interpreter does not see where one is missing."""
-REPRESENTATIVE = {"attack_release": 75, "feedback delay": 90}
+REPRESENTATIVE = {"running_max": 75, "feedback delay": 90}
 """Calls compiled in every run, for one capability each; compilers take their time."""
 
 

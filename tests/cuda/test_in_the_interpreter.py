@@ -40,15 +40,16 @@ def agree(found, expected, tolerance):
         assert not ours.numel() or float((ours - theirs).abs().max()) <= tolerance * float(theirs.abs().max()) + 1e-30
 
 
-def _sizes():
-    """Every call at every size; of variants all but one in the slow tests."""
-    for name, call in CALLS.items():
-        for samples in (1, L - 1, L, L + 1, 700):
-            slow = [pytest.mark.slow] if call.variant and samples != L + 1 else []
-            yield pytest.param(name, samples, marks=slow, id=f"{name}-{samples}")
+def _sizes(*samples, of_variants=()):
+    """Every call at every size; variants at most of them in the slow tests."""
+    return [
+        pytest.param(name, n, id=f"{name}-{n}", marks=[pytest.mark.slow] * (call.variant and n not in of_variants))
+        for name, call in CALLS.items()
+        for n in samples
+    ]
 
 
-@pytest.mark.parametrize(("name", "samples"), list(_sizes()))
+@pytest.mark.parametrize(("name", "samples"), _sizes(1, L - 1, L, L + 1, 700, of_variants=[L + 1]))
 def test_float32(name, samples):
     call = CALLS[name]
     with on_triton() as ran:
@@ -58,11 +59,11 @@ def test_float32(name, samples):
     agree(found, call.results(samples, torch.float32), call.tolerance)
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_float64(name):
+@pytest.mark.parametrize(("name", "samples"), _sizes(300))
+def test_float64(name, samples):
     with on_triton():
-        found = CALLS[name].results(300, torch.float64)
-    agree(found, CALLS[name].results(300, torch.float64), 1e-11)
+        found = CALLS[name].results(samples, torch.float64)
+    agree(found, CALLS[name].results(samples, torch.float64), 1e-11)
 
 
 @pytest.mark.parametrize("name", CALLS)

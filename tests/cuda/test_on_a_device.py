@@ -32,7 +32,7 @@ def test_agrees_with_the_cpu(name, samples):
 
 
 @pytest.mark.cuda
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", [name for name, call in CALLS.items() if not call.reorders])
 def test_two_runs_give_the_same_bits(name):
     first, second = (CALLS[name].results(SAMPLES[-1], torch.float32, "cuda") for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))

@@ -27,6 +27,8 @@ STATES = 64
 LAUNCH = {"num_warps": 4, "enable_fp_fusion": True}
 WIDE = {"num_warps": 8, "enable_fp_fusion": True}
 """Of scans in float64, which take twice the registers."""
+WIDEST = {"num_warps": 16, "enable_fp_fusion": True}
+"""Of two of them at once for state variable filters; biquads have fewer numbers."""
 
 
 @triton.jit
@@ -261,11 +263,13 @@ def backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, 
     parts = (T,) if moving else (cascade.chunks,)
     to_coef = cascade.empty(*parts, K, coef.shape[-1], dtype=grads.y.dtype if moving else torch.float64)
     g, last, start = shared_rows(grads.y, 1, batch_shape), shared_rows(grads.zf, 2, batch_shape), end
+    double = grads.y.dtype == torch.float64 and not cascade.about["BIQUAD"]
+    about = {**cascade.about, **(WIDEST if double else {})}
     for k in reversed(range(K)):
         cascade.carry(k, g, last, adjoint, back=True)
         to = _Given(cascade.empty(T), start, to_coef)
         kept = states if needs.coef else adjoint
-        _gradient[cascade.grid](signals[k], g, cascade.c, kept, adjoint, to, k, COEF=bool(needs.coef), **cascade.about)
+        _gradient[cascade.grid](signals[k], g, cascade.c, kept, adjoint, to, k, COEF=bool(needs.coef), **about)
         g = Rows(to.x, 1, cascade.rows)
     whole = to_coef if moving else to_coef.sum(1, keepdim=True)
     return [
