@@ -41,9 +41,14 @@ def agree(found, expected, tolerance):
 
 
 def _sizes(*samples, of_variants=()):
-    """Every call at every size; variants at most of them in the slow tests."""
+    """Every call at every size; one less than a chunk, and most of variants, in the slow tests."""
     return [
-        pytest.param(name, n, id=f"{name}-{n}", marks=[pytest.mark.slow] * (call.variant and n not in of_variants))
+        pytest.param(
+            name,
+            n,
+            id=f"{name}-{n}",
+            marks=[pytest.mark.slow] * (n == L - 1 or (call.variant and n not in of_variants)),
+        )
         for name, call in CALLS.items()
         for n in samples
     ]

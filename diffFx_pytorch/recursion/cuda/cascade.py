@@ -181,7 +181,10 @@ class _Filter:
         self.whole, self.power = (
             shared_rows(pad(m, (0, more, 0, more)), 2, batch_shape) for m in (blocks.whole, power)
         )
-        precision = "tf32x3" if self.kind == torch.float32 and has_tf32(self.device) else "ieee"
+        single = self.kind == torch.float32
+        precision = "tf32x3" if single and has_tf32(self.device) else "ieee"
+        # Cards without TF32 do not copy ahead either.
+        self.launch = {**LAUNCH, "num_stages": 1} if single and precision == "ieee" else LAUNCH
         kind = tl.float64 if self.kind == torch.float64 else tl.float32
         about = {"L": self.L, "M": TILE, "N": self.N, "DEPTH": DEPTH}
         self.about = {**about, "PRECISION": precision, "KIND": kind}
@@ -201,7 +204,7 @@ class _Filter:
         """Where each block ends when it begins at zero."""
         e, sizes = self.empty(self.count, self.N), self._sizes
         into = self.out if back else self.into
-        _ends[(self.rows * sizes["NT"],)](signal, into, e, **sizes, BACK=back, **self.about, **LAUNCH)
+        _ends[(self.rows * sizes["NT"],)](signal, into, e, **sizes, BACK=back, **self.about, **self.launch)
         return e
 
     def states(self, e: Tensor, start: Tensor, into: Tensor, back: bool) -> Tensor:
@@ -223,7 +226,7 @@ class _Filter:
         """Fill y."""
         sizes, out = self._sizes, self.into if back else self.out
         grid = (self.rows * sizes["NT"],)
-        _outputs[grid](signal, self.h, out, states, y, **sizes, BACK=back, **self.about, **LAUNCH)
+        _outputs[grid](signal, self.h, out, states, y, **sizes, BACK=back, **self.about, **self.launch)
 
     def gradients(self, signal: Rows, given: Rows, states: Tensor, adjoint: Tensor) -> Blocks:
         """Gradients of the matrices, (*batch, ...), of ``rest`` zeros."""
