@@ -91,10 +91,13 @@ class ResponseReverb(Processor, abstract=True):
     def _convolved(self, x: Tensor, state: State, shaping: Mapping[str, Tensor]) -> tuple[Tensor, State]:
         """The reverberation, and the state: the room now, the one faded from, samples of that fade, and what rings."""
         now, before, left, ringing = (None, None, 0, None) if state is None else state
-        setting = torch.cat([k.detach().double() for k in shaping.values()], -1)
-        setting = torch.cat((setting, torch.full_like(setting[..., :1], float(self.version()))), -1)
-        if now is not None and x.numel() and can_look_at(setting) and not torch.equal(now[2], setting):
-            if left:  # a change during a fade waits for its end
+        setting = torch.cat([k.detach() for k in shaping.values()], -1).double()
+        if version := self.version():
+            setting = torch.cat((setting, torch.full_like(setting[..., :1], float(version))), -1)
+        if now is not None and x.numel() and can_look_at(setting):
+            if torch.equal(now[2], setting):
+                setting = now[2]  # the same tensor: nothing is to be compared again
+            elif left:  # a change during a fade waits for its end
                 shaping, setting = self._shaping(shaping, now[2], x.dtype), now[2]
             else:
                 now, before, left = None, now, self._fade
@@ -134,7 +137,7 @@ class ResponseReverb(Processor, abstract=True):
             and last.shape[-1] >= needed
             and all(map(is_known, knobs))
             and is_known(last)
-            and torch.equal(made_for, setting)
+            and (made_for is setting or torch.equal(made_for, setting))
         ):
             h = last
         else:
