@@ -17,15 +17,16 @@ References:
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..kernels.transforms import is_traced
+from ..kernels.constants import made_once
+from ..kernels.transforms import is_traced, records_fakes
 from .levels import NEPER_PER_DB
 
 _ROUNDS = 5
@@ -114,9 +115,7 @@ def octave_absorption(delay: Tensor, decay_s: Tensor, centres_hz: Sequence[float
     Returns:
         Sections (..., N, K - 1, 6), float64; the first carries the gain of the line.
     """
-    solve, at_centres, at_between, edges = (
-        t.to(delay.device) for t in _shapes_of(tuple(centres_hz), float(sample_rate))
-    )
+    solve, at_centres, at_between, edges = _shapes_of(tuple(centres_hz), float(sample_rate), delay.device)
     target = -60.0 * NEPER_PER_DB / sample_rate * delay.double().unsqueeze(-1) / decay_s.double().unsqueeze(-2)
     gains = target @ solve
     for _ in range(_ROUNDS):
@@ -137,7 +136,7 @@ def octave_absorption(delay: Tensor, decay_s: Tensor, centres_hz: Sequence[float
 
 def octave_decay(freqs: Tensor, decay_s: Tensor, centres_hz: Sequence[float], sample_rate: float) -> Tensor:
     """The T of `octave_absorption` for gains that are small in one pass: (..., F) in seconds, decay_s (..., K)."""
-    solve, *_, edges = (t.to(decay_s.device) for t in _shapes_of(tuple(centres_hz), float(sample_rate)))
+    solve, *_, edges = _shapes_of(tuple(centres_hz), float(sample_rate), decay_s.device)
     x = (torch.tan(math.pi / sample_rate * freqs.double()).unsqueeze(-1) / edges) ** 4
     shapes = torch.cat([1 / (1 + x), torch.ones_like(x[..., :1])], -1)
     rate = ((1 / decay_s.double()) @ solve) @ shapes.mT
@@ -152,9 +151,17 @@ def _cascade(gains: Tensor, x: Tensor) -> Tensor:
     return shelves.sum(-1) + gains[..., -1:]
 
 
-def _shapes_of(centres_hz: tuple[float, ...], sample_rate: float) -> tuple[Tensor, ...]:
-    # What is traced may be no number.
-    return (_octave_shapes if is_traced() else _remembered_shapes)(centres_hz, sample_rate)
+def _shapes_of(centres_hz: tuple[float, ...], sample_rate: float, device: torch.device) -> tuple[Tensor, ...]:
+    """``_octave_shapes`` on a device."""
+    if is_traced() or records_fakes():  # the rate may be no number
+        return tuple(t.to(device) for t in _octave_shapes(centres_hz, sample_rate))
+    about = centres_hz, sample_rate
+    return tuple(made_once(_octave_shape, i, *about, dtype=torch.float64, device=device) for i in range(4))
+
+
+def _octave_shape(i: int, centres_hz: tuple[float, ...], sample_rate: float) -> np.ndarray:
+    with torch.device("cpu"):
+        return _octave_shapes(centres_hz, sample_rate)[i].numpy()
 
 
 def _octave_shapes(centres_hz: tuple[float, ...], sample_rate: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -173,10 +180,3 @@ def _octave_shapes(centres_hz: tuple[float, ...], sample_rate: float) -> tuple[T
     # From DC, where the lowest shelf is whole, to Nyquist.
     between = torch.cat([torch.zeros(1, dtype=torch.float64), steps.exp()])
     return torch.linalg.inv(shapes).mT.contiguous(), at_centres, x(between), edges
-
-
-@functools.lru_cache(maxsize=32)
-def _remembered_shapes(centres_hz: tuple[float, ...], sample_rate: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    # Whoever asks first, they are of use to a gradient and to every device.
-    with torch.inference_mode(False), torch.device("cpu"):
-        return _octave_shapes(centres_hz, sample_rate)

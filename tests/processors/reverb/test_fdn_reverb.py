@@ -267,7 +267,7 @@ def test_lines_that_move_are_refused_in_frequency():
 
 def test_what_is_remembered_of_octaves_is_of_use_to_everybody():
     """Whoever asked first: without a graph, on another default device, or recording."""
-    from diffFx_pytorch.dsp import absorption
+    from diffFx_pytorch.kernels import constants
 
     def inferred(fx):
         with torch.inference_mode():
@@ -281,7 +281,7 @@ def test_what_is_remembered_of_octaves_is_of_use_to_everybody():
         torch.export.export(fx, (torch.zeros(1, 1, 8),))
 
     for first in (inferred, on_meta, exported):
-        absorption._remembered_shapes.cache_clear()
+        constants._kept.cache_clear()
         fx = FDNReverb(8000, num_lines=4, decay="octave")
         first(fx)
         flat = torch.full((1, len(fx.params)), 0.4, requires_grad=True)
