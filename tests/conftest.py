@@ -24,7 +24,11 @@ def pytest_addoption(parser):
         choices=["cpu", "cuda"],
         help="where the contract tests put effects and signals; cuda also runs the tests marked cuda",
     )
-    parser.addoption("--all-cases", action="store_true", help="run sampled contract tests over every case")
+    parser.addoption(
+        "--all-cases",
+        action="store_true",
+        help="run sampled contract tests over every case, and the tests marked thorough",
+    )
 
 
 def pytest_configure(config):
@@ -43,6 +47,10 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
+    if not config.getoption("--all-cases"):
+        for item in items:
+            if item.get_closest_marker("thorough"):
+                item.add_marker(pytest.mark.skip(reason="takes minutes; run with --all-cases"))
     if config.getoption("--device") == "cuda" and torch.cuda.is_available():
         return
     reason = "no CUDA device" if config.getoption("--device") == "cuda" else "needs --device cuda"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import signal
@@ -41,6 +42,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went w
 
 def main() -> None:
     """Run the command line; a terminated run leaves no half-written files."""
+    gc.set_threshold(50_000, 20, 50)  # importing torch and Numba makes a million objects, and all of them stay
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores a hang-up

@@ -87,7 +87,7 @@ def render_batch(
     """Render files one after another, or several at once; one that fails does not stop the others.
 
     A full disk does: nothing is begun after it. What processes that were killed left behind in the folders of the
-    targets is removed at the beginning.
+    targets is removed at the beginning and, since the killed may take a moment to die, at the end.
 
     Args:
         build: gives the chain at a sample rate; called once per rate, in every process.
@@ -115,7 +115,8 @@ def render_batch(
         raise ValueError("resume needs a journal")
     if album and settings.lufs is None and settings.true_peak is None:
         raise ValueError("an album needs a level: give lufs or true_peak")
-    for folder in {target.parent for _, target in jobs}:
+    folders = {target.parent for _, target in jobs}
+    for folder in folders:
         remove_dead_parts(folder)
 
     def known(target: Path) -> dict[str, str]:
@@ -145,6 +146,8 @@ def render_batch(
                 return
     finally:
         running.close()
+        for folder in folders:
+            remove_dead_parts(folder)
         if journal:
             journal.close()
 

@@ -279,6 +279,7 @@ def test_a_reader_that_goes_away_ends_the_run(place):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @forks
 def test_killed_at_random_moments_and_resumed(place):
     numbers = np.random.default_rng(0)

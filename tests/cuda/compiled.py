@@ -3,8 +3,9 @@
     python -m tests.cuda.compiled '[["one pole", 5000, "float32", 90]]'
 
 prints a JSON list of rows, one a kernel that was new: registers, bytes of stack and of local memory (where registers
-prints a JSON list of rows, one a kernel that was new: registers, bytes of stack and local memory (where registers
-compiles depends on the types and alignments of the arguments, and those are the real ones.
+that do not suffice are spilled), barriers, and instructions in double precision. The host's own code runs up to the
+launch under a driver without a device: what Triton compiles depends on the types and alignments of the arguments, and
+those are the real ones.
 """
 
 from __future__ import annotations

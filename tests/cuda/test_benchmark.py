@@ -13,6 +13,7 @@ def test_without_a_device_it_says_so(capsys, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("row", gpu.ROWS, ids=lambda row: row.name)
 def test_rows_run(row, monkeypatch):
     monkeypatch.setattr(gpu, "SECONDS", 0.0)

@@ -50,6 +50,7 @@ def test_one_capability_each():
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", CALLS)
 def test_every_capability(name):
     asked = [[name, SAMPLES, "float32", capability] for capability in CAPABILITIES] + [[name, SAMPLES, "float64", 90]]

@@ -18,12 +18,15 @@ from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_a
 from torch.utils._pytree import tree_iter, tree_map_only
 
 import diffFx_pytorch
+from diffFx_pytorch.kernels import constants
 from tests.without_kernels import operators
 
 DEVICE = "meta"
 """What its tensors say they are on: a device that torch knows and that has no memory, so that nothing but our own
 dispatch can compute on them. (PrivateUse1 would do as well, with guards and a thread of autograd to be registered.)"""
 _KEPT = "kernels/constants.py"
+_kept_elsewhere = constants._kept
+_kept_here = functools.lru_cache(maxsize=256)(constants._kept.__wrapped__)
 _PACKAGE = str(Path(diffFx_pytorch.__file__).parent)
 
 _READS = {"_local_scalar_dense", "item", "equal", "is_nonzero", "nonzero", "masked_select", "_unique2", "unique_dim"}
@@ -129,12 +132,15 @@ class PretendedDevice(TorchDispatchMode):
         if not self._operator:
             torch.tensor, torch.as_tensor = map(_made_and_moved, (_tensor, _as_tensor))
             Tensor.new_tensor = _new_tensor_moved
+            # Others run on "meta" too: what they keep there has no values, and what is kept here is of no use to them.
+            constants._kept = _kept_here
         return super().__enter__()
 
     def __exit__(self, *error):
         super().__exit__(*error)
         if not self._operator:
             torch.tensor, torch.as_tensor, Tensor.new_tensor = _tensor, _as_tensor, _new_tensor
+            constants._kept = _kept_elsewhere
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})

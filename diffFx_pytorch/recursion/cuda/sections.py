@@ -63,15 +63,16 @@ def _maps(
 ):  # fmt: skip
     """The map of every chunk: six numbers (6, R, NC)."""
     a, b, d, e, u, v = _scanned(x, c, k, T, K, NC, BACK, 0, MOVING, BIQUAD, SCAN, L)
-    whole = tl.arange(0, L) == (0 if BACK else L - 1)
-    at = e_ptr + (tl.program_id(0) // NC).to(tl.int64) * NC + tl.program_id(0) % NC
+    i = tl.arange(0, L)
+    whole = i == (0 if BACK else L - 1)
+    at = e_ptr + (tl.program_id(0) // NC).to(tl.int64) * NC + tl.program_id(0) % NC + 0 * i  # one lane stores
     stride = tl.full((), 1, tl.int64) * R * NC
-    tl.store(at, tl.sum(tl.where(whole, a, 0), 0))
-    tl.store(at + stride, tl.sum(tl.where(whole, b, 0), 0))
-    tl.store(at + 2 * stride, tl.sum(tl.where(whole, d, 0), 0))
-    tl.store(at + 3 * stride, tl.sum(tl.where(whole, e, 0), 0))
-    tl.store(at + 4 * stride, tl.sum(tl.where(whole, u, 0), 0))
-    tl.store(at + 5 * stride, tl.sum(tl.where(whole, v, 0), 0))
+    tl.store(at, a, mask=whole)
+    tl.store(at + stride, b, mask=whole)
+    tl.store(at + 2 * stride, d, mask=whole)
+    tl.store(at + 3 * stride, e, mask=whole)
+    tl.store(at + 4 * stride, u, mask=whole)
+    tl.store(at + 5 * stride, v, mask=whole)
 
 
 @triton.jit
