@@ -13,6 +13,7 @@ from torch import Tensor
 from .automation import values_of
 from .control import Knobs, as_dict, check_audio, check_sidechain
 from .dsp.precision import at_least_float32, without_autocast
+from .kernels.nests import mapped
 from .kernels.precision import has_float64
 from .kernels.transforms import creates_elsewhere
 from .knobs import in_context
@@ -149,15 +150,7 @@ def detached(state: Nest) -> Nest:
     Args:
         state: what ``Processor.run`` returned, or any nest of tuples, lists and dicts of tensors.
     """
-    copy: Any = state
-    if isinstance(state, Tensor):
-        copy = state.detach()
-    elif isinstance(state, dict):
-        copy = {name: detached(value) for name, value in state.items()}
-    elif isinstance(state, (tuple, list)):
-        values = [detached(value) for value in state]
-        copy = type(state)(*values) if hasattr(state, "_fields") else type(state)(values)
-    return copy
+    return mapped(lambda leaf: leaf.detach() if isinstance(leaf, Tensor) else leaf, state)
 
 
 class Stream:

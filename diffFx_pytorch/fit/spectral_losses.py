@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from ..dsp.power_spectrogram import power_spectrogram, scaled_for_sines
 from ..spectrogram import MelScale, chroma_bands
 from .losses import Reduction, check_pair, known_reduction, mid_side, reduced
 
@@ -161,7 +162,8 @@ class MultiResolutionSTFT(nn.Module):
         self.stereo: Stereo = stereo
         self.convergence: Convergence = convergence
         self.bands, self.weighting, self.level_blind = bands, weighting, level_blind
-        self.scaled, self.pad_mode = scaled, pad_mode
+        self.scaled = scaled
+        self.pad_mode: Literal["constant", "reflect"] = pad_mode
         self.reduction: Reduction = known_reduction(reduction)
 
     @classmethod
@@ -213,21 +215,14 @@ class MultiResolutionSTFT(nn.Module):
         return loss
 
     def _magnitude(self, x: Tensor, at: Resolution) -> Tensor:
-        window = getattr(torch, f"{at.window}_window")(at.win_length, dtype=torch.float64, device=x.device)
-        Z = torch.stft(
-            x.reshape(-1, x.shape[-1]),
-            at.n_fft,
-            at.hop,
-            at.win_length,
-            (2 * window / window.sum() if self.scaled else window).to(x.dtype),
-            pad_mode=self.pad_mode,
-            return_complex=True,
-        )
-        power, least = torch.view_as_real(Z).square().sum(-1), self.floor**2
+        window = getattr(torch, f"{at.window}_window")(at.win_length, dtype=torch.float64)
+        window = scaled_for_sines(window) if self.scaled else window
+        power = power_spectrogram(x, at.n_fft, at.hop, window=window, pad_mode=self.pad_mode)
+        least = self.floor**2
         magnitude = (power.clamp_min(least) if self.hard_floor else power + least).sqrt()
         if self.bands is not None:  # narrow ones may hold no bin
             magnitude = (self.bands.weights(at.n_fft, magnitude) @ magnitude).clamp_min(self.floor)
-        return magnitude.reshape(*x.shape[:-1], *magnitude.shape[1:])
+        return magnitude
 
 
 class RandomResolutionSTFT(nn.Module):

@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor
 
+from ..dsp.primes import primes_up_to
 from .connections import Parallel, Recursion, Series
 from .delays import Delay
 from .equalizers import GEQ, ShelvingAbsorption
@@ -42,14 +43,11 @@ def coprime_delays(
     low, high = (ms / 1000 * sample_rate for ms in range_ms)
     if not 2 <= low < high:
         raise ValueError(f"coprime_delays: the range must rise, from two samples on, got {range_ms} ms")
-    sieve = torch.ones(int(high) + 2, dtype=torch.bool)
-    sieve[:2] = False
-    for i in range(2, int(len(sieve) ** 0.5) + 1):
-        sieve[i * i :: i] = False
+    every = torch.from_numpy(primes_up_to(int(high) + 1))
     edges = low * (high / low) ** torch.linspace(0, 1, n + 1, dtype=torch.float64)
     found = []
     for start, stop in itertools.pairwise(edges.tolist()):
-        primes = sieve[int(start) : int(stop) + 1].nonzero()[:, 0] + int(start)
+        primes = every[(every >= int(start)) & (every <= int(stop))]
         primes = primes[~torch.isin(primes, torch.tensor(found))] if found else primes
         if not len(primes):
             raise ValueError(f"coprime_delays: no prime for each of {n} lines in {range_ms} ms; widen the range")

@@ -194,15 +194,19 @@ def is_stable(a: Tensor, margin: float = 0.0) -> Tensor:
         M. H. Hayes, Statistical Digital Signal Processing and Modeling, Wiley, 1996, section 5.2.5.
     """
     a = a.detach().to(state_dtype(a.dtype))
-    order = a.shape[-1]
     if margin:
-        a = a / (1.0 - margin) ** torch.arange(1, order + 1, device=a.device, dtype=torch.float64)
-    stable = torch.ones(a.shape[:-1], dtype=torch.bool, device=a.device)
-    for n in range(order, 0, -1):
+        a = a / (1.0 - margin) ** torch.arange(1, a.shape[-1] + 1, device=a.device, dtype=torch.float64)
+    return (step_down(a).abs() < 1.0).all(-1)
+
+
+def step_down(a: Tensor) -> Tensor:
+    """The reflection coefficients (..., N) of coefficients (..., N) without the leading 1, as ``lpc_to_reflection``."""
+    found = []
+    for n in range(a.shape[-1], 0, -1):
         k = a[..., n - 1 :]
-        stable = stable & (k[..., 0].abs() < 1.0)
+        found.append(k[..., 0])
         a = (a[..., : n - 1] - k * a[..., : n - 1].flip(-1).conj()) / (1.0 - k.abs() ** 2)
-    return stable
+    return torch.stack(found[::-1], -1) if found else a
 
 
 def assert_stable(a: Tensor, margin: float = 0.0) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from .checks import check_signal, state_dtype
+from .checks import check_signal, state_dtype, step_down
 
 Method = Literal["autocorrelation", "burg"]
 
@@ -138,13 +138,7 @@ def lpc_to_reflection(a: Tensor) -> Tensor:
         k (..., N) in float64 (complex128).
     """
     check_signal("lpc_to_reflection", a, allow_complex=True)
-    a = a.to(state_dtype(a.dtype))
-    found = []
-    for m in range(a.shape[-1], 0, -1):
-        k = a[..., m - 1 :]
-        found.append(k[..., 0])
-        a = (a[..., : m - 1] - k * a[..., : m - 1].flip(-1).conj()) / (1.0 - k.abs() ** 2)
-    return torch.stack(found[::-1], -1) if found else a
+    return step_down(a.to(state_dtype(a.dtype)))
 
 
 def lpc_to_lsf(a: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...dsp.primes import primes_up_to
+
 FEEDBACKS = ("hadamard", "householder", "random orthogonal")
 
 SHORTEST_MS, LONGEST_MS = 21.0, 67.0
@@ -28,13 +30,7 @@ def nearest_primes(longest: int) -> Tensor:
 
     Delays without common divisors let their echoes coincide as late as can be.
     """
-    reach = longest + 400
-    sieve = np.ones(reach + 1, bool)
-    sieve[:2] = False
-    for p in range(2, math.isqrt(reach) + 1):
-        if sieve[p]:
-            sieve[p * p :: p] = False
-    primes = np.nonzero(sieve)[0]
+    primes = primes_up_to(longest + 400)
     n = np.arange(longest + 1)
     above = np.searchsorted(primes, n)
     below = np.maximum(above - 1, 0)
