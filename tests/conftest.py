@@ -37,6 +37,7 @@ def pytest_configure(config):
     if "PYTEST_XDIST_WORKER" in os.environ:
         torch.set_num_threads(1)  # the processes share the cores already
         os.environ["OMP_NUM_THREADS"] = "1"  # nor may the programs and notebooks that tests start take more than one
+        os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # a pool of processes that threads feed does not like forks
     for module in config.getoption("--effects"):
         if module.endswith(".py"):
             spec = importlib.util.spec_from_file_location(Path(module).stem, module)

@@ -225,7 +225,7 @@ def started(place, files=4):
     said, says = os.pipe()
     child = os.fork()
     if child == 0:
-        os.setsid()
+        os.setpgid(0, 0)
         os.dup2(prints, 1)
         os.dup2(says, 2)
         for end in (printed, said, prints, says):
@@ -233,12 +233,14 @@ def started(place, files=4):
         sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
         sys.argv = ["difffx", "render", *GAIN, "in", "-o", "out", "--block", "0.001", "-j", "2"]
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever started the tests may have ignored it
         try:
             main()
         except SystemExit as status:
             sys.stderr.flush()
             os._exit(status.code or 0)
         os._exit(70)
+    os.setpgid(child, child)
     os.close(prints)
     os.close(says)
     try:

@@ -155,9 +155,10 @@ def test_killed_and_resumed(library, tmp_path, moment, whole_group):
     out = tmp_path / "out"
     child = os.fork()
     if child == 0:
-        os.setsid()
+        os.setpgid(0, 0)
         batch(library, out, workers=2, block_seconds=0.05)
         os._exit(0)
+    os.setpgid(child, child)
     time.sleep(moment)
     (os.killpg if whole_group else os.kill)(child, signal.SIGKILL)
     os.waitpid(child, 0)
