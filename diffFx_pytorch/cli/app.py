@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -37,6 +38,7 @@ Subtype = Annotated[
         help="Samples: PCM_16 (dithered), PCM_24, FLOAT, ...; those of the input, or the usual, if not given."
     ),
 ]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that are there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
 
 
@@ -147,6 +149,18 @@ def status_line(quiet: bool) -> Iterator[Callable[[str], None] | None]:
             yield lambda text: shown.update(Text(text, no_wrap=True), refresh=True)
         finally:
             _with_bar = None
+
+
+def refuse_existing(targets: Iterable[Path], overwrite: bool, cure: str = "give --overwrite") -> None:
+    """Refuse to replace what is there, unless that is what was asked for.
+
+    Raises:
+        ValueError: naming the first target that is there.
+    """
+    there = [] if overwrite else [target for target in targets if os.path.lexists(target)]
+    if there:
+        more = f" and {len(there) - 1} others" if len(there) > 1 else ""
+        raise ValueError(f"{there[0]}{more}: is there already; {cure}")
 
 
 def refuse(error: Exception, status: int = USAGE) -> NoReturn:

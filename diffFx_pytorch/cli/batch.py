@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .app import FAILED, consoles, print_lines, progress_bar, refuse, report_written
+from .app import FAILED, consoles, print_lines, progress_bar, refuse, refuse_existing, report_written
 from .options import Files, Level, Run, Samples
 
 if TYPE_CHECKING:
     from ..presets.chain_file import ChainFile
     from ..render import Journal, Outcome, RenderSettings
+    from ..render.answering import Asking
 
 NOTHING, INTERRUPTED = 3, 130
 _PIPE = "-"
@@ -45,6 +46,7 @@ def run_batch(
     import torch
 
     from ..render import NothingMatchedError, RenderSettings, plan
+    from ..render.answering import answered
 
     # Blocks are too small to gain from threads inside an operation; files side by side do.
     torch.set_num_threads(1)
@@ -58,18 +60,23 @@ def run_batch(
             _check(files, level, samples)
             inputs, out, base = stack.enter_context(_piped(inputs, files, samples))
             how = {"only": split_extensions(files.only), "exclude": files.exclude or (), "base": base}
-            jobs = plan(inputs, out, samples.extension, **how)
-            _check_formats(jobs, samples)
-            journal = _journal(chain_file, files, out, single=len(jobs) == 1 and jobs[0][1] == out)
-            _check_existing(jobs, files, journal)
+
+            def look(asking: Asking) -> tuple[_Batch, Journal | None]:
+                jobs = plan(inputs, out, samples.extension, **how, asking=asking)
+                _check_formats(jobs, samples)
+                journal = _journal(chain_file, files, out, single=len(jobs) == 1 and jobs[0][1] == out)
+                _check_existing(jobs, files, journal)
+                return _Batch(run, jobs), journal
+
+            batch, journal = answered(look, run.timeout)
         except NothingMatchedError as error:
             refuse(error, NOTHING)
         except (OSError, ValueError) as error:
             refuse(error)
         if files.dry_run:
-            _say_plan(jobs, files, run)
+            _say_plan(batch.jobs, files, run)
             return
-        status = _Batch(run, jobs).render(chain_file, settings, files, level.album, journal)
+        status = batch.render(chain_file, settings, files, level.album, journal)
     if status:
         raise typer.Exit(status)
 
@@ -110,9 +117,7 @@ def _check_existing(jobs: Jobs, files: Files, journal: Journal | None) -> None:
     if files.resume and journal:
         there = [target for target in there if journal.record(target) is None]
         cure = "nothing is known of it here; give --overwrite, or move it away"
-    if there:
-        more = f" and {len(there) - 1} others" if len(there) > 1 else ""
-        raise ValueError(f"{there[0]}{more}: is there already; {cure}")
+    refuse_existing(there, False, cure)
 
 
 def split_extensions(extensions: list[str] | None) -> list[str]:

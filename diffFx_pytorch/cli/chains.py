@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .app import FAILED, app, consoles, print_lines, refuse
+from .app import FAILED, Overwrite, app, consoles, print_lines, refuse, refuse_existing
 from .steps import Effects, chain_of, complete_file
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def convert(
         typer.Option("--out", "-o", metavar="OUT", help="File, .yaml or .json; printed as YAML if not given."),
     ] = None,
     sample_rate: _Rate = 44100,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a chain in full, with every knob and what other files give; in YAML or JSON."""
     from ..presets import dump_chain
@@ -105,7 +106,7 @@ def convert(
             text = json.dumps(plain_text(text), indent=2, ensure_ascii=False) + "\n"
     except ValueError as error:
         refuse(error)
-    _write(text, out)
+    _write(text, out, overwrite)
 
 
 @app.command()
@@ -144,6 +145,7 @@ def explain(
 def schema(
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="OUT", help="File; printed if not given.")] = None,
     session: Annotated[bool, typer.Option("--session", help="Of session files, in place of chain files.")] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write the JSON Schema of chain files, with which editors complete and check them.
 
@@ -154,18 +156,21 @@ def schema(
     from ..presets.schema import chain_schema
 
     found = session_schema() if session else chain_schema()
-    _write(json.dumps(found, indent=1, ensure_ascii=False) + "\n", out)
+    _write(json.dumps(found, indent=1, ensure_ascii=False) + "\n", out, overwrite)
 
 
-def _write(text: str, out: Path | None) -> None:
+def _write(text: str, out: Path | None, overwrite: bool) -> None:
     from ..render.atomic import replacing
 
     if out is None:
         typer.echo(text, nl=False)
         return
     try:
+        refuse_existing([out], overwrite)
         with replacing(out) as part:
             part.write_text(text, encoding="utf-8")
+    except ValueError as error:
+        refuse(error)
     except OSError as error:
         refuse(error, FAILED)
     print_lines(consoles()[0], f"wrote {out}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .app import FAILED, app, consoles, print_lines, refuse
+from .app import FAILED, Overwrite, app, consoles, print_lines, refuse, refuse_existing
 from .batch import NOTHING, split_extensions
 from .grouped import grouped
 from .options import seconds_of
@@ -76,11 +76,16 @@ def compare(
     page: Annotated[
         Path | None, typer.Option(metavar="PAGE.html", help="Write a page to hear and see both, aligned.")
     ] = None,
+    overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare two sound files: the offset between them, what is left of their difference, levels, spectra."""
     from ..render import compare_files
 
+    try:
+        refuse_existing(filter(None, [page]), overwrite)
+    except ValueError as error:
+        refuse(error)
     try:
         found = compare_files(a, b)
         if page is not None:
@@ -91,16 +96,20 @@ def compare(
         typer.echo(json.dumps(_plain({"file_a": str(a), "file_b": str(b), **dataclasses.asdict(found)})))
         return
     out, _ = consoles()
-    later = "with A" if not found.offset_samples else "after A" if found.offset_samples > 0 else "before A"
-    polarity = ", inverted" if found.inverted else ""
-    lines = [
-        f"B begins {abs(found.offset_seconds):.6f} s ({abs(found.offset_samples)} samples) {later}{polarity}",
+    print_lines(out, *_findings(found), "", _table(found), "", _spectra(found))
+    if page is not None:
+        print_lines(out, f"wrote {page}")
+
+
+def _findings(found: Comparison) -> list[str]:
+    """The offset and the difference in words, a line each."""
+    frames = found.offset_samples
+    by = f" {abs(found.offset_seconds):.6f} s ({abs(frames)} samples) {'after' if frames > 0 else 'before'}"
+    return [
+        f"B begins{by if frames else ' with'} A{', inverted' if found.inverted else ''}",
         f"difference {_said('residual_db', found.residual_db)} of A over {found.overlap_seconds:.3f} s; "
         f"{_said('matched_residual_db', found.matched_residual_db)} with B at {found.gain_db:+.2f} dB",
     ]
-    print_lines(out, *lines, "", _table(found), "", _spectra(found))
-    if page is not None:
-        print_lines(out, f"wrote {page}")
 
 
 def _each(inputs: Inputs, look: Callable[[Path], dict[str, Any]]) -> None:
@@ -200,10 +209,19 @@ def _table(found: Comparison) -> Any:
     from rich.table import Table
 
     table = Table("", "A", "B", box=None, pad_edge=False)
-    for name, value in vars(found.a).items():
-        other = getattr(found.b, name)
-        table.add_row(_word(name), *("" if v is None else _said(name, v) for v in (value, other)))
+    for row in _levels(found):
+        table.add_row(*row)
     return table
+
+
+def _levels(found: Comparison) -> list[tuple[str, ...]]:
+    """Of what is known of A or B, the name and what it is of each."""
+    pairs = {name: (value, getattr(found.b, name)) for name, value in vars(found.a).items()}
+    return [
+        (_word(name), *("" if value is None else _said(name, value) for value in pair))
+        for name, pair in pairs.items()
+        if pair != (None, None)
+    ]
 
 
 def _spectra(found: Comparison) -> Any:
@@ -228,10 +246,8 @@ def _write_page(page: Path, a: Path, b: Path, found: Comparison) -> None:
         for name, path, start in zip("AB", (a, b), starts, strict=True)
     }
     rows = "".join(
-        f"<tr><td>{escape(_word(name))}"
-        + "".join(f"<td>{'' if v is None else escape(_said(name, v))}" for v in (value, getattr(found.b, name)))
-        for name, value in vars(found.a).items()
+        f"<tr><td>{escape(name)}<td class=n>{escape(one)}<td class=n>{escape(other)}"
+        for name, one, other in _levels(found)
     )
     cards = f"<section class=card><h2>Levels</h2><table><thead><tr><th><th>A<th>B</thead>{rows}</table></section>"
-    offset = f"B is {found.offset_seconds:+.6f} s from A; difference {_said('residual_db', found.residual_db)}"
-    write_takes(page, f"{a.name} and {b.name}", takes, rate, escape(offset), cards)
+    write_takes(page, f"{a.name} and {b.name}", takes, rate, "<br>".join(map(escape, _findings(found))), cards)

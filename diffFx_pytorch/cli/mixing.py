@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .app import FAILED, Quiet, Subtype, app, progress_bar, refuse, report_written
+from .app import FAILED, Overwrite, Quiet, Subtype, app, progress_bar, refuse, refuse_existing, report_written
 
 
 @app.command()
@@ -32,6 +32,7 @@ def mix(
         float, typer.Option(min=0, metavar="SECONDS", help="Longest tail after the last clip; 0 for none.")
     ] = 30.0,
     block: Annotated[float, typer.Option(min=0.001, metavar="SECONDS", help="Length of a block.")] = 1.0,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Mix the tracks of a session file: clips through inserts and faders, over sends and buses, to a master.
@@ -41,10 +42,12 @@ def mix(
     import torch
 
     from ..mix import load_session, render_session
+    from ..mix.render import stem_files
 
     try:
         loaded = load_session(session, sample_rate)
         loaded.flag(solo=solo or (), mute=mute or ())
+        refuse_existing([out, *stem_files(loaded, out, stems).values()], overwrite)
     except (OSError, ValueError) as error:
         refuse(error)
     torch.set_num_threads(1)  # blocks are too small to gain from threads inside an operation

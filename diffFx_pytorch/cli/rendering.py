@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .app import FAILED, Quiet, app, consoles, print_lines, progress_bar, refuse
+from .app import FAILED, Overwrite, Quiet, app, consoles, print_lines, progress_bar, refuse, refuse_existing
 from .batch import run_batch
 from .grouped import grouped
 from .options import Files, Level, Run, Samples
@@ -96,10 +96,15 @@ def demo(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder to write to.")] = Path("demo"),
     sample_rate: Annotated[int, typer.Option(min=8000, max=192000, metavar="HZ")] = 44100,
     seconds: Annotated[float, typer.Option(min=0.5, max=600.0, help="Length of the clip.")] = 9.6,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Synthesise a clip, run a chain over it, and write dry and wet files and a page to hear and see them."""
     console, error_console = consoles()
+    try:
+        refuse_existing((out / name for name in ("dry.wav", "wet.wav", "chain.yaml", "index.html")), overwrite)
+    except ValueError as error:
+        refuse(error)
     if not quiet:
         text = f"making a clip, a chain and a page in {out} (the first time compiles kernels: half a minute)"
         print_lines(error_console, text)

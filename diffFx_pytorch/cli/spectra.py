@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .app import Quiet, Subtype, app, progress_bar, refuse, report_written
+from .app import Overwrite, Quiet, Subtype, app, progress_bar, refuse, refuse_existing, report_written
 
 _OUT = typer.Option("--out", "-o", metavar="OUT", help="Sound file to write.", show_default=False)
 
@@ -51,6 +51,7 @@ def invert(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of --init random.")] = 0,
     subtype: Subtype = None,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Write the sound that a magnitude spectrogram is of (Hann window, centred frames)."""
@@ -60,6 +61,7 @@ def invert(
 
     torch.set_num_threads(1)
     try:
+        refuse_existing([out], overwrite)
         with progress_bar(lambda: n_iter, quiet) as update:
             written = invert_file(
                 magnitude,
@@ -88,10 +90,12 @@ def stretch(
     n_fft: _Window = 2048,
     method: _Vocoder = "locked",
     subtype: Subtype = None,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Make a sound faster or slower, at its pitch."""
-    _stretch(source, out, f"x{rate:g}", quiet, rate=rate, n_fft=n_fft, method=method, subtype=subtype)
+    how = {"n_fft": n_fft, "method": method, "subtype": subtype}
+    _stretch(source, out, f"x{rate:g}", overwrite, quiet, rate=rate, **how)
 
 
 @app.command()
@@ -102,17 +106,21 @@ def pitch(
     n_fft: _Window = 2048,
     method: _Vocoder = "locked",
     subtype: Subtype = None,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
     """Make a sound higher or lower, at its speed."""
-    _stretch(source, out, f"{semitones:+g}st", quiet, semitones=semitones, n_fft=n_fft, method=method, subtype=subtype)
+    how = {"n_fft": n_fft, "method": method, "subtype": subtype}
+    _stretch(source, out, f"{semitones:+g}st", overwrite, quiet, semitones=semitones, **how)
 
 
-def _stretch(source: Path, out: Path | None, suffix: str, quiet: bool, **settings: Any) -> None:
+def _stretch(source: Path, out: Path | None, suffix: str, overwrite: bool, quiet: bool, **settings: Any) -> None:
     from ..render.spectral_files import stretch_file
 
     out = source.with_name(f"{source.stem}_{suffix}{source.suffix}") if out is None else out
     try:
+        if out.absolute() != source.absolute():  # which is refused in any case
+            refuse_existing([out], overwrite)
         written = stretch_file(source, out, **settings)
     except (OSError, ValueError) as error:
         refuse(error)

@@ -77,7 +77,7 @@ def render_session(
     total = session.frames
     if not total:
         raise ValueError("there are no clips to hear")
-    named = {} if stems is None else {name: Path(stems) / f"{name}{target.suffix}" for name in mixer.stems}
+    named = stem_files(session, target, stems)
     for file in {clip.file for track in session.tracks.values() for clip in track.clips}:
         for path in (target, *named.values()):
             check_target(Path(file), path, subtype)
@@ -105,3 +105,12 @@ def render_session(
     peak = writers[0].peak
     peak_db = 20.0 * math.log10(peak) if peak > 0 else -math.inf
     return Mixed(writers[0].frames / rate, after / rate, peak_db, named, tuple(notices))
+
+
+def stem_files(
+    session: Session, target: str | os.PathLike[str], stems: str | os.PathLike[str] | None
+) -> dict[str, Path]:
+    """The file of each stem of a mix, by track or bus: in the folder ``stems``, none without; as ``target`` is."""
+    if stems is None:
+        return {}
+    return {name: Path(stems) / f"{name}{Path(target).suffix}" for name in session.mixer(stems=True).stems}

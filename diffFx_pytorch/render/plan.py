@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import warnings
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
+from .answering import Asking
 from .formats import FORMATS
 
 _NOT_WRITTEN = (".m4a", ".aac", ".mp4", ".wma", ".alac", ".ape", ".wv", ".mp2", ".ac3", ".oga", ".mka", ".webm", ".amr")
@@ -27,6 +29,7 @@ def plan(
     only: Iterable[str] = (),
     exclude: Iterable[str] = (),
     base: str | os.PathLike[str] | None = None,
+    asking: Asking = lambda _: None,
 ) -> list[tuple[Path, Path]]:
     """Pairs of source and target files.
 
@@ -42,6 +45,7 @@ def plan(
         only: extensions that folders and patterns are searched for; all that can be written if none is given.
         exclude: patterns of names, of folders' names, or of paths below a folder that are left out.
         base: folder below which files are mirrored that are given by name; None puts them into ``out``.
+        asking: as for ``answered``.
 
     Returns:
         ``[(source, target), ...]``, in the order given, folders sorted.
@@ -52,15 +56,16 @@ def plan(
             one target, or a target that is an input.
     """
     out = Path(out)
+    asking(out)
     if extension is not None:
         extension = _extension(extension, "write")
     if len(inputs) == 1 and out.suffix.lower() in FORMATS and not out.is_dir() and not Path(inputs[0]).is_dir():
-        found = sounds(inputs, only=only, exclude=exclude)
+        found = sounds(inputs, only=only, exclude=exclude, asking=asking)
         if len(found) == 1:
             jobs = [(found[0][0], out if extension is None else out.with_suffix(extension))]
             _refuse_clashes(jobs)
             return jobs
-    found = sounds(inputs, only=only, exclude=exclude, base=base, aside=out)
+    found = sounds(inputs, only=only, exclude=exclude, base=base, aside=out, asking=asking)
     if not out.is_dir() and out.suffix.lower() in (*FORMATS, *_NOT_WRITTEN):
         if out.suffix.lower() in FORMATS:
             raise ValueError(f"{out}: is the name of one file, and the inputs are several or a folder; give a folder")
@@ -77,6 +82,7 @@ def sounds(
     exclude: Iterable[str] = (),
     base: str | os.PathLike[str] | None = None,
     aside: Path | None = None,
+    asking: Asking = lambda _: None,
 ) -> list[tuple[Path, Path]]:
     """Sound files, each with its place below the input that it was found in; arguments and errors as for ``plan``.
 
@@ -86,13 +92,15 @@ def sounds(
         exclude: patterns.
         base: folder below which files lie that are given by name.
         aside: a folder that is not searched.
+        asking: as for ``answered``.
     """
     suffixes = {_extension(name, "search for") for name in only} or set(FORMATS)
     exclude = tuple(exclude)
     found: list[tuple[Path, Path]] = []
     for given in map(Path, inputs):
+        asking(given)
         if given.is_dir():
-            pairs = [(path, path.relative_to(given)) for path in _below(given, aside, suffixes, exclude)]
+            pairs = [(path, path.relative_to(given)) for path in _below(given, aside, suffixes, exclude, asking)]
         elif os.path.lexists(given):
             pairs = [(given, Path(given.name) if base is None else given.relative_to(base))]
         elif glob.has_magic(str(given)):
@@ -115,19 +123,25 @@ def _extension(name: str, action: str) -> str:
     return extension
 
 
-def _below(folder: Path, aside: Path | None, suffixes: set[str], exclude: tuple[str, ...]) -> list[Path]:
+def _below(
+    folder: Path, aside: Path | None, suffixes: set[str], exclude: tuple[str, ...], asking: Asking
+) -> list[Path]:
     left_out = aside.resolve() if aside and aside.resolve() != folder.resolve() else None
     found: list[Path] = []
-    for place, folders, files in os.walk(folder, onerror=_unreadable):
-        here = Path(place)
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".")
-            and not (left_out and (here / name).resolve() == left_out)
-            and not _is_excluded(here / name, (here / name).relative_to(folder), exclude)
-        ]
-        found += [here / name for name in files if not name.startswith(".") and Path(name).suffix.lower() in suffixes]
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        asking(here)
+        for _, folders, files in itertools.islice(os.walk(here, onerror=_unreadable), 1):
+            waiting += [
+                path
+                for path in (here / name for name in folders if not name.startswith("."))
+                if not path.is_symlink()
+                and not (left_out and path.resolve() == left_out)
+                and not _is_excluded(path, path.relative_to(folder), exclude)
+            ]
+            named = (here / name for name in files if not name.startswith("."))
+            found += [path for path in named if path.suffix.lower() in suffixes]
     return sorted(found)
 
 

@@ -76,18 +76,21 @@ def write_takes(
         cards: HTML below the spectra.
     """
     styles = dict(zip(takes, ("dry", *("wet",) * (len(takes) - 1)), strict=True))
-    switches = "".join(f'<button data-take="{i}">{escape(name)}</button>' for i, name in enumerate(takes))
+    switches = "".join(
+        f'<button data-take="{i}" title="{escape(name)}">{escape(name)}</button>' for i, name in enumerate(takes)
+    )
     sounds = "".join(
         f'<audio preload="auto" src="data:audio/wav;base64,{_wav(x, sample_rate)}"></audio>' for x in takes.values()
     )
-    legend = "".join(f'<span class="key {style}">{escape(name)}</span>' for name, style in styles.items())
+    keys = {name: f'<span class="key {style}">{escape(name)}</span>' for name, style in styles.items()}
     longest = max(x.shape[-1] for x in takes.values()) / sample_rate
     loudest = max(float(x.abs().max()) for x in takes.values()) or 1.0
     waves = "".join(
-        plot(
+        keys[name]
+        + plot(
             [_wave(x, sample_rate, styles[name])],
             "time (s)",
-            name,
+            "amplitude",
             x_range=(0.0, longest),
             y_range=(-1.05 * loudest, 1.05 * loudest),
             height=130,
@@ -103,7 +106,7 @@ def write_takes(
         "chain": about,
         "switches": switches,
         "sounds": sounds,
-        "legend": legend,
+        "legend": "".join(keys.values()),
         "waves": waves,
         "spectra": spectra,
         "cards": cards,

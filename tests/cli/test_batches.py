@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -214,7 +215,7 @@ def test_levels_and_samples_by_their_options(place):
 
 
 @contextlib.contextmanager
-def started(place, files=4):
+def started(place, files=4, hang_up=signal.SIG_DFL):
     """A run over files that take long, in a group of processes of its own, when it has begun to write.
 
     It is forked, for a program of its own takes seconds to begin. Yields its id, what it prints and what it says.
@@ -233,7 +234,7 @@ def started(place, files=4):
         sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
         sys.argv = ["difffx", "render", *GAIN, "in", "-o", "out", "--block", "0.001", "-j", "2"]
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever started the tests may have ignored it
+        signal.signal(signal.SIGHUP, hang_up)  # whoever started the tests may have ignored it
         try:
             main()
         except SystemExit as status:
@@ -268,6 +269,30 @@ def test_a_signal_to_all_processes_leaves_whole_files(place, name, status):
     assert "Traceback" not in text
     assert "2 done, 6 left of 8 files; go on with --resume" in text
     assert outputs() == ["a.wav", "b.flac"]
+
+
+@forks
+def test_what_nohup_ignores_stays_ignored(place):
+    with started(place, hang_up=signal.SIG_IGN) as (run, _, said):
+        os.killpg(run, signal.SIGHUP)
+        time.sleep(0.2)
+        os.killpg(run, signal.SIGTERM)
+        assert status_of(run) == 128 + signal.SIGTERM, said.read()
+
+
+def test_a_folder_that_does_not_answer_ends_the_search(place, monkeypatch):
+    asked, walk = threading.Event(), os.walk
+
+    def hanging(folder, **how):
+        if os.path.basename(folder) == "sub":
+            asked.wait(60)
+        return walk(folder, **how)
+
+    monkeypatch.setattr(os, "walk", hanging)
+    result = difffx("render", *GAIN, "in", "-o", "out", "--timeout", "1")
+    asked.set()
+    assert (result.exit_code, outputs()) == (2, [])
+    assert f"{os.path.join('in', 'sub')}: gives no answer for 1 s" in result.stderr
 
 
 @forks

@@ -63,7 +63,7 @@ def test_integers_and_half_precision_are_numbers(place):
     np.save("half.npy", A.astype(np.float16))
     np.save("whole.npy", np.round(A).astype(np.int32))
     for name in ("half", "whole"):
-        assert difffx("invert", f"{name}.npy", "-o", "out.wav", "--n-iter", 2).exit_code == 0
+        assert difffx("invert", f"{name}.npy", "-o", f"{name}.wav", "--n-iter", 2).exit_code == 0
 
 
 def test_clipping_is_said(place):

@@ -57,5 +57,5 @@ def test_what_is_wrong_is_said_and_nothing_is_written(place, arguments, wanted):
 def test_a_file_without_samples(place):
     soundfile.write("empty.wav", np.zeros((0, 1)), RATE)
     for command, option in (("pitch", "--semitones"), ("stretch", "--rate")):
-        assert difffx(command, "empty.wav", option, 2, "-o", "out.wav").exit_code == 0
-        assert soundfile.info("out.wav").frames == 0
+        assert difffx(command, "empty.wav", option, 2, "-o", f"{command}.wav").exit_code == 0
+        assert soundfile.info(f"{command}.wav").frames == 0

@@ -184,7 +184,7 @@ def test_options_of_the_command(files):
     result = difffx("mix", files / "song.yaml", "-o", files / "m.wav", "--solo", "a", "--tail", "0", "-q")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "")
     assert soundfile.info(files / "m.wav").frames == 8000
-    result = difffx("mix", files / "song.yaml", "-o", files / "m.wav", "--mute", "a")
+    result = difffx("mix", files / "song.yaml", "-o", files / "m.wav", "--mute", "a", "--overwrite")
     assert result.exit_code == 2
     assert "nothing is heard" in result.stderr
     result = difffx("mix", files / "song.yaml", "-o", files / "m.wav", "--mute", "x")
