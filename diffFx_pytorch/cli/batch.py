@@ -22,6 +22,8 @@ from .app import FAILED, consoles, print_lines, progress_bar, refuse, refuse_exi
 from .options import Files, Level, Run, Samples
 
 if TYPE_CHECKING:
+    import torch
+
     from ..presets.chain_file import ChainFile
     from ..render import Journal, Outcome, RenderSettings
     from ..render.answering import Asking
@@ -45,6 +47,7 @@ def run_batch(
     """
     import torch
 
+    from ..kernels.devices import device_here
     from ..render import NothingMatchedError, RenderSettings, plan
     from ..render.answering import answered
 
@@ -58,6 +61,7 @@ def run_batch(
                 measure=run.json,
             )
             _check(files, level, samples)
+            device = None if run.device is None else device_here(run.device)
             inputs, out, base = stack.enter_context(_piped(inputs, files, samples))
             how = {"only": split_extensions(files.only), "exclude": files.exclude or (), "base": base}
 
@@ -66,7 +70,7 @@ def run_batch(
                 _check_formats(jobs, samples)
                 journal = _journal(chain_file, files, out, single=len(jobs) == 1 and jobs[0][1] == out)
                 _check_existing(jobs, files, journal)
-                return _Batch(run, jobs), journal
+                return _Batch(run, jobs, device), journal
 
             batch, journal = answered(look, run.timeout)
         except NothingMatchedError as error:
@@ -179,6 +183,7 @@ def _say_plan(jobs: Jobs, files: Files, run: Run) -> None:
 class _Batch:
     run: Run
     jobs: Jobs
+    device: torch.device | None
 
     def __post_init__(self) -> None:
         self.sizes = {source: _size(source) for source, _ in self.jobs}
@@ -206,6 +211,7 @@ class _Batch:
                     journal=journal,
                     workers=workers,
                     timeout=self.run.timeout,
+                    device=self.device,
                     progress=lambda path, share: self._told(path, share, update),
                     **how,
                 )

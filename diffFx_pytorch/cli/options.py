@@ -119,6 +119,10 @@ class Run:
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Processes; as many as processors if not given.")
     ] = None
+    device: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Render files of like length as one batch there: cuda, cuda:1, mps, cpu."),
+    ] = None
     timeout: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="Give up a file of which nothing is heard for so long.")
     ] = 600.0

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..control import KnobValue
+from ..kernels.devices import device_here
 from ..processor import Processor
 from .knobs import FreeKnobs, Search, start_positions
 from .losses import ErrorToSignalRatio
@@ -72,6 +73,7 @@ def fit(
     compensate_latency: bool = True,
     sidechain: Tensor | None = None,
     time_budget_s: float | None = None,
+    device: str | torch.device | None = None,
     progress: bool | None = None,
 ) -> FitResult:
     """Find settings with which ``fx`` turns ``dry`` into ``wet``.
@@ -94,6 +96,8 @@ def fit(
             by ``fx.latency_samples``, as ``fx(dry)`` is.
         sidechain: (1, 1 or C, T), the key of an effect that takes one.
         time_budget_s: seconds after which no further step is taken.
+        device: where it is computed, "cuda" say; None is where ``dry`` is. The result is where ``fx`` and ``dry`` are.
+            Where there is no such device a warning says so, and the CPU does it.
         progress: whether to show a progress bar; None shows it on a terminal.
 
     Returns:
@@ -102,13 +106,17 @@ def fit(
     Raises:
         ValueError: for shapes that do not fit or nothing to learn; as ``fx`` for wrong parameters.
     """
-    began = time.monotonic()
+    began, given = time.monotonic(), fx
     if set(fx.params) <= set(frozen):
         raise ValueError(f"{type(fx).__name__}: every knob is frozen, there is nothing to fit")
     deadline = None if time_budget_s is None else began + time_budget_s
+    home = dry.device
+    if device is not None and (there := device_here(device)) is not None:
+        dry, wet, sidechain = dry.to(there), wet.to(there), None if sidechain is None else sidechain.to(there)
+        fx = copy.deepcopy(fx).to(there)
     task = Task(fx, dry, wet, sidechain, compensate_latency)
     constant = tuple(frozen)
-    positions = _starts(fx, starts, init, frozen, seed).to(dry.device)
+    positions = _starts(given, starts, init, frozen, seed).to(dry.device)
     history: list[list[float]] = []
     met = [positions[:1]]
     out_of_time = False
@@ -125,10 +133,10 @@ def fit(
     candidates = torch.cat(met)
     residuals = task.residuals(candidates)
     winner = int(residuals.nan_to_num(math.inf).argmin())
-    norm_params = candidates[winner : winner + 1].clone()
-    settings = {name: float(value) for name, value in fx.to_dict(fx.map_parameters(norm_params)).items()}  # type: ignore[arg-type]
+    norm_params = candidates[winner : winner + 1].to(home, copy=True)
+    settings = {name: float(value) for name, value in given.to_dict(given.map_parameters(norm_params)).items()}  # type: ignore[arg-type]
     return FitResult(
-        fx=copy.deepcopy(fx).frozen().set(settings),
+        fx=copy.deepcopy(given).frozen().set(settings),
         settings=settings,
         norm_params=norm_params,
         residual_db=float(residuals[winner]),

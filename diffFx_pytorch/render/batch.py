@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
+import sys
+import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import torch
 
 from ..control import Knobs
-from ..files import audio_info, resampled_frames
+from ..files import AudioInfo, audio_info, resampled_frames
+from ..kernels.devices import device_here
 from ..processor import Processor
 from .atomic import FULL, remove_dead_parts
-from .file import Rendered, open_sound, render_file
+from .file import Rendered, Run, open_sound, render_file
 from .journal import Journal, content_hash, job_key, recipe_hash
 from .level import level_gain
 from .loudness import programme_loudness
 from .meter import db
 from .quantize import Quantizer
 from .settings import RenderSettings
+from .streaming import processed
+from .together import MOST_SAMPLES, Abandoned, Form, Together, groups
 from .workers import Lost, Told, in_processes
 
 _log = logging.getLogger(__name__)
@@ -81,6 +88,7 @@ def render_batch(
     album: bool = False,
     workers: int = 0,
     timeout: float = 600.0,
+    device: str | torch.device | None = None,
     progress: Progress | None = None,
     **changes: Any,
 ) -> Generator[Outcome, None, None]:
@@ -100,6 +108,8 @@ def render_batch(
         album: one gain for all: that of the loudness and the true peak of all files together, which are measured first.
         workers: number of processes, of one thread each; 0 renders in this one, and what ends it ends all.
         timeout: seconds after which a file of which nothing is heard is given up; in processes only.
+        device: where the chain runs, "cuda" say: in this process, files of like length as one batch, read and written
+            by threads meanwhile. Where it is not there a warning says so, and files are rendered as without it.
         progress: called with the file and the share of it that was read.
         **changes: fields of ``RenderSettings``, in place of those of ``settings``.
 
@@ -107,7 +117,7 @@ def render_batch(
         One outcome per file, in the order in which they finish.
 
     Raises:
-        ValueError: for ``resume`` without a journal, an album without a level.
+        ValueError: for ``resume`` without a journal, an album without a level, what is no device.
         OSError: if the journal cannot be written.
     """
     settings = replace(settings or RenderSettings(), **changes)
@@ -123,10 +133,11 @@ def render_batch(
         return (journal.record(target) if journal and resume else None) or {}
 
     todo = [_Job(source, target, known(target)) for source, target in jobs]
-    how = (workers, timeout, progress)
+    there = None if device is None else device_here(device)
+    how = (workers, timeout, progress, there)
     if album:
         levels, measured = [], set()
-        for job, found in _run(_Measurer(build, settings), todo, *how):
+        for job, found in _run(_Measurer(build, settings), todo, _same, *how):
             if isinstance(found, Outcome):
                 yield found
             else:
@@ -135,8 +146,8 @@ def render_batch(
         todo = [job for job in todo if job.target in measured]
         settings = replace(settings, gain_db=_album_gain(levels, settings))
     recipe = recipe_hash(journal.chain if journal else "", settings)
-    pending = _begun(todo, journal, skip_existing)
-    running = _run(_Renderer(build, settings, recipe, skip_existing), pending, *how)
+    begun = functools.partial(_begun, journal=journal, skip_existing=skip_existing)
+    running = _run(_Renderer(build, settings, recipe, skip_existing), todo, begun, *how)
     try:
         for _, outcome in running:
             if journal and outcome.status in ("done", "unchanged"):
@@ -152,7 +163,11 @@ def render_batch(
             journal.close()
 
 
-def _begun(jobs: Sequence[_Job], journal: Journal | None, skip_existing: bool) -> Iterator[_Job]:
+def _same(jobs: Iterable[_Job]) -> Iterator[_Job]:
+    yield from jobs
+
+
+def _begun(jobs: Iterable[_Job], journal: Journal | None, skip_existing: bool) -> Iterator[_Job]:
     """Jobs as they are begun; a target that was entered before keeps what is known of it."""
     for job in jobs:
         if journal and journal.record(job.target) is None and not (skip_existing and os.path.lexists(job.target)):
@@ -161,20 +176,36 @@ def _begun(jobs: Sequence[_Job], journal: Journal | None, skip_existing: bool) -
 
 
 def _run(
-    task: _Task, jobs: Any, workers: int, timeout: float, progress: Progress | None
+    task: _Task,
+    jobs: Sequence[_Job],
+    begun: Callable[[Iterable[_Job]], Iterator[_Job]],
+    workers: int,
+    timeout: float,
+    progress: Progress | None,
+    device: torch.device | None,
 ) -> Generator[tuple[_Job, Any], None, None]:
+    telling = threading.Lock()
+
     def heard(job: _Job, share: float) -> None:
         if progress is not None:
-            progress(job.source, share)
+            with telling:
+                progress(job.source, share)
 
-    if workers > 0:
-        # What a compiled kernel needs is loaded here, once, and shared by the processes.
-        Quantizer(16, dtype=np.int16)(np.zeros((1, 1), np.float32))
-    else:
-        for job in jobs:
-            yield job, task(job, lambda share, job=job: heard(job, share))
+    def told(job: _Job) -> Told:
+        return lambda share: heard(job, share)
+
+    if device is not None:
+        together = Together(device)
+        for group in groups(jobs, lambda job: job.source, task.form):
+            yield from together(lambda job, run: task(job, told(job), run), list(begun(group)))
         return
-    for job, outcome in in_processes(task, jobs, workers, timeout, heard):
+    if workers == 0:
+        for job in begun(jobs):
+            yield job, task(job, told(job))
+        return
+    # What a compiled kernel needs is loaded here, once, and shared by the processes.
+    Quantizer(16, dtype=np.int16)(np.zeros((1, 1), np.float32))
+    for job, outcome in in_processes(task, begun(jobs), workers, timeout, heard):
         if isinstance(outcome, Lost):
             remove_dead_parts(job.target.parent)
             outcome = Outcome(job.source, job.target, "failed", outcome.why)
@@ -188,10 +219,12 @@ class _Task:
         self._build, self._settings = build, settings
         self._built: dict[float, Any] = {}
 
-    def __call__(self, job: _Job, told: Told) -> Any:
+    def __call__(self, job: _Job, told: Told, run: Run = processed) -> Any:
         start = time.perf_counter()
         try:
-            outcome = self.run(job, told)
+            outcome = self.run(job, told, run)
+        except Abandoned:
+            raise
         except Exception as error:  # whatever is wrong with one file, the others are rendered
             _log.debug("%s failed", job.source, exc_info=True)
             expected = isinstance(error, (OSError, ValueError))
@@ -201,7 +234,7 @@ class _Task:
         took = time.perf_counter() - start
         return replace(outcome, seconds=took) if isinstance(outcome, Outcome) else outcome
 
-    def run(self, job: _Job, told: Told) -> Any:
+    def run(self, job: _Job, told: Told, run: Run) -> Any:
         raise NotImplementedError
 
     def chain_at(self, rate: float) -> tuple[Processor, Knobs | None]:
@@ -209,13 +242,23 @@ class _Task:
             self._built[rate] = self._build(rate)
         return self._built[rate]
 
+    def form(self, info: AudioInfo) -> Form:
+        """What files have in common that may be one batch."""
+        rate = self._settings.sample_rate or info.sample_rate
+        chain, knobs = self.chain_at(rate)
+        # Knobs that move are spread over the whole of a file.
+        values = knobs.values() if isinstance(knobs, Mapping) else (knobs,)
+        still = all(v is None or (not isinstance(v, Mapping) and np.size(v) == 1) for v in values)
+        most = sys.maxsize if chain.streamable else MOST_SAMPLES
+        return Form((info.sample_rate, rate, info.channels), most, exact=not (chain.streamable and still))
+
 
 class _Renderer(_Task):
     def __init__(self, build: Build, settings: RenderSettings, recipe: str, skip_existing: bool) -> None:
         super().__init__(build, settings)
         self._recipe, self._skip_existing = recipe, skip_existing
 
-    def run(self, job: _Job, told: Told) -> Outcome:
+    def run(self, job: _Job, told: Told, run: Run) -> Outcome:
         source, target, known = job
         if self._skip_existing and target.exists():
             return Outcome(source, target, "skipped")
@@ -227,17 +270,17 @@ class _Renderer(_Task):
         target.parent.mkdir(parents=True, exist_ok=True)
         rate = self._settings.sample_rate or info.sample_rate
         share = _shares(told, resampled_frames(info, rate) / rate)
-        rendered = render_file(*self.chain_at(rate), source, target, self._settings, progress=share)
+        rendered = render_file(*self.chain_at(rate), source, target, self._settings, progress=share, run=run)
         return Outcome(source, target, "done", "", rendered, 0.0, source_hash, content_hash(target, told), key)
 
 
 class _Measurer(_Task):
     """Gives the powers of the blocks of the output, and its true peak."""
 
-    def run(self, job: _Job, told: Told) -> tuple[np.ndarray, float]:
+    def run(self, job: _Job, told: Told, run: Run) -> tuple[np.ndarray, float]:
         info = audio_info(job.source)
         rate = self._settings.sample_rate or info.sample_rate
-        sound = open_sound(*self.chain_at(rate), job.source, info, self._settings, [], lambda _: told(0.0))
+        sound = open_sound(*self.chain_at(rate), job.source, info, self._settings, [], lambda _: told(0.0), run)
         meter = sound.meter()
         for block in sound.blocks:
             meter.add(block)

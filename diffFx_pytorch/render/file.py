@@ -29,6 +29,9 @@ _FADE_SECONDS = 0.25
 Progress = Callable[[float], None]
 """Called with the seconds of input read since the last call."""
 
+Run = Callable[..., Iterator[torch.Tensor]]
+"""Runs a chain over blocks, as ``processed``."""
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -61,6 +64,7 @@ def render_file(
     settings: RenderSettings | None = None,
     *,
     progress: Progress | None = None,
+    run: Run = processed,
     **changes: Any,
 ) -> Rendered:
     """Run a sound file through a chain, block by block, into another file.
@@ -76,6 +80,7 @@ def render_file(
         target: sound file to write; its extension gives the format.
         settings: everything else.
         progress: called with the seconds of input read since the last call.
+        run: how the chain is run over the blocks, if not here and now: as ``processed``.
         **changes: fields of :class:`RenderSettings`, in place of those of ``settings``: ``lufs=-16``.
 
     Raises:
@@ -89,7 +94,7 @@ def render_file(
     subtype = settings.subtype or subtype_for(target, settings.bit_depth, info.subtype)
     check_target(source, target, subtype)
     with listening((warnings := []).append):
-        sound = open_sound(chain, dsp_params, source, info, settings, warnings, progress)
+        sound = open_sound(chain, dsp_params, source, info, settings, warnings, progress, run)
         how = {"source": source, "dither": settings.dither, "clip": settings.clip}
         with AudioWriter(target, sound.rate, sound.channels, subtype, sound.frames, settings.seed, **how) as writer:
             tick = (lambda: progress(0.0)) if progress else (lambda: None)
@@ -127,6 +132,7 @@ def open_sound(
     settings: RenderSettings,
     warnings: list[str],
     progress: Progress | None,
+    run: Run = processed,
 ) -> Sound:
     """The output of a chain for a file; arguments and errors as for ``render_file``."""
     rate = info.sample_rate if settings.sample_rate is None else int(settings.sample_rate)
@@ -146,7 +152,7 @@ def open_sound(
     def rendered() -> Iterator[np.ndarray]:
         blocks = _told(read_blocks(source, there, rate, first, length), rate, progress)
         sounds = (torch.from_numpy(b.T[None]).expand(1, channels, -1).contiguous() for b in blocks)
-        for y in processed(chain, dsp_params, sounds, total, after, here, first):
+        for y in run(chain, dsp_params, sounds, total, after, here, first):
             yield np.ascontiguousarray(y[0].T.numpy())
 
     blocks = rendered()

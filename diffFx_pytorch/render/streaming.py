@@ -40,7 +40,8 @@ def processed(
     latency = chain.latency_samples
     sounds = _then_silence(blocks, latency + tail_frames, block_frames)
     if not chain.streamable:
-        sounds = iter([torch.cat(list(sounds), -1)])
+        whole = list(sounds)
+        sounds = iter([torch.cat(whole, -1)] if whole else [])
     play = Stream(chain, dsp_params=dsp_params, total=total)
     play.position = start
     with torch.no_grad():

@@ -1,5 +1,7 @@
 """Settings found again from what they did."""
 
+import warnings
+
 import pytest
 import torch
 
@@ -36,6 +38,20 @@ def test_a_gain_is_found(dry):
     )
     assert result.settings["gain_db"] == pytest.approx(-7, abs=0.01)
     assert result.residual_db < -60
+
+
+@pytest.mark.parametrize("name", ["cpu", "cuda"])
+def test_on_a_device_as_without_one(dry, name, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)  # what is not there falls back
+    fx = Gain(RATE)
+    how = {"stages": (Stage(steps=5, loss=WAVEFORM),), "starts": 2}
+    wet = fx(dry, dsp_params={"gain_db": -7.0})
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found, expected = fit(fx, dry, wet, device=name, **how), fit(fx, dry, wet, **how)
+    assert found.settings == expected.settings
+    assert torch.equal(found.norm_params, expected.norm_params)
+    assert [str(w.message).startswith("there is no device cuda here") for w in told] == [True] * (name == "cuda")
 
 
 def test_a_tremolo_is_found_among_many_valleys(dry):
