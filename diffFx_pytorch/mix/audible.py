@@ -11,7 +11,7 @@ from .strip import Strip
 Edges = set[tuple[str, str]]
 
 
-def audible(tracks: Mapping[str, Strip], buses: Mapping[str, Strip]) -> dict[str, Strip]:
+def audible(tracks: Mapping[str, Strip], buses: Mapping[str, Strip], master: Strip | None = None) -> dict[str, Strip]:
     """The tracks and buses that are needed, by name, with the outputs and sends that are heard.
 
     With something solo, sound is heard on the paths that go through it. What is not heard but keys something that is
@@ -21,7 +21,7 @@ def audible(tracks: Mapping[str, Strip], buses: Mapping[str, Strip]) -> dict[str
         ValueError: if nothing is heard.
     """
     strips = {**tracks, **buses}
-    edges = {(name, target) for name, strip in strips.items() for target in (strip.output, *strip.sends) if target}
+    edges = {(name, target) for name, strip in strips.items() for target in (strip.output, *strip.all_sends) if target}
     solo = {name for name, strip in strips.items() if strip.solo}
     heard = {(u, v) for u, v in edges if not strips[u].mute}
     if solo:
@@ -33,7 +33,7 @@ def audible(tracks: Mapping[str, Strip], buses: Mapping[str, Strip]) -> dict[str
     if not nodes:
         raise ValueError("nothing is heard: unmute a track that goes to the master")
     kept = {(u, v) for u, v in heard if u in nodes and v in {*nodes, MASTER}}
-    keys, left = set(), [strips[name].sidechain for name in nodes]
+    keys, left = set(), [strip.sidechain for strip in (*(strips[name] for name in nodes), *filter(None, [master]))]
     while left:
         name = left.pop()
         if name is None or name in nodes or name in keys:
@@ -46,7 +46,10 @@ def audible(tracks: Mapping[str, Strip], buses: Mapping[str, Strip]) -> dict[str
         name: replace(
             strip,
             output=strip.output if (name, strip.output) in kept else None,
-            sends={bus: level for bus, level in strip.sends.items() if (name, bus) in kept},
+            **{
+                kind: {bus: level for bus, level in getattr(strip, kind).items() if (name, bus) in kept}
+                for kind in ("sends", "pre_sends")
+            },
         )
         for name, strip in strips.items()
         if name in nodes or name in keys

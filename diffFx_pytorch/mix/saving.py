@@ -67,8 +67,9 @@ def _strip(name: str, strip: Strip) -> dict[str, Any]:
             said[knob] = value
     if strip.output != default.output:
         said["output"] = strip.output
-    if strip.sends:
-        said["sends"] = {bus: plain(f"{name} to {bus}", level) for bus, level in strip.sends.items()}
+    for kind in ("sends", "pre_sends"):
+        if levels := getattr(strip, kind):
+            said[kind] = {bus: plain(f"{name} to {bus}", level) for bus, level in levels.items()}
     if strip.sidechain is not None:
         said["sidechain"] = strip.sidechain
     return said | {flag: True for flag in ("solo", "mute") if getattr(strip, flag)}

@@ -18,12 +18,14 @@ def session_schema() -> Schema:
     master = {
         "inserts": {"anyOf": [{"type": "string", "description": "Preset or chain file."}, steps_schema()]},
         **{name: knob(row) for name, row in KNOBS.items()},
+        "sidechain": {"type": "string", "description": "Track or bus that keys the dynamics of the inserts."},
     }
+    sends = {"type": "object", "additionalProperties": knob(SEND)}
     bus = {
         **master,
         "output": {"type": ["string", "null"], "description": "A bus, master, or nowhere."},
-        "sends": {"type": "object", "additionalProperties": knob(SEND)},
-        "sidechain": {"type": "string", "description": "Track or bus that keys the dynamics of the inserts."},
+        "sends": sends,
+        "pre_sends": sends,
         "solo": {"type": "boolean"},
         "mute": {"type": "boolean"},
     }

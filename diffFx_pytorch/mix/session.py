@@ -12,7 +12,7 @@ from torch import Tensor
 from ..control import KnobValue, unknown_name
 from ..processor import Processor
 from ..processors import Gain, StereoPanning, StereoWidener
-from ..routing import Chain, Mixer
+from ..routing import Chain, Mixer, Tapped
 from ..routing.mixer import MASTER
 from .audible import audible
 from .strip import Strip, Track
@@ -61,12 +61,12 @@ class Session:
         Raises:
             ValueError: where all is muted.
         """
-        return self._mixer(audible(self.tracks, self.buses), stems)
+        return self._mixer(self._audible(), stems)
 
     @property
     def heard(self) -> tuple[str, ...]:
         """The tracks that the mixer takes: those that can be heard, or key what can."""
-        return tuple(name for name in audible(self.tracks, self.buses) if name in self.tracks)
+        return tuple(name for name in self._audible() if name in self.tracks)
 
     @property
     def frames(self) -> int:
@@ -94,7 +94,9 @@ class Session:
         for name, strip in {**self.tracks, **self.buses, MASTER: self.master}.items():
             for knob, place in _KNOBS.items():
                 setattr(strip, knob, mixer.settings.get(f"{name}.{place}", getattr(strip, knob)))
-            strip.sends = {b: mixer.settings.get(f"{name}_to_{b}_db", level) for b, level in strip.sends.items()}
+            for kind in ("sends", "pre_sends"):
+                levels = getattr(strip, kind).items()
+                setattr(strip, kind, {b: mixer.settings.get(f"{name}_to_{b}_db", level) for b, level in levels})
 
     def blocks(self, frames: int) -> Iterator[Tensor]:
         """The tracks that are heard, as the mixer takes them, from beginning to end.
@@ -114,6 +116,9 @@ class Session:
         for sounds in zip(*tracks, strict=True):
             yield torch.from_numpy(np.ascontiguousarray(np.concatenate(sounds, 1).T[None]))
 
+    def _audible(self) -> dict[str, Strip]:
+        return audible(self.tracks, self.buses, self.master)
+
     def _mixer(self, strips: Mapping[str, Strip], stems: bool) -> Mixer:
         settings: dict[str, KnobValue] = {}
 
@@ -122,17 +127,18 @@ class Session:
             inserts = {} if strip.inserts is None else {"inserts": strip.inserts}
             after = {FADER: Gain(rate), PAN: StereoPanning(rate), WIDTH: StereoWidener(rate)}
             settings.update({f"{name}.{place}": getattr(strip, knob) for knob, place in _KNOBS.items()})
-            return Chain(**inserts, **after)
+            return Tapped(tap=FADER, **inserts, **after) if strip.pre_sends else Chain(**inserts, **after)
 
         for name, strip in strips.items():
-            settings |= {f"{name}_to_{bus}_db": level for bus, level in strip.sends.items()}
+            settings |= {f"{name}_to_{bus}_db": level for bus, level in strip.all_sends.items()}
         return Mixer(
             {name: built(name, strip) for name, strip in strips.items() if isinstance(strip, Track)},
             {name: built(name, strip) for name, strip in strips.items() if not isinstance(strip, Track)},
             built(MASTER, self.master),
             outputs={name: strip.output for name, strip in strips.items()},
             sends={name: dict.fromkeys(strip.sends, -12.0) for name, strip in strips.items() if strip.sends},
-            keys={name: strip.sidechain for name, strip in strips.items() if strip.sidechain is not None},
+            pre_sends={n: dict.fromkeys(strip.pre_sends, -12.0) for n, strip in strips.items() if strip.pre_sends},
+            keys={n: s.sidechain for n, s in {**strips, MASTER: self.master}.items() if s.sidechain is not None},
             stems=stems,
             sample_rate=self.sample_rate,
             **settings,

@@ -24,6 +24,7 @@
         pan: -0.1
         width: 1
         sends: {room: -14}        # by bus, after the fader
+        pre_sends: {cue: -6}      # and before it
       bass:
         file: bass.wav
         inserts: [{effect: Compressor, params: {ratio: 6}}]
@@ -33,9 +34,10 @@
         solo: false
     buses:
       low: {gain_db: -1}
+      cue: {output: null}
       room: {inserts: [{effect: PlateReverb, params: {mix: 1}}]}
     master:
-      inserts: [{effect: Limiter}]
+      inserts: [{effect: Limiter}]   # with sidechain: drums, what of them takes a key is keyed
 """
 
 from __future__ import annotations
@@ -72,8 +74,8 @@ KNOBS: dict[str, EffectParam] = {
     "width": StereoWidener.params["width"],
 }
 """Keys of every strip that are knobs."""
-_MASTER = ("inserts", *KNOBS)
-_BUS = (*_MASTER, "output", "sends", "sidechain", "solo", "mute")
+_MASTER = ("inserts", *KNOBS, "sidechain")
+_BUS = (*_MASTER, "output", "sends", "pre_sends", "solo", "mute")
 _TRACK = ("file", *TIMES, "start_beats", "clips", *_BUS)
 
 
@@ -246,10 +248,11 @@ class _SessionReader:
             found["output"] = self._one_of(keys["output"], f"output of {name}", (*buses, MASTER), "bus")
         elif "output" in keys:
             found["output"] = None
-        if "sends" in keys:
-            sent = reader.mapping(keys["sends"], buses, f"sends of {name}", noun="bus")
-            levels = {bus: steps.values.setting(level, f"send to {bus}", SEND) for bus, level in sent.items()}
-            found["sends"] = {bus: level for bus, level in levels.items() if level is not None}
+        for kind in ("sends", "pre_sends"):
+            if kind in keys:
+                sent = reader.mapping(keys[kind], buses, f"{kind} of {name}", noun="bus")
+                levels = {bus: steps.values.setting(level, f"send to {bus}", SEND) for bus, level in sent.items()}
+                found[kind] = {bus: level for bus, level in levels.items() if level is not None}
         if "sidechain" in keys:
             found["sidechain"] = self._one_of(keys["sidechain"], f"sidechain of {name}", nodes, "track or bus")
             chain = found.get("inserts")

@@ -72,7 +72,8 @@ class Strip:
         pan: balance of left and right, -1 .. 1.
         width: of the stereo image, 0 .. 2; 1 leaves it.
         output: a bus, ``"master"``, or None, nowhere: heard only by sends and as a key.
-        sends: by bus, levels in dB of what it is sent after the fader.
+        sends: by bus, levels in dB of what it is sent after the fader, the balance and the width.
+        pre_sends: by bus, levels in dB of what it is sent before them.
         sidechain: track or bus that keys the dynamics of the inserts.
         solo: only what is solo is heard, with all that leads there and on from there.
         mute: not heard; as a key it still is.
@@ -84,9 +85,15 @@ class Strip:
     width: KnobValue = 1.0
     output: str | None = MASTER
     sends: Mapping[str, KnobValue] = field(default_factory=dict)
+    pre_sends: Mapping[str, KnobValue] = field(default_factory=dict)
     sidechain: str | None = None
     solo: bool = False
     mute: bool = False
+
+    @property
+    def all_sends(self) -> dict[str, KnobValue]:
+        """By bus, the levels before and after the fader."""
+        return {**self.sends, **self.pre_sends}
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Effects made of effects."""
 
-from .chain import Chain
+from .chain import Chain, Tapped
 from .dry_wet import DryWet
 from .keyed import Keyed
 from .mid_side import MidSide
@@ -9,4 +9,4 @@ from .multi_band import MultiBand
 from .parallel import Parallel
 from .send import Send
 
-__all__ = ["Chain", "DryWet", "Keyed", "MidSide", "Mixer", "MultiBand", "Parallel", "Send"]
+__all__ = ["Chain", "DryWet", "Keyed", "MidSide", "Mixer", "MultiBand", "Parallel", "Send", "Tapped"]

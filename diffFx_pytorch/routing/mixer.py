@@ -13,7 +13,7 @@ from torch import Tensor
 from ..control import KnobValue, unknown_name
 from ..dsp.levels import db_to_amp
 from ..dsp.whole_delay import delayed
-from ..explaining import amount
+from ..explaining import NOTHING, amount
 from ..lines import Read, side_by_side
 from ..params import EffectParam
 from ..plan import Plan, Through
@@ -21,6 +21,7 @@ from ..processor import Processor, State
 from .routing import Routing, has_meaning, longest, without_wires
 
 MASTER = "master"
+_TAP = "<"
 SEND = EffectParam(-60.0, 12.0, -12.0, unit="dB")
 
 
@@ -41,7 +42,8 @@ class Mixer(Routing):
         master: what the mix goes through; None is a wire.
         outputs: by track or bus, where it goes: a bus, ``"master"`` (where it is not named), or None, nowhere.
         sends: by track or bus, the buses that it is sent to besides, after its effect, with the levels in dB.
-        keys: by track or bus, the track or bus whose output is the sidechain of its effect.
+        pre_sends: the same, of tracks and buses that are ``Tapped``: what comes to the effect that the tap names.
+        keys: by track, bus or ``"master"``, the track or bus whose output is the sidechain of its effect.
         stems: the output has after the mix, two channels each, what goes to the master, in the order of ``stems``.
         sample_rate: in Hz; None takes that of the effects, 44100 without any.
         settings: values of knobs that stay.
@@ -62,6 +64,7 @@ class Mixer(Routing):
         *,
         outputs: Mapping[str, str | None] | None = None,
         sends: Mapping[str, Mapping[str, float]] | None = None,
+        pre_sends: Mapping[str, Mapping[str, float]] | None = None,
         keys: Mapping[str, str] | None = None,
         stems: bool = False,
         sample_rate: float | None = None,
@@ -71,7 +74,12 @@ class Mixer(Routing):
         nodes = {**tracks, **(buses or {}), MASTER: master}
         _check_names(self.tracks, self.buses, nodes)
         self._outputs = {name: (outputs or {}).get(name, MASTER) for name in nodes if name != MASTER}
-        self._sends = {name: dict(levels) for name, levels in (sends or {}).items()}
+        self._pre = {name: tuple(levels) for name, levels in (pre_sends or {}).items()}
+        for name, levels in (sends or {}).items():
+            if both := {*levels} & {*self._pre.get(name, ())}:
+                raise ValueError(f"Mixer: {name} is sent to {min(both)} before and after its fader; take one away")
+        given = (*(sends or {}), *self._pre)
+        self._sends = {name: {**(sends or {}).get(name, {}), **(pre_sends or {}).get(name, {})} for name in given}
         self._keys = dict(keys or {})
         self._check_edges(outputs or {})
         own = {
@@ -82,6 +90,8 @@ class Mixer(Routing):
             for bus, level in levels.items()
         }
         self.stems = tuple(name for name, target in self._outputs.items() if target == MASTER) if stems else ()
+        if wires := [name for name in self._pre if nodes[name] is None]:
+            raise ValueError(f"Mixer: {wires[0]} must be Tapped, to be sent before its fader; it is a wire")
         super().__init__(without_wires(nodes), own, sample_rate, settings=settings)
         self.channels, self.channels_out = (2 * len(self.tracks),), 2 * (1 + len(self.stems))
         self.crosses_channels = True
@@ -97,6 +107,7 @@ class Mixer(Routing):
             key = [self._keys[name]] if name in self._keys else []
             self._arrives[name] = max((self._leaves[source] for source in (*self._into[name], *key)), default=0)
             self._leaves[name] = self._arrives[name] + (self[name].latency_samples if name in self.steps else 0)
+            self._leaves[_tap(name)] = self._leaves[name]
         self.latency_samples = self._leaves[MASTER]
         own = {f"{name}_to_{bus}_db": self._leaves[name] for name, levels in self._sends.items() for bus in levels}
         self.read_knobs_at(own, self._arrives)
@@ -169,6 +180,9 @@ class Mixer(Routing):
                 together = tracks if names == self.tracks else torch.stack([inputs[n] for n in names], 1)
                 group, states[first] = effects[first](together.flatten(0, 1), state["effects"].get(first), None)
                 group = group.unflatten(0, (x.shape[0], len(names)))
+                if first in self._pre:
+                    heard |= dict(zip(map(_tap, names), group[:, :, 2:].unbind(1), strict=True))
+                    group = group[:, :, :2]
                 heard |= dict(zip(names, group.unbind(1), strict=True))
                 for target, part in _sums_of(group, self._together[first], sends).items():
                     sums[target][first] = part
@@ -178,6 +192,8 @@ class Mixer(Routing):
                     source = self._keys[name]
                     key = later(f"{source}|{name}", heard[source], self._arrives[name] - self._leaves[source])
                 heard[name], states[name] = effects[name](sound, state["effects"].get(name), key)
+                if name in self._pre:
+                    heard[name], heard[_tap(name)] = heard[name].split(2, 1)
         out = [heard[MASTER]]
         out += [later(f"{name}!", heard[name], self.latency_samples - self._leaves[name]) for name in self.stems]
         return out[0] if len(out) == 1 else torch.cat(out, 1), {"effects": states, "lines": lines}
@@ -185,14 +201,21 @@ class Mixer(Routing):
     def told_besides(self, values: Mapping[str, Any]) -> list[str]:
         """The sends."""
         sends = ((name, bus, f"{name}_to_{bus}_db") for name, levels in self._sends.items() for bus in levels)
-        return [f"{name} to {bus}: {amount(self.params[knob], values[knob])}" for name, bus, knob in sends]
+        said = ((name, bus, amount(self.params[knob], values[knob])) for name, bus, knob in sends)
+        before = {(name, bus): ", before the fader" for name, buses in self._pre.items() for bus in buses}
+        return [f"{name} to {bus}: {level}{before.get((name, bus), '')}" for name, bus, level in said]
+
+    def told(self, name: str, values: Mapping[str, Any]) -> list[str]:
+        """The lines on a strip, without what is at rest in it: a mixer has many faders."""
+        lines = [line for line in super().told(name, values) if not line.endswith(f": {NOTHING}")]
+        return [f"{name}: as it is"] if lines in ([], [f"{name}:"]) else lines
 
     def tail(self, **knobs: Tensor) -> float | Tensor:
         """The longest of the paths: each node rings on what the nodes before it ring."""
         until: dict[str, Any] = {}
         for name in self._order:
             own = self._tail_of(name, knobs) if name in self.steps else 0.0
-            until[name] = longest([until[source] for source in self._into[name]]) + own
+            until[name] = until[_tap(name)] = longest([until[source] for source in self._into[name]]) + own
         return until[MASTER]
 
     def _heard_by(self, name: str) -> dict[str, str | None]:
@@ -200,11 +223,15 @@ class Mixer(Routing):
         found: dict[str, str | None] = {source: None for source, target in self._outputs.items() if target == name}
         for source, levels in self._sends.items():
             if name in levels:
-                found[source] = f"{source}_to_{name}_db"
+                place = _tap(source) if name in self._pre.get(source, ()) else source
+                found[place] = f"{source}_to_{name}_db"
         return found
 
     def _sorted(self) -> list[str]:
-        before = {name: {*into, *filter(None, [self._keys.get(name)])} for name, into in self._into.items()}
+        before = {
+            name: {*(source.removesuffix(_TAP) for source in into), *filter(None, [self._keys.get(name)])}
+            for name, into in self._into.items()
+        }
         try:
             order = list(graphlib.TopologicalSorter(before).static_order())
         except graphlib.CycleError as error:
@@ -227,7 +254,7 @@ class Mixer(Routing):
         nodes = (*self.tracks, *self.buses)
         for given, what in ((outputs, "outputs"), (self._sends, "sends"), (self._keys, "keys")):
             for name in given:
-                if name not in nodes:
+                if name not in nodes and not (given is self._keys and name == MASTER):
                     raise ValueError(f"Mixer: {what}: {unknown_name(name, nodes, 'track or bus')}")
         for name, target in self._outputs.items():
             if target is not None and target not in (*self.buses, MASTER):
@@ -248,11 +275,18 @@ class Mixer(Routing):
     def join(self, steps: Mapping[str, Processor], own: Mapping[str, EffectParam]) -> dict[str, EffectParam]:
         """As of every routing, once the effects are known to fit."""
         for name, fx in steps.items():
-            if 2 not in (fx.channels or (2,)) or fx.channels_out not in (None, 2):
-                raise ValueError(f"{name} must turn two channels into two, which {type(fx).__name__} does not")
+            wanted = (4,) if name in self._pre else (None, 2)
+            if 2 not in (fx.channels or (2,)) or fx.channels_out not in wanted:
+                cure = "be Tapped, to be sent before its fader" if name in self._pre else "turn two channels into two"
+                raise ValueError(f"{name} must {cure}; {type(fx).__name__} does not")
             if name in self._keys and not fx.takes_sidechain:
                 raise ValueError(f"{name} has a key, and {type(fx).__name__} takes no sidechain")
         return super().join(steps, own)
+
+
+def _tap(name: str) -> str:
+    """The place of a node where it is sent before its fader."""
+    return name + _TAP
 
 
 def _sums_of(group: Tensor, targets: Mapping[str, list[str | None]], sends: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from diffFx_pytorch import EffectParam, Processor
 from diffFx_pytorch.dsp.levels import db_to_amp
 from diffFx_pytorch.options import Integer
 from diffFx_pytorch.processors import Compressor, ConvolutionReverb, Gain, Limiter, SchroederReverb, StereoWidener
-from diffFx_pytorch.routing import Chain, Mixer
+from diffFx_pytorch.routing import Chain, Mixer, Tapped
 
 
 class Later(Processor):
@@ -36,22 +36,30 @@ def graph(seed):
     draw = random.Random(seed)
     tracks = {f"t{i}": draw.choice([None, Later(samples=draw.choice([0, 3, 17]))]) for i in range(draw.randint(1, 5))}
     buses = {f"b{i}": draw.choice([None, Later(samples=draw.choice([0, 5, 11]))]) for i in range(draw.randint(0, 4))}
-    names, outputs, sends, keys = [*tracks, *buses], {}, {}, {}
+    names, outputs, sends, before, keys = [*tracks, *buses], {}, {}, {}, {}
     for i, name in enumerate(names):
         later = [bus for bus in buses if names.index(bus) > i]
         outputs[name] = draw.choice([*later, "master"])
         for bus in later:
             if bus != outputs[name] and draw.random() < 0.5:
-                sends.setdefault(name, {})[bus] = draw.uniform(-20, 0)
+                kind = draw.choice([sends, before])
+                kind.setdefault(name, {})[bus] = draw.uniform(-20, 0)
+        if name in before:
+            late = {step: Later(samples=draw.choice([0, 3, 17])) for step in ("insert", "fader")}
+            (tracks if name in tracks else buses)[name] = Tapped(tap="fader", **late)
         if i and {**tracks, **buses}[name] is not None and draw.random() < 0.4:
             keys[name] = draw.choice(names[:i])
-    heard = {*outputs.values(), *(bus for levels in sends.values() for bus in levels)}
+    sent = {name: {**sends.get(name, {}), **before.get(name, {})} for name in names}
+    heard = {*outputs.values(), *(bus for levels in sent.values() for bus in levels)}
     for bus in buses:
         if bus not in heard:
-            outputs[names[0]] = bus if bus not in sends.get(names[0], {}) else outputs[names[0]]
+            outputs[names[0]] = bus if bus not in sent[names[0]] else outputs[names[0]]
     if "master" not in outputs.values():
         outputs[names[-1]] = "master"
-    return lambda **more: Mixer(tracks, buses, Later(samples=7), outputs=outputs, sends=sends, keys=keys, **more)
+    if draw.random() < 0.4:
+        keys["master"] = draw.choice(names)
+    edges = {"outputs": outputs, "sends": sends, "pre_sends": before, "keys": keys}
+    return lambda **more: Mixer(tracks, buses, Later(samples=7), **edges, **more)
 
 
 def _built(seed):
@@ -102,6 +110,37 @@ def test_tracks_of_one_kind_run_as_one_batch_and_sound_as_one_by_one():
     assert torch.allclose(y, Limiter()(summed, dsp_params=master), rtol=0, atol=1e-9)
 
 
+def test_a_send_before_the_fader_does_not_hear_the_fader():
+    def strip():
+        return Tapped(tap="fader", comp=Compressor(lookahead_ms=1), fader=Gain(), wide=StereoWidener())
+
+    levels = {"a.fader.gain_db": -12.0, "b.fader.gain_db": 6.0, "b.wide.width": 0.0}
+    routes = {"pre_sends": {"a": {"cue": -6.0}, "b": {"cue": 0.0}}, "outputs": {"cue": None}}
+    mixer = Mixer({"a": strip(), "b": strip()}, {"cue": None, "x": None}, sends={"a": {"x": 0.0}}, **routes, **levels)
+    assert mixer._groups[0] == ("a", "b")
+    x = 0.5 * torch.randn(1, 4, 500, dtype=torch.float64)
+    a, b = (Compressor(lookahead_ms=1)(part) for part in x.split(2, 1))
+    faded = db_to_amp(torch.tensor(-12.0)) * a, db_to_amp(torch.tensor(6.0)) * b.mean(1, True)
+    assert torch.allclose(mixer(x), 2 * faded[0] + faded[1], rtol=0, atol=1e-6)
+    heard = Mixer({"a": strip(), "b": strip()}, {"cue": None}, pre_sends=routes["pre_sends"], **levels)
+    cue = db_to_amp(torch.tensor(-6.0)) * a + b
+    assert torch.allclose(heard(x), faded[0] + faded[1] + cue, rtol=0, atol=1e-6)
+
+
+def test_a_track_keys_the_master():
+    mixer = Mixer({"a": None, "kick": None}, master=Compressor(), outputs={"kick": None}, keys={"master": "kick"})
+    x = torch.rand(1, 4, 2000, dtype=torch.float64)
+    assert torch.equal(mixer(x), Compressor()(x[:, :2], sidechain=x[:, 2:]))
+
+
+def test_faders_at_rest_go_unmentioned():
+    def strip(**steps):
+        return Chain(**steps, fader=Gain(), wide=StereoWidener())
+
+    text = Mixer({"a": strip(comp=Gain(gain_db=3)), "b": strip()}, master=strip()).explain()
+    assert text == "a:\n  comp: raises the level by 3 dB\nb: as it is\nmaster: as it is"
+
+
 def test_moving_knobs_reach_their_track():
     mixer = Mixer(_strips())
     x = torch.ones(1, 8, 1000, dtype=torch.float64)
@@ -147,6 +186,11 @@ def test_stems_add_up_to_what_the_master_hears():
         (lambda: Mixer({"a": None}, {"room": None}, sends={"a": {"rom": 0}}), "did you mean 'room'"),
         (lambda: Mixer({"a": None}, {"r": None}, outputs={"a": "r"}, sends={"a": {"r": 0}}), "goes to r already"),
         (lambda: Mixer({"a": Gain(), "b": None}, keys={"a": "b"}), "Gain takes no sidechain"),
+        (lambda: Mixer({"a": Gain()}, {"r": None}, pre_sends={"a": {"r": 0}}), "a must be Tapped"),
+        (lambda: Mixer({"a": None}, {"r": None}, pre_sends={"a": {"r": 0}}), "a must be Tapped.*; it is a wire"),
+        (lambda: Mixer({"a": None}, {"r": None}, sends={"a": {"r": 0}}, pre_sends={"a": {"r": 0}}), "sent to r before"),
+        (lambda: Tapped(tap="fadr", fader=Gain()), "did you mean 'fader'"),
+        (lambda: Mixer({"a": Tapped(tap="x", x=Gain())}), "a must turn two channels into two"),
         (lambda: Mixer({"a": Compressor()}, keys={"a": "x"}), "key of a: unknown"),
         (
             lambda: Mixer({"a": None}, {"p": None, "q": None}, outputs={"a": "p", "p": "q"}, sends={"q": {"p": -6.0}}),

@@ -45,10 +45,11 @@ tracks:
     sends: {room: {0: -60, 1: -12}}
     pan: -0.5
     width: 0.2
+    pre_sends: {low: -9}
 buses:
   low:
   room: {inserts: [{effect: Gain}], output: low}
-master: {gain_db: -1}
+master: {gain_db: -1, inserts: [{effect: Compressor}], sidechain: drums}
 """
 
 
