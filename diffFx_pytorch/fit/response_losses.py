@@ -7,7 +7,7 @@ mean of the channels'.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -31,23 +31,33 @@ class MagnitudeError(nn.Module):
     Args:
         points: number of points compared in a call, drawn at random each time; None compares all.
         seed: of the random numbers.
+        sum_outputs: whether the magnitudes of all outputs are added first, as FLAMO's ``mse_loss`` does: the target is
+            then that of their sum, and one output may make up for another. Else each output is compared.
 
     Shape:
         output (..., C, M), target broadcasts with it; complex ones count by their magnitude.
+
+    Raises:
+        ValueError: with ``sum_outputs``, for a target of several channels.
 
     References:
         G. Dal Santo, K. Prawda, S. J. Schlecht, V. Valimaki, "Optimizing tiny colorless feedback delay networks",
         EURASIP JASMP 2025, equation 12.
     """
 
-    def __init__(self, points: int | None = None, seed: int = 0) -> None:
+    def __init__(self, points: int | None = None, seed: int = 0, *, sum_outputs: bool = False) -> None:
         super().__init__()
-        self.points = points
+        self.points, self.sum_outputs = points, sum_outputs
         self._generator = torch.Generator().manual_seed(seed)
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """The mean square of the difference."""
-        error = _magnitude(output) - _magnitude(target)
+        output, target = _magnitude(output), _magnitude(target)
+        if self.sum_outputs:
+            if target.dim() > 1 and target.shape[-2] != 1:
+                raise ValueError(f"MagnitudeError: a sum has a target of one channel, got {target.shape[-2]} channels")
+            output = output.sum(-2, keepdim=True)
+        error = output - target
         if self.points is not None and self.points < error.shape[-1]:
             chosen = torch.randperm(error.shape[-1], generator=self._generator)[: self.points]
             error = error[..., chosen.to(error.device)]
@@ -86,7 +96,10 @@ class EnergyDecayCurve(nn.Module):
         sample_rate: Hz.
         bands: "broadband" or "octave" (125 Hz to 8 kHz, as far as the sample rate goes).
         normalise: whether each curve starts at 0 dB; else levels count too.
-        floor_db: where curves are cut off, below the start of the target's.
+        floor_db: where curves are cut off, below the start of the target's; None never cuts, so that the last samples,
+            whose curves fall without end, count most.
+        relative: whether the error is divided by the square of the target's curve; else it is the mean square, dB^2.
+        discard: share of the end of both sounds that is left out, such as what a filter bank does there.
 
     Shape:
         output and target (..., C, T).
@@ -103,19 +116,28 @@ class EnergyDecayCurve(nn.Module):
         *,
         bands: Literal["broadband", "octave"] = "octave",
         normalise: bool = False,
-        floor_db: float = -60.0,
+        floor_db: float | None = -60.0,
+        relative: bool = True,
+        discard: float = 0.0,
     ) -> None:
         super().__init__()
         if bands not in ("broadband", "octave"):
             raise ValueError(f"EnergyDecayCurve: bands must be 'broadband' or 'octave', got {bands!r}")
+        if not 0 <= discard < 1:
+            raise ValueError(f"EnergyDecayCurve: discard must lie in 0 .. 1, below 1, got {discard!r}")
         self.sample_rate, self.bands, self.normalise, self.floor_db = sample_rate, bands, normalise, floor_db
+        self.relative, self.discard = relative, discard
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
-        """The normalised square of the difference, in dB."""
+        """The normalised square of the difference of levels, or with ``relative=False`` its mean in dB^2."""
+        kept = round((1 - self.discard) * output.shape[-1])
+        output, target = output[..., :kept], target[..., :kept]
         if self.bands == "octave":
             centres = octave_centres(self.sample_rate)
             output, target = (octave_bands(x, self.sample_rate, centres) for x in (output, target))
-        return _decay_error(output.square(), target.square(), self.normalise, self.floor_db, power=2)
+        levels = _decay_levels(output.square(), target.square(), self.normalise, self.floor_db)
+        squared = (levels[0] - levels[1]).square()
+        return squared.sum() / (levels[1].square().sum() + _SILENCE) if self.relative else squared.mean()
 
 
 class EnergyDecayRelief(nn.Module):
@@ -155,7 +177,8 @@ class EnergyDecayRelief(nn.Module):
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """The normalised absolute difference, in dB."""
         energies = self.spectrogram(output), self.spectrogram(target)
-        return _decay_error(*energies, self.normalise, self.floor_db, power=1)
+        levels = _decay_levels(*energies, self.normalise, self.floor_db)
+        return (levels[0] - levels[1]).abs().sum() / (levels[1].abs().sum() + _SILENCE)
 
 
 class MultiResolutionMel(nn.Module):
@@ -258,12 +281,13 @@ def _magnitude(x: Tensor) -> Tensor:
     return x.abs() if x.is_complex() else x
 
 
-def _decay_error(output: Tensor, target: Tensor, normalise: bool, floor_db: float, power: Literal[1, 2]) -> Tensor:
-    """Normalised error of the remaining energy along the last axis, in dB down to a floor."""
+def _decay_levels(output: Tensor, target: Tensor, normalise: bool, floor_db: float | None) -> tuple[Tensor, Tensor]:
+    """Levels in dB of the remaining energy along the last axis, down to a floor."""
     left = [x.flip(-1).cumsum(-1).flip(-1) for x in (output, target)]
-    starts = [x[..., :1] for x in left]
-    reference = starts if normalise else [starts[1], starts[1]]
-    floor = 10.0 ** (floor_db / 10.0)
-    levels = [10 * ((x + _SILENCE) / (r + _SILENCE) + floor).log10() for x, r in zip(left, reference, strict=True)]
-    distance: Callable[[Tensor], Tensor] = torch.abs if power == 1 else torch.square
-    return distance(levels[0] - levels[1]).sum() / (distance(levels[1]).sum() + _SILENCE)
+    reference = left[1][..., :1]
+    floor = 0.0 if floor_db is None else 10.0 ** (floor_db / 10.0)
+
+    def level(x: Tensor) -> Tensor:
+        return 10 * ((x + _SILENCE) / ((x[..., :1] if normalise else reference) + _SILENCE) + floor).log10()
+
+    return level(left[0]), level(left[1])

@@ -2,14 +2,15 @@
 
 from .connections import Parallel, Recursion, Series
 from .delays import AllPass, Delay, GainDelay
-from .equalizers import GEQ, PEQ, ShelvingAbsorption, band_centres
-from .fir_filters import FIR, ScatteringMatrix, VelvetNoiseMatrix
+from .equalizers import GEQ, PEQ, DecayEqualizer, ShelvingAbsorption, band_centres
+from .filter_bank import FilterBank, exact_centres
+from .fir_filters import FIR, ScatteringMatrix, VelvetNoiseFilter, VelvetNoiseMatrix
 from .flamo import from_flamo, to_flamo
 from .gains import Gain, Matrix
 from .grid import Circle, Grid, Points
 from .iir_filters import SOS, SVF, Biquad
 from .maps import Bounded, Identity, Positive, Tanh
-from .networks import AllpassFDN, coprime_delays, feedback_delay_network
+from .networks import AllpassFDN, CoupledMatrix, coprime_delays, feedback_delay_network, grouped_delay_network
 from .shell import Shell
 from .stability import UnstableLoop, check_stability, pole_radius
 from .state_space import poles, poles_and_residues, state_space
@@ -26,7 +27,10 @@ __all__ = [
     "Biquad",
     "Bounded",
     "Circle",
+    "CoupledMatrix",
+    "DecayEqualizer",
     "Delay",
+    "FilterBank",
     "Gain",
     "GainDelay",
     "Grid",
@@ -43,12 +47,15 @@ __all__ = [
     "System",
     "Tanh",
     "UnstableLoop",
+    "VelvetNoiseFilter",
     "VelvetNoiseMatrix",
     "band_centres",
     "check_stability",
     "coprime_delays",
+    "exact_centres",
     "feedback_delay_network",
     "from_flamo",
+    "grouped_delay_network",
     "pole_radius",
     "poles",
     "poles_and_residues",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.kernels.constants import constant
+from diffFx_pytorch.kernels.constants import constant, made_once
 
 from ..dsp import biquad
 from .iir_filters import Sections, filled, state_variable
@@ -68,9 +68,6 @@ class GEQ(Sections):
             raise ValueError(f"GEQ: centres must rise and stay under {0.45 * sample_rate:g} Hz, got {centres}")
         self.centres_hz, self.sample_rate, self.accurate = centres, sample_rate, accurate
         self._declare("gain_db", gain_db)
-        if accurate:
-            unit = torch.eye(len(centres), dtype=torch.float64) * 6.0
-            self.register_buffer("interaction", torch.linalg.inv(self._at_centres(unit).mT / 6.0), persistent=False)
 
     def extra_repr(self) -> str:
         """Return the number of bands."""
@@ -78,35 +75,112 @@ class GEQ(Sections):
 
     def sections(self) -> Tensor:
         """Return shelf, peaks, shelf."""
-        (target,) = self._doubles("gain_db")
-        if not self.accurate:
-            return self._filters(target)
-        inverse: Tensor = self.get_buffer("interaction").to(torch.float64)
-        gain = target @ inverse.mT
-        for _ in range(_CORRECTIONS):
-            gain = gain + (target - self._at_centres(gain)) @ inverse.mT
-        return self._filters(gain)
+        return graphic_sections(self._doubles("gain_db")[0], self.centres_hz, self.sample_rate, self.accurate)
 
-    def _filters(self, gain_db: Tensor) -> Tensor:
-        f = constant(tuple(self.centres_hz), torch.float64, gain_db.device)
-        # The corner of a shelf lies half a band from the centre of the band next to it.
-        low, high = (f[0] * f[1]).sqrt(), (f[-1] * f[-2]).sqrt()
-        parts = [biquad.low_shelf(low, _BUTTERWORTH_Q, gain_db[..., :1], self.sample_rate, "bilinear")]
-        if len(self.centres_hz) > 2:
-            ratio = torch.minimum(f[2:] / f[1:-1], f[1:-1] / f[:-2])
-            u = ratio - 1 / ratio
-            # At this Q a peak has the same share of its gain, in dB, at the nearer neighbour, whatever the gain.
-            g = gain_db[..., 1:-1].abs().clamp(min=1e-3) * (math.log(10) / 20)
-            q = (torch.sinh((1 - _NEIGHBOUR) * g) / torch.sinh(_NEIGHBOUR * g)).sqrt() / u
-            parts.append(biquad.peak(f[1:-1], q, gain_db[..., 1:-1], self.sample_rate, "matched"))
-        parts.append(biquad.high_shelf(high, _BUTTERWORTH_Q, gain_db[..., -1:], self.sample_rate, "bilinear"))
-        return torch.cat(parts, -2)
 
-    def _at_centres(self, gain_db: Tensor) -> Tensor:
-        """Level of all filters together at each centre, dB."""
-        f = constant(tuple(self.centres_hz), torch.float64, gain_db.device)
-        response = biquad.sos_response(self._filters(gain_db), f, self.sample_rate)
-        return 20 * response.abs().log10()
+class DecayEqualizer(Sections):
+    r"""The absorption of the lines of a reverberating loop by decay times in octaves or thirds, one set a group.
+
+    .. math:: G_{i,b} = -\frac{60\, m_i}{f_s\, T_{r(i),b}} \text{ dB}
+
+    at the centre of band b for line i of m samples in group r(i), by an accurate graphic equaliser a line. What is
+    learned is the decay times, so the lines of a group keep decaying together.
+
+    Args:
+        decay_s: T60, (..., groups, bands); bands as ``band_centres`` gives them, at least two.
+        delays: samples of each line, (n,).
+        group: of each line, (n,) whole numbers from 0; where None, line i is in group i.
+        sample_rate: Hz.
+        bands_per_octave: 1 or 3.
+        map: from the raw parameter to seconds; where None, bounded to 1 ms .. 1000 s on a logarithmic scale.
+        requires_grad: whether the decay times are learned.
+
+    Raises:
+        ValueError: for a number of bands that does not fit, or a group that has no decay times.
+
+    References:
+        S. J. Schlecht, E. A. P. Habets, "Accurate reverberation time control in feedback delay networks", DAFx 2017.
+        O. Das, J. S. Abel, "Grouped feedback delay networks for modeling of coupled spaces", JAES 69(7/8), 2021.
+    """
+
+    delays: Tensor
+    group: Tensor
+
+    def __init__(
+        self,
+        decay_s: Tensor,
+        delays: Tensor,
+        group: Tensor | None = None,
+        *,
+        sample_rate: float,
+        bands_per_octave: Literal[1, 3] = 1,
+        map: Map | None = None,
+        requires_grad: bool = False,
+    ) -> None:
+        n = delays.shape[-1]
+        super().__init__((n, n), diagonal=True, map=map, requires_grad=requires_grad)
+        self.centres_hz, self.sample_rate = band_centres(bands_per_octave, sample_rate), sample_rate
+        group = torch.arange(n) if group is None else group
+        if decay_s.dim() < 2 or decay_s.shape[-1] != len(self.centres_hz):
+            raise ValueError(
+                f"DecayEqualizer: decay_s must be (..., groups, {len(self.centres_hz)}), got {tuple(decay_s.shape)}"
+            )
+        if group.shape != (n,) or int(group.min()) < 0 or int(group.max()) >= decay_s.shape[-2]:
+            raise ValueError(f"DecayEqualizer: each of {n} lines needs a group under {decay_s.shape[-2]}, got {group}")
+        self.register_buffer("delays", delays)
+        self.register_buffer("group", group)
+        self._declare("decay_s", decay_s, Bounded(1e-3, 1e3, "log"))
+
+    def extra_repr(self) -> str:
+        """Return the numbers of groups and bands."""
+        return f"{self.get_parameter('decay_s').shape[-2]} groups, {len(self.centres_hz)} bands"
+
+    def sections(self) -> Tensor:
+        """Return shelf, peaks, shelf of each line."""
+        decay = self._doubles("decay_s")[0].index_select(-2, self.group)
+        per_round = -60.0 * self.delays.to(torch.float64) / self.sample_rate
+        return graphic_sections(per_round.unsqueeze(-1) / decay, self.centres_hz, self.sample_rate, True)
+
+
+def graphic_sections(gain_db: Tensor, centres_hz: Sequence[float], sample_rate: float, accurate: bool) -> Tensor:
+    """Return the sections of a graphic equaliser, (..., bands) float64 to (..., bands, 6); see ``GEQ``."""
+    centres = tuple(centres_hz)
+    if not accurate:
+        return _graphic(gain_db, centres, sample_rate)
+    solve = made_once(_interaction, centres, sample_rate, dtype=torch.float64, device=gain_db.device)
+    gain = gain_db @ solve
+    for _ in range(_CORRECTIONS):
+        gain = gain + (gain_db - _at_centres(gain, centres, sample_rate)) @ solve
+    return _graphic(gain, centres, sample_rate)
+
+
+def _interaction(centres_hz: tuple[float, ...], sample_rate: float) -> Any:
+    """From gains at the centres to those of the filters, (bands, bands), for gains so small that they add."""
+    unit = torch.eye(len(centres_hz), dtype=torch.float64) * 6.0
+    return torch.linalg.inv(_at_centres(unit, centres_hz, sample_rate) / 6.0).numpy()
+
+
+def _graphic(gain_db: Tensor, centres_hz: tuple[float, ...], sample_rate: float) -> Tensor:
+    f = constant(centres_hz, torch.float64, gain_db.device)
+    # The corner of a shelf lies half a band from the centre of the band next to it.
+    low, high = (f[0] * f[1]).sqrt(), (f[-1] * f[-2]).sqrt()
+    parts = [biquad.low_shelf(low, _BUTTERWORTH_Q, gain_db[..., :1], sample_rate, "bilinear")]
+    if len(centres_hz) > 2:
+        ratio = torch.minimum(f[2:] / f[1:-1], f[1:-1] / f[:-2])
+        u = ratio - 1 / ratio
+        # At this Q a peak has the same share of its gain, in dB, at the nearer neighbour, whatever the gain.
+        g = gain_db[..., 1:-1].abs().clamp(min=1e-3) * (math.log(10) / 20)
+        q = (torch.sinh((1 - _NEIGHBOUR) * g) / torch.sinh(_NEIGHBOUR * g)).sqrt() / u
+        parts.append(biquad.peak(f[1:-1], q, gain_db[..., 1:-1], sample_rate, "matched"))
+    parts.append(biquad.high_shelf(high, _BUTTERWORTH_Q, gain_db[..., -1:], sample_rate, "bilinear"))
+    return torch.cat(parts, -2)
+
+
+def _at_centres(gain_db: Tensor, centres_hz: tuple[float, ...], sample_rate: float) -> Tensor:
+    """Level of all filters together at each centre, dB."""
+    f = constant(centres_hz, torch.float64, gain_db.device)
+    response = biquad.sos_response(_graphic(gain_db, centres_hz, sample_rate), f, sample_rate)
+    return 20 * response.abs().log10()
 
 
 class PEQ(Sections):

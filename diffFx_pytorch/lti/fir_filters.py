@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from .gains import given_or_random
 from .grid import Grid
-from .maps import Map
+from .maps import Bounded, Map
 from .matrices import Exponential
 from .module import Module, channels_of
 from .ops.layout import REAL_OF
@@ -78,17 +78,96 @@ class VelvetNoiseMatrix(FIR):
         generator: torch.Generator | None = None,
         requires_grad: bool = False,
     ) -> None:
-        if not 0 < density <= sample_rate:
-            raise ValueError(f"VelvetNoiseMatrix: density must lie above 0 and up to the sample rate, got {density}")
-        spacing = sample_rate / density
-        pulses = int(length / spacing)
-        if pulses < 1:
-            raise ValueError(f"VelvetNoiseMatrix: {length} samples hold no impulse at {density} per second")
-        start = torch.arange(pulses, dtype=torch.float64) * spacing
-        jitter = torch.rand(*size, pulses, generator=generator, dtype=torch.float64) * (spacing - 1)
-        signs = torch.randint(0, 2, (*size, pulses), generator=generator).to(torch.get_default_dtype()) * 2 - 1
+        start, spacing = _periods("VelvetNoiseMatrix", length, density, sample_rate)
+        jitter = torch.rand(*size, len(start), generator=generator, dtype=torch.float64) * (spacing - 1)
+        signs = _signs((*size, len(start)), generator)
         taps = torch.zeros(*size, length).scatter_(-1, (start + jitter).round().long().clamp(max=length - 1), signs)
         super().__init__(taps, requires_grad=requires_grad)
+
+
+class VelvetNoiseFilter(Module):
+    r"""Velvet noise that learns: one pulse in each period of 1 / density, its gain and its place in the period learned.
+
+    .. math:: h_n = \sum_m g_m \, \delta(n - k_m), \quad k_m = \mathrm{round}(m T + p_m (T - 1)), \quad
+        T = f_s / \rho, \quad 0 < p_m < 1
+
+    A pulse stands on a whole sample, so convolution with it costs an addition a pulse; the gradient of its place is
+    the central difference of a pulse a sample later and one a sample earlier.
+
+    Args:
+        size: (outputs, inputs), or (channels,) when diagonal.
+        length: of each response in samples.
+        density: pulses per second.
+        sample_rate: Hz.
+        diagonal: one response per channel instead of a matrix.
+        requires_grad: whether gains and places are learned; gains start as +-1.
+        generator: of places and signs.
+
+    Raises:
+        ValueError: for a density above the sample rate, or a length that holds no pulse.
+
+    References:
+        V. Valimaki et al., as for ``VelvetNoiseMatrix``.
+        K. J. Werner, "Generalizations of velvet noise and their use in 1-bit music", DAFx 2019 (other gains than +-1).
+    """
+
+    start: Tensor
+
+    def __init__(
+        self,
+        size: tuple[int, ...],
+        length: int,
+        *,
+        density: float = 1500.0,
+        sample_rate: float = 48000.0,
+        diagonal: bool = False,
+        requires_grad: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        start, self._spacing = _periods("VelvetNoiseFilter", length, density, sample_rate)
+        shape = (*size, len(start))
+        gain = _signs(shape, generator)
+        channels = channels_of("VelvetNoiseFilter", "size", gain, diagonal, "pulses")
+        super().__init__(channels, diagonal=diagonal, requires_grad=requires_grad)
+        self.length, self.sample_rate = length, sample_rate
+        self.register_buffer("start", start, persistent=False)
+        self._declare("gain", gain)
+        self._declare("place", torch.rand(shape, generator=generator, dtype=gain.dtype), Bounded(0.0, 1.0))
+
+    def taps(self) -> Tensor:
+        """Return the responses, (..., outputs, inputs, length) or (..., channels, length)."""
+        gain, place = torch.broadcast_tensors(self.value("gain"), self.value("place"))
+        exact = self.start.to(place.device) + place.double() * max(self._spacing - 1, 0.0)
+        at = exact.detach().round().long().clamp(0, self.length - 1)
+        # Nothing, but a step of the place by d moves d / 2 of the pulse from the sample before to the sample after it.
+        moved = (gain * (exact - exact.detach()).to(gain.dtype)) / 2
+        taps = gain.new_zeros(*gain.shape[:-1], self.length + 2)  # one sample before the start and one after the end
+        for shift, pulses in ((0, -moved), (1, gain), (2, moved)):
+            taps = taps.scatter_add(-1, at + shift, pulses)
+        return taps[..., 1:-1]
+
+    def respond(self, grid: Grid) -> Response:
+        """Return the transform of the pulses."""
+        return self._response(grid.fir(self.taps()))
+
+    def extra_repr(self) -> str:
+        """Return the number of pulses."""
+        return f"{len(self.start)} pulses in {self.length}"
+
+
+def _periods(owner: str, length: int, density: float, sample_rate: float) -> tuple[Tensor, float]:
+    """The start of each period of velvet noise that lies in the length, and its duration, in samples."""
+    if not 0 < density <= sample_rate:
+        raise ValueError(f"{owner}: density must lie above 0 and up to the sample rate, got {density}")
+    spacing = sample_rate / density
+    pulses = int(length / spacing)
+    if pulses < 1:
+        raise ValueError(f"{owner}: {length} samples hold no impulse at {density} per second")
+    return torch.arange(pulses, dtype=torch.float64) * spacing, spacing
+
+
+def _signs(shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
+    return torch.randint(0, 2, shape, generator=generator).to(torch.get_default_dtype()) * 2 - 1
 
 
 class ScatteringMatrix(Module):

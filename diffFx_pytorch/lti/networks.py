@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,7 +13,7 @@ from torch import Tensor
 from ..dsp.primes import primes_up_to
 from .connections import Parallel, Recursion, Series
 from .delays import Delay
-from .equalizers import GEQ, ShelvingAbsorption
+from .equalizers import GEQ, DecayEqualizer, ShelvingAbsorption
 from .gains import Gain, Matrix
 from .grid import Grid
 from .matrices import Exponential, MatrixKind
@@ -120,24 +122,101 @@ def feedback_delay_network(
     else:
         gains = per_round[:, None] / decay
         absorption = GEQ(gains, sample_rate=sample_rate, diagonal=True, accurate=True, requires_grad=requires_grad)
-    learned = {"requires_grad": requires_grad, "generator": generator, "dtype": dtype}
-    late = Series(
-        b=Gain(torch.randn(n, inputs, generator=generator, dtype=dtype) / n**0.5, requires_grad=requires_grad),
-        loop=Recursion(Delay(delays, dtype=dtype), Series(absorption=absorption, mixing=Matrix(n, matrix, **learned))),
-        c=Gain(torch.randn(outputs, n, generator=generator, dtype=dtype) / n**0.5, requires_grad=requires_grad),
-    )
+    learned: dict[str, Any] = {"requires_grad": requires_grad, "generator": generator, "dtype": dtype}
+
+    def feedback() -> System:
+        return Series(absorption=absorption, mixing=Matrix(n, matrix, **learned))
+
+    late = _around(delays, feedback, (inputs, outputs), **learned)
     return Parallel(direct=Gain(size=(outputs, inputs), **learned), late=late) if direct else late
 
 
+def grouped_delay_network(
+    delays: Tensor,
+    decay_s: Tensor,
+    *,
+    sample_rate: float,
+    coupling: float = 0.2,
+    inputs: int = 1,
+    outputs: int = 1,
+    requires_grad: bool = True,
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype | None = None,
+) -> System:
+    """A feedback delay network of groups of lines, each with a decay of its own, as coupled rooms have.
+
+    Args:
+        delays: samples of each line of each group, (groups, lines).
+        decay_s: T60 of each group, (groups,), or (groups, bands) by octave from 31.25 Hz to 0.45 of the sample rate.
+        sample_rate: Hz.
+        coupling: angle by which every two groups mix, in radians: 0 keeps them apart, pi / 4 mixes two evenly.
+        inputs: channels.
+        outputs: channels.
+        requires_grad: whether gains, matrix, coupling and decay times are learned. Delays are not.
+        generator: of the draws.
+        dtype: of the parameters.
+
+    Returns:
+        A series of ``b``, ``loop`` and ``c``; the loop's absorption holds one set of decay times a group.
+
+    Raises:
+        ValueError: for shapes that do not fit, or decay times that are not positive.
+
+    References:
+        O. Das, J. S. Abel, "Grouped feedback delay networks for modeling of coupled spaces", JAES 69(7/8), 2021.
+    """
+    dtype = dtype or torch.get_default_dtype()
+    if delays.dim() != 2 or decay_s.dim() not in (1, 2) or len(decay_s) != len(delays) or not bool((decay_s > 0).all()):
+        raise ValueError(
+            "grouped_delay_network: delays must be (groups, lines) and decay_s (groups,) or (groups, bands), positive; "
+            f"got {tuple(delays.shape)} and {tuple(decay_s.shape)}"
+        )
+    groups, lines = delays.shape
+    group, flat, decay = torch.arange(groups).repeat_interleave(lines), delays.flatten(), decay_s.to(dtype)
+    absorption: System
+    if decay.dim() == 1:
+        absorption = _Homogeneous(decay, flat, sample_rate, requires_grad, group)
+    else:
+        absorption = DecayEqualizer(decay, flat, group, sample_rate=sample_rate, requires_grad=requires_grad)
+    learned: dict[str, Any] = {"requires_grad": requires_grad, "generator": generator, "dtype": dtype}
+
+    def feedback() -> System:
+        return Series(absorption=absorption, mixing=CoupledMatrix(groups, lines, coupling, **learned))
+
+    return _around(flat, feedback, (inputs, outputs), **learned)
+
+
+def _around(
+    delays: Tensor,
+    feedback: Callable[[], System],
+    channels: tuple[int, int],
+    *,
+    requires_grad: bool,
+    generator: torch.Generator | None,
+    dtype: torch.dtype,
+) -> Series:
+    """Lines with the feedback that is built between the draws of the gains before and after them."""
+    n, (inputs, outputs) = len(delays), channels
+    return Series(
+        b=Gain(torch.randn(n, inputs, generator=generator, dtype=dtype) / n**0.5, requires_grad=requires_grad),
+        loop=Recursion(Delay(delays, dtype=dtype), feedback()),
+        c=Gain(torch.randn(outputs, n, generator=generator, dtype=dtype) / n**0.5, requires_grad=requires_grad),
+    )
+
+
 class _Homogeneous(Module):
-    """Gains by which lines lose 60 dB in a time, which is learned as its logarithm."""
+    """Gains by which lines lose 60 dB in a time, which is learned as its logarithm: one a line, or one a group."""
 
     delays: Tensor
+    group: Tensor | None
 
-    def __init__(self, decay_s: Tensor, delays: Tensor, sample_rate: float, requires_grad: bool) -> None:
+    def __init__(
+        self, decay_s: Tensor, delays: Tensor, sample_rate: float, requires_grad: bool, group: Tensor | None = None
+    ) -> None:
         super().__init__((len(delays), len(delays)), diagonal=True, requires_grad=requires_grad)
         self.sample_rate = sample_rate
         self.register_buffer("delays", delays)
+        self.register_buffer("group", group)
         self._declare("log_decay_s", decay_s.log())
 
     def respond(self, grid: Grid) -> Response:
@@ -148,8 +227,61 @@ class _Homogeneous(Module):
 
     def _gains(self) -> Tensor:
         log_decay = self.value("log_decay_s")
+        if self.group is not None:
+            log_decay = log_decay.index_select(-1, self.group)
         rate = -math.log(1000) / self.sample_rate
         return torch.exp(rate * self.delays / log_decay.double().exp()).to(log_decay.dtype)
+
+
+class CoupledMatrix(Module):
+    r"""An orthogonal matrix of groups of lines: how each group mixes, and how much the groups mix with each other.
+
+    .. math:: A_{ij} = \Phi_{ij}\, U_i U_j
+
+    with U_i orthogonal, one a group (its own mixing matrix is U_i^2), and the coupling Phi, orthogonal of one row a
+    group. Groups are of equal size.
+
+    Args:
+        groups: number of groups.
+        lines: of each.
+        coupling: angle by which every two groups mix, in radians, at the start.
+        requires_grad: whether all are learned.
+        generator: of the draw.
+        dtype: of the parameters.
+
+    References:
+        O. Das, J. S. Abel, "Grouped feedback delay networks for modeling of coupled spaces", JAES 69(7/8), 2021.
+    """
+
+    def __init__(
+        self,
+        groups: int,
+        lines: int,
+        coupling: float = 0.2,
+        *,
+        requires_grad: bool = False,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        n = groups * lines
+        super().__init__((n, n), requires_grad=requires_grad)
+        self._declare("rooms", torch.randn(groups, lines, lines, generator=generator, dtype=dtype), Exponential())
+        self._declare("coupling", torch.full((groups, groups), coupling, dtype=dtype), Exponential())
+
+    def respond(self, grid: Grid) -> Response:
+        """Return the matrix, the same at every point."""
+        return Constant(self.constant())
+
+    def constant(self) -> Tensor:
+        """Return the matrix."""
+        rooms, coupling = self.value("rooms"), self.value("coupling")
+        A = torch.einsum("...ij,...iab,...jbc->...iajc", coupling, rooms, rooms)
+        return A.flatten(-4, -3).flatten(-2)
+
+    def extra_repr(self) -> str:
+        """Return the groups."""
+        groups, lines = self.get_parameter("rooms").shape[-3:-1]
+        return f"{groups} groups of {lines}"
 
 
 class AllpassFDN(Module):

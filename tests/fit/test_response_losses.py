@@ -103,10 +103,29 @@ def test_decays_are_compared_in_decibels():
     assert float(exact(fast, slow)) == pytest.approx(1 / 9, rel=0.15)
 
 
+def test_the_sum_of_outputs_is_compared_where_asked():
+    H, flat = torch.rand(2, 3, 100), torch.ones(1, 100)
+    expected = (H.sum(-2) - 1).square().mean()
+    torch.testing.assert_close(MagnitudeError(sum_outputs=True)(H, flat), expected)
+    assert float(expected) > 1.5 * float(MagnitudeError()(H, flat))
+
+
+def test_a_decay_curve_without_floor_is_a_mean_square_in_decibels():
+    a, b = _decay(0.2, 1, seed=1), _decay(0.3, 1, seed=2)
+    ours = EnergyDecayCurve(RATE, bands="broadband", floor_db=None, relative=False, discard=0.01)(a, b)
+    levels = []
+    for x in (a, b):
+        kept = x[0, 0, :5940].double().square()
+        levels.append(10 * torch.stack([kept[n:].sum() for n in range(0, 5940, 10)]).log10())
+    assert float(ours) == pytest.approx(float((levels[0] - levels[1]).square().mean()), rel=0.02)
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
         (lambda: EnergyDecayCurve(RATE, bands="third"), "bands must be"),
+        (lambda: EnergyDecayCurve(RATE, discard=1.0), "discard must"),
+        (lambda: MagnitudeError(sum_outputs=True)(torch.ones(3, 9), torch.ones(3, 9)), "target of one channel"),
         (lambda: MultiResolutionMel(RATE, (512,), (10, 20)), "window lengths"),
         (lambda: AveragePower(1024)(torch.zeros(1, 1, 500), torch.zeros(1, 1, 500)), "samples are needed"),
     ],

@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-import sys
 import types
 from collections import OrderedDict
 
@@ -10,32 +9,18 @@ import pytest
 import torch
 
 from diffFx_pytorch import lti
+from tests.flamo_peer import stand_ins
 
 RATE, NFFT = 48000, 4096
 
 
 @pytest.fixture(scope="module")
 def flamo():
-    """FLAMO imports libraries for what is not needed here; empty modules stand in for those that are missing."""
     if importlib.util.find_spec("flamo") is None:
         pytest.skip("flamo is not installed")
-    absent = []
-    for name in ("torchaudio", "pyfar", "nnAudio", "nnAudio.features"):
-        try:
-            importlib.import_module(name)
-        except (ImportError, OSError):
-            absent.append(name)
-            sys.modules[name] = types.ModuleType(name)
-    if "nnAudio" in absent:
-        sys.modules["nnAudio"].features = sys.modules["nnAudio.features"]
-    try:
-        names = ("processor.dsp", "processor.system", "auxiliary.reverb", "auxiliary.velvet")
-        yield types.SimpleNamespace(**{n.split(".")[1]: importlib.import_module(f"flamo.{n}") for n in names})
-    finally:
-        for name in absent:
-            del sys.modules[name]
-        for name in [n for n in sys.modules if n.split(".")[0] == "flamo"]:
-            del sys.modules[name]
+    names = ("processor.dsp", "processor.system", "auxiliary.reverb", "auxiliary.velvet", "functional")
+    with stand_ins():
+        yield types.SimpleNamespace(**{n.split(".")[-1]: importlib.import_module(f"flamo.{n}") for n in names})
 
 
 def theirs(module):
@@ -158,3 +143,25 @@ def test_what_cannot_be_taken_over_is_named(flamo):
     shell.set_outputLayer(flamo.dsp.Transform(torch.abs))
     with pytest.raises(TypeError, match=r"from_flamo\(shell.get_core\(\)\)"):
         lti.from_flamo(shell)
+
+
+def test_state_variable_filters_by_type_have_a_name_here(flamo):
+    f, R, gain = torch.tensor([700.0]).double(), torch.tensor([0.4]).double(), torch.tensor([0.3]).double()
+    q, root = 1 / (2 * R), gain.sqrt()
+    given = {"sample_rate": RATE, "diagonal": True}
+    db = 20 * gain.log10()
+    bands = torch.full((1, 2), 700.0).double()
+    ours = {
+        "lowpass": lti.Biquad("low_pass", f[None], q[None], **given),
+        "highpass": lti.Biquad("high_pass", f[None], q[None], **given),
+        "bandpass": lti.Biquad("band_pass", f[None], q[None], 20 * q[None].log10(), **given),
+        "peaking": lti.SVF(f[None], R[None], 1.0, 2 * R[None] * root, 1.0, **given),
+        "lowshelf": lti.PEQ(bands, q[None].expand(1, 2), torch.stack([0 * db, db], -1), design="svf", **given),
+        "highshelf": lti.PEQ(bands, q[None].expand(1, 2), torch.stack([db, 0 * db], -1), design="svf", **given),
+    }
+    for kind, system in ours.items():  # FLAMO's low shelf cuts the highs, its high shelf the lows
+        b, a = flamo.functional.svf(f, R, G=gain, filter_type=kind, fs=RATE, dtype=torch.float64)
+        w = torch.exp(-2j * torch.pi * torch.arange(101).double() / 200)
+        powers = torch.stack([w**0, w, w**2])
+        H = (b.to(powers) * powers).sum(0) / (a.to(powers) * powers).sum(0)
+        torch.testing.assert_close(system.frequency_response(200)[0, 0], H, rtol=1e-9, atol=1e-12, msg=kind)

@@ -72,3 +72,41 @@ def test_a_decay_can_be_learned():
     network = lti.feedback_delay_network(delays, 0.2, sample_rate=RATE)
     network.impulse_response(4000).square().sum().backward()
     assert float(network.loop.feedback.absorption.log_decay_s.grad.abs().sum()) > 0
+
+
+@pytest.mark.parametrize("octaves", [False, True])
+def test_groups_decay_apart_and_stay_together_in_training(octaves):
+    g = torch.Generator().manual_seed(0)
+    delays = lti.coprime_delays(8, RATE, (15.0, 40.0), g)[torch.randperm(8, generator=g)].reshape(2, 4)
+    seconds = torch.tensor([0.9, 0.2])
+    decay = seconds[:, None].expand(2, len(lti.band_centres(1, RATE))) if octaves else seconds
+    apart = lti.grouped_delay_network(delays, decay, sample_rate=RATE, coupling=0.0, generator=g)
+    loop = apart.loop.feedback
+    with torch.no_grad():
+        for i, expected in enumerate((0.9, 0.2)):
+            apart.b.get_parameter("gain").copy_(torch.arange(8).unsqueeze(1) // 4 == i)
+            h = apart.impulse_response(2 * int(RATE), alias_decay_db=30)
+            assert float(reverberation_time(h[0, 0], RATE)) == pytest.approx(expected, rel=0.1)
+    name = "decay_s" if octaves else "log_decay_s"
+    assert loop.absorption.get_parameter(name).shape[0] == 2  # one set a group, not a line
+    coupled = lti.grouped_delay_network(delays, decay, sample_rate=RATE, coupling=0.5, inputs=2, generator=g)
+    A = coupled.loop.feedback.mixing.constant()
+    torch.testing.assert_close(A @ A.mT, torch.eye(8), atol=1e-5, rtol=0)
+    assert A[:4, 4:].abs().max() > 0.1
+    assert loop.mixing.constant()[:4, 4:].abs().max() == 0
+    coupled.frequency_response(4096, alias_decay_db=30).abs().sum().backward()
+    assert all(float(p.grad.abs().max()) > 0 for p in coupled.parameters() if p.requires_grad)
+
+
+def test_absorption_by_groups_is_what_lines_of_their_own_would_have():
+    delays, group = torch.tensor([100, 131, 157]), torch.tensor([1, 0, 1])
+    decay = torch.rand(2, len(lti.band_centres(1, RATE)), dtype=torch.float64) + 0.3
+    grouped = lti.DecayEqualizer(decay, delays, group, sample_rate=RATE).double()
+    gains = -60 * delays[:, None] / (RATE * decay[group])
+    each = lti.GEQ(gains, sample_rate=RATE, diagonal=True, accurate=True).double()
+    torch.testing.assert_close(grouped.frequency_response(1024), each.frequency_response(1024))
+    for wrong in ((decay[:, 1:], group), (decay, torch.tensor([0, 1, 2])), (decay, torch.tensor([0, 1]))):
+        with pytest.raises(ValueError, match="DecayEqualizer"):
+            lti.DecayEqualizer(wrong[0], delays, wrong[1], sample_rate=RATE)
+    with pytest.raises(ValueError, match="grouped_delay_network"):
+        lti.grouped_delay_network(delays, decay[:, 0], sample_rate=RATE)
