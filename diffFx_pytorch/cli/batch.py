@@ -60,7 +60,7 @@ def run_batch(
                 **{k: v for k, v in vars(samples).items() if k != "extension"},
                 measure=run.json,
             )
-            _check(files, level, samples)
+            _check(files, level, samples, run)
             device = None if run.device is None else device_here(run.device)
             inputs, out, base = stack.enter_context(_piped(inputs, files, samples))
             how = {"only": split_extensions(files.only), "exclude": files.exclude or (), "base": base}
@@ -85,11 +85,13 @@ def run_batch(
         raise typer.Exit(status)
 
 
-def _check(files: Files, level: Level, samples: Samples) -> None:
+def _check(files: Files, level: Level, samples: Samples, run: Run) -> None:
     if sum((files.overwrite, files.skip_existing, files.resume)) > 1:
         raise ValueError("give one of --overwrite, --skip-existing and --resume")
     if level.album and level.lufs is None and level.true_peak is None:
         raise ValueError("--album needs a level: give --lufs or --true-peak")
+    if run.ray_address and run.engine != "ray":
+        raise ValueError("--ray-address is for --engine ray")
     if samples.subtype and samples.bit_depth != "same":
         raise ValueError("give --subtype or --bit-depth, not both")
 
@@ -200,6 +202,7 @@ class _Batch:
         from ..render.atomic import WriteError
 
         how: dict[str, Any] = {"skip_existing": files.skip_existing, "resume": files.resume, "album": album}
+        how |= {"engine": self.run.engine, "ray_address": self.run.ray_address}
         workers = min(self.run.jobs or _processors(), len(self.jobs))
         piped = str(files.out) == _PIPE
         try:
@@ -228,6 +231,8 @@ class _Batch:
         except WriteError as error:  # of the journal: without it nothing could go on
             self._summary(str(error), journal)
             return FAILED
+        except ValueError as error:  # nothing was begun
+            refuse(error)
         failed = self.counts.get("failed", 0)
         if self.full:
             self._summary(self.full, journal)

@@ -126,5 +126,12 @@ class Run:
     timeout: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="Give up a file of which nothing is heard for so long.")
     ] = 600.0
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="processes, or ray: tasks over storage that machines share.")
+    ] = "processes"
+    ray_address: Annotated[
+        str | None,
+        typer.Option("--ray-address", metavar="ADDRESS", help="Of a cluster, as auto; this machine if not given."),
+    ] = None
     json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each file.")] = False
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False

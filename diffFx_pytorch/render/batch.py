@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from .level import level_gain
 from .loudness import programme_loudness
 from .meter import db
 from .quantize import Quantizer
+from .ray_tasks import in_ray
 from .settings import RenderSettings
 from .streaming import processed
 from .together import MOST_SAMPLES, Abandoned, Form, Together, groups
@@ -36,6 +37,11 @@ _log = logging.getLogger(__name__)
 
 Build = Callable[[float], "tuple[Processor, Knobs | None]"]
 """Gives a chain and its settings at a sample rate in Hz; ``ChainFile.build`` is one."""
+
+Engine = Literal["processes", "ray"]
+"""What renders several files at once."""
+
+Team = Callable[..., "Iterator[tuple[_Job, Any]]"]
 
 Progress = Callable[[Path, float], None]
 """Called with a file and the share of it that was read since the last call."""
@@ -88,6 +94,8 @@ def render_batch(
     album: bool = False,
     workers: int = 0,
     timeout: float = 600.0,
+    engine: Engine = "processes",
+    ray_address: str | None = None,
     device: str | torch.device | None = None,
     progress: Progress | None = None,
     **changes: Any,
@@ -108,6 +116,9 @@ def render_batch(
         album: one gain for all: that of the loudness and the true peak of all files together, which are measured first.
         workers: number of processes, of one thread each; 0 renders in this one, and what ends it ends all.
         timeout: seconds after which a file of which nothing is heard is given up; in processes only.
+        engine: "processes" of this machine, or tasks of "ray" over storage that its machines share: one whose process
+            dies is done again. A journal is one for both.
+        ray_address: of a cluster, as ``ray.init`` takes it; None makes one of ``workers`` processors on this machine.
         device: where the chain runs, "cuda" say: in this process, files of like length as one batch, read and written
             by threads meanwhile. Where it is not there a warning says so, and files are rendered as without it.
         progress: called with the file and the share of it that was read.
@@ -117,7 +128,8 @@ def render_batch(
         One outcome per file, in the order in which they finish.
 
     Raises:
-        ValueError: for ``resume`` without a journal, an album without a level, what is no device.
+        ValueError: for ``resume`` without a journal, an album without a level, what is no device or engine, a cluster
+            that is not there.
         OSError: if the journal cannot be written.
     """
     settings = replace(settings or RenderSettings(), **changes)
@@ -134,7 +146,16 @@ def render_batch(
 
     todo = [_Job(source, target, known(target)) for source, target in jobs]
     there = None if device is None else device_here(device)
-    how = (workers, timeout, progress, there)
+    if engine not in get_args(Engine):
+        raise ValueError(f"engine must be {' or '.join(get_args(Engine))}, got {engine!r}")
+    if engine == "ray" and there is not None:
+        raise ValueError("the engine ray renders on processors: give no device")
+    team: Team | None = None
+    if engine == "ray":
+        team = functools.partial(in_ray, workers=workers or 1, timeout=timeout, address=ray_address)
+    elif workers:
+        team = functools.partial(in_processes, workers=workers, timeout=timeout)
+    how = (team, progress, there)
     if album:
         levels, measured = [], set()
         for job, found in _run(_Measurer(build, settings), todo, _same, *how):
@@ -179,8 +200,7 @@ def _run(
     task: _Task,
     jobs: Sequence[_Job],
     begun: Callable[[Iterable[_Job]], Iterator[_Job]],
-    workers: int,
-    timeout: float,
+    team: Team | None,
     progress: Progress | None,
     device: torch.device | None,
 ) -> Generator[tuple[_Job, Any], None, None]:
@@ -199,13 +219,13 @@ def _run(
         for group in groups(jobs, lambda job: job.source, task.form):
             yield from together(lambda job, run: task(job, told(job), run), list(begun(group)))
         return
-    if workers == 0:
+    if team is None:
         for job in begun(jobs):
             yield job, task(job, told(job))
         return
     # What a compiled kernel needs is loaded here, once, and shared by the processes.
     Quantizer(16, dtype=np.int16)(np.zeros((1, 1), np.float32))
-    for job, outcome in in_processes(task, begun(jobs), workers, timeout, heard):
+    for job, outcome in team(task, begun(jobs), heard=heard):
         if isinstance(outcome, Lost):
             remove_dead_parts(job.target.parent)
             outcome = Outcome(job.source, job.target, "failed", outcome.why)
