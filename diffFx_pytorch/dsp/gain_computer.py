@@ -8,6 +8,7 @@ eager operations.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -62,6 +63,25 @@ def overshoot(key: Tensor, threshold: Tensor, width: Tensor, *, power: bool = Fa
         JAES 60(6), 2012, equation 4.
     """
     return _called(_Overshoot, _OvershootBothModes, key, threshold, width, power, link)
+
+
+def exponential_knee(over: Tensor, width: Tensor) -> Tensor:
+    r"""A level over threshold with a knee that has no ends: :math:`\beta \ln(1 + e^{o / \beta})`.
+
+    With :math:`\beta = W / (8 \ln 2)` it is W / 8 at the threshold, as the parabola of ``overshoot`` is for the same
+    width; it bends further out, and has derivatives of any order.
+
+    Args:
+        over: o = L - T, any shape.
+        width: W > 0 in the unit of ``over``, broadcasting with it.
+
+    References:
+        S. Lee, M. Martinez-Ramirez, W.-H. Liao, S. Uhlich, G. Fabbro, K. Lee, Y. Mitsufuji, "GRAFX: an open-source
+        library for audio processing graphs in PyTorch", DAFx 2024 (compressor, knee "exponential"; its knee parameter
+        is minus the logarithm of beta).
+    """
+    beta = width / (8 * math.log(2))
+    return beta * torch.logaddexp(over / beta, torch.zeros_like(over))
 
 
 def compress(x: Tensor, overshoot: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> Tensor:

@@ -206,6 +206,7 @@ class _LikeFeedbackDelay:
         tempo_bpm: float | None = None,
         saturation: Literal[None, "tanh"] = None,
         interpolation: Literal["linear", "cubic", "lagrange", "sinc", "allpass"] = "lagrange",
+        comb: bool = False,
         **settings: KnobValue,
     ) -> None: ...
     def __call__(
@@ -294,6 +295,7 @@ class _LikePingPongDelay:
         *,
         tempo_bpm: float | None = None,
         interpolation: Literal["linear", "cubic", "lagrange", "sinc", "allpass"] = "lagrange",
+        feedback_each: bool = False,
         **settings: KnobValue,
     ) -> None: ...
     def __call__(
@@ -556,6 +558,7 @@ class _LikeCompressor:
         param_range: _Ranges = None,
         *,
         detector: Literal["peak", "rms"] = "peak",
+        knee_shape: Literal["quadratic", "exponential"] = "quadratic",
         link: bool = True,
         lookahead_ms: float = 0.0,
         key_highpass_hz: float | None = None,
@@ -615,6 +618,7 @@ class _ExpanderKnobs(TypedDict, total=False):
     attack_ms: KnobValue
     release_ms: KnobValue
     range_db: KnobValue
+    makeup_db: KnobValue
 
 class _LikeExpander:
     threshold_db: _Setting
@@ -623,11 +627,13 @@ class _LikeExpander:
     attack_ms: _Setting
     release_ms: _Setting
     range_db: _Setting
+    makeup_db: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
         param_range: _Ranges = None,
         *,
+        knee_shape: Literal["quadratic", "exponential"] = "quadratic",
         link: bool = True,
         lookahead_ms: float = 0.0,
         **settings: Unpack[_ExpanderKnobs],
@@ -716,6 +722,7 @@ class _LikeMultiBandCompressor:
         *,
         num_bands: int = 3,
         detector: Literal["peak", "rms"] = "peak",
+        knee_shape: Literal["quadratic", "exponential"] = "quadratic",
         link: bool = True,
         lookahead_ms: float = 0.0,
         rms_ms: float = 25.0,
@@ -743,18 +750,21 @@ _MultiBandExpanderKnobs = TypedDict(
         "band_1.attack_ms": KnobValue,
         "band_1.release_ms": KnobValue,
         "band_1.range_db": KnobValue,
+        "band_1.makeup_db": KnobValue,
         "band_2.threshold_db": KnobValue,
         "band_2.ratio": KnobValue,
         "band_2.knee_db": KnobValue,
         "band_2.attack_ms": KnobValue,
         "band_2.release_ms": KnobValue,
         "band_2.range_db": KnobValue,
+        "band_2.makeup_db": KnobValue,
         "band_3.threshold_db": KnobValue,
         "band_3.ratio": KnobValue,
         "band_3.knee_db": KnobValue,
         "band_3.attack_ms": KnobValue,
         "band_3.release_ms": KnobValue,
         "band_3.range_db": KnobValue,
+        "band_3.makeup_db": KnobValue,
         "crossover_1_hz": KnobValue,
         "crossover_2_hz": KnobValue,
     },
@@ -770,6 +780,7 @@ class _LikeMultiBandExpander:
         param_range: _Ranges = None,
         *,
         num_bands: int = 3,
+        knee_shape: Literal["quadratic", "exponential"] = "quadratic",
         link: bool = True,
         lookahead_ms: float = 0.0,
         control_period: int = 32,
@@ -845,18 +856,21 @@ _MultiBandNoiseGateKnobs = TypedDict(
         "band_1.hold_ms": KnobValue,
         "band_1.release_ms": KnobValue,
         "band_1.range_db": KnobValue,
+        "band_1.makeup_db": KnobValue,
         "band_2.threshold_db": KnobValue,
         "band_2.hysteresis_db": KnobValue,
         "band_2.attack_ms": KnobValue,
         "band_2.hold_ms": KnobValue,
         "band_2.release_ms": KnobValue,
         "band_2.range_db": KnobValue,
+        "band_2.makeup_db": KnobValue,
         "band_3.threshold_db": KnobValue,
         "band_3.hysteresis_db": KnobValue,
         "band_3.attack_ms": KnobValue,
         "band_3.hold_ms": KnobValue,
         "band_3.release_ms": KnobValue,
         "band_3.range_db": KnobValue,
+        "band_3.makeup_db": KnobValue,
         "crossover_1_hz": KnobValue,
         "crossover_2_hz": KnobValue,
     },
@@ -936,6 +950,7 @@ class _NoiseGateKnobs(TypedDict, total=False):
     hold_ms: KnobValue
     release_ms: KnobValue
     range_db: KnobValue
+    makeup_db: KnobValue
 
 class _LikeNoiseGate:
     threshold_db: _Setting
@@ -944,6 +959,7 @@ class _LikeNoiseGate:
     hold_ms: _Setting
     release_ms: _Setting
     range_db: _Setting
+    makeup_db: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -1089,6 +1105,7 @@ class _LikeGraphicEqualizer:
         param_range: _Ranges = None,
         *,
         bands: Any = "octave",
+        q: Any = None,
         design: Literal["matched", "bilinear"] = "matched",
         control_period: int = 32,
         **settings: KnobValue,
@@ -1416,6 +1433,7 @@ class _LikeMultiVoiceChorus:
         param_range: _Ranges = None,
         *,
         num_voices: int = 3,
+        voice_knobs: bool = False,
         shape: Literal["sine", "triangle", "square"] = "sine",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
         tempo_bpm: float | None = None,
@@ -1451,6 +1469,8 @@ class _LikeStereoChorus:
         sample_rate: float = 44100,
         param_range: _Ranges = None,
         *,
+        num_voices: int = 1,
+        voice_knobs: bool = False,
         shape: Literal["sine", "triangle", "square"] = "sine",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
         tempo_bpm: float | None = None,

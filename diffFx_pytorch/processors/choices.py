@@ -7,6 +7,12 @@ from ..dsp.oscillator import SHAPES
 from ..dsp.panning import PAN_LAWS
 from ..options import Choice, Flag, Integer, Number
 
+KNEE_SHAPE = Choice(
+    "quadratic",
+    "exponential",
+    doc='"quadratic" bends along a parabola as wide as the knee; "exponential" has no ends, and bends as far at the '
+    "threshold.",
+)
 LINK = Flag(True, doc="Channels share the gain that the loudest of them asks for; False gives each its own.")
 RMS = Number(
     0.01,

@@ -1,4 +1,7 @@
-"""Compressor: Giannoulis, Massberg, Reiss, JAES 60(6) 2012, equations 4 and 16, one sample at a time, in dB."""
+"""Compressor: Giannoulis, Massberg, Reiss, JAES 60(6) 2012, equations 4 and 16, one sample at a time, in dB.
+
+The exponential knee is that of Lee et al., DAFx 2024, as high at the threshold as the parabola is.
+"""
 
 import math
 
@@ -15,8 +18,11 @@ def highpass(v, freq_hz, sample_rate):
     return y
 
 
-def static_reduction(level, T, R, W):
+def static_reduction(level, T, R, W, shape):
     over = level - T
+    if shape == "exponential":
+        beta = W / (8 * math.log(2))
+        return (1 - 1 / R) * (max(over, 0) + beta * math.log1p(math.exp(-abs(over) / beta)))
     if 2 * abs(over) < W:
         return (1 - 1 / R) * (over + W / 2) ** 2 / (2 * W)
     return (1 - 1 / R) * over if over > 0 else 0.0
@@ -24,7 +30,8 @@ def static_reduction(level, T, R, W):
 
 def twin(
     x, sample_rate, threshold_db, ratio, knee_db, attack_ms, release_ms, makeup_db, mix,
-    detector="peak", link=True, lookahead_ms=0.0, key_highpass_hz=None, rms_ms=25.0, sidechain=None,
+    detector="peak", knee_shape="quadratic", link=True, lookahead_ms=0.0, key_highpass_hz=None, rms_ms=25.0,
+    sidechain=None,
 ):  # fmt: skip
     keys = x if sidechain is None else sidechain
     if key_highpass_hz:
@@ -45,7 +52,7 @@ def twin(
     for c, channel in enumerate(x):
         reduction, y = 0.0, []
         for n, size in enumerate(sizes[c % len(sizes)]):
-            asked = static_reduction(20 * math.log10(max(size, 1e-10)), threshold_db, ratio, knee_db)
+            asked = static_reduction(20 * math.log10(max(size, 1e-10)), threshold_db, ratio, knee_db, knee_shape)
             time_ms = attack_ms if asked > reduction else release_ms
             hold = math.exp(-1000 / (sample_rate * time_ms))
             reduction = hold * reduction + (1 - hold) * asked

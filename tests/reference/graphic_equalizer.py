@@ -1,6 +1,7 @@
 """Graphic equaliser: Valimaki and Liski 2017, its gains found by a constant inverse and polynomials of the gains.
 
-Peaks are those of the RBJ cookbook or of Vicanek 2016, as wide as puts 0.38 of their gain at the nearer neighbour.
+Peaks are those of the RBJ cookbook or of Vicanek 2016, as wide as puts 0.38 of their gain at the nearer neighbour,
+or of a given Q and the sliders' gains.
 """
 
 import numpy as np
@@ -27,7 +28,10 @@ def peak(f, q, gain, fs, design):
     return np.array([b0, (np.sqrt(A0) - np.sqrt(B1)) / 2, -B2 / (4 * b0)]), np.array([EXACT(1), a1, a2])
 
 
-def twin(x, sample_rate, bands=OCTAVE, design="matched", **sliders):
+def twin(x, sample_rate, bands=OCTAVE, q=None, design="matched", **sliders):
+    if q is not None:
+        of_bands = zip(bands, q, (sliders[f"band_{i + 1}_gain_db"] for i in range(len(bands))), strict=True)
+        return cascade(x, [peak(EXACT(f), EXACT(own), gain, sample_rate, design) for f, own, gain in of_bands])
     f = np.array([c for c in bands if c <= 0.49 * sample_rate], EXACT)
     axis = f if design == "matched" else np.tan(PI * f / sample_rate)
     u = axis[1:] / axis[:-1] - axis[:-1] / axis[1:]
@@ -56,8 +60,12 @@ def twin(x, sample_rate, bands=OCTAVE, design="matched", **sliders):
     gains = target @ inverse
     for _ in range(4):
         gains = gains + (target - sum((gains / 36) ** k @ fit[k - 1] for k in range(1, 10))) @ inverse
+    return cascade(x, filters(gains))
+
+
+def cascade(x, filters):
     y = [list(map(EXACT, channel)) for channel in x]
-    for b, a in filters(gains):
+    for b, a in filters:
         for channel in y:
             x1 = x2 = y1 = y2 = EXACT(0)
             for n, v in enumerate(channel):

@@ -6,7 +6,7 @@ from tests.reference.key_levels import levels
 
 
 def twin(
-    x, sample_rate, threshold_db, hysteresis_db, attack_ms, hold_ms, release_ms, range_db,
+    x, sample_rate, threshold_db, hysteresis_db, attack_ms, hold_ms, release_ms, range_db, makeup_db,
     link=True, lookahead_ms=0.0, sidechain=None,
 ):  # fmt: skip
     sizes = levels(x if sidechain is None else sidechain, link)
@@ -32,6 +32,6 @@ def twin(
             asked = min(1.0, max(0.0, (threshold_db - follower) / 3)) * (1 - min(1.0, max(0.0, left)))
             hold = math.exp(-1000 / (sample_rate * (release_ms if asked > shut else attack_ms)))
             shut = hold * shut + (1 - hold) * asked
-            y.append((channel[n - late] if n >= late else 0.0) * 10 ** (-range_db * shut / 20))
+            y.append((channel[n - late] if n >= late else 0.0) * 10 ** ((makeup_db - range_db * shut) / 20))
         result.append(y)
     return result

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...options import Choice
+from ...options import Choice, Flag
 from ...params import EffectParam
 from ...processor import State
 from ..choices import RECURSIVE_INTERPOLATION, TEMPO
 from .timed import TimedDelay, count_echoes
-from .tone import TONE, highpass_pole, lowpass_pole
+from .tone import TONE, highpass_pole, lowpass_pole, toned
+
+_COMB = {
+    "feedforward": EffectParam(-1.0, 1.0, 1.0, doc="Level of the echoes: what comes out of the line."),
+    "blend": EffectParam(-1.0, 1.0, 0.0, doc="Level of what goes into the line, the sound with what is fed back."),
+}
 
 
 class FeedbackDelay(TimedDelay):
@@ -22,9 +28,13 @@ class FeedbackDelay(TimedDelay):
     for the high-pass) each is open exactly. A delay that moves shifts the pitch, as on tape; one that steps
     is cross-faded within 8 ms.
 
+    As a universal ``comb`` it mixes in what goes into the line too: y[n] = (1 - m) x[n] + m (f w(n - d) + b w[n]), f
+    ``feedforward`` and b ``blend``. With f = 1 and b = -g, at a mix of 1 and with F open, it is Schroeder's all-pass;
+    with g = 0, b = 1 a comb without feedback.
+
     References:
         J. Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
-        U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.6.
+        U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, sections 2.5.4 (universal comb) and 2.6.
     """
 
     words = (
@@ -36,6 +46,7 @@ class FeedbackDelay(TimedDelay):
         "tempo_bpm": TEMPO,
         "saturation": Choice(None, "tanh", doc='"tanh" lets the loop saturate softly; None keeps it linear.'),
         "interpolation": RECURSIVE_INTERPOLATION,
+        "comb": Flag(False, doc="A universal comb: ``feedforward`` and ``blend`` say what of the line is heard."),
     }
     time_ms = EffectParam(
         10.0, 5000.0, 350.0, "log", "ms", doc="Time from the sound to its first echo, and between echoes."
@@ -45,7 +56,14 @@ class FeedbackDelay(TimedDelay):
         **TONE,
         "mix": EffectParam(0.0, 1.0, 0.35, doc="Share of the echoes in the output."),
     }
-    variants = ({}, {"tempo_bpm": 90.0, "interpolation": "linear"}, {"saturation": "tanh"})
+    variants = ({}, {"tempo_bpm": 90.0, "interpolation": "linear"}, {"saturation": "tanh", "comb": True})
+
+    def table(self) -> dict[str, EffectParam]:
+        """The time, those of a comb, and the rest."""
+        if not self.comb:
+            return super().table()
+        time, *others = super().table().items()
+        return dict([time, *_COMB.items(), *others])
 
     def prepare(self) -> None:
         """The line, and whether it is linear."""
@@ -62,19 +80,22 @@ class FeedbackDelay(TimedDelay):
         lowpass_hz: Tensor,
         highpass_hz: Tensor,
         mix: Tensor,
+        feedforward: Tensor | None = None,
+        blend: Tensor | None = None,
         **time: Tensor,
     ) -> tuple[Tensor, State]:
-        """Mix the delay line's tap with the input; the state is the line."""
-        echoes, state = self.echo(
-            x,
-            self.time(time),
-            state,
-            feedback=feedback,
-            lowpass=lowpass_pole(lowpass_hz, self.sample_rate),
-            highpass=highpass_pole(highpass_hz, self.sample_rate),
-            saturation=self.saturation,
+        """Mix the delay line's tap with the input; the state is the line, and of a comb also the filters."""
+        low, high = lowpass_pole(lowpass_hz, self.sample_rate), highpass_pole(highpass_hz, self.sample_rate)
+        line, filters = state if self.comb and state is not None else (state, None)
+        echoes, line = self.echo(
+            x, self.time(time), line, feedback=feedback, lowpass=low, highpass=high, saturation=self.saturation
         )
-        return x + mix * (echoes - x), state
+        if feedforward is None or blend is None:
+            return x + mix * (echoes - x), line
+        again, filters = toned(echoes, low, high, filters)
+        again = torch.tanh(again) if self.saturation else again
+        wet = feedforward * echoes + blend * (x + feedback * again)
+        return x + mix * (wet - x), (line, filters)
 
     def tail(self, *, feedback: Tensor, **others: Tensor) -> Tensor:
         """One delay until the last echo of the input begins, then the loop dies away."""
@@ -82,6 +103,9 @@ class FeedbackDelay(TimedDelay):
 
     def curve(self, *, feedback: Tensor, mix: Tensor, **others: Tensor) -> Curve:
         """Levels of the sound and its echoes over time."""
-        seconds, g, m = (float(k.flatten()[0]) for k in (self.time(others) * self.seconds, feedback, mix))
+        comb = (others["feedforward"], others["blend"]) if self.comb else (torch.ones(1), torch.zeros(1))
+        knobs = (self.time(others) * self.seconds, feedback, mix, *comb)
+        seconds, g, m, f, b = (float(k.flatten()[0]) for k in knobs)
         count = count_echoes(g)
-        return self.stems([i * seconds for i in range(count + 1)], [1 - m, *(m * g**i for i in range(count))])
+        echoes = [m * (f + b * g) * g**i for i in range(count)]
+        return self.stems([i * seconds for i in range(count + 1)], [1 - m + m * b, *echoes])

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from ...params import EffectParam
+from ...processor import State
+from ...recursion import one_pole
 from ..tiles import all_equal
 
 TONE = {
@@ -36,6 +38,28 @@ def highpass_pole(freq_hz: Tensor, sample_rate: float) -> Tensor | None:
     """
     pole = 1 - (1 - _pole(freq_hz, sample_rate)) * _heard(TONE["highpass_hz"].min_val / freq_hz)
     return None if all_equal(pole, 1.0) else pole
+
+
+def toned(x: Tensor, low: Tensor | None, high: Tensor | None, state: State) -> tuple[Tensor, State]:
+    """F of a loop, outside of it: a signal (B, C, T) through both filters; the state is the last of each.
+
+    Args:
+        x: the signal.
+        low: of ``lowpass_pole``; None is open.
+        high: of ``highpass_pole``; None is open.
+        state: what the block before returned; None is silence.
+    """
+    if not x.shape[-1]:
+        return x, state
+    dark, rumble = (x.new_zeros(x.shape[:-1], dtype=torch.float64),) * 2 if state is None else state
+    if low is None:
+        dark = x[..., -1].to(dark.dtype)
+    else:
+        x, dark = one_pole(x, low, dark, return_zf=True)
+    if high is not None:
+        below, rumble = one_pole(x, high, rumble, return_zf=True)
+        x = x - below
+    return x, (dark, rumble)
 
 
 def _pole(freq_hz: Tensor, sample_rate: float) -> Tensor:

@@ -12,14 +12,14 @@ from diffFx_pytorch.kernels.constants import constant
 
 from ...curve import Curve
 from ...dsp.ballistics import smoothing
-from ...dsp.gain_computer import compress, knee, overshoot
+from ...dsp.gain_computer import FLOOR, compress, exponential_knee, knee, overshoot
 from ...dsp.levels import NEPER_PER_DB, amp_to_db, db_to_amp
 from ...dsp.whole_delay import delayed
 from ...options import Choice, Number
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import allpole, attack_release, sosfilt
-from ..choices import LINK, RMS
+from ..choices import KNEE_SHAPE, LINK, RMS
 from .key import LOOKAHEAD, PeakLevel
 
 
@@ -39,6 +39,8 @@ class Compressor(Processor):
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design: a tutorial and analysis",
         JAES 60(6), 2012: equation 4 (curve), 16 (smooth branching detector), figure 7c (log-domain, after the curve).
+        S. Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024 (exponential
+        knee: ``dsp.gain_computer.exponential_knee``).
     """
 
     words = (
@@ -61,6 +63,7 @@ class Compressor(Processor):
         "detector": Choice(
             "peak", "rms", doc="What is followed: the peak of the last 10 ms, or the mean square over ``rms_ms``."
         ),
+        "knee_shape": KNEE_SHAPE,
         "link": LINK,
         "lookahead_ms": LOOKAHEAD,
         "key_highpass_hz": Number(
@@ -74,7 +77,7 @@ class Compressor(Processor):
     variants = (
         {},
         {"detector": "rms"},
-        {"link": False, "lookahead_ms": 2.0},
+        {"link": False, "lookahead_ms": 2.0, "knee_shape": "exponential"},
         {"detector": "rms", "link": False, "lookahead_ms": 1.0, "key_highpass_hz": 100.0},
     )
 
@@ -133,7 +136,9 @@ class Compressor(Processor):
             return x, state
         state = state or {}
         key, new_state = self._key(x if sidechain is None else sidechain, state)
-        if self.detector == "rms":
+        if self.knee_shape == "exponential":
+            asked, new_state["peak"] = self._exponential(key, state.get("peak"), threshold, width)
+        elif self.detector == "rms":
             asked = overshoot(key, threshold, width, power=True, link=self.link)
         else:
             asked, new_state["peak"] = self._peak.overshoot(key, state.get("peak"), threshold, width)
@@ -151,8 +156,22 @@ class Compressor(Processor):
         )
         level = torch.linspace(-80.0, 6.0, 345, dtype=slope.dtype)
         x = db_to_amp(level)[None, None]
-        y = compress(x, overshoot(x, threshold, width), slope, makeup, mix)
+        bent = self.knee_shape == "exponential"
+        over = exponential_knee(x.log() - threshold, width) if bent else overshoot(x, threshold, width)
+        y = compress(x, over, slope, makeup, mix)
         return Curve(level, amp_to_db(y)[0, 0], "input (dB)", "output (dB)", title="Compressor")
+
+    def _exponential(
+        self, key: Tensor, state: Tensor | None, threshold: Tensor, width: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """The overshoot of a key, an amplitude or a power, with the exponential knee, and the state of the peaks."""
+        if self.detector == "rms":
+            power = key.amax(1, keepdim=True) if self.link and key.shape[1] > 1 else key
+            level = 0.5 * power.clamp_min(FLOOR**2).log()
+        else:
+            peak, state = self._peak(key, state)
+            level = peak.clamp_min(FLOOR).log()
+        return exponential_knee(level - threshold, width), state
 
     def _key(self, key: Tensor, state: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
         """The key, filtered, as an amplitude or a power, and the state of its filters."""

@@ -12,11 +12,14 @@ from ...dsp.gain_computer import FLOOR, overshoot
 from ...dsp.whole_delay import delayed
 from ...kernels.transforms import applied, forward_mode_active
 from ...options import Number
+from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import running_max
 from ..choices import LINK
 
 LOOKAHEAD = Number(0, 1000, 0.0, "ms", doc="Delay of the signal (``latency_samples``) against the key.")
+
+MAKEUP = EffectParam(-24.0, 36.0, 0.0, unit="dB", doc="Gain applied to all that comes out.")
 
 PEAK_MS = 10.0
 """A peak counts for so long: half a period of 50 Hz, so that a steady tone has one level, zero crossings included."""

@@ -12,7 +12,7 @@ from ...dsp.ballistics import smoothing
 from ...dsp.levels import amp_to_db, db_to_amp
 from ...params import EffectParam
 from ...recursion import attack_release, backlash
-from .key import FLOOR_DB, KeyedGain
+from .key import FLOOR_DB, MAKEUP, KeyedGain
 
 _RAMP_DB = 3.0
 """From open to shut: steep for the ear, and yet a slope for the gradient."""
@@ -30,7 +30,8 @@ class NoiseGate(KeyedGain):
         z[t] = min(max((T - p[t]) / 3 dB, 0), 1)      0 is open, 1 is shut; kept open for the hold time after p >= T,
 
     z is smoothed with the time constant of the release while it rises (shutting) and of the attack while it falls
-    (opening), and the gain is -range z dB; so the times are those in which the gain covers 1 - 1/e of a step in dB.
+    (opening), and the gain is makeup - range z dB; so the times are those in which the gain covers 1 - 1/e of a step in
+    dB.
     p >= T is exactly what a switch with thresholds T and T - H says, but p is continuous: the gradients of threshold,
     hysteresis and hold are those of the equation, no surrogates. They come from the moments at which it moves; a gate
     that is only ever wide open or shut has none, as it should.
@@ -43,6 +44,7 @@ class NoiseGate(KeyedGain):
     words = (
         "turns what stays below {threshold_db} down by {range_db}, opening in {attack_ms}, "
         "holding for {hold_ms} and closing in {release_ms}, {hysteresis_db} lower than it opens",
+        "{makeup_db:adds}",
     )
     params = {
         "threshold_db": EffectParam(-90.0, 0.0, -50.0, unit="dB", doc="Level at which the gate opens."),
@@ -55,8 +57,9 @@ class NoiseGate(KeyedGain):
         ),
         "release_ms": EffectParam(1.0, 5000.0, 100.0, "log", "ms", doc="Time to 63 % of a falling gain: shutting."),
         "range_db": EffectParam(0.0, 96.0, 60.0, unit="dB", doc="Reduction while the gate is shut; 0 is neutral."),
+        "makeup_db": MAKEUP,
     }
-    neutral = {"range_db": 0.0}
+    neutral = {"range_db": 0.0, "makeup_db": 0.0}
     variants = ({}, {"link": False, "lookahead_ms": 2.0})
 
     def gain(
@@ -70,6 +73,7 @@ class NoiseGate(KeyedGain):
         hold_ms: Tensor,
         release_ms: Tensor,
         range_db: Tensor,
+        makeup_db: Tensor,
     ) -> tuple[Tensor, dict[str, Any]]:
         """Hysteresis, hold, ballistics; the state holds each of them."""
         new_state = {}
@@ -82,15 +86,18 @@ class NoiseGate(KeyedGain):
         start = state.get("shut", torch.ones_like(z[..., 0]))
         opening, closing = (smoothing(ms, self.sample_rate) for ms in (attack_ms, release_ms))
         shut, new_state["shut"] = attack_release(z * (1 - held), closing, opening, start, return_zf=True)
-        return db_to_amp(-range_db * shut), new_state
+        return db_to_amp(makeup_db - range_db * shut), new_state
 
-    def curve(self, *, threshold_db: Tensor, hysteresis_db: Tensor, range_db: Tensor, **others: Tensor) -> Curve:
+    def curve(
+        self, *, threshold_db: Tensor, hysteresis_db: Tensor, range_db: Tensor, makeup_db: Tensor, **others: Tensor
+    ) -> Curve:
         """Output level over input level: up through the threshold, and down again."""
         up = torch.linspace(-100.0, 0.0, 401, dtype=range_db.dtype)
         level = torch.cat((up, up.flip(0)))
         follows = torch.cat((up, up.flip(0) + hysteresis_db[0, 0, 0]))
         shut = ((threshold_db[0, 0, 0] - follows) / _RAMP_DB).clamp(0.0, 1.0)
-        return Curve(level, level - range_db[0, 0, 0] * shut, "input (dB)", "output (dB)", title="NoiseGate")
+        out = level + makeup_db[0, 0, 0] - range_db[0, 0, 0] * shut
+        return Curve(level, out, "input (dB)", "output (dB)", title="NoiseGate")
 
 
 def _samples_since_open(overshoot: Tensor, state: tuple[Tensor, Tensor, Tensor] | None) -> tuple[Tensor, tuple]:

@@ -51,6 +51,9 @@ class GraphicEqualizer(SectionFilter):
     the effect is built, and taken off by the same inverse, four times. The response at each centre then equals its
     slider within 0.1 dB, whatever the other sliders do.
 
+    Given a ``q``, nothing is solved for: every peak has that Q and its slider's gain, and neighbours add up, as in
+    equalisers of constant Q.
+
     References:
         V. Valimaki, J. Liski, "Accurate cascade graphic equalizer", IEEE SPL 24(2), 2017.
         J. Liski, V. Valimaki, "The quest for the best graphic equalizer", DAFx 2017.
@@ -67,9 +70,20 @@ class GraphicEqualizer(SectionFilter):
             "of the sample rate is left out of a named set, with a warning; one of one's own there is an error.",
             check=lambda bands: bool(_wanted(bands)),
         ),
+        "q": Given(
+            None,
+            float | Sequence[float] | None,
+            "a number in 0.1 .. 100, as many as bands, or None",
+            doc="Q of every peak, or of each; None makes the curve go through the sliders.",
+            check=lambda q: q is None or all(0.1 <= value <= 100 for value in _qs(q, 1)),
+        ),
         "design": DESIGN,
     }
-    variants = ({}, {"bands": [250.0, 700.0, 2000.0], "design": "bilinear"})
+    variants = (
+        {},
+        {"bands": [250.0, 700.0, 2000.0], "design": "bilinear"},
+        {"bands": [250.0, 700.0, 2000.0], "q": [1.0, 4.0, 2.0]},
+    )
 
     centres_hz: tuple[float, ...]
     """Centre of each band, in Hz."""
@@ -85,11 +99,17 @@ class GraphicEqualizer(SectionFilter):
     def prepare(self) -> None:
         """What the bands do to each other."""
         self.neutral = dict.fromkeys(self.params, 0.0)
+        freqs = torch.tensor(self.centres_hz, dtype=torch.float64)
+        self.register_buffer("_freqs", freqs, persistent=False)
+        if self.q is not None:
+            if len(qs := _qs(self.q, len(freqs))) != len(freqs):
+                raise ValueError(f"q must be a number or one for each of {len(freqs)} bands, got {self.q!r}")
+            self.register_buffer("_q", freqs.new_tensor(qs), persistent=False)
+            return
         largest = max(_SLIDER_DB, *(max(abs(p.min_val), abs(p.max_val)) for p in self.params.values()))
         reach, solve, powers = _interaction(self.centres_hz, largest, self.sample_rate, self.design)
         self._furthest = _FURTHEST * largest
-        constants = {"_freqs": torch.tensor(self.centres_hz, dtype=torch.float64), "_reach": reach, "_solve": solve}
-        for name, value in {**constants, "_powers": powers}.items():
+        for name, value in {"_reach": reach, "_solve": solve, "_powers": powers}.items():
             self.register_buffer(name, value, persistent=False)
 
     def sections(self, **knobs: Tensor) -> Tensor:
@@ -98,6 +118,8 @@ class GraphicEqualizer(SectionFilter):
         if any(knob.shape != given[0].shape for knob in given):
             given = torch.broadcast_tensors(*given)
         sliders = torch.stack(given, -1).double()
+        if self.q is not None:
+            return peak(self._freqs, self._q, sliders, self.sample_rate, self.design)
         return _peaks(self.gains(sliders), self._freqs, self._reach, self.sample_rate, self.design)
 
     def gains(self, sliders: Tensor) -> Tensor:
@@ -146,6 +168,10 @@ def _interaction(
     monomials = nodes[:, None] ** torch.arange(1, _DEGREE + 1, dtype=torch.float64)
     fitted = torch.linalg.lstsq(monomials, measured.flatten(1)).solution
     return reach, solve, fitted.reshape(-1, len(centres))
+
+
+def _qs(q: float | Sequence[float], count: int) -> tuple[float, ...]:
+    return tuple(float(value) for value in q) if isinstance(q, Sequence) else (float(q),) * count
 
 
 def _wanted(bands: str | Sequence[float]) -> tuple[float, ...]:

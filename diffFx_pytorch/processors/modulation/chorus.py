@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ...curve import Curve
-from ...options import Integer
+from ...options import Flag, Integer
 from ...params import EffectParam
 from .sweep import SIDES, SweptEffect, sweep_curve
 
@@ -17,11 +17,27 @@ _KNOBS = {
 _MIX = {"mix": EffectParam(0.0, 1.0, 0.5, doc="Share of the swept voice; at 1 it is a vibrato.")}
 
 
+_VOICE_KNOBS = Flag(False, doc="Every voice has a level and, in stereo, a place of its own.")
+_WIDEST = 0.7
+
+
 class ChorusEffect(SweptEffect, abstract=True):
     """Base of the choruses: drawn as a delay over time."""
 
     params = {**_KNOBS, **_MIX}
     variants = ({}, {"shape": "square", "interpolation": "cubic"})
+
+    def table(self) -> dict[str, EffectParam]:
+        """The knobs, with those of every voice before the mix where there are any."""
+        *most, mix = super().table().items()
+        if not getattr(self, "voice_knobs", False):
+            return dict([*most, mix])
+        voices: dict[str, EffectParam] = {}
+        for i in range(1, self.num_voices + 1):
+            side = 0.0 if self.num_voices == 1 else _WIDEST * (2 * (i - 1) / (self.num_voices - 1) - 1)
+            voices[f"voice_{i}_gain_db"] = EffectParam(-60.0, 6.0, 0.0, unit="dB", doc=f"Level of voice {i}.")
+            voices[f"voice_{i}_pan"] = EffectParam(-1.0, 1.0, side, doc=f"Place of voice {i}: -1 left, 1 right.")
+        return dict([*most, *voices.items(), mix])
 
     def curve(self, *, rate_hz: Tensor, depth: Tensor, delay_ms: Tensor, **others: Tensor) -> Curve:
         """The delay over two turns of the oscillator, of the first voice or the left side."""
@@ -50,6 +66,9 @@ class MultiVoiceChorus(ChorusEffect):
     The voices read one line at delays d_i = 1 + (D - 1) (1 + depth o(phi[n] + i / N)) samples: the same sweep, at
     equal distances over its turn, so while one is sharp another is flat.
 
+    With ``voice_knobs`` the sum is one of g_i P_i(x(n - d_i[n])), g_i a gain and P_i the balance of ``StereoPanning``
+    at a place of the voice's own; then mono comes out stereo, a voice in the centre on both sides at its level.
+
     References:
         J. Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
     """
@@ -58,15 +77,26 @@ class MultiVoiceChorus(ChorusEffect):
         "thickens with voices that sway at {rate_hz} around {delay_ms}, {depth:share} deep",
         "thickens with voices that sway every {period_beats} around {delay_ms}, {depth:share} deep",
     )
-    options = {"num_voices": Integer(2, 64, 3, doc="N."), **SweptEffect.options}
-    variants = ({}, {"num_voices": 4, "shape": "square", "interpolation": "cubic"})
+    options = {"num_voices": Integer(2, 64, 3, doc="N."), "voice_knobs": _VOICE_KNOBS, **SweptEffect.options}
+    variants = (
+        {},
+        {"num_voices": 4, "shape": "square", "interpolation": "cubic"},
+        {"num_voices": 2, "voice_knobs": True},
+    )
+
+    def prepare(self) -> None:
+        """The line; voices with places are stereo."""
+        super().prepare()
+        if self.voice_knobs:
+            self.channels, self.channels_out = (1, 2), 2
 
 
 class StereoChorus(ChorusEffect):
     """A chorus for each side, their oscillators at an angle: d_L from o(phi[n]), d_R from o(phi[n] + angle / 360).
 
     Mono in, stereo out: a mono input goes to both sides. At an angle of 0 it is ``Chorus`` on each side; at 180 one
-    side is sharp while the other is flat.
+    side is sharp while the other is flat. With N voices a side has N oscillators at equal distances over a turn, and
+    their mean; ``voice_knobs`` are those of ``MultiVoiceChorus``.
 
     References:
         J. Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
@@ -79,5 +109,15 @@ class StereoChorus(ChorusEffect):
         "the sides {phase_deg} apart",
     )
     params = {**_KNOBS, "phase_deg": SIDES, **_MIX}
+    options = {
+        "num_voices": Integer(1, 64, 1, doc="N, on each side."),
+        "voice_knobs": _VOICE_KNOBS,
+        **SweptEffect.options,
+    }
     channels = (1, 2)
     channels_out = 2
+    variants = (
+        {},
+        {"shape": "square", "interpolation": "cubic"},
+        {"num_voices": 3, "voice_knobs": True},
+    )

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.levels import amp_to_db, decay_seconds
+from ...dsp.levels import amp_to_db, db_to_amp, decay_seconds
 from ...dsp.oscillator import Shape, oscillator
+from ...dsp.panning import place
 from ...params import EffectParam
 from ...processor import State
 from ...recursion.ops.delay_line import Line, kept_line, line_read, silent_line
@@ -27,7 +28,8 @@ class SweptEffect(InTempo, abstract=True):
     """Base of the effects that mix a sound with voices whose delay an oscillator sweeps.
 
     The table of a subclass says what it has: ``feedback`` puts the line into a loop, ``phase_deg`` gives each side an
-    oscillator of its own, ``num_voices`` is how many voices read the line, evenly over a turn. The range of
+    oscillator of its own, ``num_voices`` is how many voices read the line, evenly over a turn, and
+    ``voice_1_gain_db`` and ``voice_1_pan`` give each a level and, between two channels, a place. The range of
     ``delay_ms`` must begin at one sample or above.
     """
 
@@ -62,6 +64,7 @@ class SweptEffect(InTempo, abstract=True):
         feedback: Tensor | None = None,
         phase_deg: Tensor | None = None,
         mix: Tensor,
+        **own: Tensor,
     ) -> tuple[Tensor, State]:
         """Mix the voices with the input.
 
@@ -69,19 +72,26 @@ class SweptEffect(InTempo, abstract=True):
         or its width step, two sweeps are cross-faded.
         """
         start, line, memory = (None, None, None) if state is None else state
-        if phase_deg is not None:
+        if phase_deg is not None or own:
             x = x.expand(-1, 2, -1)
         line = silent_line(x, x.shape[1], self.interpolation) if line is None else line
-        ahead = [i / self.num_voices if phase_deg is None else _both_sides(phase_deg) for i in range(self.num_voices)]
+        ahead: list[Tensor | float] = [i / self.num_voices for i in range(self.num_voices)]
+        if phase_deg is not None:
+            sides = _both_sides(phase_deg)
+            ahead = [sides + a if a else sides for a in ahead]
         turning = [oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, ahead=a) for a in ahead]
 
         def read(x: Tensor, sweep: Tensor, line: Line, where: slice) -> tuple[Tensor, Line]:
             loop = feedback if feedback is None or feedback.shape[-1] == 1 else feedback[..., where]
             centre, reach = sweep.split(1, 1)
             voices = []
-            for wave, _ in turning:
+            for i, (wave, _) in enumerate(turning, 1):
                 delay = swept_delay(centre, reach, wave[..., where])
                 voice, after = line_read(x, delay, line, self._longest, self.interpolation, feedback=loop)
+                if own:
+                    gain, pan = (own[f"voice_{i}_{knob}"] for knob in ("gain_db", "pan"))
+                    gain, pan = (k if k.shape[-1] == 1 else k[..., where] for k in (gain, pan))
+                    voice = place(voice, pan) * db_to_amp(gain)
                 voices.append(voice)
             return voices[0] if self.num_voices == 1 else sum(voices[1:], voices[0]) / self.num_voices, after
 

@@ -160,3 +160,35 @@ def test_stereo_effects_refuse_surround():
     for cls in (PingPongDelay, MultiTapDelay):
         with pytest.raises(ValueError, match="1 or 2 channels, got 6"):
             cls(RATE)(torch.zeros(1, 6, 10))
+
+
+def test_a_feedback_for_each_side():
+    d, knobs = 4410, {"delay_ms": 100.0, "mix": 1.0, **OPEN, "feedback_left": 0.5, "feedback_right": 0.8}
+    left, right = PingPongDelay(RATE, feedback_each=True)(impulse(RATE // 2 + 1000), dsp_params=knobs)[0]
+    for echo, level in enumerate((1.0, 0.8, 0.4, 0.32, 0.16), 1):
+        near, far = (left, right) if echo % 2 else (right, left)
+        assert arrival(near, echo * d)[1] == pytest.approx(level, rel=1e-6)
+        assert far[echo * d - 20 : echo * d + 20].abs().max() < 1e-9
+
+
+def test_two_equal_feedbacks_are_one():
+    x = torch.randn(2, 2, 20000, dtype=torch.float64)
+    knobs = {"delay_ms": 33.3, "lowpass_hz": 3000.0, "highpass_hz": 90.0, "width": 0.7}
+    one = PingPongDelay(RATE)(x, dsp_params={**knobs, "feedback": 0.7})
+    two = PingPongDelay(RATE, feedback_each=True)(x, dsp_params={**knobs, "feedback_left": 0.7, "feedback_right": 0.7})
+    assert torch.allclose(two, one, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["feedback_left", "feedback_right"])
+def test_a_side_without_feedback_still_has_a_gradient(name):
+    fx, x = PingPongDelay(RATE, feedback_each=True), torch.randn(1, 1, 6000, dtype=torch.float64)
+
+    def power(level):
+        knobs = {"delay_ms": 20.0, "feedback_left": 0.4, "feedback_right": 0.4, name: level}
+        return fx(x, dsp_params=knobs).square().sum()
+
+    level = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    power(level).backward()
+    ahead, step = power(torch.full((1,), 2e-5, dtype=torch.float64)), power(torch.full((1,), 1e-5, dtype=torch.float64))
+    slope = float(4 * step - ahead - 3 * power(torch.zeros(1, dtype=torch.float64))) / 2e-5
+    assert float(level.grad) == pytest.approx(slope, rel=1e-4)

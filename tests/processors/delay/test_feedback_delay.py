@@ -156,3 +156,33 @@ def test_five_seconds():
     x[..., 0] = 1.0
     y = FeedbackDelay(8000)(x, dsp_params={"delay_ms": 5000.0, "mix": 1.0})[0, 0]
     assert int(y.abs().argmax()) == 40000
+
+
+def _comb(**knobs):
+    given = {"delay_ms": 1000 * 441 / RATE, "mix": 1.0, **OPEN, **knobs}
+    return FeedbackDelay(RATE, comb=True)(_impulse(2**16), dsp_params=given)[0, 0]
+
+
+def test_a_universal_comb_is_an_all_pass_a_comb_or_a_delay():
+    """Zoelzer's table: BL, FB, FF are -g, g, 1 of an all-pass; 1, 0, g of an FIR comb; 0, 0, 1 of a delay."""
+    level = torch.fft.rfft(_comb(feedback=0.6, feedforward=1.0, blend=-0.6)).abs()
+    assert torch.allclose(level, torch.ones_like(level), rtol=0, atol=1e-9)
+    comb = _comb(feedback=0.0, feedforward=0.5, blend=1.0)
+    assert comb[[0, 441]].tolist() == pytest.approx([1.0, 0.5])
+    comb[[0, 441]] = 0
+    assert comb.abs().max() < 1e-12
+    assert _comb(feedback=0.0, feedforward=1.0, blend=0.0)[441] == pytest.approx(1.0)
+
+
+def test_an_iir_comb_goes_on_with_what_the_loop_makes_of_it():
+    y = _comb(feedback=0.5, feedforward=0.0, blend=1.0)
+    assert y[[0, 441, 882, 1323]].tolist() == pytest.approx([1.0, 0.5, 0.25, 0.125])
+    darker = _comb(feedback=0.5, feedforward=0.0, blend=1.0, lowpass_hz=2000.0)
+    assert darker[441:460].sum() == pytest.approx(0.5, rel=0.01)
+    assert darker[441] < 0.3
+
+
+def test_a_comb_at_its_defaults_is_the_plain_delay():
+    x = torch.randn(1, 2, 30000)
+    plain, comb = (FeedbackDelay(RATE, comb=comb)(x) for comb in (False, True))
+    assert torch.allclose(comb, plain, rtol=0, atol=1e-6)

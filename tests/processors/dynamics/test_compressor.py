@@ -196,3 +196,32 @@ def test_the_corner_of_the_key_ends_where_the_rate_allows():
         ValueError, match=r"^Compressor: key_highpass_hz must be at most 3920 Hz at a sample rate of 8000"
     ):
         Compressor(8000, key_highpass_hz=5000.0)
+
+
+def exponential(level, T, R, W):
+    """Lee et al. 2024, with the softness that puts the curve W / 8 over the corner at the threshold."""
+    k = 8 * math.log(2) / W
+    return level + (1 / R - 1) * math.log1p(math.exp(k * (level - T))) / k
+
+
+@pytest.mark.parametrize("detector", ["peak", "rms"])
+@pytest.mark.parametrize("knee", [0.5, 6.0, 24.0])
+def test_the_exponential_knee_settles_on_its_curve(knee, detector):
+    fx = Compressor(RATE, detector=detector, rms_ms=5.0, knee_shape="exponential")
+    knobs = {**PLAIN, "knee_db": knee, "attack_ms": 1.0, "release_ms": 100.0}
+    line = fx.curve(**{k: torch.full((1, 1, 1), v, dtype=DTYPE) for k, v in knobs.items()})
+    for level in (-50.0, -31.0, -30.0, -20.0, 0.0):
+        key = torch.full((RATE,), 10 ** (level / 20), dtype=DTYPE)
+        out = level + float(gain_of_key(fx, key, **knobs)[-1])
+        assert out == pytest.approx(exponential(level, -30.0, 4.0, knee), abs=1e-6)
+        assert float(line.y[int((line.x - level).abs().argmin())]) == pytest.approx(out, abs=1e-6)
+
+
+def test_both_knees_bend_as_far_at_the_threshold_and_not_at_all_far_away():
+    key = torch.full((RATE,), 10 ** (-30 / 20), dtype=DTYPE)
+    knobs = {**PLAIN, "knee_db": 12.0, "attack_ms": 1.0}
+    fx = {shape: Compressor(RATE, knee_shape=shape) for shape in ("quadratic", "exponential")}
+    at_threshold = [float(gain_of_key(f, key, **knobs)[-1]) for f in fx.values()]
+    assert at_threshold == pytest.approx([-0.75 * 12 / 8] * 2, abs=1e-6)
+    loud = [float(gain_of_key(f, key * 10**1.5, **knobs)[-1]) for f in fx.values()]
+    assert loud == pytest.approx([-22.5] * 2, abs=1e-4)

@@ -90,3 +90,19 @@ def test_linked_channels_share_a_gain_and_others_do_not():
     )
     assert settled_db(linked[:, 1], x[:, 1]) == pytest.approx(0.0, abs=0.01)
     assert settled_db(apart[:, 1], x[:, 1]) == pytest.approx(-30.0, abs=0.01)
+
+
+def test_makeup_is_heard_open_and_shut():
+    for level in (-10.0, -60.0):
+        x = sine(level)
+        plain, louder = (Expander(RATE)(x, dsp_params={"makeup_db": gain}) for gain in (0.0, 7.0))
+        assert torch.allclose(louder, 10 ** (7 / 20) * plain, rtol=1e-12)
+
+
+def test_both_knees_turn_down_as_much_at_the_threshold():
+    lines = [Expander(RATE, knee_shape=shape).curve(**knobs(knee_db=8.0)) for shape in ("quadratic", "exponential")]
+    place = int((lines[0].x - knobs()["threshold_db"].item()).abs().argmin())
+    drops = [float(line.x[place] - line.y[place]) for line in lines]
+    assert drops[0] > 0.5
+    assert drops == pytest.approx([drops[0]] * 2, abs=1e-4)
+    assert (lines[1].x - lines[1].y)[-1] < 1e-6

@@ -106,3 +106,10 @@ def test_hold_and_hysteresis_have_exact_gradients():
         numeric = (loss(**{name: knobs[name] + 1e-6}) - loss(**{name: knobs[name] - 1e-6})) / 2e-6
         assert gradient.item() == pytest.approx(numeric.item(), rel=1e-5)
         assert gradient.item() != 0
+
+
+def test_makeup_is_heard_open_and_shut():
+    for level in (-10.0, -70.0):
+        x = sine(level)
+        plain, louder = (NoiseGate(RATE)(x, dsp_params={"makeup_db": gain}) for gain in (0.0, -5.0))
+        assert torch.allclose(louder, 10 ** (-5 / 20) * plain, rtol=1e-12)

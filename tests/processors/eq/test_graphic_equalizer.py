@@ -8,7 +8,7 @@ import pytest
 import torch
 from scipy import signal
 
-from diffFx_pytorch.processors import GraphicEqualizer
+from diffFx_pytorch.processors import GraphicEqualizer, Peak
 from diffFx_pytorch.processors.eq.graphic_equalizer import OCTAVE, THIRD_OCTAVE
 
 RATE = 44100
@@ -119,6 +119,8 @@ def test_one_band_is_one_peak():
         ({"bands": []}, "positive and rising"),
         ({"bands": [100.0, 100.0]}, "positive and rising"),
         ({"bands": [-1.0, 100.0]}, "positive and rising"),
+        ({"q": 0.0}, "q must be a number in 0.1 .. 100, as many as bands, or None"),
+        ({"q": [1.0, 2.0]}, "q must be a number or one for each of 10 bands"),
         ({"bands": [30000.0, 40000.0]}, "a centre of 40000 Hz lies over 21609 Hz"),
     ],
 )
@@ -132,3 +134,16 @@ def test_curve_goes_through_the_sliders():
     curve = fx.curve(**fx.knobs(torch.zeros(1, 1, 1).double(), dsp_params={"band_6_gain_db": 9.0}))
     assert float(curve.y.max()) == pytest.approx(9.0, abs=0.3)
     assert float(curve.x[curve.y.argmax()]) == pytest.approx(1000, rel=0.03)
+
+
+@pytest.mark.parametrize("q", [1.414, [0.7, 2.0, 4.318]])
+def test_a_q_of_ones_own_makes_plain_peaks_in_series(q):
+    bands, gains = [125.0, 500.0, 4000.0], [6.0, -9.0, 3.0]
+    x = torch.randn(1, 1, 5000, dtype=torch.float64)
+    y = GraphicEqualizer(RATE, bands=bands, q=q)(
+        x, dsp_params={f"band_{i + 1}_gain_db": g for i, g in enumerate(gains)}
+    )
+    for i, gain in enumerate(gains):
+        own = q if isinstance(q, float) else q[i]
+        x = Peak(RATE)(x, freq_hz=bands[i], gain_db=gain, q=own)
+    assert torch.allclose(y, x, rtol=0, atol=1e-10)

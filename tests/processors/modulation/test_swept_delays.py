@@ -165,3 +165,29 @@ def test_construction_is_checked(cls):
 def test_stereo_effects_refuse_surround(cls):
     with pytest.raises(ValueError, match="1 or 2 channels, got 6"):
         cls(RATE)(torch.zeros(1, 6, 10))
+
+
+@pytest.mark.parametrize("cls", [MultiVoiceChorus, StereoChorus])
+def test_every_voice_has_a_level_and_a_place(cls):
+    fx = cls(RATE, num_voices=3, voice_knobs=True)
+    off = {f"voice_{i}_gain_db": -60.0 for i in (1, 2, 3)} | {"depth": 0.5, "mix": 1.0}
+    x = torch.randn(1, 1, 4000, dtype=torch.float64)
+    y = fx(x, dsp_params={**off, "voice_2_gain_db": 0.0, "voice_2_pan": -1.0})
+    assert y[:, 1].norm() < 3e-3 * y[:, 0].norm()
+    y = fx(x, dsp_params={**off, "voice_2_gain_db": 0.0, "voice_2_pan": 1.0})
+    assert y[:, 0].norm() < 3e-3 * y[:, 1].norm()
+
+
+@pytest.mark.parametrize("cls", [MultiVoiceChorus, StereoChorus])
+def test_voices_in_the_centre_at_their_level_are_those_without_knobs(cls):
+    x = torch.randn(2, 2, 4000, dtype=torch.float64)
+    centred = {f"voice_{i}_pan": 0.0 for i in (1, 2, 3)}
+    y = cls(RATE, num_voices=3, voice_knobs=True)(x, dsp_params=centred)
+    assert torch.allclose(y, cls(RATE, num_voices=3)(x), rtol=0, atol=1e-12)
+
+
+def test_each_side_has_the_mean_of_its_voices():
+    x, knobs = torch.randn(1, 1, 3000, dtype=torch.float64), {"rate_hz": 3.0, "depth": 0.6, "mix": 1.0}
+    y = StereoChorus(RATE, num_voices=4)(x, dsp_params={**knobs, "phase_deg": 90.0})
+    mono = MultiVoiceChorus(RATE, num_voices=4)(x, dsp_params=knobs)
+    assert torch.allclose(y, mono.expand(-1, 2, -1), rtol=0, atol=1e-9), "a quarter turn brings each to the next"
