@@ -1580,6 +1580,7 @@ class _LikePhaser:
         param_range: _Ranges = None,
         *,
         num_stages: int = 6,
+        stage_order: Literal[1, 2] = 1,
         shape: Literal["sine", "triangle", "square"] = "sine",
         tempo_bpm: float | None = None,
         **settings: KnobValue,

@@ -44,12 +44,7 @@ class Bands(Routing, abstract=True):
         Args:
             fx: the effect; every band has its own knobs, ``band_1.<knob>`` from the lowest, and its own state.
             own: knobs of what follows the sum, after those of the crossovers.
-
-        Raises:
-            ValueError: for an effect that does not give as many channels as it takes.
         """
-        if fx.channels_out is not None:
-            raise ValueError(f"{type(fx).__name__} gives {fx.channels_out} channels; bands must stay as they are")
         count = self.num_bands
         crossovers = {
             f"crossover_{i}_hz": EffectParam(
@@ -64,7 +59,7 @@ class Bands(Routing, abstract=True):
         }
         table = self.join({f"band_{i + 1}": copy.deepcopy(fx) for i in range(count)}, {**crossovers, **(own or {})})
         self.latency_samples = fx.latency_samples
-        self.channels = fx.channels
+        self.channels, self.channels_out = fx.channels, fx.channels_out
         self.neutral = self._neutral_of_effects() or {}
         self.traits = self.traits - {"memoryless"}
         self.read_knobs_at({})
@@ -169,7 +164,7 @@ class MultiBand(Bands):
         settings: values of knobs that stay, ``crossover_1_hz=200``.
 
     Raises:
-        ValueError: for another number of bands, or an effect that does not give as many channels as it takes.
+        ValueError: for another number of bands.
         TypeError: for what is no Processor.
 
     References:

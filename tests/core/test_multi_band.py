@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from diffFx_pytorch import EffectParam
-from diffFx_pytorch.processors import Compressor, Gain
-from diffFx_pytorch.routing import MultiBand
+from diffFx_pytorch.processors import Compressor, Gain, SchroederReverb, StereoPanning
+from diffFx_pytorch.routing import Chain, MultiBand
 
 RATE = 44100
 
@@ -81,3 +81,22 @@ def test_gradients_reach_every_knob():
 def test_refusals(build, error, pattern):
     with pytest.raises(error, match=f"MultiBand: .*{pattern}"):
         build()
+
+
+def test_effects_that_make_stereo_place_each_band():
+    """The lows on the left, the highs on the right, from mono; any effect goes in, with its latency and its state."""
+    fx = MultiBand(StereoPanning(RATE), 2)
+    knobs = {"crossover_1_hz": 1000.0, "band_1.pan": -1.0, "band_2.pan": 1.0}
+    t = torch.arange(RATE // 2, dtype=torch.float64) / RATE
+    for hertz, near in ((50.0, 0), (8000.0, 1)):
+        y = fx(torch.sin(2 * torch.pi * hertz * t)[None, None], dsp_params=knobs)
+        assert y.shape[1] == fx.channels_out == 2
+        assert y[:, 1 - near].norm() < 0.01 * y[:, near].norm()
+
+
+@pytest.mark.parametrize("inner", [lambda: SchroederReverb(RATE), lambda: Chain(Gain(RATE), Compressor(RATE))])
+def test_around_reverbs_and_chains_blocks_are_the_whole(inner):
+    fx, x = MultiBand(inner(), 2), torch.randn(1, 2, 3000, dtype=torch.float64)
+    play = fx.stream()
+    blocks = torch.cat([play(b) for b in x.split([1, 999, 2000], -1)], -1)
+    assert torch.allclose(blocks, fx(x), rtol=0, atol=1e-10)

@@ -68,6 +68,7 @@ CALLS = {
     "delay_graph": lambda t: _effect(PlateReverb, t),
     "delay_graph, all-passes": lambda t: _effect(SchroederReverb, t),
     "allpass_loop": lambda t: _effect(Phaser, t),
+    "allpass_loop, second order": lambda t: _effect(Phaser, t, stage_order=2),
     "running_max": lambda t: R.running_max(t(_noise(2, T)), 9),
     "backlash": lambda t: R.backlash(t(_noise(2, T)), t(_numbers(0.5, 0.5)[:, None])),
     "fixed_fir": lambda t: fir_operator(t(_noise(2, T)), t(_noise(9))),

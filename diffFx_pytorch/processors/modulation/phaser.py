@@ -10,7 +10,7 @@ from torch import Tensor
 from ...curve import Curve
 from ...dsp.levels import amp_to_db
 from ...dsp.oscillator import oscillator
-from ...options import Integer
+from ...options import Choice, Integer
 from ...params import HIGHEST_FREQUENCY, EffectParam
 from ...processor import State
 from ...recursion.ops.allpass_loop import allpass_loop
@@ -18,6 +18,7 @@ from ..choices import SHAPE, TEMPO
 from .tempo import InTempo
 
 _OCTAVES = 2.0
+_Q = EffectParam(0.1, 10.0, 0.7, "log", doc="How close together the notches are.")
 
 
 class Phaser(InTempo):
@@ -27,6 +28,9 @@ class Phaser(InTempo):
     them turn by an odd multiple of 180, what goes in and what comes out cancel: N / 2 notches, to the bottom at a mix
     of 1 whatever the feedback g, which sharpens the peaks between. The factor 1 - g^2 holds their gain at 1 + |g|. The
     all-passes are normalised ladders, which keep their energy however fast they move.
+
+    With ``stage_order=2`` A is a second-order all-pass, turning by 180 degrees at f[n], and ``q`` says how near to it:
+    N notches, the closer together the higher it is.
 
     Raises:
         ValueError: for a range of feedback that reaches 1.
@@ -47,10 +51,21 @@ class Phaser(InTempo):
         "feedback": EffectParam(-0.95, 0.95, 0.4, doc="Sharpness of the peaks; the sign moves them."),
         "mix": EffectParam(0.0, 1.0, 1.0, doc="Share of the effect; the notches are deepest at 1."),
     }
-    options = {"num_stages": Integer(2, 64, 6, doc="N.", step=2), "shape": SHAPE, "tempo_bpm": TEMPO}
+    options = {
+        "num_stages": Integer(2, 64, 6, doc="N.", step=2),
+        "stage_order": Choice(1, 2, doc="Of the all-passes; those of second order have a ``q``."),
+        "shape": SHAPE,
+        "tempo_bpm": TEMPO,
+    }
     neutral = {"mix": 0.0}
     traits = {"linear", "causal", "odd"}
-    variants = ({}, {"num_stages": 4, "shape": "square"})
+    variants = ({}, {"num_stages": 4, "shape": "square"}, {"num_stages": 2, "stage_order": 2})
+
+    def table(self) -> dict[str, EffectParam]:
+        """The knobs, with a Q where the stages have one."""
+        rows = super().table()
+        mix = rows.pop("mix")
+        return {**rows, **({"q": _Q} if self.stage_order == 2 else {}), "mix": mix}
 
     def prepare(self) -> None:
         """Refuse a loop that does not die away; what holds of this construction alone."""
@@ -69,39 +84,64 @@ class Phaser(InTempo):
         depth: Tensor,
         center_hz: Tensor,
         feedback: Tensor,
+        q: Tensor | None = None,
         mix: Tensor,
     ) -> tuple[Tensor, State]:
         """Mix the turned sound with the input; the state is the oscillator's phase and that of the loop."""
         start, loop = (None, None) if state is None else state
         wave, start = oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, dtype=x.dtype)
-        turned, loop = allpass_loop(
-            x, self._coefficient(wave, center_hz, depth), feedback, self.num_stages, zi=loop, return_zf=True
-        )
+        inner, outer = self._coefficients(wave, center_hz, depth, q)
+        turned, loop = allpass_loop(x, inner, feedback, self.num_stages, outer=outer, zi=loop, return_zf=True)
         return torch.addcmul(x * (1 - mix), turned, 0.5 * mix * (1 - feedback * feedback)), (start, loop)
 
     def tail(self, *, center_hz: Tensor, depth: Tensor, feedback: Tensor, **others: Tensor) -> Tensor:
         """The stages at the lowest frequency of the sweep, once for every pass through the loop."""
         lowest = center_hz / 2 ** (_OCTAVES * depth)
         passes = 1 + math.log(1e3) / -feedback.abs().clamp_min(1e-3).log()
-        return (self.num_stages / (math.pi * lowest) * (2 + passes)).amax()
+        longer = _poles_slow(q) if (q := others.get("q")) is not None else 1.0
+        return (longer * self.num_stages / (math.pi * lowest) * (2 + passes)).amax()
 
-    def curve(self, *, rate_hz: Tensor, depth: Tensor, center_hz: Tensor, feedback: Tensor, mix: Tensor) -> Curve:
+    def curve(
+        self,
+        *,
+        rate_hz: Tensor,
+        depth: Tensor,
+        center_hz: Tensor,
+        feedback: Tensor,
+        q: Tensor | None = None,
+        mix: Tensor,
+    ) -> Curve:
         """Level over frequency at the centre of the sweep."""
-        b, g, m = (
-            k.flatten()[0].double()
-            for k in (self._coefficient(torch.zeros(1, 1, 1), center_hz, 0 * depth), feedback, mix)
-        )
+        inner, outer = self._coefficients(torch.zeros(1, 1, 1), center_hz, 0 * depth, q)
+        b, g, m = (k.flatten()[0].double() for k in (inner, feedback, mix))
         freq = torch.logspace(math.log10(20), math.log10(HIGHEST_FREQUENCY * self.sample_rate), 1000)
         one_late = torch.polar(torch.ones_like(freq), -2 * math.pi * freq / self.sample_rate)
-        turned = ((one_late - b) / (1 - b * one_late)) ** self.num_stages
+        turned = (one_late - b) / (1 - b * one_late)
+        if outer is not None:
+            b2, turned = outer.flatten()[0], one_late * turned
+            turned = (turned - b2) / (1 - b2 * turned)
+        turned = turned**self.num_stages
         level = amp_to_db(
             (1 - m + 0.5 * m * (1 - g * g) * (1 + turned) / (1 - g * one_late * turned)).abs(), floor_db=-80.0
         )
         return Curve(freq, level, "frequency (Hz)", "level (dB)", x_log=True, title="Phaser")
 
-    def _coefficient(self, wave: Tensor, center_hz: Tensor, depth: Tensor) -> Tensor:
+    def _coefficients(
+        self, wave: Tensor, center_hz: Tensor, depth: Tensor, q: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Of the rotation of a stage, or of its inner and its outer one."""
         ratio = torch.exp2((_OCTAVES * depth) * wave)
+        if q is not None:
+            w = (2 * math.pi / self.sample_rate * center_hz.double() * ratio).clamp_max(2 * math.pi * HIGHEST_FREQUENCY)
+            alpha = torch.sin(w) / (2 * q.double())
+            return torch.cos(w), (alpha - 1) / (alpha + 1)
         # (1 - tan a) / (1 + tan a) is the tangent of what a lacks to 45 degrees.
         quarter = math.pi / 4
         lacking = torch.addcmul(center_hz.new_full((), quarter), -math.pi / self.sample_rate * center_hz, ratio)
-        return torch.tan(lacking.clamp_min(quarter - math.pi * HIGHEST_FREQUENCY))
+        return torch.tan(lacking.clamp_min(quarter - math.pi * HIGHEST_FREQUENCY)), None
+
+
+def _poles_slow(q: Tensor) -> Tensor:
+    """How much slower than a first-order stage at the same frequency the slowest pole of a second-order one is."""
+    damping = 1 / (2 * q)
+    return 1 / (damping - (damping.square() - 1).clamp_min(0.0).sqrt())

@@ -60,6 +60,7 @@ def allpass_loop(
     feedback: Tensor | float,
     stages: int,
     *,
+    outer: Tensor | float | None = ...,
     zi: Tensor | None = ...,
     return_zf: Literal[False] = ...,
     time_varying: bool | None = ...,
@@ -71,6 +72,7 @@ def allpass_loop(
     feedback: Tensor | float,
     stages: int,
     *,
+    outer: Tensor | float | None = ...,
     zi: Tensor | None = ...,
     return_zf: Literal[True],
     time_varying: bool | None = ...,
@@ -82,11 +84,12 @@ def allpass_loop(
     feedback: Tensor | float,
     stages: int,
     *,
+    outer: Tensor | float | None = None,
     zi: Tensor | None = None,
     return_zf: bool = False,
     time_varying: bool | None = None,
 ) -> Tensor | tuple[Tensor, Tensor]:
-    r"""First-order all-passes in series, their output fed back to their input one sample later; input plus output.
+    r"""All-passes in series, their output fed back to their input one sample later; input plus output.
 
     .. math:: y &= u + v, \qquad u_n = x_n + g_n v_{n-1}, \qquad v = A_b^N u, \\
         A_b(z) &= \frac{z^{-1} - b}{1 - b z^{-1}}
@@ -96,13 +99,22 @@ def allpass_loop(
     :math:`(b, \sqrt{1 - b^2})`, which neither gains nor loses energy however b moves; so the loop is stable for every
     :math:`|g| < 1`. States and arithmetic are float64.
 
+    With ``outer`` the stages are of second order, two such rotations each, and turn by 180 degrees at f:
+
+    .. math:: A(z) = \frac{-b_2 - b_1 (1 - b_2) z^{-1} + z^{-2}}{1 - b_1 (1 - b_2) z^{-1} - b_2 z^{-2}}
+
+    is the all-pass of quality Q by the bilinear transform for :math:`b_1 = \cos w`,
+    :math:`b_2 = (\alpha - 1) / (\alpha + 1)`, :math:`w = 2 \pi f / f_s`, :math:`\alpha = \sin(w) / 2Q`; give them in
+    float64.
+
     Args:
         x: signal (..., T), float32 or float64.
         coef: ``b`` in (-1, 1), the same for all stages: a number or a tensor, (...) constant or (..., T) time-varying;
             in the dtype of ``x`` or float64. Batch dimensions broadcast with those of ``x``.
         feedback: ``g``, likewise.
         stages: N, even, 2 or more.
-        zi: state from a call before, (..., N / 2 + 1, 2); None is silence.
+        outer: ``b_2`` in (-1, 1) of second-order stages, likewise, ``coef`` being ``b_1``; None has first-order ones.
+        zi: state from a call before, (..., N / 2 + 1, 2), or (..., N + 1, 2) with ``outer``; None is silence.
         return_zf: also return the state after the last sample.
         time_varying: None takes a coefficient with as many axes as ``x`` as time-varying, with fewer as constant; True
             or False says it for both.
@@ -113,7 +125,7 @@ def allpass_loop(
     Raises:
         TypeError: no float tensors, or parameters narrower than ``x``.
         ValueError: a number of stages that is not even and positive, shapes that do not broadcast, or a number ``coef``
-            outside (-1, 1).
+            or ``outer`` outside (-1, 1).
 
     References:
         A. H. Gray, J. D. Markel, "A normalized digital filter structure", IEEE Trans. ASSP 23(3), 1975.
@@ -127,12 +139,19 @@ def allpass_loop(
         raise ValueError(
             f"{caller}: coef must lie in (-1, 1), got {coef}; it is (1 - t) / (1 + t), t = tan(pi f / fs)."
         )
+    if isinstance(outer, (int, float)) and not -1 < outer < 1:
+        raise ValueError(
+            f"{caller}: outer must lie in (-1, 1), got {outer}; it is (a - 1) / (a + 1), a = sin(w) / 2 Q."
+        )
     b = coefficients(caller, "coef", coef, x, "", time_varying)
     g = coefficients(caller, "feedback", feedback, x, "", time_varying)
-    count = stages // 2 + 1
+    parameters = {"coef": b, "feedback": g}
+    if outer is not None:
+        parameters["outer"] = coefficients(caller, "outer", outer, x, "", time_varying)
+    count = 1 + (stages // 2 if outer is None else stages)
     start = initial_state(caller, zi, x, (count, 2), f"(..., {count}, 2) for {stages} stages")
-    broadcast_batch(caller, x=(x, 1), coef=(b, 1), feedback=(g, 1), zi=(start, 2))
-    dtype = torch.promote_types(b.dtype, g.dtype)
-    pair = torch.stack(torch.broadcast_tensors(b.to(dtype), g.to(dtype)), -1).unsqueeze(-2)
-    y, zf = _allpass_loop(x, pair, start)
+    broadcast_batch(caller, x=(x, 1), zi=(start, 2), **{name: (value, 1) for name, value in parameters.items()})
+    dtype = functools.reduce(torch.promote_types, (value.dtype for value in parameters.values()))
+    together = torch.broadcast_tensors(*(value.to(dtype) for value in parameters.values()))
+    y, zf = _allpass_loop(x, torch.stack(together, -1).unsqueeze(-2), start)
     return (y, zf) if return_zf else y

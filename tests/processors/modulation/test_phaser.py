@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy import signal
 
 from diffFx_pytorch import EffectParam
 from diffFx_pytorch.processors import Phaser
@@ -60,10 +61,37 @@ def test_it_moves():
     assert spectra[0] < 0.2 < spectra[1]
 
 
-def test_a_fast_and_deep_sweep_never_blows_up():
+@pytest.mark.parametrize("num_stages", [2, 4, 6])
+@pytest.mark.parametrize("q", [0.5, 1.0, 4.0])
+def test_stages_of_second_order_are_the_cookbooks_all_pass(num_stages, q):
+    """And the sum of what enters and leaves has as many notches as there are stages, nearer together at a high Q."""
+    center = 1000.0
+    w = 2 * np.pi * center / RATE
+    alpha = np.sin(w) / (2 * q)
+    b = np.array([1 - alpha, -2 * np.cos(w), 1 + alpha])
+    x = torch.zeros(1, 1, 2**15, dtype=torch.float64)
+    x[..., 0] = 1
+    knobs = {"depth": 0.0, "feedback": 0.0, "mix": 1.0, "center_hz": center, "q": q}
+    y = Phaser(RATE, num_stages=num_stages, stage_order=2)(x, dsp_params=knobs)[0, 0].numpy()
+    turned = x[0, 0].numpy()
+    for _ in range(num_stages):
+        turned = signal.lfilter(b, b[::-1], turned)
+    assert np.abs(y - (x[0, 0].numpy() + turned) / 2).max() < 1e-12
+    level = np.abs(np.fft.rfft(y))
+    freq = np.fft.rfftfreq(2**15, 1 / RATE)
+    dips = freq[1:-1][(level[1:-1] < level[:-2]) & (level[1:-1] <= level[2:]) & (level[1:-1] < 0.1)]
+    assert len(dips) == num_stages
+    warped = np.tan(np.pi * dips / RATE) / np.tan(w / 2)
+    assert warped[0] * warped[-1] == pytest.approx(1, rel=0.05)
+
+
+@pytest.mark.parametrize("options", [{}, {"stage_order": 2}])
+def test_a_fast_and_deep_sweep_never_blows_up(options):
     x = torch.randn(1, 1, 5 * RATE, dtype=torch.float64) * 0.1
     x[..., RATE:] = 0
-    y = Phaser(RATE)(x, dsp_params={"rate_hz": 10.0, "depth": 1.0, "center_hz": 4000.0, "feedback": 0.95, "mix": 1.0})
+    y = Phaser(RATE, **options)(
+        x, dsp_params={"rate_hz": 10.0, "depth": 1.0, "center_hz": 4000.0, "feedback": 0.95, "mix": 1.0}
+    )
     assert y[..., RATE + 4000 :].norm() < y[..., :RATE].norm()
     assert y[..., -RATE:].abs().max() < 1e-6
 
@@ -80,20 +108,24 @@ def test_feedback_of_one_is_refused():
 
 @pytest.mark.parametrize("moving", [True, False])
 @pytest.mark.parametrize("samples", [1, 5, 300])
-def test_the_kernel_is_the_plain_loop_and_so_are_its_gradients(moving, samples):
+@pytest.mark.parametrize("order", [1, 2])
+def test_the_kernel_is_the_plain_loop_and_so_are_its_gradients(moving, samples, order):
     x = torch.randn(3, 2, samples, dtype=torch.float64, requires_grad=True)
     coef = (torch.rand(3, 1, samples if moving else 1, dtype=torch.float64) * 1.9 - 0.95).requires_grad_()
     feedback = (torch.rand(3, 1, 1, dtype=torch.float64) * 1.9 - 0.95).requires_grad_()
-    zi = torch.randn(3, 2, 3, 2, dtype=torch.float64, requires_grad=True)
-    pair = torch.stack(torch.broadcast_tensors(coef, feedback), -1).unsqueeze(-2).expand(3, 2, -1, 1, 2)
-    plain = allpass_loop_rows(x.reshape(6, -1), pair.reshape(6, -1, 1, 2), zi.reshape(6, 3, 2))
-    fast = allpass_loop(x, coef, feedback, 4, zi=zi, return_zf=True)
+    outer = [(torch.rand(3, 1, 1, dtype=torch.float64) * 1.9 - 0.95).requires_grad_()] if order == 2 else []
+    zi = torch.randn(3, 2, 1 + 2 * order, 2, dtype=torch.float64, requires_grad=True)
+    given = torch.stack(torch.broadcast_tensors(coef, feedback, *outer), -1).unsqueeze(-2)
+    rows = given.expand(3, 2, -1, 1, 1 + order).reshape(6, -1, 1, 1 + order)
+    plain = allpass_loop_rows(x.reshape(6, -1), rows, zi.reshape(6, 1 + 2 * order, 2))
+    fast = allpass_loop(x, coef, feedback, 4, outer=outer[0] if outer else None, zi=zi, return_zf=True)
     weights = [torch.randn_like(t) for t in fast]
     gradients = []
     for outputs in (fast, [p.reshape(w.shape) for p, w in zip(plain, weights, strict=True)]):
         total = sum((o * w).sum() for o, w in zip(outputs, weights, strict=True))
-        gradients.append([*outputs, *torch.autograd.grad(total, (x, coef, feedback, zi))])
-    for name, a, b in zip(("y", "zf", "x", "coef", "feedback", "zi"), *gradients, strict=True):
+        gradients.append([*outputs, *torch.autograd.grad(total, (x, coef, feedback, zi, *outer))])
+    names = ("y", "zf", "x", "coef", "feedback", "zi", *["outer"] * len(outer))
+    for name, a, b in zip(names, *gradients, strict=True):
         assert torch.allclose(a, b, rtol=1e-9, atol=1e-11), name
 
 
@@ -103,5 +135,7 @@ def test_the_loop_checks_its_arguments():
         allpass_loop(x, 0.5, 0.1, 3)
     with pytest.raises(ValueError, match=r"coef must lie in \(-1, 1\)"):
         allpass_loop(x, 1.0, 0.1, 2)
+    with pytest.raises(ValueError, match=r"outer must lie in \(-1, 1\)"):
+        allpass_loop(x, 0.5, 0.1, 2, outer=-1.0)
     with pytest.raises(ValueError, match="zi"):
         allpass_loop(x, 0.5, 0.1, 4, zi=torch.zeros(2, 2, 2))
