@@ -1,7 +1,8 @@
 """All-passes in series inside a loop of one sample: row by row, tile by tile.
 
 A first-order stage is the normalised ladder (Gray and Markel 1975): y = c s - b x, s <- b s + c x with
-c = sqrt(1 - b^2), which keeps the energy of (x, s) whatever b does from sample to sample. Its matrix is symmetric, so it is its own adjoint.
+c = sqrt(1 - b^2), which keeps the energy of (x, s) whatever b does from sample to sample. Its matrix is symmetric, so
+it is its own adjoint.
 
 Each stage waits for the one before, so what counts is one multiply-add a stage; left to choose which of two products to
 round first, the compiler puts a second multiplication into that chain.
