@@ -90,6 +90,17 @@ def differentiable(t: Any) -> bool:
     return isinstance(t, Tensor) and (t.is_floating_point() or t.is_complex())
 
 
+def _owned(found: Sequence[Tensor], args: Sequence[Any]) -> list[Tensor]:
+    """What an equation found, contiguous, each with memory of its own: no part of a larger one, and of no argument."""
+    given = [t for t in args if isinstance(t, Tensor)]
+    owned: list[Tensor] = []
+    for t in found:
+        alone = t.is_contiguous() and t.untyped_storage().nbytes() == t.nbytes
+        shared = not alone or any(torch._C._is_alias_of(t, other) for other in (*given, *owned))
+        owned.append(t.clone(memory_format=torch.contiguous_format) if shared else t)
+    return owned
+
+
 class Table:
     """The declaration of an operator: names and shapes of what it takes and gives, and the two computations."""
 
@@ -181,11 +192,7 @@ class Table:
         outputs = self._empty_outputs(*args)[1]
         with exact_products(outputs[0].device):
             found = self._equation(*self._split(args))
-        for into, y in zip(outputs, found, strict=False):
-            into.copy_(y)
-        for checkpoint in outputs[len(self.shapes) :]:
-            checkpoint.zero_()
-        return as_results(outputs)
+        return as_results([*_owned(found, args), *(c.zero_() for c in outputs[len(self.shapes) :])])
 
     def _forward_kernel(self, kernel: Kernel, *args: Any) -> Any:
         batch_shape, outputs = self._empty_outputs_again(*args)
@@ -220,7 +227,7 @@ class Table:
     def _backward_eager(self, *args: Any) -> Any:
         with exact_products(next(t.device for t in args if isinstance(t, Tensor))):
             found = self._gradients(self.rules.adjoint or self.adjoint_of_equation, args)
-        return as_results([g.clone(memory_format=torch.contiguous_format) for g in found])
+        return as_results(_owned(found, args))
 
     def _backward_kernel(self, kernel: Kernel, *args: Any) -> Any:
         grads, inputs, saved, settings, needs = self._split_backward(args)

@@ -43,25 +43,57 @@ def join_points(values: Tensor, at: Tensor, samples: int, core: int = 2) -> Tens
     Returns:
         (..., T, *core).
     """
-    last = values.shape[-1 - core] - 1
-    time = torch.arange(samples, device=at.device).expand(*at.shape[:-1], samples)
-    segment = (torch.searchsorted(at.contiguous(), time.contiguous(), right=True) - 1).clamp(0, last)
-    following = (segment + 1).clamp_max(last)
-    begin, end = at.gather(-1, segment), at.gather(-1, following)
-    w = ((time - begin).to(values.dtype) / (end - begin).clamp_min(1)).clamp(0, 1)
-    batch = torch.broadcast_shapes(values.shape[: -1 - core], at.shape[:-1])
-    values = values.expand(*batch, *values.shape[-1 - core :])
+    return Ways(at, samples, core).along(*ways_from(values, core), slice(0, samples))
 
-    def pick(index: Tensor) -> Tensor:
-        shaped = index.reshape(*index.shape, *[1] * core)
-        return values.gather(-1 - core, shaped.expand(*batch, samples, *values.shape[values.dim() - core :]))
 
-    first, second, w = pick(segment), pick(following), w.reshape(*w.shape, *[1] * core)
-    geometric = ((first > 0) & (second > 0)) | ((first < 0) & (second < 0))
-    geometric &= (first.abs() <= FACTOR * second.abs()) & (second.abs() <= FACTOR * first.abs())
-    one = torch.ones_like(first)
-    octaves = torch.where(geometric, second, one).abs().log() - torch.where(geometric, first, one).abs().log()
-    return torch.where(geometric, first * (w * octaves).exp(), first + w * (second - first))
+def ways_from(values: Tensor, core: int = 2) -> tuple[Tensor, Tensor, Tensor]:
+    """Of each point: its value, the logarithm of its ratio to the next, and, where that is no way, their difference.
+
+    Args:
+        values: as in `join_points`, like the other.
+        core: likewise.
+    """
+    axis = -1 - core
+    following = torch.cat([values.narrow(axis, 1, values.shape[axis] - 1), values.narrow(axis, -1, 1)], axis)
+    geometric = ((values > 0) & (following > 0)) | ((values < 0) & (following < 0))
+    geometric &= (values.abs() <= FACTOR * following.abs()) & (following.abs() <= FACTOR * values.abs())
+    octaves = torch.where(geometric, following, 1.0).abs().log() - torch.where(geometric, values, 1.0).abs().log()
+    return values, octaves, torch.where(geometric, 0.0, following - values)
+
+
+class Ways:
+    """The ways from each control point to the next, which `join_points` goes; in parts, where all take too much memory.
+
+    Args:
+        at: as in `join_points`, like the others.
+        samples: likewise.
+        core: likewise.
+    """
+
+    def __init__(self, at: Tensor, samples: int, core: int = 2) -> None:
+        last = at.shape[-1] - 1
+        time = torch.arange(samples, device=at.device).expand(*at.shape[:-1], samples)
+        self._core = core
+        self._segment = (torch.searchsorted(at.contiguous(), time.contiguous(), right=True) - 1).clamp(0, last)
+        begin, end = at.gather(-1, self._segment), at.gather(-1, (self._segment + 1).clamp_max(last))
+        self._passed, self._lasts = time - begin, (end - begin).clamp_min(1)
+
+    def along(self, values: Tensor, octaves: Tensor, step: Tensor, part: slice) -> Tensor:
+        """The coefficients (..., part, *core), from those of `ways_from`."""
+        w = (self._passed[..., part].to(values.dtype) / self._lasts[..., part]).clamp(0, 1)
+        w = w.reshape(*w.shape, *[1] * self._core)
+        values, octaves, step = (self._picked(t, part) for t in (values, octaves, step))
+        return torch.addcmul(values * (w * octaves).exp(), w, step)
+
+    def _picked(self, values: Tensor, part: slice) -> Tensor:
+        """Of each sample of a part, what stands at the point before it."""
+        axis, segment = -1 - self._core, self._segment[..., part]
+        if segment.dim() == 1:
+            return values.index_select(axis, segment)
+        own = values.shape[values.dim() - self._core :]
+        batch = torch.broadcast_shapes(values.shape[:axis], segment.shape[:-1])
+        index = segment.reshape(*segment.shape, *[1] * self._core).expand(*batch, segment.shape[-1], *own)
+        return values.expand(*batch, *values.shape[axis:]).gather(axis, index)
 
 
 def check_points(caller: str, name: str, values: Any, at: Any, x: Tensor) -> Tensor:

@@ -23,8 +23,10 @@ def over_a0(sos: Tensor) -> Tensor:
 
 def _sections_gradient(sos: Tensor, products: Products) -> Tensor:
     """By the formulas of `moving_rotating_matrices` for constant k and h, then of the division by a0."""
-    coef = over_a0(sos[:, 1:]).to(products.x.dtype)
-    k, h, _ = (t.to(coef.dtype) for t in rotation(*over_a0(sos[:, 1:])[..., 3:].unbind(-1)))
+    wide, dtype = over_a0(sos[:, 1:]), products.x.dtype
+    k, h = (t.to(dtype) for t in rotation(*wide[..., 3:].unbind(-1))[:2])
+    coef = wide.to(dtype)
+    del wide
     b0, b1, b2, a1, a2 = coef.unbind(-1)
     to_turn, to_n2 = products.M(1, 0) / h, products.N(1) / h
     to_n1 = torch.addcmul(products.N(0), k, to_n2)
@@ -32,7 +34,7 @@ def _sections_gradient(sos: Tensor, products: Products) -> Tensor:
     to_a2 = -torch.addcmul(to_turn, b0, to_n2)
     to_b0 = products.D().addcmul_(a1, to_n1, value=-1).addcmul_(a2, to_n2, value=-1)
     to_a0 = -(b0 * to_b0).addcmul_(b1, to_n1).addcmul_(b2, to_n2).addcmul_(a1, to_a1).addcmul_(a2, to_a2)
-    return torch.stack([to_b0, to_n1, to_n2, to_a0, to_a1, to_a2], 1) / sos[:, None, 1:, 3].to(coef.dtype)
+    return torch.stack([to_b0, to_n1, to_n2, to_a0, to_a1, to_a2], 1).div_(sos[:, None, 1:, 3].to(coef.dtype))
 
 
 def _svf_gradient(svf: Tensor, products: Products) -> Tensor:

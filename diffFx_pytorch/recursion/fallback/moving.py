@@ -95,12 +95,16 @@ class _Section:
             self.elements[..., :2, part] = M.movedim(1, -1)
             self.C[..., part], self.D[..., part] = C.mT, D
             torch.mul(N.mT[:, :, None].to(x.dtype), x[:, None, :, part], out=self.elements[..., 2:, part])
+            del M, N, C, D  # before the next part has its own
         self.elements[..., 2:, :1] += through(self.elements[..., :1], self.start)
 
+    def states(self) -> Tensor:
+        """The states after each sample (Q, 2, P, T), for which the elements are used up."""
+        return second_order_scan_(self.elements)
+
     def run(self) -> tuple[Tensor, Tensor]:
-        """The states after each sample (Q, 2, P, T), for which the elements are used up, and the output (Q, P, T)."""
-        states = second_order_scan_(self.elements)
-        y = self.D[:, None] * self.x
+        """The states, and the output (Q, P, T)."""
+        states, y = self.states(), self.D[:, None] * self.x
         for i in range(2):
             c = self.C[:, i, None]
             y[..., 1:].addcmul_(c[..., 1:], states[:, i, :, :-1])
@@ -144,6 +148,7 @@ class _Section:
                 gx[..., part].addcmul_(N[:, i], a[:, i])
             products = Products(a, before, gy[..., part], self.x[..., part])
             gcoef[:, part] = self.design.gradient(given, products).mT
+            del given, N, a, before, products
         return gx
 
 
@@ -179,11 +184,11 @@ def moving_cascade_adjoint(
         elements = torch.empty_like(section.elements)
         elements[..., :2, :-1] = section.elements[..., :2, 1:].transpose(1, 2)
         elements[..., :2, -1] = section.elements[..., :2, 0].transpose(1, 2)
-        states = section.run()[0].clone()  # which lets go of the matrices
+        states = section.states().clone()  # which lets go of the matrices
         del section.elements
         adjoint, gzi[:, :, k] = section.adjoint(elements, gy, gzf[:, :, k])
         adjoint = adjoint.clone()
-        del elements
+        del elements, section.C
         gcoef = torch.empty_like(coef) if gcoef is None else gcoef
         gy = section.gradients(states, adjoint, gy, gcoef[:, :, k])
     assert gcoef is not None

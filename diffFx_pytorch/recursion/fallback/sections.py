@@ -96,7 +96,7 @@ def svf_matrices(coef: Tensor) -> Sections:
     d = 1 / (1 + g * (g + r))
     a2 = g * d
     a3 = g * a2
-    M = -2 * torch.stack([(g + r) * a2, a2, -a2, a3], -1).unflatten(-1, (2, 2))
+    M = torch.stack([(g + r) * a2, a2, -a2, a3], -1).mul_(-2).unflatten(-1, (2, 2))
     m1, m2 = b - r * h, low - h
     C = torch.stack([m1 * d + m2 * a2, m2 * (1 - a3) - m1 * a2], -1)
     return Sections(M, 2 * torch.stack([a2, a3], -1), C, h + m1 * a2 + m2 * a3)

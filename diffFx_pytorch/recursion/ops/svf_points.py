@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 from diffFx_pytorch.kernels import Kernel, define, run_rows
 from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, coefficient_of_row, flat_rows
-from diffFx_pytorch.recursion.control_points import join_points
+from diffFx_pytorch.recursion.control_points import Ways, ways_from
 from diffFx_pytorch.recursion.cpu import svf_points as kernels
 from diffFx_pytorch.recursion.cuda.chunks import section_states
 from diffFx_pytorch.recursion.fallback.designs import MOVING_SVF
@@ -22,15 +23,41 @@ from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, Equations
 svf_equations = Equations(svf_matrices, MOVING_SVF, svf_matrices)
 
 
+PARTS = 4
+"""Parts of a signal whose coefficients are joined at once."""
+
+
+def _parts(samples: int) -> Iterator[slice]:
+    length = max(1, -(-samples // PARTS))
+    return (slice(n, min(n + length, samples)) for n in range(0, max(samples, 1), length))
+
+
+def _joined(points: Tensor, at: Tensor, x: Tensor) -> Tensor:
+    """The coefficients (..., T, K, 5) in the precision of the sound."""
+    ways, along = Ways(at, x.shape[-1]), ways_from(points.to(x.dtype))
+    return torch.cat([ways.along(*along, part) for part in _parts(x.shape[-1])], -3)
+
+
 def _equation(x: Tensor, points: Tensor, at: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-    return svf_equations(x, join_points(points.to(x.dtype), at, x.shape[-1]), zi)
+    return svf_equations(x, _joined(points, at, x), zi)
 
 
 def _adjoint(batch: Any, grads: Any, inputs: Any, saved: Any, needs: Any) -> tuple[Tensor | None, ...]:
     x, points, at, zi = inputs
-    coef, pull = torch.func.vjp(lambda p: join_points(p.to(x.dtype), at, x.shape[-1]), points)[:2]
+    coef = _joined(points, at, x)
     gx, gcoef, gzi = svf_equations.gradients(batch, grads, x, coef, zi, needs.points)
-    return gx, None if gcoef is None else pull(gcoef.sum_to_size(coef.shape))[0], None, gzi
+    if gcoef is None:
+        return gx, None, None, gzi
+    gcoef = gcoef.sum_to_size(coef.shape)
+    del coef
+    ways = Ways(at, x.shape[-1])
+    along, pull = torch.func.vjp(lambda p: ways_from(p.to(x.dtype)), points)
+    found = None
+    for part in _parts(x.shape[-1]):
+        back = torch.func.vjp(lambda *given, part=part: ways.along(*given, part), *along)[1]
+        of_part = back(gcoef[..., part, :, :])
+        found = of_part if found is None else tuple(map(torch.add, found, of_part))
+    return gx, pull(found)[0], None, gzi
 
 
 def _side_by_side(rows: int) -> kernels.Kernels:
