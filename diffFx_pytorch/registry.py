@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import warnings
 from collections.abc import Iterator
 
@@ -39,13 +40,32 @@ def effects() -> dict[str, type[Processor]]:
     return {cls.__name__: cls for cls in _subclasses(Processor) if is_effect(cls)}
 
 
+def hosted() -> dict[str, type[Processor]]:
+    """Effects of others that can be steps too, by name: none where pedalboard is not installed."""
+    if importlib.util.find_spec("pedalboard") is None:
+        return {}
+    from .hosted import hosted_effects
+
+    return hosted_effects()
+
+
+def available() -> dict[str, type[Processor]]:
+    """What a step of a chain may be: every effect, and what is hosted."""
+    return {**effects(), **hosted()}
+
+
 def effect(name: str) -> type[Processor]:
     """The effect called ``name``.
 
     Raises:
-        ValueError: for an unknown name, with the nearest known one.
+        ValueError: for an unknown name, with the nearest known one; for what is hosted, where its host is missing.
     """
-    known = effects()
+    if name.startswith("pedalboard.") or name == "VST3":
+        from .hosted import hosted_effects
+
+        known = hosted_effects()
+    else:
+        known = effects()
     if name not in known:
         raise ValueError(unknown_name(name, sorted(known), "effect"))
     return known[name]
@@ -53,6 +73,9 @@ def effect(name: str) -> type[Processor]:
 
 def family(cls: type[Processor]) -> str:
     """The family of an effect: the folder of ``processors`` it lives in, or its module's name."""
+    host, dot, _ = cls.__name__.partition(".")
+    if dot:
+        return host
     parts = cls.__module__.split(".")
     return parts[parts.index("processors") + 1] if "processors" in parts[:-1] else parts[-1]
 

@@ -13,7 +13,7 @@ LAYERS = (
     {"recursion", "lti", "spectrogram"},
     {"params", "options", "notices", "explaining", "automation", "control", "curve", "lines", "plan"}
     | {"knobs", "settings", "sound", "stream", "processor"},
-    {"processors", "routing", "registry"},
+    {"processors", "routing", "hosted", "registry"},
     {"render", "fit", "presets", "report", "mix"},
     {"cli", "live"},
 )

@@ -23,7 +23,7 @@ def list_effects() -> None:
     from .. import registry
 
     families: dict[str, list[tuple[str, type[Processor]]]] = {}
-    for name, cls in sorted(registry.effects().items()):
+    for name, cls in sorted(registry.available().items()):
         families.setdefault(registry.family(cls), []).append((name, cls))
     # Columns alike in all families.
     widest = max(len(name) for members in families.values() for name, _ in members)
@@ -92,6 +92,7 @@ def describe(
     claims = [", ".join(sorted(fx.traits))] if fx.traits else []
     claims += [f"latency {fx.latency_samples} samples"] if fx.latency_samples else []
     claims += ["takes a sidechain"] if fx.takes_sidechain else []
+    claims += ["hosted, not differentiable"] if cls.__name__ in registry.hosted() else []
     claims += [] if fx.streamable else ["needs the whole signal"]
     print_lines(console, "", "; ".join(claims) or "no claims", "", "In a chain file:", "")
     typer.echo(dump_chain(Chain(fx)), nl=False)

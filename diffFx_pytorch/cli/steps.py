@@ -83,7 +83,7 @@ def complete_effect(incomplete: str) -> list[str]:
     """Names of effects that begin so."""
     from .. import registry
 
-    return [name for name in sorted(registry.effects()) if name.lower().startswith(incomplete.lower())]
+    return [name for name in sorted(registry.available()) if name.lower().startswith(incomplete.lower())]
 
 
 def complete_step(incomplete: str) -> list[str]:
@@ -100,7 +100,7 @@ def complete_setting(words: Iterable[str], incomplete: str) -> list[str]:
     """Knobs, options and values of the effect among the words before."""
     from .. import registry
 
-    known = registry.effects()
+    known = registry.available()
     name = next((word for word in words if word in known), "")
     return _settings(name, incomplete) or complete_file(incomplete)
 
@@ -120,7 +120,7 @@ def _settings(name: str, incomplete: str) -> list[str]:
     from .. import registry
     from ..options import Choice, Flag
 
-    cls = registry.effects().get(name)
+    cls = registry.available().get(name)
     if cls is None:
         return []
     key, equals, value = incomplete.partition("=")

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..automation import Points, read_points
 from ..control import Knobs, KnobValue, as_dict, check_kind
 from ..processor import Processor
-from ..registry import effects
+from ..registry import available
 from ..render.atomic import replacing
 from ..routing import Chain, DryWet, Keyed, MidSide, MultiBand, Parallel, Send
 from .chain_file import VERSION, ChainFile
@@ -64,7 +64,7 @@ def steps_of(chain: Chain, given: Mapping[str, KnobValue], path: str = "") -> li
 def _step(name: str, fx: Processor, given: Mapping[str, KnobValue], path: str) -> dict[str, Any]:
     """A processor as a step of a file; ``path`` is what the names of its knobs begin with in ``given``."""
     step, own = _inner(fx, given, path), own_knobs(fx)
-    if "effect" in step and effects().get(type(fx).__name__) is not type(fx):
+    if "effect" in step and available().get(type(fx).__name__) is not type(fx):
         raise ValueError(f"save_chain: {path[:-1]} is a {type(fx).__name__}, which is no effect of the registry")
     step["name"] = name
     if options := _options_of(name, fx):

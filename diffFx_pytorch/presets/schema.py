@@ -10,7 +10,7 @@ from ..automation import SEGMENTS
 from ..options import Choice, Flag, Integer, Number, Option
 from ..params import EffectParam
 from ..processor import Processor
-from ..registry import effects
+from ..registry import available, effects
 from ..routing import DryWet, MidSide, MultiBand, Parallel, Send
 from .steps import KINDS, VERSION
 from .values import FASTEST, SLOWEST
@@ -43,11 +43,12 @@ def chain_schema() -> Schema:
 
 def definitions() -> Schema:
     """What chain files and session files share: steps, ways of moving, and a definition for each effect."""
-    known = dict(sorted(effects().items()))
+    known = dict(sorted(available().items()))
     found: Schema = {"step": _step(known), "part": _part()}
     for name, cls in known.items():
         knobs, patterns = _knobs(cls)
-        found[f"{name}.params"] = closed({k: knob(row) for k, row in knobs.items()}, patterns=patterns)
+        own = closed({k: knob(row) for k, row in knobs.items()}, patterns=patterns)
+        found[f"{name}.params"] = {"type": "object"} if name == "VST3" else own
         found[f"{name}.options"] = _options(cls.options)
     return found
 
@@ -105,6 +106,7 @@ def _step(known: Mapping[str, type[Processor]]) -> Schema:
     branches = {"type": "object", "minProperties": 1, "additionalProperties": {"anyOf": [part, {"type": "null"}]}}
     kinds = {
         "effect": {"enum": [*known], "description": "Name, as `difffx list` shows it."},
+        "vst3": {"type": "string", "description": "Path of a VST3 plugin, hosted by pedalboard."},
         "preset": {"type": "string", "description": "Factory preset or chain file."},
         "chain": steps,
         "parallel": branches,
@@ -146,6 +148,8 @@ def _step(known: Mapping[str, type[Processor]]) -> Schema:
     cases.append({"if": {"required": ["multi_band"]}, "then": {"properties": then}})
     then = {"params": closed({}), "options": closed({"key": {"type": "string"}}, ("key",))}
     cases.append({"if": {"required": ["keyed"]}, "then": {"properties": then}})
+    number = {"type": "object", "additionalProperties": {"type": "number"}}
+    cases.append({"if": {"required": ["vst3"]}, "then": {"properties": {"params": number}}})
     return {
         **closed({**kinds, **others}),
         "oneOf": [{"required": [kind]} for kind in KINDS],

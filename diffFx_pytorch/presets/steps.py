@@ -23,8 +23,8 @@ from .values import ValueReader, beside, option_value, tempo
 VERSION = 1
 TOP = ("version", "about", "tempo_bpm", "chain")
 """The keys of a chain file."""
-KINDS = ("effect", "preset", "chain", "parallel", "dry_wet", "send", "mid_side", "multi_band", "keyed")
-_WITH_OPTIONS = ("effect", "multi_band", "keyed")
+KINDS = ("effect", "vst3", "preset", "chain", "parallel", "dry_wet", "send", "mid_side", "multi_band", "keyed")
+_WITH_OPTIONS = ("effect", "vst3", "multi_band", "keyed")
 _KEYS = (*KINDS, "name", "options", "params", "sidechain", "mix", "bypass")
 PLACED = (Chain, DryWet, Keyed, MidSide, Parallel, Send)
 """Routings whose parts are steps with settings of their own."""
@@ -122,7 +122,7 @@ class StepReader:
         if len(kinds) != 1:
             given = f", got {' and '.join(kinds)}" if kinds else ""
             if isinstance(node, yaml.MappingNode):
-                reader.problem(node, f"a step needs 'effect', 'preset', or one routing: {', '.join(KINDS[2:])}{given}")
+                reader.problem(node, f"a step needs 'effect', 'preset', or one routing: {', '.join(KINDS[3:])}{given}")
             return None
         if "options" in keys and kinds[0] not in _WITH_OPTIONS:
             reader.problem(keys["options"], f"{kinds[0]} has no options")
@@ -147,6 +147,8 @@ class StepReader:
         node, reader = keys[kind], self.reader
         if kind == "effect":
             return self._effect(keys)
+        if kind == "vst3":
+            return self._plugin(keys)
         if kind == "preset":
             return self.named(node, depth + 1)
         if kind in ("parallel", "mid_side"):
@@ -213,6 +215,19 @@ class StepReader:
             return None
         return self._try(keys.get("options", keys["effect"]), lambda: cls(sample_rate=self.sample_rate, **options))
 
+    def _plugin(self, keys: Mapping[str, yaml.Node]) -> Processor | None:
+        node, path = keys["vst3"], self.reader.scalar(keys["vst3"], "vst3")
+        if not isinstance(path, str):
+            if path is not None:
+                self.reader.problem(node, f"vst3 must be the path of a plugin, got {path!r}")
+            return None
+        cls = self._try(node, lambda: effect("VST3"))
+        options = None if cls is None else self._options(keys, cls)
+        if cls is None or options is None:
+            return None
+        given = {**options, "path": str(beside(path, self.folder))}
+        return self._try(node, lambda: cls(sample_rate=self.sample_rate, **given))
+
     def _options(self, keys: Mapping[str, yaml.Node], cls: type[Processor]) -> dict[str, Any] | None:
         """The options of a step; None where one is wrong."""
         options: dict[str, Any] = {}
@@ -260,7 +275,7 @@ class StepReader:
         value = self.values.setting(node, "mix", mixed.params["mix"])
         return mixed if value is None else mixed.set({"mix": value})
 
-    def _try(self, node: yaml.Node, build: Any) -> Processor | None:
+    def _try(self, node: yaml.Node, build: Any) -> Any:
         try:
             return build()
         except (ValueError, TypeError, OSError) as error:

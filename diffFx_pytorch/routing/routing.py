@@ -275,4 +275,4 @@ def longest(tails: list[float | Tensor]) -> float | Tensor:
 
 def _snake(name: str) -> str:
     """The name with a word for each capital that a small letter follows: TanH is tanh, DCBlocker dc_blocker."""
-    return re.sub(r"(?<=[A-Za-z0-9])(?=[A-Z][a-z])", "_", name.lstrip("_")).lower()
+    return re.sub(r"(?<=[A-Za-z0-9])(?=[A-Z][a-z])", "_", name.lstrip("_").replace(".", "_")).lower()
