@@ -1,6 +1,8 @@
 """Fitting: losses, a loop that finds settings, a training loop, a reference controller."""
 
+from .conditional_controller import ConditionalController, FiLM
 from .controller import LogBands, SpectralController
+from .dynamic_controller import Controlled, DynamicController
 from .echo import echo_ms
 from .knobs import FreeKnobs
 from .loop import DEFAULT_STAGES, FitResult, fit
@@ -14,6 +16,7 @@ from .losses import (
     mid_side,
     residual_db,
 )
+from .rational_curve import RationalCurve
 from .response_losses import (
     AveragePower,
     EnergyDecayCurve,
@@ -32,11 +35,15 @@ __all__ = [
     "DEFAULT_STAGES",
     "AveragePower",
     "Bands",
+    "ConditionalController",
     "ConstantError",
+    "Controlled",
     "Criterion",
+    "DynamicController",
     "EnergyDecayCurve",
     "EnergyDecayRelief",
     "ErrorToSignalRatio",
+    "FiLM",
     "FitResult",
     "FreeKnobs",
     "LogBands",
@@ -47,6 +54,7 @@ __all__ = [
     "MultiResolutionMel",
     "MultiResolutionSTFT",
     "RandomResolutionSTFT",
+    "RationalCurve",
     "Repeated",
     "Resolution",
     "SignalToDistortion",

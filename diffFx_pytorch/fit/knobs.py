@@ -98,7 +98,7 @@ class Search(nn.Module):
         start = start_positions(fx, batch, init, generator)
         self.free = FreeKnobs(fx, frozen, free, start)
         self._fx = (fx,)  # in a tuple: the effect is read here, not owned
-        self.logits = nn.Parameter(torch.logit(start[:, self.free.index].float(), eps=_MARGIN))
+        self.logits = nn.Parameter(torch.logit(inside(start[:, self.free.index].float())))
 
     def forward(self) -> Tensor:
         """Positions of all knobs, frozen ones included: (B, P)."""
@@ -117,6 +117,11 @@ class Search(nn.Module):
         with torch.no_grad():
             (fx,) = self._fx
             return fx.to_dict(fx.map_parameters(self()))  # type: ignore[arg-type]  # flat gives flat
+
+
+def inside(positions: Tensor) -> Tensor:
+    """Positions at least a hundredth inside [0, 1], where a sigmoid has a gradient."""
+    return positions.clamp(_MARGIN, 1 - _MARGIN)
 
 
 def start_positions(

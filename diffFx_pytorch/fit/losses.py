@@ -25,6 +25,7 @@ def error_to_signal_ratio(
     *,
     pre_emphasis: float = 0.0,
     level_blind: bool = False,
+    by_channel: bool = False,
     reduction: Reduction = "mean",
 ) -> Tensor:
     """Energy of the error over the energy of the target, after a pre-emphasis filter.
@@ -37,6 +38,8 @@ def error_to_signal_ratio(
         pre_emphasis: p, 0 .. 1.
         level_blind: whether y is first scaled to fit the target best, so that its level does not count:
             1 - <y, t>^2 / (|y|^2 |t|^2). For a scan while the level is still unknown.
+        by_channel: whether it is the mean of a ratio a channel, so that quiet channels count as much as loud ones; else
+            the energies of all channels of an item are added first.
         reduction: "mean" gives one number, "none" one per item, (B,).
 
     Returns:
@@ -53,6 +56,12 @@ def error_to_signal_ratio(
     """
     check_pair(y, target)
     known_reduction(reduction)
+    if by_channel:
+        channels = y.shape[1]
+        y, target = (x.reshape(-1, 1, x.shape[-1]) for x in (y, target.expand_as(y)))
+        options = {"pre_emphasis": pre_emphasis, "level_blind": level_blind}
+        each = error_to_signal_ratio(y, target, **options, reduction="none")
+        return reduced(each.unflatten(0, (-1, channels)).mean(1), reduction)
     silence = _SILENCE * max(target[0].numel(), 1)
     energy = emphasised(target, pre_emphasis).square().sum((1, 2)) + silence
     if level_blind:
@@ -65,15 +74,27 @@ def error_to_signal_ratio(
 class ErrorToSignalRatio(nn.Module):
     """``error_to_signal_ratio`` as a module; arguments as there."""
 
-    def __init__(self, pre_emphasis: float = 0.0, *, level_blind: bool = False, reduction: Reduction = "mean") -> None:
+    def __init__(
+        self,
+        pre_emphasis: float = 0.0,
+        *,
+        level_blind: bool = False,
+        by_channel: bool = False,
+        reduction: Reduction = "mean",
+    ) -> None:
         super().__init__()
-        self.pre_emphasis, self.level_blind = pre_emphasis, level_blind
+        self.pre_emphasis, self.level_blind, self.by_channel = pre_emphasis, level_blind, by_channel
         self.reduction: Reduction = known_reduction(reduction)
 
     def forward(self, y: Tensor, target: Tensor) -> Tensor:
         """The ratio of ``y``'s error to ``target``."""
         return error_to_signal_ratio(
-            y, target, pre_emphasis=self.pre_emphasis, level_blind=self.level_blind, reduction=self.reduction
+            y,
+            target,
+            pre_emphasis=self.pre_emphasis,
+            level_blind=self.level_blind,
+            by_channel=self.by_channel,
+            reduction=self.reduction,
         )
 
 

@@ -13,14 +13,24 @@ from ..dsp.power_spectrogram import power_spectrogram, scaled_for_sines
 from ..spectrogram import MelScale, chroma_bands
 from .losses import Reduction, check_pair, known_reduction, mid_side, reduced
 
-Stereo = Literal["channels", "mid_side"]
+Stereo = Literal["channels", "mid_side", "sum_difference"]
 Convergence = Literal["channel", "batch"]
+Distance = Literal["absolute", "square"]
 Window = Literal["hann", "hamming", "blackman", "bartlett", "kaiser"]
 
 _SILENCE = 1e-10
 """Energy that keeps the ratio of two energies finite."""
 _EQUAL = 1e-16
 """A ratio of energies below which two spectra count as equal (-160 dB)."""
+
+
+_AURALOSS: dict[str, Any] = {
+    "convergence": "batch",
+    "scaled": False,
+    "pad_mode": "reflect",
+    "floor_db": -80.0,
+    "hard_floor": True,
+}
 
 
 @dataclass(frozen=True)
@@ -99,9 +109,10 @@ class MultiResolutionSTFT(nn.Module):
         linear_weight: w_lin.
         floor_db: level of a spectral line below which differences do not count.
         hard_floor: whether |Z| is max(sqrt(Re^2 + Im^2), floor) instead.
-        stereo: "channels" compares channel by channel; "mid_side" compares sum and difference (stereo only): sensitive
-            to the width of the image, not to its rotation.
+        stereo: "channels" compares channel by channel; "mid_side" compares half the sum and half the difference (stereo
+            only), "sum_difference" the whole ones: sensitive to the width of the image, not to its rotation.
         convergence: norms of "channel" by channel, or of the whole "batch".
+        distance: the "absolute" value of differences in the second and third term, or their "square".
         bands: None compares bins, ``Bands`` sums of their magnitudes.
         weighting: applied to both signals first, such as ``Weighting("a_weighting")``.
         level_blind: whether the target's spectrum is first scaled to fit the signal's best.
@@ -135,6 +146,7 @@ class MultiResolutionSTFT(nn.Module):
         hard_floor: bool = False,
         stereo: Stereo = "channels",
         convergence: Convergence = "channel",
+        distance: Distance = "absolute",
         bands: Bands | None = None,
         weighting: Callable[[Tensor], Tensor] | None = None,
         level_blind: bool = False,
@@ -148,6 +160,7 @@ class MultiResolutionSTFT(nn.Module):
         for name, value, legal in (
             ("stereo", stereo, get_args(Stereo)),
             ("convergence", convergence, get_args(Convergence)),
+            ("distance", distance, get_args(Distance)),
             ("pad_mode", pad_mode, ("constant", "reflect")),
         ):
             if value not in legal:
@@ -161,6 +174,7 @@ class MultiResolutionSTFT(nn.Module):
         self.floor, self.hard_floor = 10.0 ** (floor_db / 20.0), hard_floor
         self.stereo: Stereo = stereo
         self.convergence: Convergence = convergence
+        self.distance: Distance = distance
         self.bands, self.weighting, self.level_blind = bands, weighting, level_blind
         self.scaled = scaled
         self.pad_mode: Literal["constant", "reflect"] = pad_mode
@@ -177,9 +191,7 @@ class MultiResolutionSTFT(nn.Module):
         **options: Any,
     ) -> MultiResolutionSTFT:
         """The numbers of auraloss 0.4; options as for the class. Its term of phases is not offered."""
-        theirs: dict[str, Any] = {"convergence": "batch", "scaled": False, "pad_mode": "reflect"}
-        theirs.update(floor_db=-80.0, hard_floor=True)
-        return cls(resolutions, **{**theirs, **options})
+        return cls(resolutions, **{**_AURALOSS, **options})
 
     def forward(self, y: Tensor, target: Tensor) -> Tensor:
         """The distance of ``y`` from ``target``."""
@@ -187,8 +199,9 @@ class MultiResolutionSTFT(nn.Module):
         if self.weighting is not None:
             y, target = self.weighting(y), self.weighting(target)
         pairs = [(y, target)]
-        if self.stereo == "mid_side":
-            y, target = mid_side(y), mid_side(target)
+        if self.stereo != "channels":
+            scale = 1.0 if self.stereo == "mid_side" else 2.0
+            y, target = scale * mid_side(y), scale * mid_side(target)
             pairs = [(y[:, :1], target[:, :1]), (y[:, 1:], target[:, 1:])]
         loss = y.new_zeros(y.shape[0])
         for y, target in pairs:
@@ -209,10 +222,13 @@ class MultiResolutionSTFT(nn.Module):
             convergence = (error / (energy + _SILENCE) + _EQUAL).sqrt() - _EQUAL**0.5
             loss = loss + self.convergence_weight * convergence.mean(1)
         if self.log_weight:
-            loss = loss + self.log_weight * (s.log() - t.log()).abs().mean((1, 2, 3))
+            loss = loss + self.log_weight * self._size(s.log() - t.log()).mean((1, 2, 3))
         if self.linear_weight:
-            loss = loss + self.linear_weight * (s - t).abs().mean((1, 2, 3))
+            loss = loss + self.linear_weight * self._size(s - t).mean((1, 2, 3))
         return loss
+
+    def _size(self, difference: Tensor) -> Tensor:
+        return difference.abs() if self.distance == "absolute" else difference.square()
 
     def _magnitude(self, x: Tensor, at: Resolution) -> Tensor:
         window = getattr(torch, f"{at.window}_window")(at.win_length, dtype=torch.float64)
@@ -271,6 +287,11 @@ class RandomResolutionSTFT(nn.Module):
         self.loss = MultiResolutionSTFT(**options)
         self._draw = torch.Generator().manual_seed(seed)
         self._calls = 0
+
+    @classmethod
+    def auraloss(cls, num_resolutions: int = 3, **options: Any) -> RandomResolutionSTFT:
+        """The terms of auraloss 0.4 at each resolution that is drawn; options as for the class."""
+        return cls(num_resolutions, **{**_AURALOSS, **options})
 
     def forward(self, y: Tensor, target: Tensor) -> Tensor:
         """The distance of ``y`` from ``target``."""

@@ -6,8 +6,10 @@ import torch
 from diffFx_pytorch.fit import (
     Bands,
     ConstantError,
+    ErrorToSignalRatio,
     LogCosh,
     MultiResolutionSTFT,
+    RandomResolutionSTFT,
     Resolution,
     SignalToDistortion,
     Weighting,
@@ -36,10 +38,13 @@ def test_in_time(pair):
         (SignalToDistortion("dependent"), auraloss.time.SDSDRLoss()),
         (SignalToDistortion("target", zero_mean=False), auraloss.time.SISDRLoss(zero_mean=False)),
         (ConstantError(), auraloss.time.DCLoss()),
+        (ErrorToSignalRatio(by_channel=True), auraloss.time.ESRLoss()),
     ):
         same(ours, theirs, pair)
-    # Their 1e-8 inside the logarithm is more than that of the float32 value.
-    assert float(LogCosh()(*pair)) == pytest.approx(float(auraloss.time.LogCoshLoss()(*pair)), rel=1e-4)
+    for a in (0.1, 1.0, 30.0):  # in float64: their cosh of a small number has no float32 digits
+        doubles = pair[0].double(), pair[1].double()
+        same(LogCosh(a), auraloss.time.LogCoshLoss(a, eps=0.0), doubles)
+    same(LogCosh(), auraloss.time.LogCoshLoss(), doubles)
 
 
 def test_multi_resolution(pair):
@@ -56,9 +61,54 @@ def test_multi_resolution(pair):
 def test_sum_and_difference(pair):
     lengths = [512, 2048], [128, 256], [512, 1024]
     theirs = auraloss.freq.SumAndDifferenceSTFTLoss(*lengths)
-    ours = MultiResolutionSTFT.auraloss([Resolution(*r) for r in zip(*lengths, strict=True)], stereo="mid_side")
-    # Their sum is l + r, and ours half of it: the floor is 6 dB higher.
-    assert float(ours(*pair)) == pytest.approx(float(theirs(*pair)), rel=1e-4)
+    at = [Resolution(*r) for r in zip(*lengths, strict=True)]
+    same(MultiResolutionSTFT.auraloss(at, stereo="sum_difference"), theirs, pair)
+    theirs = auraloss.freq.SumAndDifferenceSTFTLoss(*lengths, perceptual_weighting=True, sample_rate=RATE)
+    weighting = Weighting("a_weighting", sample_rate=RATE)
+    same(MultiResolutionSTFT.auraloss(at, stereo="sum_difference", weighting=weighting), theirs, pair)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ({"level_blind": True}, {"scale_invariance": True}),
+        ({"distance": "square", "linear_weight": 1.0}, {"mag_distance": "L2", "w_lin_mag": 1.0}),
+        ({"floor_db": -60.0}, {"eps": 1e-6}),
+        ({"convergence_weight": 0.0, "log_weight": 0.3}, {"w_sc": 0.0, "w_log_mag": 0.3}),
+    ],
+)
+def test_options(pair, ours, theirs):
+    if "level_blind" in ours:  # theirs broadcasts the scale of one spectrum over a square of them only
+        pair = tuple(x[:1, :1] for x in pair)
+    same(
+        MultiResolutionSTFT.auraloss([Resolution(1024, 256, 600)], **ours),
+        auraloss.freq.STFTLoss(1024, 256, 600, **theirs),
+        pair,
+    )
+
+
+def test_random_resolutions(pair):
+    theirs = auraloss.freq.RandomResolutionSTFTLoss(4, max_fft_size=4096)
+    ours = RandomResolutionSTFT.auraloss(4, max_n_fft=4096)
+    value = float(theirs(*pair))
+    names = ("hann", "bartlett", "blackman", "hamming", "kaiser")
+    drawn = []
+    for one in theirs.stft_losses:
+        (window,) = [n for n in names if torch.equal(one.window, getattr(torch, f"{n}_window")(one.win_length))][:1]
+        drawn.append(Resolution(one.fft_size, one.hop_size, one.win_length, window))
+    ours._drawn = iter(drawn).__next__
+    assert float(ours(*pair)) == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "theirs"), [("high_pass", "hp"), ("folded", "fd"), ("a_weighting", "aw")])
+def test_weightings(pair, kind, theirs):
+    """Theirs correlate where a filter convolves: their input backwards is ours. They pad short filters too far."""
+    filtered, _ = auraloss.perceptual.FIRFilter(theirs, fs=RATE)(pair[0][:, :1].flip(-1), pair[0][:, :1])
+    ours = Weighting(kind, sample_rate=RATE)(pair[0][:, :1])
+    beyond = (filtered.shape[-1] - ours.shape[-1]) // 2
+    filtered = filtered[..., beyond : filtered.shape[-1] - beyond].flip(-1)
+    early = int(kind == "high_pass")  # a sample, by which their three taps stand beside the middle
+    torch.testing.assert_close(ours[..., early:], filtered[..., : 8000 - early], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("window", ["hamming", "blackman", "bartlett", "kaiser"])
@@ -75,12 +125,20 @@ def test_weighted_and_in_bands(pair):
     ours = MultiResolutionSTFT.auraloss((1024,), weighting=Weighting("a_weighting", sample_rate=RATE))
     same(ours, theirs, pair)
     pytest.importorskip("librosa")
-    theirs = auraloss.freq.STFTLoss(2048, 512, 2048, sample_rate=RATE, scale="mel", n_bins=64)
+    theirs = auraloss.freq.MelSTFTLoss(RATE, 2048, 512, 2048, n_mels=64)
     same(MultiResolutionSTFT.auraloss((2048,), bands=Bands("mel", RATE, 64)), theirs, pair)
 
 
-def test_chroma_is_librosas():
+def test_chroma(pair, monkeypatch):
     """auraloss hands librosa's array to a buffer, which torch refuses."""
+    librosa = pytest.importorskip("librosa")
+    array = librosa.filters.chroma
+    monkeypatch.setattr(librosa.filters, "chroma", lambda **given: torch.from_numpy(array(**given)))
+    theirs = auraloss.freq.ChromaSTFTLoss(RATE, 2048, 512, 2048, n_chroma=12)
+    same(MultiResolutionSTFT.auraloss((2048,), bands=Bands("chroma", RATE, 12)), theirs, pair)
+
+
+def test_chroma_is_librosas():
     librosa = pytest.importorskip("librosa")
     for rate, n_fft, count in ((44100, 1024, 12), (22050, 4096, 24), (16000, 512, 36)):
         theirs = librosa.filters.chroma(sr=rate, n_fft=n_fft, n_chroma=count, dtype="float64")
