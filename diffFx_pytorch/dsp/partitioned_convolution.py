@@ -5,6 +5,9 @@ A partition that begins at sample P needs no input younger than P samples, so it
 and its share of the output lies ready when it is due; only the head is convolved with every block. A partition is cut
 into segments of P samples, whose products with the spectrum of the input wait as spectra until they are due: P samples
 cost one transform forth and one back however many segments there are, and those of the response are made once.
+
+On the CPU, where nobody asks for a derivative, one kernel does this and spreads the work over the blocks
+(``partition_kernel``); elsewhere the same is made of torch's operations.
 """
 
 from __future__ import annotations
@@ -14,22 +17,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.nests import same_memory
 from diffFx_pytorch.kernels.rows import broadcast_shape
 from diffFx_pytorch.kernels.transforms import is_traced
 
+from . import partition_kernel
 from .convolution import convolve
 
 ConvolutionState = dict[str, Any]
 """What a block leaves for the next.
 
-After long blocks ``{"history": ...}``, the inputs that are still heard; after short ones ``{"recent": ..., "tail": ...,
-"lines": (...), "first": ..., "response": ..., "spectra": ...}``: the inputs no partition has taken, what an earlier
-state still gives, what each partition gives, the length of the head, and the response with its spectra.
+After long blocks ``{"history": ...}``, the inputs that are still heard. After short ones ``{"memory": ..., "clock":
+..., "first": ..., "response": ..., "spectra": ...}``: what the kernel remembers, samples so far, the length of the
+head, and the response with its spectra. Without the kernel ``{"recent": ..., "tail": ..., "lines": (...)}`` stand for
+memory and clock: the inputs no partition has taken, what an earlier state still gives, what each partition gives.
 """
 
 _FIRST, _GROWTH, _LAST = 256, 4, 16384
 _LONGEST_FIRST = 2048
 """Largest head, for blocks of its length: a shorter head would fill its partition several times per block."""
+_LONGEST_FRAME = 8192
+"""The same of the kernel, whose short frames cost less."""
 
 
 def partitions(taps: int, first: int = _FIRST) -> list[tuple[int, int]]:
@@ -79,7 +87,7 @@ def convolve_block(
     Args:
         x: block (..., T); with ``matrix`` (..., I, T).
         h: response (..., L), as for ``convolve``; shorter than ``taps`` if ``needed_taps`` says that is enough. The
-            same tensor object as in the block before is assumed to hold the same numbers.
+            same memory as in the block before is assumed to hold the same numbers.
         state: what the block before returned; None is silence.
         taps: length of the whole response; None is L.
         latency: 0, or a power of two by which the output is delayed; blocks shorter than it then cost less, as the head
@@ -112,15 +120,59 @@ def convolve_block(
             whole = torch.cat((history, x), -1)
             y = convolve(whole, h, start=past - latency, samples=samples, matrix=matrix)
             return y, {"history": whole[..., max(0, whole.shape[-1] - taps + 1) :]}
-        tail = convolve(history, h, start=past - latency, samples=taps - 1, matrix=matrix)
         first = latency or min(max(_FIRST, 1 << (samples - 1).bit_length()), _LONGEST_FIRST)
+        if partition_kernel.serves(x, h, history):
+            return _by_kernel(x, h, _begun(history, h, samples, latency, matrix), latency, matrix)
+        tail = convolve(history, h, start=past - latency, samples=taps - 1, matrix=matrix)
         state = {"first": first, "recent": x.new_zeros(*x.shape[:-1], first), "tail": tail, "lines": ()}
     elif samples >= taps - 1:
-        tail, _ = _by_partitions(x.new_zeros(1).expand(*x.shape[:-1], taps - 1), h, state, latency, matrix)
+        tail = _tail(x, h, state, latency, matrix)
         y = convolve(x, h, start=-latency, matrix=matrix)
         y = torch.cat((y[..., : taps - 1] + tail, y[..., taps - 1 :]), -1)
         return y, {"history": x[..., samples - taps + 1 :]}
+    elif "memory" in state:
+        if partition_kernel.serves(x, h, state["memory"]):
+            return _by_kernel(x, h, state, latency, matrix)
+        tail, first = _tail(x, h, state, latency, matrix), state["first"]
+        state = {"first": first, "recent": x.new_zeros(*x.shape[:-1], first), "tail": tail, "lines": ()}
     return _by_partitions(x, h, state, latency, matrix)
+
+
+def _tail(x: Tensor, h: Tensor, state: ConvolutionState, latency: int, matrix: bool) -> Tensor:
+    """What a state gives after its end, as long as it is heard."""
+    silence = x.new_zeros(1).expand(*x.shape[:-1], h.shape[-1] + latency - 1)
+    if "memory" not in state:
+        return _by_partitions(silence, h, state, latency, matrix)[0]
+    with torch.no_grad():
+        return _by_kernel(silence, h.detach(), state, latency, matrix)[0]
+
+
+def _begun(history: Tensor, h: Tensor, samples: int, latency: int, matrix: bool) -> ConvolutionState:
+    """The kernel's state after some sound."""
+    first = latency
+    if latency < partition_kernel.LEAST:
+        first = min(max(partition_kernel.LEAST, 1 << (samples - 1).bit_length()), _LONGEST_FRAME)
+    state = {"first": first}
+    return _by_kernel(history, h, state, latency, matrix)[1] if history.shape[-1] else state
+
+
+def _by_kernel(
+    x: Tensor, h: Tensor, state: ConvolutionState, latency: int, matrix: bool
+) -> tuple[Tensor, ConvolutionState]:
+    x, responses = (x, h) if matrix else (x.unsqueeze(-2), h[..., None, None, :])
+    outputs, inputs = responses.shape[-3:-1]
+    first = state["first"]
+    found = partition_kernel.layout(h.shape[-1] + latency, first, inputs, outputs, latency == first, x.dtype)
+    spectra = state["spectra"] if same_memory(state.get("response"), h) else None
+    if spectra is None:
+        spectra = partition_kernel.spectra_of(responses, latency, found)
+    if "memory" in state:
+        memory, clock = state["memory"], state["clock"]
+    else:
+        memory, clock = partition_kernel.fresh(x, broadcast_shape(x.shape[:-2], responses.shape[:-3]), found)
+    y, memory, clock = partition_kernel.block(x, spectra, memory, clock, found)
+    after = {"first": first, "memory": memory, "clock": clock, "response": h, "spectra": spectra}
+    return y if matrix else y.squeeze(-2), after
 
 
 def _as_a_whole(state: ConvolutionState, samples: int, taps: int) -> bool:
@@ -175,7 +227,7 @@ def _spectra_of(
     Those of the block before if the response is its own. A response that needs gradients is transformed each time, as
     its values may have been changed by an optimiser.
     """
-    if not is_traced() and not h.requires_grad and state.get("response") is h:
+    if not is_traced() and not h.requires_grad and same_memory(state.get("response"), h):
         return state["spectra"]
     first = state["first"]
     head = None if latency else torch.fft.rfft(h[..., :first], 2 * first)

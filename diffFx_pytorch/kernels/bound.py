@@ -83,6 +83,38 @@ class Line:
         return self.buffer[..., first : first + self._past].clone()
 
 
+class Kept:
+    """A memory that a kernel writes in place, and that still holds what the block before the last left.
+
+    Args:
+        memory: the tensor.
+    """
+
+    def __init__(self, memory: Tensor) -> None:
+        self._memory = memory
+
+    def load(self, memory: Tensor) -> None:
+        """Go on from another."""
+        self._memory.copy_(memory)
+
+    def advance(self) -> None:
+        """The block belongs to the past."""
+
+    def past(self, after: bool) -> Tensor:
+        """A copy, which serves the state before the block and the one after it."""
+        return self._memory.clone()
+
+
+def stays(before: Tensor, after: Tensor) -> bool:
+    """For ``Kernel.bind``: whether an output, a memory after the block, holds the memory before it already.
+
+    It is written in place then, and must serve as the memory before the block afterwards too: the same kernel may be
+    called again for the same block, with other sound, and what tells the blocks apart is another part of the state.
+    """
+    binding = getattr(here, "binding", None)
+    return binding is not None and binding.stays(before, after)
+
+
 def line_of(past: Tensor | None, whole: Tensor) -> Line | None:
     """For ``Kernel.bind``: what to write to in place of an output (..., H + T) whose first H samples are ``past``.
 
@@ -98,10 +130,16 @@ class Binding:
     Args:
         is_constant: whether a tensor holds the same values in every block.
         line_of: see the function of this name.
+        stays: likewise.
     """
 
-    def __init__(self, is_constant: Callable[[Tensor], bool], line_of: Callable[[Tensor, Tensor], Line | None]) -> None:
-        self.is_constant, self.line_of = is_constant, line_of
+    def __init__(
+        self,
+        is_constant: Callable[[Tensor], bool],
+        line_of: Callable[[Tensor, Tensor], Line | None],
+        stays: Callable[[Tensor, Tensor], bool],
+    ) -> None:
+        self.is_constant, self.line_of, self.stays = is_constant, line_of, stays
         self.copies: list[Callable[[], Any]] = []
 
     def calls(self, bind: Callable[..., Callable[[], Any]], args: tuple[Any, ...]) -> list[Callable[[], Any]]:

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .bound import Binding, Line, here
+from .bound import Binding, Kept, Line, here
 from .nests import mapped, moved, place, same_bits, same_memory, settled, tensors_in
 from .transforms import is_plain, recording
 
@@ -247,7 +247,7 @@ class Tape:
         if why is not None:
             raise RefusedError(why, self._y, self._next)
         self.first, self.number = self._y.clone(), 0
-        self._lines: dict[int, Line] = {}
+        self._lines: dict[int, Line | Kept] = {}
         self._calls = self._bound(recorder)
         changed = [(a, b) for a, b in moved(self._state, self._next) if id(a) not in self._lines]
         self._before, self._after = [a for a, _ in changed], [b for _, b in changed]
@@ -277,7 +277,9 @@ class Tape:
                 continue
             if entry.kind == "kernel":
                 binding = Binding(
-                    lambda t: place(t) not in recorder.changing, functools.partial(self._line_of, recorder)
+                    lambda t: place(t) not in recorder.changing,
+                    functools.partial(self._line_of, recorder),
+                    functools.partial(self._stays, recorder),
                 )
                 calls += binding.calls(entry.function, entry.args)
             elif entry.kind == "look":
@@ -291,20 +293,31 @@ class Tape:
     def _line_of(self, recorder: _Recorder, past: Tensor, whole: Tensor) -> Line | None:
         """As ``bound.line_of``: where a state before and after are the ends of the line, and nobody else reads it."""
         ends = (whole[..., : past.shape[-1]], whole[..., whole.shape[-1] - past.shape[-1] :])
-        mine = [(a, b) for a, b in moved(self._state, self._next) if same_memory(a, past) and same_memory(b, ends[1])]
-        places = {place(past), place(whole)}
-        users = sum(any(place(t) in places for t in tensors_in(e.args, e.kwargs)) for e in recorder.entries)
-        if len(mine) != 1 or users != 1 or place(self._y) in places:
+        if not self._is_alone(recorder, past, ends[1]):
             return None
-        others = [
-            t for pair in moved(self._state, self._next) for t in pair if t is not mine[0][0] and t is not mine[0][1]
-        ]
-        if any(place(t) in places for t in others):
-            return None
-        line = Line(whole, past.shape[-1])
-        for end in mine[0]:
-            self._lines[id(end)] = line
+        return self._held(past, ends[1], Line(whole, past.shape[-1]))
+
+    def _stays(self, recorder: _Recorder, before: Tensor, after: Tensor) -> bool:
+        """As ``bound.stays``: where a state before and after are the memory, and nobody else reads it."""
+        if not self._is_alone(recorder, before, after):
+            return False
+        self._held(before, after, Kept(after))
+        return True
+
+    def _held(self, before: Tensor, after: Tensor, line: Any) -> Any:
+        for pair in moved(self._state, self._next):
+            if same_memory(pair[0], before) and same_memory(pair[1], after):
+                self._lines.update({id(end): line for end in pair})
         return line
+
+    def _is_alone(self, recorder: _Recorder, before: Tensor, after: Tensor) -> bool:
+        """Whether these are one part of the state before and after the block, and one call's only."""
+        pairs = moved(self._state, self._next)
+        others = [pair for pair in pairs if not (same_memory(pair[0], before) and same_memory(pair[1], after))]
+        places = {place(before), place(after)}
+        users = sum(any(place(t) in places for t in tensors_in(e.args, e.kwargs)) for e in recorder.entries)
+        read = any(place(t) in places for t in (self._y, *tensors_in(others)))
+        return len(pairs) - len(others) == 1 and users == 1 and not read
 
     def load(self, state: Any) -> bool:
         """Go on from a state; False if it is of another form than the recorded one."""

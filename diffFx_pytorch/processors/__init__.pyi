@@ -1747,6 +1747,7 @@ class _LikeEarlyReflections:
         param_range: _Ranges = None,
         *,
         order: int = 3,
+        control_period: int = 32,
         **settings: Unpack[_EarlyReflectionsKnobs],
     ) -> None: ...
     def __call__(

@@ -13,6 +13,7 @@ from diffFx_pytorch.plan import OnTape, Repeated
 from diffFx_pytorch.processors import (
     BasicDelay,
     Compressor,
+    ConvolutionReverb,
     FeedbackDelay,
     HighPass,
     Limiter,
@@ -65,6 +66,51 @@ def test_lines_move_on_and_are_values(build, interpolation):
     for block in x:
         _, state = plan(block, state)
     assert all(map(same_bits, tensors_in(play.state.inner), tensors_in(state)))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("latency", [0, 256])
+def test_the_memory_of_a_convolution_is_written_in_place_and_is_a_value(latency):
+    response = torch.randn(2, 5000, generator=torch.Generator().manual_seed(2))
+    fx = ConvolutionReverb(RATE, ir=response, latency=latency)
+    play = _compare(fx, _sound(30))
+    assert _tape(play)._lines
+    kept, x = play.state, _sound(9, seed=1)
+    once = [play(block) for block in x]
+    play.state = kept
+    assert all(map(same_bits, once, [play(block) for block in x]))
+    state, plan = kept.inner, fx.plan(x[0], None, None)
+    for block in x:
+        _, state = plan(block, state)
+    assert all(map(same_bits, tensors_in(play.state.inner), tensors_in(state)))
+
+
+@torch.no_grad()
+def test_a_block_that_is_turned_down_leaves_a_convolution_as_it_was():
+    fx = ConvolutionReverb(RATE, ir=torch.randn(2, 3000, generator=torch.Generator().manual_seed(2)))
+    strict, plain = fx.stream(on_nan="raise"), fx.stream()
+    for number, block in enumerate(_sound(40)):
+        if number > 20 and number % 3 == 0:
+            broken = block.clone()
+            broken[..., 7] = torch.nan
+            with pytest.raises(ValueError, match="NaN"):
+                strict(broken)
+        assert same_bits(strict(block), plain(block))
+    assert _tape(strict)
+
+
+@torch.no_grad()
+def test_what_rings_in_a_room_that_was_left_plays_from_a_tape():
+    fx = ConvolutionReverb(RATE, ir=torch.randn(2, 4000, generator=torch.Generator().manual_seed(2)), normalize=False)
+    play, state = fx.stream(), None
+    for number, block in enumerate(_sound(80)):
+        if number == 20:
+            fx.decay = 0.5
+        wanted, state = fx.run(block, state)
+        assert same_bits(play(block), wanted)
+        if number in (19, 40, 79):
+            assert _tape(play), number
+    assert play.state.inner[0][3] is None, "it has rung out"
 
 
 @torch.no_grad()

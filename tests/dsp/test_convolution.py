@@ -2,13 +2,15 @@
 
 import itertools
 
+import numba
 import numpy as np
 import pytest
 import scipy.signal
 import torch
 
-from diffFx_pytorch.dsp import convolution
+from diffFx_pytorch.dsp import convolution, partition_kernel
 from diffFx_pytorch.dsp.convolution import convolve
+from diffFx_pytorch.dsp.cpu.odd_transform import factors, forward, inverse
 from diffFx_pytorch.dsp.partitioned_convolution import convolve_block, needed_taps, partitions
 
 CUTS = [(10, 4, 0, 10), (4, 10, 0, 12), (1, 1, 0, 1), (500, 70, 33, 600), (500, 70, -20, 100), (3000, 70, 69, 3100),
@@ -113,19 +115,94 @@ SIZES = {
 }
 
 
+@pytest.mark.parametrize("by_kernel", [True, False], ids=["kernel", "operations"])
 @pytest.mark.parametrize(("latency", "matrix"), [(0, False), (0, True), (64, False), (1024, True)])
 @pytest.mark.parametrize("taps", [1, 100, 18000])
 @pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
-def test_blocks_equal_the_whole(sizes, taps, latency, matrix):
+def test_blocks_equal_the_whole(sizes, taps, latency, matrix, by_kernel):
     x = torch.randn(1, 2, sum(sizes), dtype=torch.float64)
     h = torch.randn(*((2, 2, taps) if matrix else (2, taps)), dtype=torch.float64)
     late = torch.nn.functional.pad(convolve(x, h, matrix=matrix), (latency, 0))
-    state, blocks = None, []
+    if not by_kernel:
+        h.requires_grad_()
+    state, blocks, forms = None, [], set()
     for block in x.split(sizes, -1):
         needed = needed_taps(state, block.shape[-1], taps)
         y, state = convolve_block(block, h[..., :needed], state, taps=taps, latency=latency, matrix=matrix)
-        blocks.append(y)
+        blocks.append(y.detach())
+        forms |= {*state}
     assert torch.allclose(torch.cat(blocks, -1), late[..., : x.shape[-1]], rtol=0, atol=1e-10)
+    if taps > 5000 and len(blocks) > 50:
+        assert ("memory" in forms, "lines" in forms) == (by_kernel, not by_kernel)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(("signal", "response"), [((2, 1), (2,)), ((3, 2), (3, 2)), ((1, 2), (3, 1))])
+def test_items_and_channels_broadcast(signal, response, dtype):
+    x, h = torch.randn(*signal, 6000, dtype=torch.float64), torch.randn(*response, 3000, dtype=torch.float64)
+    expected, state, blocks = convolve(x, h), None, []
+    for block in x.to(dtype).split(200, -1):
+        y, state = convolve_block(block, h.to(dtype), state)
+        blocks.append(y)
+    error = torch.cat(blocks, -1) - expected
+    assert error.norm() < (1e-6 if dtype == torch.float32 else 1e-14) * expected.norm()
+
+
+def test_a_state_of_the_kernel_goes_on_where_gradients_are_asked_for():
+    x, h = torch.randn(1, 4000, dtype=torch.float64), torch.randn(1, 1500, dtype=torch.float64)
+    blocks, state, expected = [], None, convolve(x, h)
+    for number, block in enumerate(x.split(200, -1)):
+        y, state = convolve_block(block.requires_grad_(number > 10), h, state)
+        blocks.append(y.detach())
+        assert ("lines" in state) == (number > 10)
+    assert torch.allclose(torch.cat(blocks, -1), expected, rtol=0, atol=1e-11)
+
+
+@pytest.mark.parametrize("latency", [0, 512])
+@pytest.mark.parametrize("sizes", [[512], [480], [100], [33, 512, 1]])
+def test_a_block_may_be_computed_again_from_the_memory_it_wrote(sizes, latency):
+    """What a tape does with a block that was turned down: the memory stays, and the clock goes back."""
+    generator = torch.Generator().manual_seed(0)
+    h = torch.randn(9000, dtype=torch.float64, generator=generator)
+    h, x = h[None, None], torch.randn(1, 30000, dtype=torch.float64, generator=generator)
+    found = partition_kernel.layout(9000 + latency, 512, 1, 1, latency == 512, torch.float64)
+    spectra = partition_kernel.spectra_of(h, latency, found)
+    memory, clock = partition_kernel.fresh(x, (), found)
+    kept, at, blocks = memory.clone(), 0, []
+    for size in itertools.cycle(sizes):
+        if at + size > x.shape[-1]:
+            break
+        block = x[:, at : at + size]
+        _, kept, _ = partition_kernel.block(torch.randn_like(block), spectra, kept, clock, found)
+        again, kept, _ = partition_kernel.block(block, spectra, kept, clock, found)
+        once, memory, clock = partition_kernel.block(block, spectra, memory, clock, found)
+        assert torch.equal(again, once)
+        blocks.append(once)
+        at += size
+    expected = torch.nn.functional.pad(convolve(x, h[0]), (latency, 0))[..., :at]
+    assert torch.allclose(torch.cat(blocks, -1), expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("size", [64, 128, 256, 512, 1024])
+def test_transform_is_the_values_at_the_roots(size, dtype):
+    @numba.njit
+    def there_and_back(work, size, w, spectrum):
+        forward(work, size, w)
+        spectrum[:] = work
+        inverse(work, size, w)
+
+    frame, spectrum = np.random.default_rng(0).standard_normal(2 * size).astype(dtype), np.empty(2 * size, dtype)
+    work = frame.copy()
+    there_and_back(work, size, factors(size, dtype), spectrum)
+    eps = np.finfo(dtype).eps
+    np.testing.assert_allclose(work / size, frame, atol=20 * eps)
+    turns = np.outer(1 + 4 * np.arange(size), np.arange(size)) % (4 * size) / (4 * size)
+    roots = np.exp(2j * np.pi * turns)
+    values = roots @ (frame[:size] + 1j * frame[size:].astype(np.float64))
+    ours = spectrum[:size] + 1j * spectrum[size:]
+    away = np.abs(ours[:, None] - values).min(0), np.abs(ours[:, None] - values).min(1)
+    assert max(map(np.max, away)) < 100 * eps * np.sqrt(size)
 
 
 def test_a_response_kept_between_blocks_is_transformed_once():
@@ -135,7 +212,7 @@ def test_a_response_kept_between_blocks_is_transformed_once():
         h = 2 * h if i == 10 else h
         y, state = convolve_block(block, h, state)
         blocks.append(y)
-        kept.append(state["spectra"][0] if "spectra" in state else None)
+        kept.append(state.get("spectra"))
     assert kept[8] is kept[9] is not None
     assert kept[9] is not kept[10]
     assert kept[10] is kept[11]

@@ -14,7 +14,7 @@ from ...curve import Curve
 from ...dsp.biquad import high_pass
 from ...dsp.image_source import SPEED_OF_SOUND, distances, farthest, image_sources
 from ...dsp.interpolation import POINTS, interpolation_table
-from ...dsp.partitioned_convolution import convolve_block, needed_taps
+from ...dsp.partitioned_convolution import convolve_block
 from ...options import Integer
 from ...params import EffectParam
 from ...processor import Processor, State
@@ -93,14 +93,16 @@ class EarlyReflections(Processor):
     _table: Tensor
     _high_pass: Tensor
 
-    def process(self, x: Tensor, state: State, *, mix: Tensor, **room: Tensor) -> tuple[Tensor, State]:
+    def control(self, *, mix: Tensor, **room: Tensor) -> dict[str, Tensor]:
+        """The response (B, 2, 1, taps)."""
+        return {"response": self._response(*self.echoes(**room), self._taps).to(mix.dtype).unsqueeze(2), "mix": mix}
+
+    def process(self, x: Tensor, state: State, *, response: Tensor, mix: Tensor) -> tuple[Tensor, State]:
         """Convolve the filtered mean of the sides with the echoes; the state is the filter's and the convolution's."""
         below, state = (None, None) if state is None else state
         sides = x.expand(-1, 2, -1)
-        needed = needed_taps(state, x.shape[-1], self._taps)
-        h = self._response(*self.echoes(**room), needed).to(x.dtype)
         mono, below = sosfilt(sides.mean(1, keepdim=True), self._high_pass, below, return_zf=True)
-        wet, state = convolve_block(mono.expand(-1, 2, -1), h, state, taps=self._taps)
+        wet, state = convolve_block(mono.expand(-1, 2, -1), response.squeeze(2).to(x.dtype), state)
         return torch.lerp(sides, wet, mix), (below, state)
 
     def echoes(

@@ -89,7 +89,7 @@ class ResponseReverb(Processor, abstract=True):
         return decay_curve(h[0], self.sample_rate, type(self).__name__)
 
     def _convolved(self, x: Tensor, state: State, shaping: Mapping[str, Tensor]) -> tuple[Tensor, State]:
-        """The reverberation, and the state: the room now, the one faded from, samples of that fade, and what rings."""
+        """The reverberation, and the state: the room now, the one faded from, samples of that fade, what rings on."""
         now, before, left, ringing = (None, None, 0, None) if state is None else state
         setting = torch.cat([k.detach() for k in shaping.values()], -1).double()
         if version := self.version():
@@ -114,12 +114,11 @@ class ResponseReverb(Processor, abstract=True):
             old, before = self._in_room(
                 pad(leaving, (0, rest)), before, before[2], self._shaping(shaping, before[2], x.dtype)
             )
-            ringing = old if ringing is None else pad(ringing, (0, max(0, old.shape[-1] - ringing.shape[-1]))) + old
+            ringing = _with_more(ringing, old)
             before = before if left else None
         if ringing is not None:
-            heard = ringing[..., : wet.shape[-1]]
-            wet = wet + pad(heard, (0, wet.shape[-1] - heard.shape[-1]))
-            ringing = ringing[..., wet.shape[-1] :] if ringing.shape[-1] > wet.shape[-1] else None
+            heard, ringing = _rung(ringing, wet.shape[-1])
+            wet = wet + heard
         return wet, (now, before, left, ringing)
 
     def _shaping(self, shaping: Mapping[str, Tensor], setting: Tensor, dtype: torch.dtype) -> dict[str, Tensor]:
@@ -149,6 +148,23 @@ class ResponseReverb(Processor, abstract=True):
             x, heard, convolution, taps=self._taps, latency=self.latency_samples, matrix=self.is_matrix
         )
         return wet, (convolution, h, setting)
+
+
+def _with_more(ringing: tuple[Tensor, Tensor] | None, more: Tensor) -> tuple[Tensor, Tensor]:
+    """A sound (B, C, T) still to come, and how many samples of it are over; another is added to what is left."""
+    if ringing is not None:
+        left = ringing[0][..., int(ringing[1]) :]
+        longest = max(left.shape[-1], more.shape[-1])
+        more = pad(left, (0, longest - left.shape[-1])) + pad(more, (0, longest - more.shape[-1]))
+    return more, torch.zeros(1, dtype=torch.int64, device=more.device)
+
+
+def _rung(ringing: tuple[Tensor, Tensor], samples: int) -> tuple[Tensor, tuple[Tensor, Tensor] | None]:
+    """The next samples, and what is to come then: of one form until it ends, so that a tape can take it."""
+    sound, over = ringing
+    place, over, length = over + torch.arange(samples, device=over.device), over + samples, sound.shape[-1]
+    heard = sound.index_select(-1, place.clamp_max(length - 1)) * (place < length)
+    return heard, None if bool(over >= length) else (sound, over)
 
 
 def blend(x: Tensor, wet: Tensor, width: Tensor, mix: Tensor) -> Tensor:

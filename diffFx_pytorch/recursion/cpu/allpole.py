@@ -21,10 +21,10 @@ from numba import types
 from numba.extending import overload
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import SIDE, constant, high, join, load, low, spread, store, total
 
 from .buffers import aligned_zeros, copy_reversed, copy_run
-from .inner import INNER
 
 jit = njit(nogil=True, cache=True, fastmath={"contract", "nsz"})
 

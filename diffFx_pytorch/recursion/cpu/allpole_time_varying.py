@@ -14,12 +14,12 @@ from __future__ import annotations
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import SIDE as LANES
 from diffFx_pytorch.kernels.vector import load, store
 
 from .allpole import jit, zero_denormals
 from .buffers import aligned_zeros
-from .inner import INNER
 from .row_tiles import read_tile, write_tile
 
 COEFFICIENTS = 1024  # of one row in a tile: 64 KiB for eight lanes

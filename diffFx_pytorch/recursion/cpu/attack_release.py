@@ -10,9 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import SIDE, load, load_wide, store, where
 
-from .inner import INNER
 from .row_tiles import distance, read_tile, write_tile
 
 WIDE = (0,) * 16

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import SIDE, load, store
 
 from .grouped_rows import AHEAD, TILE, find_heads, gather, scatter, silence, write_sums
-from .inner import INNER
 from .row_tiles import read_tile, write_tile
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import load, store, where
-
-from .inner import INNER
 
 LANES = 16
 """Rows (or segments of rows) side by side: two vectors of float64, the latency of one hidden behind the other."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import lanes_of, load, store
 from diffFx_pytorch.kernels.vector_type import BYTES
-
-from .inner import INNER
 
 
 @njit(nogil=True, cache=True)

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import fma, load, load_wide, store, where
 from diffFx_pytorch.recursion.graph import MIX, OUT, PLUS, POLE, READ, SPREAD, WRITE
 
 from .buffers import move_back
 from .delay_graph_groups import all_pass, bank, taps
 from .delay_graph_plan import ALL_PASS, BANK, TAPS
-from .inner import INNER
 from .taps import BLOCK, KERNEL, LANES, copy_range, new_taps, prepare_taps, read_time_varying
 
 CHUNK = 256

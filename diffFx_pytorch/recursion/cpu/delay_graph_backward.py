@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.recursion.graph import MIX, OUT, PLUS, POLE, READ, WRITE
 
 from .delay_graph import CHUNK, WIDE, Graph, line_places, longest_block, play, room_of, zero_denormals
-from .inner import INNER
 from .taps import (
     BLOCK,
     KERNEL,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import (
     SIDE,
     constant,
@@ -22,8 +23,6 @@ from diffFx_pytorch.kernels.vector import (
     transpose,
     where,
 )
-
-from .inner import INNER
 
 
 @njit(**INNER)

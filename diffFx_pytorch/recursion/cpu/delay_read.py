@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import constant, fma, load_wide, spread, store
 
 from .feedback_delay import allpass, rows_that_share
 from .feedback_delay_backward import AHEAD, fetch, pass_on
-from .inner import INNER
 from .taps import (
     BLOCK,
     GIVEN,

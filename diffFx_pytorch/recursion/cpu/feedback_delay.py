@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
-from diffFx_pytorch.recursion.cpu.inner import INNER
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.recursion.cpu.taps import (
     BLOCK,
     GIVEN,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import prefetch
 from diffFx_pytorch.recursion.cpu.feedback_delay import (
     CHUNK,
@@ -17,7 +18,6 @@ from diffFx_pytorch.recursion.cpu.feedback_delay import (
     loop_of,
     rows_that_share,
 )
-from diffFx_pytorch.recursion.cpu.inner import INNER
 from diffFx_pytorch.recursion.cpu.taps import (
     BLOCK,
     GIVEN,

@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import SIDE
 
 from .buffers import aligned_zeros, move_back
 from .feedback_network_lanes import LANES, THRESHOLD, first_order_four, mix_lanes, section
-from .inner import INNER
 from .row_tiles import distance, read_tile, write_tile
 from .taps import ROOM, copy_range, new_taps, prepare_taps, read_time_varying
 

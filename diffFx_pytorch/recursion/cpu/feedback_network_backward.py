@@ -10,11 +10,11 @@ from __future__ import annotations
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 
 from .buffers import aligned_zeros
 from .feedback_network import CHUNK, OPTIONS, longest_block, read_block, time_varying_taps
 from .feedback_network_lanes import LANES, mix_lanes, outer_lanes, section, section_adjoint
-from .inner import INNER
 from .row_tiles import read_tile
 from .taps import ROOM, add_time_varying, copy_range, fill_all, new_taps, read_time_varying
 

@@ -7,9 +7,8 @@ All arrays begin where the loop does.
 from __future__ import annotations
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import constant, fma, load, spread, store, where
-
-from .inner import INNER
 
 LANES = 8
 THRESHOLD = 1e-200

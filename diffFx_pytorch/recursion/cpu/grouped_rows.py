@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import SIDE, load, load_steps, store, store_steps, transpose
 
 from .biquad_tile import audible
-from .inner import INNER
 
 TILE = 64
 """Samples between checkpoints: what an adjoint computes again stays in the first- or second-level cache."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import SIDE, any_of, constant, load, store, where
 
 from ..control_points import FACTOR
-from .inner import INNER
 
 NEAR = 0.125
 """(c1 - c0) / (c1 + c0) up to which the logarithm of c1 / c0 and its roots are a few terms of their series."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import (
     SIDE,
     load_rows,
@@ -19,8 +20,6 @@ from diffFx_pytorch.kernels.vector import (
     store_steps,
     transpose,
 )
-
-from .inner import INNER
 
 
 @njit(**INNER)

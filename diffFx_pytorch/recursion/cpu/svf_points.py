@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import SIDE, constant, load, store, where
 
 from .biquad_tile import audible
-from .inner import INNER
 from .point_joins import advance, join, piece_end, segment_at, span
 from .row_tiles import prefetch_run, read_tile, write_tile
 from .svf_stepped import stepped_sections

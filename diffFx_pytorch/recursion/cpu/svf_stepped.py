@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import SIDE, constant, load, store, where
-
-from .inner import INNER
 
 
 def stepped_sections(lanes: int) -> tuple[Any, Any, Any]:

@@ -15,8 +15,8 @@ from numpy.polynomial import polynomial
 
 from diffFx_pytorch.dsp.interpolation import interpolation_table
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import constant, fma, load, load_wide, spread, store
-from diffFx_pytorch.recursion.cpu.inner import INNER
 
 LANES = 8
 BLOCK = 128  # samples whose weights are computed together

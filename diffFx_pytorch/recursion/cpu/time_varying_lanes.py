@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
+from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import SIDE as ROWS
 from diffFx_pytorch.kernels.vector import any_of, constant, load, store
 
 from .biquad_tile import BLOCK, audible
-from .inner import INNER
 from .row_tiles import read_tile, write_tile
 
 STEPS = 8
