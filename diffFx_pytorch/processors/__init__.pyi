@@ -33,6 +33,7 @@ from diffFx_pytorch.processors.dynamics.multi_band import MultiBandTransientShap
 from diffFx_pytorch.processors.dynamics.noise_gate import NoiseGate as _NoiseGate
 from diffFx_pytorch.processors.dynamics.transient_shaper import TransientShaper as _TransientShaper
 from diffFx_pytorch.processors.eq.dynamic_equalizer import DynamicEqualizer as _DynamicEqualizer
+from diffFx_pytorch.processors.eq.fir_filter import FIRFilter as _FIRFilter
 from diffFx_pytorch.processors.eq.graphic_equalizer import GraphicEqualizer as _GraphicEqualizer
 from diffFx_pytorch.processors.eq.parametric_equalizer import ParametricEqualizer as _ParametricEqualizer
 from diffFx_pytorch.processors.eq.single_filters import AllPass as _AllPass
@@ -43,6 +44,7 @@ from diffFx_pytorch.processors.eq.single_filters import LowPass as _LowPass
 from diffFx_pytorch.processors.eq.single_filters import LowShelf as _LowShelf
 from diffFx_pytorch.processors.eq.single_filters import Notch as _Notch
 from diffFx_pytorch.processors.eq.single_filters import Peak as _Peak
+from diffFx_pytorch.processors.eq.spectral_equalizer import SpectralEqualizer as _SpectralEqualizer
 from diffFx_pytorch.processors.eq.tone_stack import ToneStack as _ToneStack
 from diffFx_pytorch.processors.modulation.auto_pan import AutoPan as _AutoPan
 from diffFx_pytorch.processors.modulation.auto_wah import AutoWah as _AutoWah
@@ -105,6 +107,7 @@ __all__ = [
     "Expander",
     "ExponentialClipper",
     "FDNReverb",
+    "FIRFilter",
     "Fade",
     "FeedbackDelay",
     "FeedbackFlanger",
@@ -141,6 +144,7 @@ __all__ = [
     "SchroederReverb",
     "SlapbackDelay",
     "SoftClipper",
+    "SpectralEqualizer",
     "SpectralGate",
     "StereoChorus",
     "StereoEnhancer",
@@ -1076,6 +1080,99 @@ class _LikeDynamicEqualizer:
 
 class DynamicEqualizer(_LikeDynamicEqualizer, _DynamicEqualizer): ...
 
+class _FIRFilterKnobs(TypedDict, total=False):
+    tap_1: KnobValue
+    tap_2: KnobValue
+    tap_3: KnobValue
+    tap_4: KnobValue
+    tap_5: KnobValue
+    tap_6: KnobValue
+    tap_7: KnobValue
+    tap_8: KnobValue
+    tap_9: KnobValue
+    tap_10: KnobValue
+    tap_11: KnobValue
+    tap_12: KnobValue
+    tap_13: KnobValue
+    tap_14: KnobValue
+    tap_15: KnobValue
+    tap_16: KnobValue
+    tap_17: KnobValue
+    tap_18: KnobValue
+    tap_19: KnobValue
+    tap_20: KnobValue
+    tap_21: KnobValue
+    tap_22: KnobValue
+    tap_23: KnobValue
+    tap_24: KnobValue
+    tap_25: KnobValue
+    tap_26: KnobValue
+    tap_27: KnobValue
+    tap_28: KnobValue
+    tap_29: KnobValue
+    tap_30: KnobValue
+    tap_31: KnobValue
+    tap_32: KnobValue
+    tap_33: KnobValue
+
+class _LikeFIRFilter:
+    tap_1: _Setting
+    tap_2: _Setting
+    tap_3: _Setting
+    tap_4: _Setting
+    tap_5: _Setting
+    tap_6: _Setting
+    tap_7: _Setting
+    tap_8: _Setting
+    tap_9: _Setting
+    tap_10: _Setting
+    tap_11: _Setting
+    tap_12: _Setting
+    tap_13: _Setting
+    tap_14: _Setting
+    tap_15: _Setting
+    tap_16: _Setting
+    tap_17: _Setting
+    tap_18: _Setting
+    tap_19: _Setting
+    tap_20: _Setting
+    tap_21: _Setting
+    tap_22: _Setting
+    tap_23: _Setting
+    tap_24: _Setting
+    tap_25: _Setting
+    tap_26: _Setting
+    tap_27: _Setting
+    tap_28: _Setting
+    tap_29: _Setting
+    tap_30: _Setting
+    tap_31: _Setting
+    tap_32: _Setting
+    tap_33: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        num_taps: int = 33,
+        phase: Literal["any", "linear", "minimum"] = "any",
+        normalize: bool = False,
+        layout: Literal["shared", "stereo", "mid_side"] = "shared",
+        control_period: int = 32,
+        **settings: KnobValue,
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _FIRFilterKnobs | Knobs | None = None,
+        dsp_params: _FIRFilterKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class FIRFilter(_LikeFIRFilter, _FIRFilter): ...
+
 class _GraphicEqualizerKnobs(TypedDict, total=False):
     band_1_gain_db: KnobValue
     band_2_gain_db: KnobValue
@@ -1268,6 +1365,97 @@ class LowPass(_LikeHighPass, _LowPass): ...
 class LowShelf(_LikeHighShelf, _LowShelf): ...
 class Notch(_LikeAllPass, _Notch): ...
 class Peak(_LikeHighShelf, _Peak): ...
+
+class _SpectralEqualizerKnobs(TypedDict, total=False):
+    point_1_gain_db: KnobValue
+    point_2_gain_db: KnobValue
+    point_3_gain_db: KnobValue
+    point_4_gain_db: KnobValue
+    point_5_gain_db: KnobValue
+    point_6_gain_db: KnobValue
+    point_7_gain_db: KnobValue
+    point_8_gain_db: KnobValue
+    point_9_gain_db: KnobValue
+    point_10_gain_db: KnobValue
+    point_11_gain_db: KnobValue
+    point_12_gain_db: KnobValue
+    point_13_gain_db: KnobValue
+    point_14_gain_db: KnobValue
+    point_15_gain_db: KnobValue
+    point_16_gain_db: KnobValue
+    point_17_gain_db: KnobValue
+    point_18_gain_db: KnobValue
+    point_19_gain_db: KnobValue
+    point_20_gain_db: KnobValue
+    point_21_gain_db: KnobValue
+    point_22_gain_db: KnobValue
+    point_23_gain_db: KnobValue
+    point_24_gain_db: KnobValue
+    point_25_gain_db: KnobValue
+    point_26_gain_db: KnobValue
+    point_27_gain_db: KnobValue
+    point_28_gain_db: KnobValue
+    point_29_gain_db: KnobValue
+    point_30_gain_db: KnobValue
+    point_31_gain_db: KnobValue
+    point_32_gain_db: KnobValue
+
+class _LikeSpectralEqualizer:
+    point_1_gain_db: _Setting
+    point_2_gain_db: _Setting
+    point_3_gain_db: _Setting
+    point_4_gain_db: _Setting
+    point_5_gain_db: _Setting
+    point_6_gain_db: _Setting
+    point_7_gain_db: _Setting
+    point_8_gain_db: _Setting
+    point_9_gain_db: _Setting
+    point_10_gain_db: _Setting
+    point_11_gain_db: _Setting
+    point_12_gain_db: _Setting
+    point_13_gain_db: _Setting
+    point_14_gain_db: _Setting
+    point_15_gain_db: _Setting
+    point_16_gain_db: _Setting
+    point_17_gain_db: _Setting
+    point_18_gain_db: _Setting
+    point_19_gain_db: _Setting
+    point_20_gain_db: _Setting
+    point_21_gain_db: _Setting
+    point_22_gain_db: _Setting
+    point_23_gain_db: _Setting
+    point_24_gain_db: _Setting
+    point_25_gain_db: _Setting
+    point_26_gain_db: _Setting
+    point_27_gain_db: _Setting
+    point_28_gain_db: _Setting
+    point_29_gain_db: _Setting
+    point_30_gain_db: _Setting
+    point_31_gain_db: _Setting
+    point_32_gain_db: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        points: Any = 32,
+        num_taps: int = 1023,
+        phase: Literal["zero", "minimum"] = "zero",
+        layout: Literal["shared", "stereo", "mid_side"] = "shared",
+        control_period: int = 32,
+        **settings: KnobValue,
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _SpectralEqualizerKnobs | Knobs | None = None,
+        dsp_params: _SpectralEqualizerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class SpectralEqualizer(_LikeSpectralEqualizer, _SpectralEqualizer): ...
 
 class _ToneStackKnobs(TypedDict, total=False):
     bass: KnobValue

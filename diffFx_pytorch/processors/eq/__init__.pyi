@@ -1,4 +1,5 @@
 from diffFx_pytorch.processors import DynamicEqualizer as DynamicEqualizer
+from diffFx_pytorch.processors import FIRFilter as FIRFilter
 from diffFx_pytorch.processors import GraphicEqualizer as GraphicEqualizer
 from diffFx_pytorch.processors import ParametricEqualizer as ParametricEqualizer
 from diffFx_pytorch.processors import AllPass as AllPass
@@ -9,4 +10,5 @@ from diffFx_pytorch.processors import LowPass as LowPass
 from diffFx_pytorch.processors import LowShelf as LowShelf
 from diffFx_pytorch.processors import Notch as Notch
 from diffFx_pytorch.processors import Peak as Peak
+from diffFx_pytorch.processors import SpectralEqualizer as SpectralEqualizer
 from diffFx_pytorch.processors import ToneStack as ToneStack
