@@ -41,6 +41,16 @@ def test_the_controller_runs():
 
 
 @pytest.mark.slow
+def test_speech_goes_through_a_moving_filter_and_a_vocoder_learns(tmp_path):
+    done = run("speech_lpc.py", "--smoke", "-o", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.split("resynthesis: ")[1].split(" dB")[0]) < -120
+    before, after = (float(done.stdout.split(mark)[0].split()[-1]) for mark in (" by the book", " after"))
+    assert after < before
+    assert {p.name for p in tmp_path.iterdir()} == {"speech.wav", "residual.wav", "by_the_book.wav", "trained.wav"}
+
+
+@pytest.mark.slow
 def test_the_controller_halves_its_error():
     done = run("train_controller.py")
     assert done.returncode == 0, done.stdout + done.stderr

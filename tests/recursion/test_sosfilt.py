@@ -427,3 +427,17 @@ def test_sections_in_two_stages_are_the_sections_in_one(monkeypatch, rows, T, K)
     for got, want in zip((y, zf, gx, gzi), (*expected[:3], expected[4]), strict=True):
         assert torch.equal(got, want)
     assert torch.allclose(gcoef, expected[3], rtol=1e-11, atol=1e-11)
+
+
+def test_forward_over_reverse_is_the_derivative_of_the_gradient():
+    x = torch.randn(2, 20, dtype=torch.float64)
+    sos = torch.tensor([[1.0, 0.2, 0.1, 1.0, -0.5, 0.3], [0.9, 0.1, 0.0, 1.0, 0.2, 0.1]], dtype=torch.float64)
+
+    def loss(s):
+        return sosfilt(x, s).square().sum()
+
+    slope, step = torch.func.grad(loss), torch.randn_like(sos)
+    _, tangent = torch.func.jvp(slope, (sos,), (step,))
+    torch.testing.assert_close(
+        tangent, (slope(sos + 1e-6 * step) - slope(sos - 1e-6 * step)) / 2e-6, rtol=1e-6, atol=1e-6
+    )
