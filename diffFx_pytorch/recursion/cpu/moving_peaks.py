@@ -11,26 +11,9 @@ from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import SIDE, load, store
 
+from .exponential import exponential
 from .grouped_rows import AHEAD, TILE, find_heads, gather, scatter, silence, write_sums
 from .row_tiles import read_tile, write_tile
-
-
-@njit(**INNER)
-def exponential(x):  # pragma: no cover
-    """exp(x) of a vector for |x| up to 20, by the series of exp(x / 64) and six squarings."""
-    e = x * (1 / 64)
-    y = e * (1 / 39916800) + 1 / 3628800
-    y = e * (e * y + 1 / 362880) + 1 / 40320
-    y = e * (e * y + 1 / 5040) + 1 / 720
-    y = e * (e * y + 1 / 120) + 1 / 24
-    y = e * (e * y + 1 / 6) + 0.5
-    y = e * (e * y + 1.0) + 1.0
-    y = y * y
-    y = y * y
-    y = y * y
-    y = y * y
-    y = y * y
-    return y * y
 
 
 @njit(**INNER)

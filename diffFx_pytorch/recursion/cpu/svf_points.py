@@ -1,8 +1,8 @@
 """Cascades of state variable filters whose coefficients are given at control points, rows side by side.
 
 Between two points a coefficient is the geometric mean c0^(1 - w) c1^w where both are of one sign, else a straight line
-(`join_points`); it is stepped in registers, ``c <- c ratio + step``, and never laid out over time. The adjoint steps it
-backwards. Each row is a lane: two for a mono or stereo signal, eight for batches.
+(`join_points`), and g a little under it; it is stepped in registers, ``c <- c ratio + step``, and never laid out over
+time. The adjoint steps it backwards. Each row is a lane: two for a mono or stereo signal, eight for batches.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import SIDE, constant, load, store, where
 
 from .biquad_tile import audible
-from .point_joins import advance, join, piece_end, segment_at, span
+from .point_joins import advance, bends, join, piece_end, segment_at, span
 from .row_tiles import prefetch_run, read_tile, write_tile
 from .svf_stepped import stepped_sections
 
@@ -59,6 +59,7 @@ def _kernels(lanes: int) -> Kernels:
     read = read_tile if lanes % SIDE == 0 else _read_few
     write = write_tile if lanes % SIDE == 0 else _write_few
     section, section_kept, section_adjoint = stepped_sections(lanes)
+    bend, turn, bend_ends = bends(lanes)
     W = 5 * lanes  # numbers a section
 
     @njit(**INNER)
@@ -72,11 +73,12 @@ def _kernels(lanes: int) -> Kernels:
                 into[n * lanes + lane] = values[place + n]
 
     @njit(**INNER)
-    def read_segment(points, of_lane, at, f, per, first, second, ratio, step, ahead):  # pragma: no cover
+    def read_segment(points, of_lane, at, f, per, first, second, ratio, step, curved, ahead):  # pragma: no cover
         """The points at both ends of a stretch, and how coefficients go from one to the other."""
         read_point(points, of_lane, f, per, first, ahead)
         read_point(points, of_lane, min(f + 1, at.size - 1), per, second, ahead)
         join(first, second, span(at, f), ratio, step)
+        bend(first, second, span(at, f), step, curved)
 
     @njit(**INNER)
     def silence(state, K, threshold):  # pragma: no cover
@@ -129,6 +131,8 @@ def _kernels(lanes: int) -> Kernels:
         padded = -(-K * W // SIDE) * SIDE
         first, second, ratio = np.zeros(padded), np.zeros(padded), np.zeros(padded)
         step, coef = np.zeros(padded), np.zeros(padded)
+        each = -(-K * lanes // SIDE) * SIDE
+        curved, slope, turning = np.zeros(each), np.zeros(each), np.zeros(each)
         tile, state = np.empty(TILE * lanes), np.empty(2 * K * lanes)
         places, of_lane = np.empty(lanes, np.int64), np.empty(lanes, np.int64)
         for group in range(start, stop):
@@ -148,15 +152,25 @@ def _kernels(lanes: int) -> Kernels:
                 while t < last:
                     f = segment_at(at, t, f)
                     if f != known:
-                        read_segment(points, of_lane, at, f, K * 5, first, second, ratio, step, POINTS_AHEAD)
+                        read_segment(points, of_lane, at, f, K * 5, first, second, ratio, step, curved, POINTS_AHEAD)
                         known = f
                     advance(first, ratio, step, t - at[f], coef)
+                    turn(curved, ratio, t - at[f], span(at, f), coef, slope, turning)
                     count = piece_end(at, f, last) - t
                     for lane in range(lanes):
                         places[lane] = min(group * lanes + lane, R - 1) * T + t
                     read(x, places, count, tile, lanes, AHEAD)
                     for k in range(K):
-                        section(tile, count, coef[k * W :], ratio[k * W :], step[k * W :], state[2 * k * lanes :])
+                        section(
+                            tile,
+                            count,
+                            coef[k * W :],
+                            ratio[k * W :],
+                            step[k * W :],
+                            slope[k * lanes :],
+                            turning[k * lanes :],
+                            state[2 * k * lanes :],
+                        )
                     write(y, places, count, tile, lanes, AHEAD)
                     t += count
                 silence(state, K, threshold)
@@ -192,6 +206,8 @@ def _kernels(lanes: int) -> Kernels:
         ratios, steps = np.zeros(TILE * padded), np.zeros(TILE * padded)
         coef, sums, lagged = np.zeros(padded), np.zeros(padded), np.zeros(padded)
         to_first, to_second = np.zeros(padded), np.zeros(padded)
+        each = -(-K * lanes // SIDE) * SIDE
+        curves, slope, turning, twice = np.zeros(TILE * each), np.zeros(each), np.zeros(each), np.zeros(each)
         lines, inner, signal = np.empty((K + 1) * line), np.empty(3 * K * line), np.empty(line)
         state, adjoint = np.empty(2 * K * lanes), np.empty(2 * K * lanes)
         places, of_lane = np.empty(lanes, np.int64), np.empty(lanes, np.int64)
@@ -216,9 +232,10 @@ def _kernels(lanes: int) -> Kernels:
                     f = segment_at(at, t, f)
                     own = pieces * padded
                     first, ratio, step = firsts[own:][:padded], ratios[own:][:padded], steps[own:][:padded]
-                    second = seconds[own:][:padded]
-                    read_segment(points, of_lane, at, f, K * 5, first, second, ratio, step, -POINTS_AHEAD)
+                    second, curved = seconds[own:][:padded], curves[pieces * each :][:each]
+                    read_segment(points, of_lane, at, f, K * 5, first, second, ratio, step, curved, -POINTS_AHEAD)
                     advance(first, ratio, step, t - at[f], coef)
+                    turn(curved, ratio, t - at[f], span(at, f), coef, slope, turning)
                     count, place = piece_end(at, f, last) - t, (t - begin) * lanes
                     for lane in range(lanes):
                         places[lane] = rows[lane] * T + t
@@ -232,6 +249,8 @@ def _kernels(lanes: int) -> Kernels:
                             coef[k * W :],
                             ratio[k * W :],
                             step[k * W :],
+                            slope[k * lanes :],
+                            turning[k * lanes :],
                             state[2 * k * lanes :],
                         )
                     begins[pieces], segments[pieces] = t, f
@@ -242,7 +261,9 @@ def _kernels(lanes: int) -> Kernels:
                     t, f, own = begins[piece], segments[piece], piece * padded
                     count, place = begins[piece + 1] - t, (t - begin) * lanes
                     first, ratio, step = firsts[own:][:padded], ratios[own:][:padded], steps[own:][:padded]
+                    second, curved = seconds[own:][:padded], curves[piece * each :][:each]
                     advance(first, ratio, step, t + count - 1 - at[f], coef)
+                    turn(curved, ratio, t + count - 1 - at[f], span(at, f), coef, slope, turning)
                     for lane in range(lanes):
                         places[lane] = rows[lane] * T + t
                     read(gy, places, count, signal, lanes, -AHEAD)
@@ -256,9 +277,12 @@ def _kernels(lanes: int) -> Kernels:
                             coef[k * W :],
                             ratio[k * W :],
                             step[k * W :],
+                            slope[k * lanes :],
+                            turning[k * lanes :],
                             adjoint[2 * k * lanes :],
                             sums[k * W :],
                             lagged[k * W :],
+                            twice[k * lanes :],
                         )
                     write(gx, places, count, signal, lanes, -AHEAD)
                     if not needs_grad:
@@ -271,8 +295,9 @@ def _kernels(lanes: int) -> Kernels:
                         elif summed > f + 2:
                             add_point(gpoints, of_lane, valid, summed - 1, K * 5, to_first)
                         summed = f + 1
-                    samples = span(at, f)
-                    ends(first, seconds[own:][:padded], step, sums, lagged, t - at[f], samples, to_first, to_second)
+                    samples, offset = span(at, f), t - at[f]
+                    ends(first, second, step, sums, lagged, offset, samples, to_first, to_second)
+                    bend_ends(first, second, curved, sums, lagged, twice, offset, samples, to_first, to_second)
                 silence(adjoint, K, threshold)
             if needs_grad and T > 0:
                 if summed < at.size:

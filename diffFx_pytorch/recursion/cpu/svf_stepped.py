@@ -1,6 +1,6 @@
 """One state variable section over a stretch between control points, its coefficients stepped in registers; the adjoint.
 
-``c <- c ratio + step`` from sample to sample, in as many lanes as rows stand side by side.
+``c <- c ratio + step`` from sample to sample, and the ratio of g turns; in as many lanes as rows stand side by side.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ def stepped_sections(lanes: int) -> tuple[Any, Any, Any]:
         )
 
     @njit(**INNER)
-    def section(signal, count, coef, ratio, step, state):  # pragma: no cover
+    def section(signal, count, coef, ratio, step, slope, turning, state):  # pragma: no cover
         """Run one section over ``count`` samples, in place. With n1, n2 the states to come, 2 v = s + n."""
         g, r, h, b, low = five(coef)
-        rg, rr, rh, rb, rl = five(ratio)
+        _, rr, rh, rb, rl = five(ratio)
+        rg, bg = load(slope, 0, lanes), load(turning, 0, lanes)
         dg, dr, dh, db, dl = five(step)
         s1, s2 = load(state, 0, lanes), load(state, lanes, lanes)
         for i in range(0, count * lanes, lanes):
@@ -43,14 +44,16 @@ def stepped_sections(lanes: int) -> tuple[Any, Any, Any]:
             store(signal, i, (0.5 * (low - h)) * (s2 + n2) + y)
             s1, s2 = n1, n2
             g, r, h, b, low = g * rg + dg, r * rr + dr, h * rh + dh, b * rb + db, low * rl + dl
+            rg = rg * bg
         store(state, 0, s1)
         store(state, lanes, s2)
 
     @njit(**INNER)
-    def section_kept(source, target, inner, count, coef, ratio, step, state):  # pragma: no cover
+    def section_kept(source, target, inner, count, coef, ratio, step, slope, turning, state):  # pragma: no cover
         """As ``section``, from ``source`` to ``target``; ``inner`` receives v1, v2, 2 d of each sample."""
         g, r, h, b, low = five(coef)
-        rg, rr, rh, rb, rl = five(ratio)
+        _, rr, rh, rb, rl = five(ratio)
+        rg, bg = load(slope, 0, lanes), load(turning, 0, lanes)
         dg, dr, dh, db, dl = five(step)
         s1, s2 = load(state, 0, lanes), load(state, lanes, lanes)
         for i in range(0, count * lanes, lanes):
@@ -67,23 +70,25 @@ def stepped_sections(lanes: int) -> tuple[Any, Any, Any]:
             store(target, i, (low - h) * v2 + ((b - r * h) * v1 + h * x))
             s1, s2 = n1, n2
             g, r, h, b, low = g * rg + dg, r * rr + dr, h * rh + dh, b * rb + db, low * rl + dl
+            rg = rg * bg
         store(state, 0, s1)
         store(state, lanes, s2)
 
     @njit(**INNER)
     def section_adjoint(
-        signal, source, inner, count, first, coef, ratio, step, state, sums, lagged
+        signal, source, inner, count, first, coef, ratio, step, slope, turning, state, sums, lagged, twice
     ):  # pragma: no cover
         """The adjoint of a section over a piece; ``coef`` holds the coefficients of its last sample.
 
         ``signal`` holds the gradient of the output and receives that of the input. ``sums`` receives the sums of
-        gradient times c (or 1 where the join is a straight line), ``lagged`` those of the same times the number of
-        samples since the first of the piece.
+        gradient times c (or 1 where the join is a straight line), ``lagged`` those of the same times the number n of
+        samples since the first of the piece, ``twice`` that of g times n (n - 1) / 2.
         """
         g, r, h, b, low = five(coef)
-        rg, rr, rh, rb, rl = five(ratio)
+        _, rr, rh, rb, rl = five(ratio)
+        bg = load(turning, 0, lanes)
         dg, dr, dh, db, dl = five(step)
-        back_g, back_r, back_h, back_b, back_l = 1.0 / rg, 1.0 / rr, 1.0 / rh, 1.0 / rb, 1.0 / rl
+        back_g, back_r, back_h, back_b, back_l = bg / load(slope, 0, lanes), 1.0 / rr, 1.0 / rh, 1.0 / rb, 1.0 / rl
         fg, fr, fh, fb, fl = five(first)
         flat_g, flat_r, flat_h = (dg != 0.0) | (fg == 0.0), (dr != 0.0) | (fr == 0.0), (dh != 0.0) | (fh == 0.0)
         flat_b, flat_l = (db != 0.0) | (fb == 0.0), (dl != 0.0) | (fl == 0.0)
@@ -91,7 +96,9 @@ def stepped_sections(lanes: int) -> tuple[Any, Any, Any]:
         zero = constant(state, 0.0, lanes)
         sg, sr, sh, sb, sl = zero, zero, zero, zero, zero
         lg, lr, lh, lb, ll = zero, zero, zero, zero, zero
+        qg = zero
         for i in range((count - 1) * lanes, -1, -lanes):
+            qg = qg + lg
             lg, lr, lh, lb, ll = lg + sg, lr + sr, lh + sh, lb + sb, ll + sl
             v1, v2 = load(inner, 3 * i, lanes), load(inner, 3 * i + lanes, lanes)
             d2 = load(inner, 3 * i + 2 * lanes, lanes)
@@ -117,7 +124,7 @@ def stepped_sections(lanes: int) -> tuple[Any, Any, Any]:
             sb = (gy * v1) * where(flat_b, 1.0, b) + sb
             sl = (gy * v2) * where(flat_l, 1.0, low) + sl
             g, r, h = g * back_g - dg, r * back_r - dr, h * back_h - dh
-            b, low = b * back_b - db, low * back_l - dl
+            b, low, back_g = b * back_b - db, low * back_l - dl, back_g * bg
         store(state, 0, p1)
         store(state, lanes, p2)
         store(sums, 0, sg)
@@ -125,6 +132,7 @@ def stepped_sections(lanes: int) -> tuple[Any, Any, Any]:
         store(sums, 2 * lanes, sh)
         store(sums, 3 * lanes, sb)
         store(sums, 4 * lanes, sl)
+        store(twice, 0, qg)
         store(lagged, 0, lg)
         store(lagged, lanes, lr)
         store(lagged, 2 * lanes, lh)

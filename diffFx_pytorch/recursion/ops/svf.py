@@ -71,8 +71,9 @@ def svfilt(
     form: `sos_to_svf`. States and arithmetic are float64.
 
     With ``at``, ``svf`` holds the coefficients at control points, and between two of them each is
-    :math:`c_0^{1 - w} c_1^w` where both are of one sign, so that frequencies move in octaves and gains in dB, else a
-    straight line (`join_points`). Gradients go to the points; coefficients are never stored for every sample.
+    :math:`c_0^{1 - w} c_1^w` where both are of one sign, so that gains move in dB, else a straight line; g is bent a
+    little, so that frequencies move in octaves (`join_points`). Gradients go to the points; coefficients are never
+    stored for every sample.
 
     Args:
         x: signal (..., T), float32 or float64.

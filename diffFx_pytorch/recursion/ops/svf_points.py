@@ -35,7 +35,7 @@ def _parts(samples: int) -> Iterator[slice]:
 def _joined(points: Tensor, at: Tensor, x: Tensor) -> Tensor:
     """The coefficients (..., T, K, 5) in the precision of the sound."""
     ways, along = Ways(at, x.shape[-1]), ways_from(points.to(x.dtype))
-    return torch.cat([ways.along(*along, part) for part in _parts(x.shape[-1])], -3)
+    return torch.cat([ways.along(along, part) for part in _parts(x.shape[-1])], -3)
 
 
 def _equation(x: Tensor, points: Tensor, at: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,7 +54,7 @@ def _adjoint(batch: Any, grads: Any, inputs: Any, saved: Any, needs: Any) -> tup
     along, pull = torch.func.vjp(lambda p: ways_from(p.to(x.dtype)), points)
     found = None
     for part in _parts(x.shape[-1]):
-        back = torch.func.vjp(lambda *given, part=part: ways.along(*given, part), *along)[1]
+        back = torch.func.vjp(lambda *given, part=part: ways.along(given, part), *along)[1]
         of_part = back(gcoef[..., part, :, :])
         found = of_part if found is None else tuple(map(torch.add, found, of_part))
     return gx, pull(found)[0], None, gzi

@@ -16,6 +16,7 @@ SOUNDS = {
 GAINS = {k * 0.01: (-12.0 if k % 2 else 12.0) for k in range(100)}
 MOVES = {
     "sweep in 50 ms": {"peak_1_freq_hz": {0.1: 100.0, 0.15: 10000.0}, "peak_1_gain_db": 12.0},
+    "sweep in 50 ms, narrow": {"peak_1_freq_hz": {0.1: 100.0, 0.15: 10000.0}, "peak_1_gain_db": 12.0, "peak_1_q": 10.0},
     "LFO, every sample": {"peak_1_freq_hz": 1000 * 2 ** (0.5 * torch.sin(2 * math.pi * 20 * TIME))[None]}
     | {"peak_1_gain_db": 12.0, "peak_1_q": 4.0},
     "24 dB in 10 ms": {"peak_1_gain_db": GAINS, "peak_1_freq_hz": 1000.0},
