@@ -102,7 +102,7 @@ class Ways:
 
     def along(self, ways: tuple[Tensor, ...], part: slice) -> Tensor:
         """The coefficients (..., part, K, 5), from those of `ways_from`."""
-        w = (self._passed[..., part].to(values.dtype) / self._lasts[..., part]).clamp(0, 1)[..., None, None]
+        w = (self._passed[..., part].to(ways[0].dtype) / self._lasts[..., part]).clamp(0, 1)[..., None, None]
         values, octaves, step, bend = (self._picked(t, part) for t in ways)
         exponent = w * octaves
         exponent = torch.cat([torch.addcmul(exponent[..., :1], w * (1 - w), bend), exponent[..., 1:]], -1)

@@ -51,7 +51,7 @@ def _adjoint(batch: Any, grads: Any, inputs: Any, saved: Any, needs: Any) -> tup
     gcoef = gcoef.sum_to_size(coef.shape)
     del coef
     ways = Ways(at, x.shape[-1])
-    along, pull = torch.func.vjp(lambda p: ways_from(p.to(x.dtype)), points)
+    along, pull = torch.func.vjp(lambda p: ways_from(p.to(x.dtype)), points)[:2]
     found = None
     for part in _parts(x.shape[-1]):
         back = torch.func.vjp(lambda *given, part=part: ways.along(given, part), *along)[1]
