@@ -5,6 +5,7 @@ from .controller import LogBands, SpectralController
 from .dynamic_controller import Controlled, DynamicController
 from .echo import echo_ms
 from .knobs import FreeKnobs
+from .level_losses import FeatureError, balance_db, crest_db, envelope_db, loudness_lufs, loudness_range_lu, width_db
 from .loop import DEFAULT_STAGES, FitResult, fit
 from .loss_profile import LossLandscape, loss_landscape
 from .losses import (
@@ -43,6 +44,7 @@ __all__ = [
     "EnergyDecayCurve",
     "EnergyDecayRelief",
     "ErrorToSignalRatio",
+    "FeatureError",
     "FiLM",
     "FitResult",
     "FreeKnobs",
@@ -62,12 +64,18 @@ __all__ = [
     "Stage",
     "TrainingHistory",
     "Weighting",
+    "balance_db",
+    "crest_db",
     "echo_ms",
+    "envelope_db",
     "error_to_signal_ratio",
     "fit",
     "loss_landscape",
+    "loudness_lufs",
+    "loudness_range_lu",
     "mid_side",
     "residual_db",
     "sparsity",
     "train",
+    "width_db",
 ]

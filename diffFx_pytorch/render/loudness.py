@@ -39,18 +39,32 @@ def integrated_loudness(x: Tensor, sample_rate: float, *, mask: int | None = Non
         >>> round(float(integrated_loudness(tone[None, None], 48000)), 2)
         -3.01
     """
+    powers = window_powers(x, sample_rate, _HOPS_A_BLOCK, mask=mask, dual_mono=dual_mono)
+    return _gated(powers) if powers.shape[-1] else x.new_full((x.shape[0],), -math.inf, dtype=torch.float64)
+
+
+def window_powers(
+    x: Tensor, sample_rate: float, hops: int, *, mask: int | None = None, dual_mono: bool = False
+) -> Tensor:
+    """Mean weighted powers (B, windows), float64, of windows of ``hops`` times 100 ms, one every 100 ms.
+
+    Args:
+        x: (B, C, T).
+        sample_rate: in Hz.
+        hops: 4 for momentary loudness, 30 for short-term loudness.
+        mask: as for ``integrated_loudness``, as the next.
+        dual_mono: likewise.
+    """
     weighted = sosfilt(x.double(), k_weighting(sample_rate).to(x.device))
     ends = [0]
     while (end := _boundary(len(ends), sample_rate, round(1 / _HOP_SECONDS))) <= x.shape[-1]:
         ends.append(end)
-    if len(ends) <= _HOPS_A_BLOCK:
-        return x.new_full((x.shape[0],), -math.inf, dtype=torch.float64)
+    if len(ends) <= hops:
+        return weighted.new_zeros(x.shape[0], 0)
     lengths = [end - start for start, end in itertools.pairwise(ends)]
-    hops = weighted[..., : ends[-1]].square().split(lengths, -1)
-    energies = torch.stack([hop.sum(-1) for hop in hops], -1)
+    energies = torch.stack([hop.sum(-1) for hop in weighted[..., : ends[-1]].square().split(lengths, -1)], -1)
     weights = energies.new_tensor(channel_weights(x.shape[1], mask, dual_mono=dual_mono))
-    powers = (weights @ energies) / (_HOPS_A_BLOCK * _HOP_SECONDS * sample_rate)
-    return _gated(powers.unfold(-1, _HOPS_A_BLOCK, 1).sum(-1))
+    return ((weights @ energies) / (hops * _HOP_SECONDS * sample_rate)).unfold(-1, hops, 1).sum(-1)
 
 
 class Loudness:
@@ -138,6 +152,11 @@ def loudness_range(loudness: Loudness) -> float:
     return float(high - low)
 
 
+def lufs_from(power: Tensor) -> Tensor:
+    """Loudness in LUFS of mean weighted powers, any shape."""
+    return -0.691 + 10.0 * power.log10()
+
+
 def lufs_of(power: np.ndarray) -> np.ndarray:
     """Loudness in LUFS of mean weighted powers."""
     with np.errstate(divide="ignore"):
@@ -149,7 +168,7 @@ def _gated(power: Tensor) -> Tensor:
     loud = power > _power(_ABSOLUTE_GATE)
     mean = _mean(power, loud).unsqueeze(-1)
     loud = loud & (power > mean * 10.0 ** (_RELATIVE_GATE / 10.0))
-    return -0.691 + 10.0 * _mean(power, loud).log10()
+    return lufs_from(_mean(power, loud))
 
 
 def _mean(power: Tensor, loud: Tensor) -> Tensor:
