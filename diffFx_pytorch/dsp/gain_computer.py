@@ -2,12 +2,13 @@
 
 Both have derivatives written by hand. They save their inputs for the backward pass; the rest is cheaper to compute
 again than to store: a compressor written in eager operations stores nineteen times its input, this one about six.
-Constant knobs over float32 go through kernels of one pass; all else, and what is to be differentiated again, through
-eager operations.
+Constant knobs over float32 on the CPU, and everything on CUDA devices with Triton, go through kernels of one pass; all
+else, and what is to be differentiated again, through eager operations.
 """
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..kernels.cuda import usable
 from ..kernels.transforms import applied, is_traced
 from . import gain_constant
 from .levels import NEPER_PER_DB
@@ -23,6 +25,8 @@ _SHARPEST_KNEE_DB = 1e-3
 FLOOR = 1e-15
 """Amplitudes below this count as this: -300 dB."""
 _SMALL = 1e-12
+DEVICE = "cuda"
+ON_CUDA = "diffFx_pytorch.dsp.cuda.gain_rows"
 _PIECE = 2**17
 
 
@@ -97,6 +101,28 @@ def compress(x: Tensor, overshoot: Tensor, slope: Tensor, makeup: Tensor, mix: T
     return _called(_Gain, _GainBothModes, x, overshoot, slope, makeup, mix)
 
 
+def _kernels(signal: Tensor, over: Tensor | None, *knobs: Tensor) -> Any:
+    """What computes these in one pass with nothing to record, if anything does."""
+    if torch.is_grad_enabled():
+        return None
+    if gain_constant.fits(signal, over, *knobs):
+        return gain_constant
+    return importlib.import_module(ON_CUDA) if fits_on_cuda(signal, over, *knobs) else None
+
+
+def fits_on_cuda(signal: Tensor, over: Tensor | None, *knobs: Tensor) -> bool:
+    """Whether tensors are what the kernels of CUDA devices take: (B, C, T), and knobs (B, 1, 1) or (B, 1, T)."""
+    if signal.device.type != DEVICE or not gain_constant.plain(
+        *(signal, *knobs) if over is None else (signal, over, *knobs)
+    ):
+        return False
+    if signal.ndim != 3 or not signal.numel() or signal.dtype not in (torch.float32, torch.float64):
+        return False
+    B, C, T = signal.shape
+    fits = over is None or tuple(over.shape) in ((B, 1, T), (B, C, T))
+    return fits and all(tuple(k.shape) in ((B, 1, 1), (B, 1, T)) for k in knobs) and usable(signal.device)
+
+
 def _called(function: Any, both_modes: Any, *args: Any) -> Tensor:
     """Call a function of autograd; ``torch.jit.trace`` would record it as an object of Python."""
     if torch.compiler.is_compiling():
@@ -168,8 +194,8 @@ class _Overshoot(torch.autograd.Function):
             return (torch.sub(v, m, alpha=0.5) * m / W,)
 
         offset = 0.5 * width - threshold
-        if gain_constant.applies(key, None, threshold, width):
-            return gain_constant.overshoot(key, offset, width, FLOOR, power, link)
+        if kernels := _kernels(key, None, threshold, width):
+            return kernels.overshoot(key, offset, width, FLOOR, power, link)
         (overshoot,) = _in_pieces(piece, key, offset, width)
         return overshoot  # pyright: ignore[reportReturnType]
 
@@ -195,9 +221,9 @@ class _Overshoot(torch.autograd.Function):
                 0.5 * _like(grad_level - grad_level * slope, width) if to_width else None,
             )
 
-        if gain_constant.applies(key, overshoot, threshold, width):
-            found = gain_constant.overshoot_adjoint(grads[0], key, overshoot, width, FLOOR, ctx.power, to_key)
-            return *found, None, None
+        if kernels := _kernels(key, overshoot, threshold, width):
+            given = (grads[0], key, overshoot, threshold, width)
+            return *kernels.overshoot_adjoint(*given, FLOOR, ctx.power, to_key), None, None
         return *_in_pieces(piece, grads[0], key, overshoot, threshold, width), None, None
 
 
@@ -229,8 +255,8 @@ class _Gain(torch.autograd.Function):
         def piece(x: Tensor, overshoot: Tensor, slope: Tensor, makeup: Tensor, mix: Tensor) -> tuple[Tensor]:
             return (x * (1 + mix * ((makeup - slope * overshoot).exp() - 1)),)
 
-        if gain_constant.applies(x, overshoot, slope, makeup, mix):
-            return gain_constant.gain(x, overshoot, slope, makeup, mix)
+        if kernels := _kernels(x, overshoot, slope, makeup, mix):
+            return kernels.gain(x, overshoot, slope, makeup, mix)
         (y,) = _in_pieces(piece, x, overshoot, slope, makeup, mix)
         return y  # pyright: ignore[reportReturnType]
 
@@ -258,8 +284,8 @@ class _Gain(torch.autograd.Function):
             )
 
         x, overshoot, *knobs = ctx.saved_tensors
-        if gain_constant.applies(x, overshoot, *knobs):
-            return gain_constant.gain_adjoint(grads[0], x, overshoot, *knobs, to_x=to_x)
+        if kernels := _kernels(x, overshoot, *knobs):
+            return kernels.gain_adjoint(grads[0], x, overshoot, *knobs, to_x=to_x)
         return tuple(_in_pieces(piece, grads[0], *ctx.saved_tensors))
 
 

@@ -26,19 +26,18 @@ _TO_CURVE = (-1.0, 0.5)
 """Gradients of threshold and width over the sums of g and of g (1 - slope), where g is the gradient of the level."""
 
 
-def applies(signal: Tensor, over: Tensor | None, *knobs: Tensor) -> bool:
-    """Whether tensors are what the kernels take, with nothing to record."""
-    return not torch.is_grad_enabled() and fits(signal, over, *knobs)
+def plain(*tensors: Tensor) -> bool:
+    """Whether tensors are memory, of one dtype and device, which a kernel may read."""
+    if is_traced() or transforms_active():
+        return False
+    dtype, device = tensors[0].dtype, tensors[0].device
+    return all(type(t) in (Tensor, torch.nn.Parameter) and t.dtype == dtype and t.device == device for t in tensors)
 
 
 def fits(signal: Tensor, over: Tensor | None, *knobs: Tensor) -> bool:
     """Whether tensors are what the kernels take: float32 memory, (B, C, T) and (B, 1, 1)."""
     tensors = (signal, *knobs) if over is None else (signal, over, *knobs)
-    if is_traced() or transforms_active():
-        return False
-    if not all(
-        type(t) in (Tensor, torch.nn.Parameter) and t.dtype == torch.float32 and t.device.type == "cpu" for t in tensors
-    ):
+    if not plain(*tensors) or signal.dtype != torch.float32 or signal.device.type != "cpu":
         return False
     if signal.ndim != 3 or signal.numel() == 0:
         return False
@@ -61,7 +60,7 @@ def _overshoot(_: Any, inputs: Any, outputs: Any, lowest: np.float32, power: boo
 
 
 def overshoot_adjoint(
-    grad: Tensor, key: Tensor, over: Tensor, width: Tensor, floor: float, power: bool, to_key: bool
+    grad: Tensor, key: Tensor, over: Tensor, _: Tensor, width: Tensor, floor: float, power: bool, to_key: bool
 ) -> tuple[Tensor | None, Tensor, Tensor]:
     """Gradients of the key, or None, and, summed (B, 1, 1), of threshold and width."""
     grad_key = key.new_empty(key.shape if to_key else (*key.shape[:2], 0))

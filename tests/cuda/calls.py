@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import diffFx_pytorch.recursion as R
+from diffFx_pytorch.dsp.gain_computer import compress, overshoot
 from diffFx_pytorch.lti import ops
 
 
@@ -72,6 +73,15 @@ def _disk(*shape: int) -> Tensor:
     return torch.complex(noise(*shape, seed=8), noise(*shape, seed=9)) / 3
 
 
+def _loud(samples: int) -> Tensor:
+    """Between silence and full scale."""
+    return torch.linspace(0, 1, samples, dtype=torch.float64) ** 2
+
+
+def _knee(*shape: int) -> list[Tensor]:
+    return [between(-3, -1, *shape), between(0.2, 1.5, *shape)]
+
+
 def _steps(samples: int) -> Tensor:
     """Few values, so that many are equal."""
     return (2 * noise(2, samples, seed=6)).round()
@@ -88,6 +98,45 @@ def _sweep(samples: int) -> Tensor:
     g = torch.tan(torch.pi * 20 * 200 ** torch.linspace(0, 1, samples, dtype=torch.float64) / 48000)
     ones = torch.ones_like(g)
     return torch.stack([g, 0.2 * ones, 0.5 * ones, -0.7 * ones, 0.3 * ones], -1).unsqueeze(-2)
+
+
+def _network(lines: int, inputs: int, outputs: int) -> list[Tensor]:
+    """Delays, matrix, gains of inputs and outputs; the delays differ between two items."""
+    matrix = torch.linalg.qr(noise(lines, lines, seed=11))[0] * 0.9
+    delays = 40 + between(0, 17, 2, lines, seed=12).floor()
+    return [delays, matrix, noise(lines, inputs, seed=13), noise(outputs, lines, seed=14)]
+
+
+def _few(samples: int) -> int:
+    """Three blocks: filtered networks take the interpreter long."""
+    return min(samples, 100)
+
+
+def _absorption(*shape: int) -> Tensor:
+    """Second-order sections of a few hundred Hz and more, (*shape, 6)."""
+    g = torch.tan(torch.pi * 300 * 30 ** between(0, 1, *shape, seed=15) / 48000)
+    r, (h, b, low) = between(0.5, 1.5, *shape, seed=16), between(-0.5, 0.5, 3, *shape, seed=17)
+    return R.svf_to_sos(torch.stack([g, r, h, b, low], -1))
+
+
+def _shelves(samples: int) -> Tensor:
+    """First-order sections that move, (T, 3, 1, 6)."""
+    pole = between(-0.7, -0.2, samples, 3, 1)
+    zeros = torch.zeros_like(pole)
+    return torch.stack([0.9 * (1 + pole), 0.1 * pole, zeros, zeros + 1, pole, zeros], -1)
+
+
+def _with_state(found: tuple[Tensor, tuple[Tensor, Tensor]]) -> tuple[Tensor, ...]:
+    return found[0], *found[1]
+
+
+def _filtered_network(*given: Tensor) -> tuple[Tensor, ...]:
+    """With states that are random, but for those of lanes without a line, which are nobody's."""
+    *network, past, zi = given
+    lanes = (torch.arange(zi.shape[-3] * 8).view(-1, 1, 8) < past.shape[-2]).to(zi)
+    how = {"longest": 58, "time_varying": False, "zi": (past, zi * lanes), "return_zf": True}
+    y, end, states = _with_state(R.feedback_network(*network, **how))
+    return y, end, states * lanes
 
 
 CALLS = {
@@ -126,6 +175,38 @@ CALLS = {
         lambda x, a, r: (R.attack_release(x, a, r.expand(x.shape), time_varying=True),),
         variant=True,
     ),
+    "overshoot": Call(
+        {"gain_computer"},
+        lambda T: [_loud(T) * noise(2, 3, T), *_knee(2, 1, 1)],
+        lambda key, threshold, width: (overshoot(key, threshold, width),),
+    ),
+    "overshoot, linked": Call(
+        {"gain_computer"},
+        # Channels that are equally loud, and silence.
+        lambda T: [_loud(T) * _steps(T)[:, None] * torch.tensor([1.0, -1, 0.5])[:, None], *_knee(2, 1, T)],
+        lambda key, threshold, width: (overshoot(key, threshold, width, link=True),),
+        variant=True,
+    ),
+    "overshoot of powers": Call(
+        {"gain_computer"},
+        lambda T: [_loud(T) * noise(1, 2, T).square(), *_knee(1, 1, 1)],
+        lambda power, threshold, width: (
+            overshoot(power, threshold, width, power=True),
+            overshoot(power, threshold, width, power=True, link=True),
+        ),
+        variant=True,
+    ),
+    "gain": Call(
+        {"gain_computer"},
+        lambda T: [noise(2, 3, T), between(0, 3, 2, 1, T), *(between(0, 1, 2, 1, 1, seed=s) for s in range(3))],
+        lambda x, over, *knobs: (compress(x, over, *knobs),),
+    ),
+    "gain, moving": Call(
+        {"gain_computer"},
+        lambda T: [noise(2, 3, T), between(0, 3, 2, 3, T), *(between(0, 1, 2, 1, n, seed=n) for n in (1, T, T))],
+        lambda x, over, *knobs: (compress(x, over, *knobs),),
+        variant=True,
+    ),
     "running_max": Call({"running_max_index"}, lambda T: [_steps(T)], lambda x: (R.running_max(x, 37),)),
     "running_max, long": Call(
         {"running_max_index"}, lambda T: [_steps(T)], lambda x: (R.running_max(x, 600),), variant=True
@@ -162,6 +243,44 @@ CALLS = {
         ),
         1e-5,
         reorders=True,
+    ),
+    "network": Call(
+        {"feedback_network"},
+        lambda T: [noise(2, 2, T), *_network(3, 2, 2), noise(3, 60), noise(1, 2, 2)],
+        lambda x, m, M, b, c, past, direct: _with_state(
+            R.feedback_network(
+                x, m, M, b, c, longest=58, direct=direct, zi=(past, past.new_zeros(0, 1, 2, 8)), return_zf=True
+            )
+        ),
+        1e-5,
+    ),
+    "network, wide": Call(
+        {"feedback_network"},
+        lambda T: [noise(1, 1, T), *_network(17, 1, 1)],
+        lambda x, m, M, b, c: (R.feedback_network(x, m, M, b, c, longest=58),),
+        1e-5,
+        variant=True,
+    ),
+    "network, filtered": Call(
+        {"feedback_network"},
+        lambda T: [noise(1, _few(T)), *_network(3, 1, 1), _absorption(3, 2), noise(3, 60), noise(2, 1, 2, 8)],
+        _filtered_network,
+        1e-5,
+        variant=True,
+    ),
+    "network, filtered in groups": Call(
+        {"feedback_network"},
+        lambda T: [noise(1, _few(T)), *_network(9, 1, 1), _absorption(9, 1), noise(9, 60), noise(1, 2, 2, 8)],
+        _filtered_network,
+        1e-5,
+        variant=True,
+    ),
+    "network, filters moving": Call(
+        {"feedback_network"},
+        lambda T: [noise(2, 1, _few(T)), *_network(3, 1, 2), _shelves(_few(T))],
+        lambda x, m, M, b, c, sos: (R.feedback_network(x, m, M, b, c, sos, longest=58, time_varying=True),),
+        1e-5,
+        variant=True,
     ),
     "svfilt, moving": Call(
         {"svf"},

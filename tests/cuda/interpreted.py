@@ -10,6 +10,7 @@ from unittest import mock
 import numpy as np
 import torch
 
+from diffFx_pytorch.dsp import gain_computer, gain_constant
 from diffFx_pytorch.kernels.dispatch import Dispatched, declared
 
 
@@ -34,6 +35,13 @@ def on_triton() -> Iterator[list[str]]:
 
         return call
 
+    kernels = gain_computer._kernels
+
+    def gain(*args):
+        found = kernels(*args)
+        ran.extend(["diffFx::gain_computer"] * (found is not None))
+        return found
+
     with torch.library._scoped_library("diffFx", "IMPL") as library, contextlib.ExitStack() as patches:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that kernels are overridden
@@ -43,7 +51,9 @@ def on_triton() -> Iterator[list[str]]:
                 patches.enter_context(mock.patch.dict(op.kernels, {"cpu": kernel}))
                 patches.enter_context(mock.patch.dict(table.kernels, {"cpu": table.kernels["cuda"]}))
                 table._remembered.clear()  # shapes of checkpoints
-        patches.enter_context(mock.patch.dict("os.environ", {}))
+        patches.enter_context(mock.patch.object(gain_constant, "fits", return_value=False))
+        patches.enter_context(mock.patch.object(gain_computer, "DEVICE", "cpu"))
+        patches.enter_context(mock.patch.object(gain_computer, "_kernels", gain))
         yield ran
     for op in with_cuda_kernels().values():
         _declaration(op)._remembered.clear()

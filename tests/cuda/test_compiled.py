@@ -13,13 +13,13 @@ CAPABILITIES = (75, 80, 90)
 MOST_REGISTERS = 168  # of 65536 for three blocks of 128 threads
 SAMPLES = 5000
 DOUBLE = {
-    **{"carry": 1000, "_carry": 1000, "_march": 200, "_gradient": 60},
+    **{"carry": 1000, "_carry": 1000, "_march": 200, "_gradient": 60, "_improve": 60, "_run": 330, "_run_back": 260},
     **dict.fromkeys(("_apply", "_levels", "_echoes", "_echoes_adjoint", "_slopes"), 20),
 }
 """Double-precision instructions that kernels of float32 sound are meant to have: for states between chunks and sums."""
 IN_DOUBLE = {"sosfilt, moving", "allpole of order 2, moving"}
 """Calls whose recursion is meant to run in float64."""
-BARRIERS = {"_echoes": 1, "_echoes_adjoint": 2}
+BARRIERS = {"_round": 1, "_echoes": 1, "_echoes_adjoint": 2}
 """Barriers between blocks that read what others wrote: the interpreter does not see where one is missing."""
 REPRESENTATIVE = {"running_max": 75, "feedback delay": 90}
 """Calls compiled in every run, for one capability each; compilers take their time."""

@@ -12,13 +12,15 @@ pytestmark = [pytest.mark.usefixtures("poisoned_memory", "interpreter")]
 L = 256
 SMALL = {
     "recursion.cuda.first_order": {"CHUNK": L, "STATES": 2},
-    "recursion.cuda.attack_release": {"CHUNK": L},
+    "recursion.cuda.attack_release": {"CHUNK": L, "STATES": 2},
+    "dsp.cuda.gain_rows": {"STRETCH": L},
     "recursion.cuda.running_max": {"CHUNK": L},
     "recursion.cuda.backlash": {"CHUNK": L},
     "recursion.cuda.feedback_delay": {"CHUNK": 64},
     "recursion.cuda.chunks": {"SECTIONS": L},
     "recursion.cuda.sections": {"STATES": 2},
     "recursion.cuda.cascade": {"TILE": 4, "SPLIT": 2, "DEPTH": 4},
+    "recursion.cuda.feedback_network": {"TILE": (512, 512, 512)},
     "lti.cuda.solve": {"NUMBERS": {torch.complex64: 8192, torch.complex128: 8192}},
 }
 
@@ -78,6 +80,29 @@ def test_without_samples(name):
     agree(found, CALLS[name].results(0, torch.float32), 0)
 
 
+@pytest.mark.parametrize(("rounds", "many", "settles"), [(8, 512, True), (1, 512, False), (8, 1, None)])
+def test_chunks_of_a_smoother_settle_or_are_done_again(rounds, many, settles, monkeypatch):
+    kernels = importlib.import_module("diffFx_pytorch.recursion.cuda.attack_release")
+    seen, levels = [], kernels._levels
+
+    class Spy:
+        def __getitem__(self, grid):
+            return lambda *args, **how: (seen.append((args[6].tolist(), how["SOME"])), levels[grid](*args, **how))
+
+    monkeypatch.setattr(kernels, "_levels", Spy())
+    monkeypatch.setattr(kernels, "ROUNDS", rounds)
+    monkeypatch.setattr(kernels, "MANY", many)
+    call = CALLS["attack_release"]
+    with on_triton(), torch.no_grad():
+        found = call.run(*(t.float() for t in call.inputs(1500)))
+    agree(found, call.run(*(t.float() for t in call.inputs(1500))), call.tolerance)
+    ((settled, some),) = seen
+    assert some == (settles is not None)
+    if some:
+        assert all(settled) == settles
+
+
 def test_every_kernel_is_called():
     registered = {name.removeprefix("diffFx::").removesuffix("_backward") for name in with_cuda_kernels()}
+    registered.add("gain_computer")  # which is no operator
     assert registered == set().union(*(call.operators for call in CALLS.values()))

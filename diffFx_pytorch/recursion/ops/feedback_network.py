@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, define, run_rows
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, whole_rows
 from diffFx_pytorch.recursion.checks import check_signal, coefficients
@@ -177,7 +178,16 @@ _network = define(
     Kernel(_forward, _backward, {"lines": _all_lines, "section_states": _section_states}),
     settings={"outputs": int},
     adjoint=_adjoint,
-    waits=True,
+)
+_network.register(
+    device="cuda",
+    kernel=triton_kernel(
+        "diffFx_pytorch.recursion.cuda.feedback_network",
+        {
+            "lines": lambda *arguments: (_all_lines(*arguments)[0], arguments[0].dtype),
+            "section_states": lambda *arguments: ((0,), torch.float64),
+        },
+    ),
 )
 
 

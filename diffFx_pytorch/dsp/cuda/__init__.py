@@ -1,0 +1,1 @@
+"""Kernels of CUDA devices for what has no memory, in Triton."""
