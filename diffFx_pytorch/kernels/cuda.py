@@ -40,13 +40,13 @@ def triton_kernel(module: str, checkpoints: Mapping[str, Shape] | None = None) -
         return importlib.import_module(module)
 
     def forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, *settings: Any) -> None:
-        with _on(outputs[0].device):
+        with on_device(outputs[0].device):
             load().forward(batch_shape, inputs, outputs, *settings)
 
     def backward(
         batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any, *settings: Any
     ) -> Sequence[Tensor | None]:
-        with _on(_device(inputs)):
+        with on_device(_device(inputs)):
             return load().backward(batch_shape, grads, inputs, saved, needs, *settings)
 
     def serves(inputs: Any, *settings: Any) -> bool:
@@ -59,7 +59,7 @@ def _device(inputs: Any) -> torch.device:
     return next(t for t in inputs if t is not None).device
 
 
-def _on(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+def on_device(device: torch.device) -> contextlib.AbstractContextManager[Any]:
     """Triton launches on the current device, whichever its tensors are on."""
     return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 

@@ -20,7 +20,7 @@ SMALL = {
     "recursion.cuda.chunks": {"SECTIONS": L},
     "recursion.cuda.sections": {"STATES": 2},
     "recursion.cuda.cascade": {"TILE": 4, "SPLIT": 2, "DEPTH": 4},
-    "recursion.cuda.feedback_network": {"TILE": (512, 512, 512)},
+    "recursion.cuda.feedback_network": {"TILE": (512, 512, 512, 512)},
     "lti.cuda.solve": {"NUMBERS": {torch.complex64: 8192, torch.complex128: 8192}},
 }
 

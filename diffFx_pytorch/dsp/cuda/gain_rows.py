@@ -6,12 +6,16 @@ they stand still: a sum for each program.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+
+from diffFx_pytorch.kernels.cuda import on_device
 
 STRETCH = 1024
 """Samples that one program takes."""
@@ -224,6 +228,18 @@ class _Call:
         return found if knob.shape[-1] != 1 else found.sum(-1, dtype=torch.float64).view(-1, 1, 1).to(found.dtype)
 
 
+def _where_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which launches on the device of what it is given first."""
+
+    @functools.wraps(function)
+    def call(first: Tensor, *args: Any, **options: Any) -> Any:
+        with on_device(first.device):
+            return function(first, *args, **options)
+
+    return call
+
+
+@_where_it_is
 def overshoot(key: Tensor, offset: Tensor, width: Tensor, floor: float, power: bool, link: bool) -> Tensor:
     """As `gain_constant.overshoot`."""
     over = key.new_empty(key.shape[0], 1 if link else key.shape[1], key.shape[-1])
@@ -232,6 +248,7 @@ def overshoot(key: Tensor, offset: Tensor, width: Tensor, floor: float, power: b
     return over
 
 
+@_where_it_is
 def overshoot_adjoint(
     grad: Tensor, key: Tensor, over: Tensor, threshold: Tensor, width: Tensor, floor: float, power: bool, to_key: bool
 ) -> tuple[Tensor | None, Tensor, Tensor]:
@@ -243,6 +260,7 @@ def overshoot_adjoint(
     return to.key if to_key else None, call.summed(to.threshold, threshold), call.summed(to.width, width)
 
 
+@_where_it_is
 def gain(x: Tensor, over: Tensor, *knobs: Tensor) -> Tensor:
     """As `gain_constant.gain`."""
     y, call = torch.empty_like(x, memory_format=torch.contiguous_format), _Call(x, over, *knobs)
@@ -251,6 +269,7 @@ def gain(x: Tensor, over: Tensor, *knobs: Tensor) -> Tensor:
     return y
 
 
+@_where_it_is
 def gain_adjoint(grad: Tensor, x: Tensor, over: Tensor, *knobs: Tensor, to_x: bool) -> tuple[Any, ...]:
     """As `gain_constant.gain_adjoint`."""
     call = _Call(x, over, *knobs)

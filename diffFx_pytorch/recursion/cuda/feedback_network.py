@@ -24,10 +24,23 @@ from .section_steps import forward_map, then
 
 MOST_LINES = 32
 """Of a tile; as many again may be outputs."""
-TILE = (4096, 2048, 1024)
-"""Numbers in a tile: without filters, with them, and backwards with them."""
+TILE = (4096, 2048, 1024, 512)
+"""Numbers in a tile: without filters, with them, backwards with them, with filters that move."""
 LANES = 8
 """Lines in a group, as the operator lays out their filters."""
+
+
+class _Size(NamedTuple):
+    """Samples, lines, inputs, outputs, samples of the past, columns of the matrix, room of a line, groups of lines."""
+
+    T: int
+    N: int
+    IN: int
+    OUT: int
+    PAST: int
+    WIDTH: int
+    ROOM: int
+    G: int
 
 
 class _Network(NamedTuple):
@@ -87,10 +100,15 @@ def _mixed(mixing, row, N, WIDTH, NP: tl.constexpr, OP: tl.constexpr, HEIGHT, BA
 
 
 @triton.jit
-def _run(
-    net, zi, to, T, N, IN, OUT, PAST, WIDTH, ROOM, G, K: tl.constexpr, RING: tl.constexpr, MOVING: tl.constexpr,
-    NP: tl.constexpr, OP: tl.constexpr, L: tl.constexpr, LANES: tl.constexpr, KIND: tl.constexpr,
-):  # fmt: skip
+def _run(net, zi, to, size, RING: tl.constexpr, SHAPE: tl.constexpr, KIND: tl.constexpr):
+    K: tl.constexpr = SHAPE[0]
+    MOVING: tl.constexpr = SHAPE[1]
+    NP: tl.constexpr = SHAPE[2]
+    OP: tl.constexpr = SHAPE[3]
+    L: tl.constexpr = SHAPE[4]
+    LANES: tl.constexpr = SHAPE[5]
+    T, N, IN, OUT = size.T, size.N, size.IN, size.OUT
+    PAST, WIDTH, ROOM, G = size.PAST, size.WIDTH, size.ROOM, size.G
     row = tl.program_id(0).to(tl.int64)
     n, o, i = tl.arange(0, NP), tl.arange(0, OP), tl.arange(0, L)
     m = _delays(net.delay, row, n, N)
@@ -148,11 +166,16 @@ class _Made(NamedTuple):
 
 
 @triton.jit
-def _run_back(
-    net, gy, to, T, N, IN, OUT, PAST, WIDTH, ROOM, G, K: tl.constexpr, MOVING: tl.constexpr, NP: tl.constexpr,
-    OP: tl.constexpr, L: tl.constexpr, LANES: tl.constexpr, KIND: tl.constexpr,
-):  # fmt: skip
+def _run_back(net, gy, to, size, SHAPE: tl.constexpr, KIND: tl.constexpr):
     """Backwards: ``to.lines`` holds what comes to the lines from after the end, ``to.zi`` the same of the states."""
+    K: tl.constexpr = SHAPE[0]
+    MOVING: tl.constexpr = SHAPE[1]
+    NP: tl.constexpr = SHAPE[2]
+    OP: tl.constexpr = SHAPE[3]
+    L: tl.constexpr = SHAPE[4]
+    LANES: tl.constexpr = SHAPE[5]
+    T, N, IN, OUT = size.T, size.N, size.IN, size.OUT
+    PAST, WIDTH, ROOM, G = size.PAST, size.WIDTH, size.ROOM, size.G
     row = tl.program_id(0).to(tl.int64)
     n, o, i = tl.arange(0, NP), tl.arange(0, OP), tl.arange(0, L)
     m = _delays(net.delay, row, n, N)
@@ -228,17 +251,18 @@ class _Call:
         given = (x, 2), (self.delay, 1), (inputs.mixing.to(kind), 2), (inputs.coef.double(), 5)
         self.net = _Network(*(shared_rows(t, core, batch_shape) for t, core in given))
         lines, outs = (max(16, triton.next_power_of_2(n)) for n in (N, N + outputs))
-        moving = inputs.coef.shape[-5] != 1
-        large = moving if K else kind == torch.float64 or outs > 16
-        numbers = TILE[(1 + back) * (K > 0)] // (2 if large else 1)
-        length = numbers // max(lines, outs)
-        self.sizes = {
-            **{"T": x.shape[-1], "N": N, "IN": x.shape[-2], "OUT": outputs, "PAST": past, "G": groups, "K": K},
-            **{"WIDTH": inputs.mixing.shape[-1], "MOVING": moving, "NP": lines, "OP": outs},
-            **{"L": length, "LANES": LANES, "KIND": tl.float64 if kind == torch.float64 else tl.float32},
-            "ROOM": triton.next_power_of_2(past + length) if ring else past + x.shape[-1],
+        moving, double = inputs.coef.shape[-5] != 1, kind == torch.float64
+        filtered = TILE[3] if moving else TILE[1 + back]
+        numbers = filtered if K else TILE[0] // (1 + double) // (1 + (outs > 16))
+        length = max(16, numbers // max(lines, outs))
+        room = triton.next_power_of_2(past + length) if ring else past + x.shape[-1]
+        self.size = _Size(x.shape[-1], N, x.shape[-2], outputs, past, inputs.mixing.shape[-1], room, groups)
+        self.about = {
+            "SHAPE": (K, moving, lines, outs, length, LANES),
+            "KIND": tl.float64 if double else tl.float32,
             **{"num_warps": 16, "enable_fp_fusion": True},
         }
+        self.sections = K
 
     def empty(self, like: Tensor, *shape: int) -> Tensor:
         """Room of (rows, *shape)."""
@@ -250,12 +274,12 @@ def forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, count: int)
     N, past = inputs.past.shape[-2:]
     kept = outputs.lines.shape[-2:-1] == (N,)
     call = _Call(batch_shape, inputs, count, ring=not kept)
-    T, room = call.sizes["T"], call.sizes["ROOM"]
+    T, room = call.size.T, call.size.ROOM
     lines = outputs.lines.view(call.rows, N, room) if kept else call.empty(inputs.x, N, room)
     lines[..., :past] = inputs.past.expand(*batch_shape, N, past).reshape(call.rows, N, past)
     outputs.zf.zero_()
     made = _Made(outputs.y, lines, outputs.zf)
-    _run[(call.rows,)](call.net, shared_rows(inputs.zi, 4, batch_shape), made, RING=not kept, **call.sizes)
+    _run[(call.rows,)](call.net, shared_rows(inputs.zi, 4, batch_shape), made, call.size, RING=not kept, **call.about)
     last = (T + torch.arange(past, device=lines.device)) % room
     outputs.end.copy_(lines[..., last].view(outputs.end.shape))
 
@@ -266,7 +290,7 @@ def backward(
     """As `Kernel.backward`."""
     x, N, past = inputs.x, *inputs.past.shape[-2:]
     call = _Call(batch_shape, inputs, count, ring=False, back=True)
-    T, K, shape = x.shape[-1], call.sizes["K"], (*batch_shape, N)
+    T, K, shape = x.shape[-1], call.sections, (*batch_shape, N)
     lines = saved.lines.view(*shape, past + T)
     back = lines.new_zeros(lines.shape)
     if grads.end is not None:
@@ -274,7 +298,7 @@ def backward(
     read, filtered = (lines.new_empty(*shape, T) for _ in range(2))
     to_zi = grads.zf.double().expand(*batch_shape, *grads.zf.shape[-4:]).clone(memory_format=torch.contiguous_format)
     gy = shared_rows(grads.y, 2, batch_shape)
-    _run_back[(call.rows,)](call.net, gy, _Back(back, read, filtered, to_zi), **call.sizes)
+    _run_back[(call.rows,)](call.net, gy, _Back(back, read, filtered, to_zi), call.size, **call.about)
     whole = call.delay.expand(shape)[..., None]
     # What was read of the past goes there.
     early = torch.arange(past, device=x.device) - past + whole
@@ -304,7 +328,7 @@ def _of_filters(
     call: _Call, inputs: Any, u: Tensor, to_filtered: Tensor, to_zf: Tensor, wanted: bool
 ) -> tuple[Tensor, Tensor | None]:
     """What the filters made of all that was read, and their gradient: as sections over lines, each a row."""
-    N, T, K, G = (call.sizes[name] for name in ("N", "T", "K", "G"))
+    N, T, K, G = call.size.N, call.size.T, call.sections, call.size.G
     batch = (*call.batch_shape, N)
 
     def of_lines(t: Tensor) -> Tensor:
