@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -84,7 +86,37 @@ class KernelCycle:
             index = source_index(length, padding, right, stft.pad_mode).numpy()
             self.left, self.right = index[:padding].copy(), index[padding + length :].copy()
         self.errors = np.empty(M, self.window.dtype)
+        self.known: Tensor | None = None
+        self.free = 0, total
         self.norm = "ortho" if stft.normalized else "backward"
+
+    def part(self, x: Tensor, first: int, last: int, free: tuple[int, int]) -> KernelCycle:
+        """The cycle of some of the frames, over what is not known of the signal.
+
+        P_C is then onto the spectra of signals that differ from x only where no other frame looks.
+
+        Args:
+            x: padded signal, as long as ``padded``.
+            first: of the frames.
+            last: one after the last of them.
+            free: samples of the padded signal that may change, from the first to one after the last.
+        """
+        H, M = self.stft.hop_length, len(self.target)
+        overlap = -(-self.stft.n_fft // H)
+        new = copy.copy(self)
+        new.target, new.errors = self.target[first:last], np.empty(last - first, self.window.dtype)
+        new.blocks = last - first - 1 + overlap
+        begin, end = first * H, len(x) if last == M else (first + new.blocks) * H
+        new.left = new.right = np.full(0, -1)
+        new.known, new.padded = x[begin:end], x[begin:end].clone()
+        padding = len(self.left)
+        new.weight = np.zeros(len(new.padded), self.weight.dtype)
+        low, high = max(begin, padding), min(end, padding + len(self.weight))
+        new.weight[low - begin : high - begin] = self.weight[low - padding : high - padding]
+        low = 0 if first == 0 else begin + (overlap - 1) * H
+        high = len(x) if last == M else last * H
+        new.free = max(low, free[0]) - begin, min(high, free[1]) - begin
+        return new
 
     def solve(self, y: Tensor) -> Tensor:
         """Write the signal nearest to y (M, F) into ``padded``; return the frames (M, N), to be overwritten."""
@@ -93,11 +125,19 @@ class KernelCycle:
         grain = max(1, GRAIN * self.stft.n_fft // self.stft.hop_length)
         run_rows(overlap_add_blocks, self.blocks, grain, frames.numpy(), self.window, self.stft.hop_length, x)
         fold_and_pad(x, self.left, self.right, self.weight)
+        if self.known is not None:
+            low, high = self.free
+            self.padded[:low], self.padded[high:] = self.known[:low], self.known[high:]
         return frames
 
     def project(self, y: Tensor) -> Tensor:
         """P_C y, (M, F), in new memory."""
-        frames = self.solve(y)
+        return self.spectrum(self.solve(y))
+
+    def spectrum(self, frames: Tensor | None = None) -> Tensor:
+        """The spectrum of the signal in ``padded``, (M, F); ``frames`` (M, N) is memory to be overwritten."""
+        if frames is None:
+            frames = self.padded.new_empty(len(self.target), self.stft.n_fft)
         x = self.padded.numpy()
         run_rows(cut_frames, len(frames), GRAIN, x, self.window, self.stft.hop_length, frames.numpy())
         return torch.fft.rfft(frames, norm=self.norm)
@@ -127,6 +167,10 @@ class KernelCycle:
     def distance(self, p: Tensor) -> Tensor:
         """|| |p| - A ||^2, (1,)."""
         return (p.abs() - self.target).square().sum().double().reshape(1)
+
+    def frame_errors(self, p: Tensor) -> np.ndarray:
+        """|| |p| - A ||^2 of every frame, (M,), in float64."""
+        return (p.abs() - self.target).square().sum(-1).double().numpy()
 
     def signal(self, x: Tensor) -> Tensor:
         """The signal nearest to x (M, F): (1, length)."""

@@ -12,12 +12,16 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from .cycle import KernelCycle, TensorCycle
+from .redescent import Redescent
 from .rules import Rule, Tensors
 
 Callback = Callable[[int, Tensor, Callable[[], Tensor]], object]
 
 PATIENCE = 10
 """Iterations over which an item must improve to go on."""
+
+GLOBAL = 0.85
+"""Least share of the iterations that are made over all frames."""
 
 CONVERGED_DB = 0.01
 """An item whose last iterations gained less than this is reported as converged."""
@@ -51,9 +55,12 @@ class Run:
         tolerance_db: an item ends when ``PATIENCE`` iterations gained less than this; 0 never ends one.
         callback: as for ``invert_spectrogram``.
         progress: write iterations to the error stream.
+        every: report each of so many iterations.
+        measure: from the present signals, (B, T) as ``finish`` takes them, to what is reported in place of the last of
+            the history, (B,).
 
     Raises:
-        ValueError: for a number of iterations that is no integer of at least 0.
+        ValueError: for a number of iterations that is no integer of at least 0, or an ``every`` below 1.
     """
 
     caller: str
@@ -62,32 +69,43 @@ class Run:
     tolerance_db: float = 0.0
     callback: Callback | None = None
     progress: bool = False
+    every: int = 1
+    measure: Callable[[Tensor], Tensor] | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.n_iter, bool) or not isinstance(self.n_iter, int) or self.n_iter < 0:
-            raise ValueError(f"{self.caller}: n_iter must be an integer of at least 0. Got {self.n_iter!r}.")
+        for name, value, least in (("n_iter", self.n_iter, 0), ("evaluate_every", self.every, 1)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"{self.caller}: {name} must be an integer of at least {least}. Got {value!r}.")
 
     def report(
-        self, iteration: int, levels: Callable[[], Tensor], signal: Callable[[], Tensor], prefix: str = ""
+        self,
+        iteration: int,
+        levels: Callable[[], Tensor],
+        signals: Callable[[], Tensor],
+        finish: Callable[[Tensor], Tensor],
+        prefix: str = "",
     ) -> bool:
         """Report an iteration to the error stream and the callback, where there is one.
 
         Args:
             iteration: its number, from 1.
             levels: gives the last of the history in dB: (B,), or of fewer items where there is no callback.
-            signal: gives what the retrieval would return now.
+            signals: gives the present signals, (B, T).
+            finish: makes of them what the retrieval would return now.
             prefix: of the line on the error stream.
 
         Returns:
             Whether the callback ends the retrieval.
         """
-        if self.callback is None and not self.progress:
+        if (self.callback is None and not self.progress) or iteration % self.every:
             return False
-        latest = levels()
+        latest = levels() if self.measure is None else self.measure(signals())
         if self.progress:
             sys.stderr.write(f"\r{prefix}iteration {iteration} of {self.n_iter}: {float(latest.mean()):.2f} dB ")
             sys.stderr.flush()
-        return self.callback is not None and bool(self.callback(iteration, latest.reshape(self.batch_shape), signal))
+        return self.callback is not None and bool(
+            self.callback(iteration, latest.reshape(self.batch_shape), lambda: finish(signals()))
+        )
 
     def close(self) -> None:
         """End the line on the error stream."""
@@ -121,6 +139,7 @@ class Descent:
         schedule: a rule for each iteration.
         tolerance_db: an item ends when ``PATIENCE`` iterations of the last rule gained less than this; 0 never.
         checkpoints: store only the tensors between iterations for the backward pass, and iterate again in it.
+        redescent: takes over once it promises more than the last rule.
     """
 
     def __init__(
@@ -130,8 +149,10 @@ class Descent:
         schedule: Sequence[Rule],
         tolerance_db: float = 0.0,
         checkpoints: bool = False,
+        redescent: Redescent | None = None,
     ):
         self.cycle, self.schedule, self.tolerance_db, self.checkpoints = cycle, schedule, tolerance_db, checkpoints
+        self.redescent = redescent
         self.tensors: Tensors = (x, x)
         self.done = 0
         self.last_start = len(schedule) - len(list(next(iter(groupby(reversed(schedule))), (0, ()))[1]))
@@ -158,7 +179,10 @@ class Descent:
         state = self.tensors
         if self.done == 0 or rule != self.schedule[self.done - 1]:
             state = (self.estimate, self.estimate)
-        if self.checkpoints and torch.is_grad_enabled():
+        if self.redescent is not None and self._is_stuck(self.redescent):
+            estimate, error = self.redescent.iterate(self.estimate)
+            new_state: Tensors = (estimate, estimate)
+        elif self.checkpoints and torch.is_grad_enabled():
             new_state, error = checkpoint(self.cycle.iterate, rule, state, use_reentrant=False)  # pyright: ignore
         else:
             new_state, error = self.cycle.iterate(rule, state)
@@ -174,6 +198,10 @@ class Descent:
             self.converged |= self.gained_less_than(self.tolerance_db)
             if len(running) > 1:
                 self._stopped = new_state
+
+    def _is_stuck(self, redescent: Redescent) -> bool:
+        recent = self._errors[self.last_start : self.done, 0]
+        return self.done >= GLOBAL * len(self.schedule) and redescent.is_due(self.cycle.errors, recent)  # pyright: ignore  # of a KernelCycle
 
     def gained_less_than(self, tolerance_db: float) -> Tensor:
         """Which items gained less than this in the last ``PATIENCE`` iterations of the last rule, (B,)."""
@@ -212,7 +240,7 @@ def descend(
         The finished signals, and the ``Inversion``.
     """
     # One after the other where there is no callback: each stays in the caches, and its memory serves the next.
-    groups = [starts] if run.callback else [[start] for start in starts]
+    groups = [starts] if run.callback or run.measure else [[start] for start in starts]
     signals, history, iterations, converged = [], [], [], []
 
     def run_group(group: Sequence[Callable[[], Descent]], prefix: str) -> None:
@@ -229,7 +257,7 @@ def descend(
             step += 1
             for descent in running:
                 descent.step()
-            if run.report(step, levels, lambda: finish(estimate()), prefix):
+            if run.report(step, levels, estimate, finish, prefix):
                 break
         signals.append(estimate())
         if return_info:

@@ -33,7 +33,7 @@ def gaussian_width(stft: STFT) -> float:
 
 def window_centre(stft: STFT) -> float:
     """Centre of gravity of a window's energy, as a sample of the frame: N / 2 for a symmetric window."""
-    energy = stft.window_for(torch.empty(0, dtype=torch.float64)).square().cpu()
+    energy = stft.window_for(torch.empty(0, dtype=torch.float64)).abs().square().cpu()
     return float((energy * torch.arange(stft.n_fft)).sum() / energy.sum())
 
 

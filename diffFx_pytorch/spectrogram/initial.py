@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from .pghi import pghi
+from .rules import with_magnitude
 from .spsi import spsi
 from .stft import STFT
 
@@ -60,7 +62,24 @@ def initial_spectrum(
         return init.to(magnitude.device, magnitude.dtype.to_complex()).expand(magnitude.shape)
     if init not in STARTS:
         raise ValueError(f"init must be one of {', '.join(STARTS)}, or a complex tensor. Got {init!r}.")
-    return STARTS[init](magnitude, stft, generator)
+    if stft.onesided:
+        return STARTS[init](magnitude, stft, generator)
+    half = one_sided(stft)
+    return both_sides(STARTS[init](magnitude[..., : half.bins, :], half, generator), magnitude)
+
+
+def one_sided(stft: STFT) -> STFT:
+    """The transform to frequencies from 0 to Nyquist, a complex window replaced by its magnitude."""
+    window = stft.window
+    if isinstance(window, tuple):
+        window = tuple(abs(v) for v in window)
+    return replace(stft, window=window, onesided=True)
+
+
+def both_sides(spectrum: Tensor, magnitude: Tensor) -> Tensor:
+    """The phases of a spectrum (..., N // 2 + 1, frames) for a magnitude (..., N, frames): odd, as a real signal's."""
+    negative = spectrum[..., 1 : (magnitude.shape[-2] + 1) // 2, :].conj().flip(-2)
+    return with_magnitude(torch.cat((spectrum, negative), -2), magnitude)
 
 
 def power_of_two(peak: Tensor) -> Tensor:

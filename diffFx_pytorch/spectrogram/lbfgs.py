@@ -54,6 +54,8 @@ def minimize(
     tolerance: float = 0.0,
     patience: int = 10,
     max_evaluations: int = 12,
+    tolerance_grad: float = 0.0,
+    tolerance_change: float = 0.0,
     callback: Callable[[int, Tensor, Tensor], bool | None] | None = None,
 ) -> Minimum:
     """Minimise B functions of N variables at once.
@@ -74,6 +76,8 @@ def minimize(
             never ends one for that.
         patience: see ``tolerance``.
         max_evaluations: largest number of evaluations of a line search.
+        tolerance_grad: an item ends at a gradient whose largest entry is no larger.
+        tolerance_change: an item ends at a step whose largest entry is no larger; 0 never ends one for that.
         callback: called after every iteration with its number (from 1), x and the losses; True ends all.
 
     Returns:
@@ -88,7 +92,7 @@ def minimize(
     loss, g = evaluate(x, everyone)
     g = g.clone()
     evaluations = torch.ones_like(everyone)
-    iterations, converged = torch.zeros_like(everyone), _norm(g) == 0
+    iterations, converged = torch.zeros_like(everyone), _largest(g) <= tolerance_grad
     past = _Past(memory, x)
     history = [loss]
     for iteration in range(1, n_iter + 1):
@@ -102,7 +106,9 @@ def minimize(
         past.push(step, found.g - g[items], items)
         lowered = found.loss < loss[items]
         past.forget(items[~lowered])
-        ended = (~lowered & fresh) | (_norm(found.g) == 0)
+        ended = (~lowered & fresh) | (_largest(found.g) <= tolerance_grad)
+        if tolerance_change:
+            ended |= lowered & (_largest(step) <= tolerance_change)
         if tolerance and iteration >= patience:
             earlier = history[-patience][items]
             ended |= earlier - found.loss < tolerance * earlier
@@ -123,6 +129,10 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
 
 def _norm(a: Tensor) -> Tensor:
     return torch.linalg.vector_norm(a, dim=-1)
+
+
+def _largest(a: Tensor) -> Tensor:
+    return a.abs().amax(-1) if a.shape[-1] else a.new_zeros(a.shape[:-1])
 
 
 class _Past:

@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from .stft import STFT
+
+Metric = Callable[[Tensor, Tensor], Tensor]
+"""Estimate X and target A, both (..., F, frames), to a value per item (...)."""
 
 _BOTH = (-2, -1)
 
@@ -83,6 +88,18 @@ def log_spectral_distance(estimate: Tensor, target: Tensor, floor_db: float = -8
     gap = 20 * (torch.maximum(X, floor) / torch.maximum(A, floor)).log10()
     # The norm, not the root of a mean: its gradient at zero is zero.
     return _reduce((torch.linalg.vector_norm(gap, dim=-2) / gap.shape[-2] ** 0.5).mean(-1), reduction)
+
+
+METRICS = {f.__name__: f for f in (spectral_convergence, magnitude_snr, log_spectral_distance)}
+
+
+def metric_of(caller: str, metric: str | Metric) -> Metric:
+    """A metric from its name or itself, one value per item; errors name the ``caller``."""
+    if not isinstance(metric, str):
+        return metric
+    if metric not in METRICS:
+        raise ValueError(f"{caller}: metric must be one of {', '.join(METRICS)}, or a function. Got {metric!r}.")
+    return lambda X, A: METRICS[metric](X, A, reduction="none")
 
 
 def _pair(name: str, estimate: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

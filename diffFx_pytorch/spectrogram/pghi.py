@@ -88,7 +88,7 @@ def pghi(
         Prusa, Balazs and Sondergaard, "A noniterative method for reconstruction of phase from STFT magnitude",
         IEEE/ACM Trans. ASLP 25(5), 2017, algorithm 1.
     """
-    stft.check_magnitude("pghi", magnitude)
+    stft.check_magnitude("pghi", magnitude, onesided=True)
     if method not in METHODS:
         raise ValueError(f"pghi: method must be one of {', '.join(METHODS)}. Got {method!r}.")
     falling = all(a > b for a, b in pairwise(tolerance))

@@ -64,7 +64,7 @@ class RealTimePGHI:
         Returns:
             Complex (..., F, frames'): as many frames, but ``look_ahead`` fewer in the first call.
         """
-        self.stft.check_magnitude("RealTimePGHI", magnitude)
+        self.stft.check_magnitude("RealTimePGHI", magnitude, onesided=True)
         return self.extend(magnitude)
 
     def extend(self, magnitude: Tensor, last: Tensor | None = None) -> Tensor:

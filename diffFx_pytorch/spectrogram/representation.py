@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from .descent import CONVERGED_DB, PATIENCE, Callback, Inversion, Run, decibels
 from .lbfgs import minimize
+from .metrics import Metric, metric_of
 
 Transform = Callable[[Tensor], Tensor]
 """Signals (b, length) to what is known of them, (b, ...): differentiable, and item by item."""
@@ -28,6 +30,11 @@ def invert(
     *,
     tolerance_db: float = 0.0,
     memory: int = 10,
+    max_evaluations: int = 12,
+    tolerance_grad: float = 0.0,
+    tolerance_change: float = 0.0,
+    evaluate_every: int = 1,
+    metric: str | Metric | None = None,
 ) -> Tensor | tuple[Tensor, Inversion]:
     """Find a signal whose representation is nearest to the one given.
 
@@ -45,8 +52,8 @@ def invert(
         transform: T, from (b, length) to (b, *shape). It is called with those items that are still being searched, b
             of them; items must not depend on each other.
         length: samples of the result.
-        n_iter: iterations of at most 12, on average a little over one evaluation of T and its gradient; 0 returns the
-            start.
+        n_iter: iterations of at most ``max_evaluations``, on average a little over one evaluation of T and its
+            gradient; 0 returns the start.
         init: start, (..., length) or (length,), left as it is; by default white noise of a level that fits. Zeros are
             a bad start where T has a magnitude, whose gradient there is zero.
         generator: of the noise.
@@ -55,7 +62,12 @@ def invert(
         progress: write iterations to the error stream.
         return_info: return an ``Inversion`` too.
         tolerance_db: an item ends when ten iterations gain less; 0 makes all iterations.
-        memory: steps that L-BFGS remembers; it keeps two signals of each.
+        memory: steps that L-BFGS remembers; it keeps two signals of each (``history_size`` of ``torch.optim.LBFGS``).
+        max_evaluations: largest number of evaluations of a line search.
+        tolerance_grad: an item ends at a gradient whose largest entry is no larger.
+        tolerance_change: an item ends at a step whose largest entry is no larger, relative to the level of the start.
+        evaluate_every: as for ``invert_spectrogram``.
+        metric: as for ``invert_spectrogram``, over all values of a representation.
 
     Returns:
         (..., length), detached; with ``return_info`` an ``Inversion``, its history being
@@ -69,7 +81,7 @@ def invert(
         Decorsiere, Sondergaard, MacDonald and Dau, "Inversion of auditory spectrograms, traditional spectrograms, and
         other envelope representations", IEEE/ACM Trans. ASLP 23(1), 2015, section III.
     """
-    for name, value in (("length", length), ("memory", memory)):
+    for name, value in (("length", length), ("memory", memory), ("max_evaluations", max_evaluations)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"invert: {name} must be an integer of at least 1. Got {value!r}.")
     if not target.is_floating_point() and not target.is_complex():
@@ -99,8 +111,34 @@ def invert(
             )
         else:
             start = init.to(A.device, A.dtype.to_real()).expand(*batch_shape, length).reshape(len(A), length)
-    run = Run("invert", batch_shape, n_iter, tolerance_db, callback, progress)
-    x, info = search(A, transform, start, lambda x: x.reshape(*batch_shape, length), run, memory)
+    distance = None if metric is None else metric_of("invert", metric)
+
+    def measure(x: Tensor) -> Tensor:
+        assert distance is not None
+        with torch.no_grad():
+            return distance(transform(x).reshape(len(A), 1, -1), A.reshape(len(A), 1, -1))
+
+    run = Run(
+        "invert",
+        batch_shape,
+        n_iter,
+        tolerance_db,
+        callback,
+        progress,
+        evaluate_every,
+        None if metric is None else measure,
+    )
+    x, info = search(
+        A,
+        transform,
+        start,
+        lambda x: x.reshape(*batch_shape, length),
+        run,
+        memory=memory,
+        max_evaluations=max_evaluations,
+        tolerance_grad=tolerance_grad,
+        tolerance_change=tolerance_change,
+    )
     return (x, info) if return_info else x
 
 
@@ -110,7 +148,7 @@ def search(
     start: Tensor,
     finish: Callable[[Tensor], Tensor],
     run: Run,
-    memory: int = 10,
+    **options: Any,
 ) -> tuple[Tensor, Inversion]:
     """``invert`` from a start, without its checks.
 
@@ -120,7 +158,7 @@ def search(
         start: (B, length), left as it is.
         finish: from signals (B, length) to what is returned and what a callback sees.
         run: when to end, and whom to report to.
-        memory: steps that L-BFGS remembers.
+        options: of ``minimize``.
 
     Returns:
         The finished signals, and the ``Inversion``.
@@ -142,11 +180,11 @@ def search(
             return loss.detach(), gradient
 
         def report(iteration: int, z: Tensor, loss: Tensor) -> bool:
-            return run.report(iteration, lambda: decibels(loss, z.dtype), lambda: finish(z * level))
+            return run.report(iteration, lambda: decibels(loss, z.dtype), lambda: z * level, finish)
 
         share = 1 - 10 ** (-run.tolerance_db / 10)
         found = minimize(
-            evaluate, start / level, run.n_iter, memory=memory, tolerance=share, patience=PATIENCE, callback=report
+            evaluate, start / level, run.n_iter, tolerance=share, patience=PATIENCE, callback=report, **options
         )
     run.close()
     history = decibels(found.history, found.x.dtype).mT

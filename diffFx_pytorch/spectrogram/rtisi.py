@@ -10,10 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .gradient import centring
+from .initial import both_sides, one_sided
 from .real_time_pghi import RealTimePGHI
 from .stft import STFT, overlap_add
 
 STARTS = ("gradient", "overlap")
+READINGS = ("weighted", "plain", "asymmetric")
 DAMPING = 0.03
 """Added to the weight of a sample so far (1 when complete), so that samples of little weight count little."""
 
@@ -31,18 +33,23 @@ class RTISI:
     smaller window: what the paper's asymmetric window does for the newest frame, here for every frame, from the
     windows themselves.
 
-    Blocks of any sizes give the same numbers as everything at once. No graph is built.
+    Blocks of any sizes give the same numbers as everything at once.
 
     Args:
         stft: the transform that the magnitudes belong to.
-        look_ahead: frames that a frame waits for; 0 is the first RTISI.
+        look_ahead: frames that a frame waits for; 0 is the first RTISI, -1 all that the window overlaps.
         n_iter: iterations whenever a frame enters, or leaves at the end; 0 keeps the phases that frames start with.
         momentum: alpha; 0 is the paper's algorithm. 0.99, as in fast Griffin-Lim, gains 2 to 4 dB.
         start: "gradient": a frame starts with the phase that ``RealTimePGHI`` gives it, given the present
             last frame; "overlap": with that of what the earlier frames left in its place, as in the paper.
+        reading: "weighted": w y / W, as above; "plain": w y, with the frames still missing as silence; "asymmetric":
+            the paper's, plain but for the newest frame, which is read under sum_i w[N - 1 - n + i H]: the window
+            reversed, and copies of it hops later; or under the copies alone (i > 0) when the frame enters.
+        differentiable: let gradients flow to the magnitudes through all iterations; of the first phases of
+            start="gradient" they see none.
 
     Raises:
-        ValueError: for a negative look-ahead or number of iterations, a momentum below 0, or an unknown start.
+        ValueError: for a look-ahead below -1, a negative number of iterations or momentum, an unknown start or reading.
 
     References:
         Zhu, Beauregard and Wyse, "Real-time signal estimation from modified short-time Fourier transform magnitude
@@ -52,17 +59,27 @@ class RTISI:
     """
 
     def __init__(
-        self, stft: STFT, look_ahead: int = 3, n_iter: int = 4, momentum: float = 0.99, start: str = "gradient"
+        self,
+        stft: STFT,
+        look_ahead: int = 3,
+        n_iter: int = 4,
+        momentum: float = 0.99,
+        start: str = "gradient",
+        *,
+        reading: str = "weighted",
+        differentiable: bool = False,
     ):
-        for name, value in (("look_ahead", look_ahead), ("n_iter", n_iter)):
-            if not isinstance(value, int) or value < 0:
-                raise ValueError(f"RTISI: {name} must be an integer of at least 0. Got {value!r}.")
+        for name, value, least in (("look_ahead", look_ahead, -1), ("n_iter", n_iter, 0)):
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f"RTISI: {name} must be an integer of at least {least}. Got {value!r}.")
         if not momentum >= 0:
             raise ValueError(f"RTISI: momentum must not be negative. Got {momentum!r}.")
-        if start not in STARTS:
-            raise ValueError(f"RTISI: start must be one of {', '.join(STARTS)}. Got {start!r}.")
-        self.stft, self.look_ahead, self.n_iter = stft, look_ahead, n_iter
-        self.momentum, self.start = momentum, start
+        for name, value, names in (("start", start, STARTS), ("reading", reading, READINGS)):
+            if value not in names:
+                raise ValueError(f"RTISI: {name} must be one of {', '.join(names)}. Got {value!r}.")
+        self.look_ahead = (stft.win_length - 1) // stft.hop_length if look_ahead < 0 else look_ahead
+        self.stft, self.n_iter, self.momentum = stft, n_iter, momentum
+        self.start, self.reading, self.differentiable = start, reading, differentiable
         self.reset()
 
     @property
@@ -75,7 +92,8 @@ class RTISI:
 
     def reset(self) -> None:
         """Start a new stream: the next frame is the first."""
-        self._phases = RealTimePGHI(self.stft, 0)
+        self._half = one_sided(self.stft)
+        self._phases = RealTimePGHI(self._half, 0)
         self._batch_shape: torch.Size | None = None
         self._newest: Tensor | None = None  # the present spectrum of the last frame that entered
 
@@ -85,10 +103,14 @@ class RTISI:
         B = math.prod(self._batch_shape)
         window = self.stft.window_for(magnitude)
         blocks = -(-N // H)
-        squares = F.pad(window.square(), (0, blocks * H - N)).view(blocks, H)
+        squares = F.pad(window.abs().square(), (0, blocks * H - N)).view(blocks, H)
         self._analysis = window
         # The frames' weights add up to 1 once all have come.
-        self._synthesis = window / squares.sum(0).repeat(blocks)[:N]
+        self._synthesis = window.conj() / squares.sum(0).repeat(blocks)[:N]
+        self._weight = (self._analysis * self._synthesis).real
+        self._later = torch.zeros_like(window)  # the windows of the frames before the newest, reversed in time
+        for position in range(H, N, H):
+            self._later[position:] += window.flip(0)[:-position]
         self._centre = centring(self.stft).to(magnitude.device, magnitude.dtype.to_complex())
         self._target = magnitude.new_zeros(B, 0, self.stft.bins)
         self._frames = magnitude.new_zeros(B, 0, N)  # in time, windowed: those that may change
@@ -97,7 +119,6 @@ class RTISI:
         self._left = magnitude.new_zeros(B, span)  # what frames that left add to the buffer's samples
         self._left_weight = magnitude.new_zeros(span)
 
-    @torch.no_grad()
     def push(self, magnitude: Tensor) -> Tensor:
         """Invert the next frames.
 
@@ -111,6 +132,10 @@ class RTISI:
             ValueError: what is no magnitude of this transform, or other leading dimensions than before.
         """
         self.stft.check_magnitude("RTISI", magnitude)
+        with torch.set_grad_enabled(self.differentiable and torch.is_grad_enabled()):
+            return self._push(magnitude)
+
+    def _push(self, magnitude: Tensor) -> Tensor:
         if self._batch_shape is None:
             self._begin(magnitude)
         if magnitude.shape[:-2] != self._batch_shape:
@@ -128,7 +153,6 @@ class RTISI:
             out.append(self._leave() if full else rows.new_zeros(len(rows), self.stft.hop_length))
         return torch.cat(out, -1).view(*magnitude.shape[:-2], -1)
 
-    @torch.no_grad()
     def flush(self) -> Tensor:
         """Return the samples after the last frame, (..., look_ahead H + N - H) or fewer, and ``reset``.
 
@@ -136,7 +160,11 @@ class RTISI:
         """
         if self._batch_shape is None:
             raise ValueError("RTISI: nothing was pushed, so there is nothing to flush.")
-        batch_shape, out = self._batch_shape, []
+        with torch.set_grad_enabled(self.differentiable and torch.is_grad_enabled()):
+            return self._flush(self._batch_shape)
+
+    def _flush(self, batch_shape: torch.Size) -> Tensor:
+        out = []
         missing = self.look_ahead - self._frames.shape[1]
         out.append(self._left.new_zeros(len(self._left), missing * self.stft.hop_length))
         while self._frames.shape[1]:
@@ -152,17 +180,21 @@ class RTISI:
         """Add a frame (B, F) with its initial phase."""
         count = self._frames.shape[1]
         if self.start == "gradient":
-            spectrum = self._phases.extend(magnitude.unsqueeze(-1), self._newest).squeeze(-1)
+            F = self._half.bins
+            last = None if self._newest is None else self._newest[..., :F]
+            spectrum = self._phases.extend(magnitude[..., :F].unsqueeze(-1), last)
+            spectrum = spectrum if self.stft.onesided else both_sides(spectrum, magnitude.unsqueeze(-1))
+            spectrum = spectrum.squeeze(-1)
         else:
             position = count * self.stft.hop_length
             there = self._overlap()[:, position : position + self.stft.n_fft]
-            seen = to_spectrum(there * self._reading(count)[count])
+            seen = self._to_spectrum(there * self._reading(count)[count])
             size = seen.abs()
             unit = torch.where(size > 0, seen / torch.where(size > 0, size, 1.0), self._centre.conj())
             spectrum = magnitude * unit
         self._target = torch.cat((self._target, magnitude.unsqueeze(1)), 1)
         self._estimate = torch.cat((self._estimate, spectrum.unsqueeze(1)), 1)
-        frame = to_frames(spectrum, self.stft.n_fft) * self._synthesis
+        frame = self._to_frames(spectrum)
         self._frames = torch.cat((self._frames, frame.unsqueeze(1)), 1)
         self._newest = spectrum
 
@@ -175,10 +207,21 @@ class RTISI:
         return y
 
     def _reading(self, count: int) -> Tensor:
-        """The analysis window over the weight of the first ``count`` frames and of those that left, (frames, N)."""
+        """What each frame of the buffer is read under, (look_ahead + 1, N), given the first ``count`` frames.
+
+        The analysis window over the weight of these and of those that left, or whatever ``reading`` says.
+        """
+        if self.reading != "weighted":
+            window = self._analysis.expand(self.look_ahead + 1, -1)
+            if self.reading == "plain":
+                return window
+            # A frame that enters is not among the first ``count`` yet: nothing of it is in the buffer.
+            enters = torch.arange(self.look_ahead + 1, device=window.device).unsqueeze(-1)
+            newest = torch.where(enters == count - 1, self._later + self._analysis.flip(0), window)
+            return torch.where(enters == count, self._later, newest)
         weight = self._left_weight.clone()
         if count:
-            own = (self._analysis * self._synthesis).expand(1, count, -1)
+            own = self._weight.expand(1, count, -1)
             added = overlap_add(own, self.stft.hop_length)[0]
             weight[: len(added)] += added
         return self._analysis / (weight + DAMPING).unfold(-1, self.stft.n_fft, self.stft.hop_length)
@@ -189,19 +232,19 @@ class RTISI:
         reading = self._reading(count)[:count]
         for _ in range(self.n_iter):
             y = self._overlap()[:, : (count - 1) * H + N]
-            S = to_spectrum(y.unfold(-1, N, H) * reading)
+            S = self._to_spectrum(y.unfold(-1, N, H) * reading)
             T = torch.lerp(self._estimate, S, 1 + self.momentum) if self.momentum else S
             self._estimate = S
             size = T.abs()
             T = T * (self._target / size.clamp(min=torch.finfo(size.dtype).tiny))
-            self._frames = to_frames(T, N) * self._synthesis
+            self._frames = self._to_frames(T)
             self._newest = T[:, -1]
 
     def _leave(self) -> Tensor:
         """Emit the first H samples of the buffer; the oldest frame takes its final form."""
         N, H = self.stft.n_fft, self.stft.hop_length
         self._left[:, :N] += self._frames[:, 0]
-        self._left_weight[:N] += self._analysis * self._synthesis
+        self._left_weight[:N] += self._weight
         self._frames, self._estimate = self._frames[:, 1:], self._estimate[:, 1:]
         self._target = self._target[:, 1:]
         out = self._samples(H)
@@ -213,23 +256,27 @@ class RTISI:
         # Errors of samples under the edge of a single window are not amplified.
         return self._left[:, :count] / self._left_weight[:count].clamp(min=DAMPING)
 
+    def _to_spectrum(self, frames: Tensor) -> Tensor:
+        """The spectra of (..., N), on the CPU by NumPy.
 
-def to_spectrum(frames: Tensor) -> Tensor:
-    """The real FFT of (..., N), on the CPU by NumPy.
+        A handful of frames is not worth a region of OpenMP threads, which costs a thousand times the transform where
+        other work occupies a core.
+        """
+        if frames.device.type != "cpu" or frames.requires_grad:
+            return (torch.fft.rfft if self.stft.onesided else torch.fft.fft)(frames)
+        spectra = (np.fft.rfft if self.stft.onesided else np.fft.fft)(frames.numpy())
+        return torch.from_numpy(spectra).to(frames.dtype.to_complex())
 
-    A handful of frames is not worth a region of OpenMP threads, which costs a thousand times the transform where other
-    work occupies a core.
-    """
-    if frames.device.type != "cpu":
-        return torch.fft.rfft(frames)
-    return torch.from_numpy(np.fft.rfft(frames.numpy())).to(frames.dtype.to_complex())
-
-
-def to_frames(spectrum: Tensor, N: int) -> Tensor:
-    """The inverse of ``to_spectrum``."""
-    if spectrum.device.type != "cpu":
-        return torch.fft.irfft(spectrum, n=N)
-    return torch.from_numpy(np.fft.irfft(spectrum.numpy(), N)).to(spectrum.dtype.to_real())
+    def _to_frames(self, spectra: Tensor) -> Tensor:
+        """The frames of spectra under the synthesis window."""
+        N = self.stft.n_fft
+        if spectra.device.type != "cpu" or spectra.requires_grad:
+            frames = torch.fft.irfft(spectra, n=N) if self.stft.onesided else torch.fft.ifft(spectra)
+        elif self.stft.onesided:
+            frames = torch.from_numpy(np.fft.irfft(spectra.numpy(), N)).to(spectra.dtype.to_real())
+        else:
+            frames = torch.from_numpy(np.fft.ifft(spectra.numpy())).to(spectra.dtype)
+        return (frames * self._synthesis).real
 
 
 def rtisi_la(
@@ -241,17 +288,22 @@ def rtisi_la(
     *,
     momentum: float = 0.99,
     start: str = "gradient",
+    reading: str = "weighted",
+    differentiable: bool = False,
 ) -> Tensor:
     """:class:`RTISI` over a whole spectrogram.
 
     Args:
         magnitude: (..., F, frames), float32 or float64, not negative.
         stft: the transform it belongs to.
-        look_ahead: frames that a frame waits for. With as many frames or fewer, each waits for the last.
+        look_ahead: frames that a frame waits for; -1: all that the window overlaps. With as many frames or fewer, each
+            waits for the last.
         n_iter: iterations per frame.
         length: of the signal; the shortest with so many frames by default.
-        momentum: as for :class:`RTISI`; 0 and ``start="overlap"`` are the paper's algorithm.
+        momentum: as for :class:`RTISI`; 0, ``start="overlap"`` and ``reading="asymmetric"`` are the paper's algorithm.
         start: "gradient" or "overlap".
+        reading: "weighted", "plain" or "asymmetric".
+        differentiable: let gradients flow to the magnitude.
 
     Returns:
         (..., length).
@@ -260,7 +312,7 @@ def rtisi_la(
         ValueError: what is no magnitude of this transform, settings out of range, a length that the frames do not
             carry.
     """
-    stream = RTISI(stft, look_ahead, n_iter, momentum, start)
+    stream = RTISI(stft, look_ahead, n_iter, momentum, start, reading=reading, differentiable=differentiable)
     solved = stft.solved_length(magnitude.shape[-1], length)
     x = torch.cat((stream.push(magnitude), stream.flush()), -1)[..., stream.latency_samples :]
     return F.pad(x, (0, max(0, solved - x.shape[-1])))[..., : solved if length is None else length]

@@ -34,7 +34,7 @@ def spsi(magnitude: Tensor, stft: STFT) -> Tensor:
     References:
         Beauregard, Harish and Wyse, "Single pass spectrogram inversion", IEEE DSP 2015.
     """
-    stft.check_magnitude("spsi", magnitude)
+    stft.check_magnitude("spsi", magnitude, onesided=True)
     with torch.no_grad():
         N, H, F = stft.n_fft, stft.hop_length, stft.bins
         s = log_magnitude(magnitude.detach().transpose(-1, -2))

@@ -33,7 +33,7 @@ class Caching:
         return {**self.__dict__, "_cache": {}}
 
     def _cached(self, name: str, like: Tensor, make: Callable[[], Tensor], *key: int) -> Tensor:
-        """The result of ``make`` on the device and in the real dtype of ``like``; at most nine are stored per name."""
+        """The result of ``make`` on the device and in the precision of ``like``; at most nine are stored per name."""
         where = (name, like.device, like.dtype.to_real(), *key)
         if where not in self._cache:
             same = [k for k in self._cache if k[0] == name]
@@ -41,7 +41,8 @@ class Caching:
                 self._cache.pop(same[0], None)
             # Made outside of any graph or inference mode, as later calls share it.
             with torch.inference_mode(False), torch.no_grad():
-                self._cache[where] = make().to(like.device, like.dtype.to_real())
+                made, real = make(), like.dtype.to_real()
+                self._cache[where] = made.to(like.device, real.to_complex() if made.is_complex() else real)
         return self._cache[where]
 
 
@@ -52,19 +53,23 @@ class STFT(Caching):
     ``inverse`` is the pseudo-inverse of ``forward``, the padding at both ends included: what a sample's mirror image
     adds to a frame counts as that sample's. So ``project`` is the orthogonal projection onto the spectra that signals
     have (in the norm that counts a bin for itself and its negative frequency), in the first frame as in any other.
+    Signals are real; under a complex window their negative frequencies are a spectrum of their own.
 
     Args:
         n_fft: N, samples of a frame; may be odd.
         hop_length: H, samples from frame to frame; N // 4 by default.
         win_length: samples of the window, centred in the frame; N by default.
-        window: one of ``WINDOWS`` (periodic), or the samples, (win_length,). None is rectangular, as in ``torch.stft``.
+        window: one of ``WINDOWS`` (periodic), or the samples, (win_length,), which may be complex. None is rectangular,
+            as in ``torch.stft``.
         center: frame m is centred on sample m H, and the signal is continued at both ends by N // 2.
         pad_mode: how it is continued: "reflect", "constant" (zeros), "replicate" or "circular".
         normalized: divide the spectrum by sqrt(N).
+        onesided: spectra have the frequencies 0 to Nyquist, else all N of them; by default unless the window is
+            complex.
 
     Raises:
-        ValueError: for sizes that do not fit, a window with NaN, or one whose squares, H apart, do not add up to
-            something above zero everywhere, so that samples would be lost.
+        ValueError: for sizes that do not fit, a window with NaN, a complex one with ``onesided``, or one whose squares,
+            H apart, do not add up to something above zero everywhere, so that samples would be lost.
 
     References:
         Griffin and Lim, "Signal estimation from modified short-time Fourier transform", IEEE Trans. ASSP 32(2), 1984,
@@ -74,10 +79,11 @@ class STFT(Caching):
     n_fft: int
     hop_length: int = None  # pyright: ignore[reportAssignmentType]  # an int once built
     win_length: int = None  # pyright: ignore[reportAssignmentType]
-    window: str | tuple[float, ...] | Tensor | None = "hann"
+    window: str | tuple[complex, ...] | Tensor | None = "hann"
     center: bool = True
     pad_mode: str = "reflect"
     normalized: bool = False
+    onesided: bool = None  # pyright: ignore[reportAssignmentType]
     _cache: dict[Any, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -102,8 +108,31 @@ class STFT(Caching):
                 )
         elif isinstance(self.window, Tensor):
             # Plain numbers: immutable, hashable, of no device; the tensor handed in may change later.
-            object.__setattr__(self, "window", tuple(self.window.detach().double().cpu().flatten().tolist()))
+            numbers = self.window.detach().cpu().flatten()
+            numbers = numbers.to(torch.complex128 if numbers.is_complex() else torch.float64)
+            object.__setattr__(self, "window", tuple(numbers.tolist()))
+        real = not self._window64().is_complex()
+        if self.onesided is None:
+            object.__setattr__(self, "onesided", real)
+        if self.onesided and not real:
+            raise ValueError("STFT: under a complex window the negative frequencies differ; onesided must be False.")
         self._check_overlap()
+
+    @classmethod
+    def of(cls, spectrum: Tensor, **settings: Any) -> STFT:
+        """The transform with as many frequencies as a spectrum or magnitude (..., F, frames).
+
+        Its n_fft is F, or 2 (F - 1) where it is one-sided: an odd n_fft cannot be told from the frequencies.
+
+        Args:
+            spectrum: real or complex.
+            settings: keywords of ``STFT``, all but ``n_fft``.
+        """
+        F, window = spectrum.shape[-2], settings.get("window", "hann")
+        onesided = settings.get("onesided")
+        if onesided is None:
+            onesided = isinstance(window, str) or window is None or not torch.as_tensor(window).is_complex()
+        return cls(2 * (F - 1) if onesided else F, **settings)
 
     def _window64(self) -> Tensor:
         if isinstance(self.window, str):
@@ -111,7 +140,9 @@ class STFT(Caching):
                 raise ValueError(f"STFT: window must be one of {', '.join(WINDOWS)}. Got {self.window!r}.")
             window = WINDOWS[self.window](self.win_length, periodic=True, dtype=torch.float64)
         else:
-            window = torch.tensor(self.window, dtype=torch.float64)
+            samples: Any = self.window
+            is_complex = any(isinstance(v, complex) for v in samples)
+            window = torch.tensor(samples, dtype=torch.complex128 if is_complex else torch.float64)
         if window.shape != (self.win_length,):
             raise ValueError(f"STFT: the window has {window.numel()} samples, win_length is {self.win_length}.")
         if not window.isfinite().all():
@@ -120,7 +151,7 @@ class STFT(Caching):
         return F.pad(window, (left, self.n_fft - self.win_length - left))
 
     def _check_overlap(self) -> None:
-        squares = self._window64().square()
+        squares = self._window64().abs().square()
         blocks = -(-self.n_fft // self.hop_length)
         total = F.pad(squares, (0, blocks * self.hop_length - self.n_fft)).view(blocks, self.hop_length).sum(0)
         if not total.min() > 1e-10 * total.max():
@@ -133,8 +164,8 @@ class STFT(Caching):
 
     @property
     def bins(self) -> int:
-        """Number of frequencies of a spectrum, 0 to Nyquist: N // 2 + 1."""
-        return self.n_fft // 2 + 1
+        """Number of frequencies of a spectrum, F: N // 2 + 1 from 0 to Nyquist, or all N."""
+        return self.n_fft // 2 + 1 if self.onesided else self.n_fft
 
     @property
     def padding(self) -> int:
@@ -159,14 +190,14 @@ class STFT(Caching):
         return max(1, (frames - 1) * self.hop_length + self.n_fft - 2 * self.padding)
 
     def window_for(self, like: Tensor) -> Tensor:
-        """The window, (N,), in the real dtype and on the device of ``like``."""
+        """The window, (N,), in the precision and on the device of ``like``."""
         return self._cached("window", like, self._window64)
 
     def weight(self, frames: int, length: int, like: Tensor) -> Tensor:
         """1 / sum of the squared windows over a sample and its mirror images, (length,); 0 where no frame sees it."""
 
         def make() -> Tensor:
-            squares = self._window64().square().expand(1, frames, -1)
+            squares = self._window64().abs().square().expand(1, frames, -1)
             total = fold_padding(overlap_add(squares, self.hop_length), length, self.padding, self.pad_mode)[0]
             seen = total > torch.finfo(like.dtype.to_real()).eps ** 2 * total.max()
             return torch.where(seen, 1 / torch.where(seen, total, 1.0), 0.0)
@@ -180,7 +211,7 @@ class STFT(Caching):
             x: (..., T), float32 or float64.
 
         Returns:
-            Complex (..., F, frames), F = N // 2 + 1.
+            Complex (..., F, frames).
         """
         if x.is_complex() or not x.is_floating_point():
             raise ValueError(f"STFT: the signal must be real floating point. Got {x.dtype}.")
@@ -189,10 +220,7 @@ class STFT(Caching):
         padded = pad_signal(x.reshape(math.prod(batch_shape), x.shape[-1]), self.padding, self.pad_mode)
         frames = padded.unfold(-1, self.n_fft, self.hop_length) * self.window_for(x)
         # Not every FFT library takes an empty batch.
-        if len(frames):
-            spectrum = torch.fft.rfft(frames, norm=self._norm)
-        else:
-            spectrum = frames[..., : self.bins].to(x.dtype.to_complex())
+        spectrum = self.to_spectrum(frames) if len(frames) else frames[..., : self.bins].to(x.dtype.to_complex())
         return spectrum.transpose(-1, -2).reshape(*batch_shape, self.bins, frames.shape[1])
 
     def inverse(self, S: Tensor, length: int | None = None) -> Tensor:
@@ -215,12 +243,22 @@ class STFT(Caching):
         batch_shape = S.shape[:-2]
         rows = S.transpose(-1, -2).reshape(math.prod(batch_shape), frames, self.bins)
         if len(rows):
-            pieces = torch.fft.irfft(rows, n=self.n_fft, norm=self._norm) * self.window_for(S)
+            pieces = self.to_frames(rows, self.window_for(S).conj())
         else:
             pieces = rows.real.new_zeros(0, frames, self.n_fft)
         x = fold_padding(overlap_add(pieces, self.hop_length), solved, self.padding, self.pad_mode)
         x = x * self.weight(frames, solved, S)
         return x[..., :length].reshape(*batch_shape, min(length or solved, solved))
+
+    def to_spectrum(self, frames: Tensor) -> Tensor:
+        """Windowed frames (..., N) to their spectra (..., F)."""
+        return (torch.fft.rfft if self.onesided else torch.fft.fft)(frames, norm=self._norm)
+
+    def to_frames(self, spectra: Tensor, window: Tensor) -> Tensor:
+        """The frames (..., N) of spectra (..., F), times a window: their real part."""
+        if self.onesided:
+            return torch.fft.irfft(spectra, n=self.n_fft, norm=self._norm) * window
+        return (torch.fft.ifft(spectra, norm=self._norm) * window).real
 
     def project(self, S: Tensor, length: int | None = None) -> Tensor:
         """The spectrum nearest to S that some signal (of ``length`` samples) has: forward(inverse(S))."""
@@ -262,22 +300,27 @@ class STFT(Caching):
         got = S.shape[-2]
         if got != self.bins:
             fits = f"n_fft={2 * got - 2} or {2 * got - 1}" if got > 1 else "no n_fft"
+            fits = fits if self.onesided else f"n_fft={got}"
             swapped = " Are bins and frames exchanged?" if S.shape[-1] == self.bins else ""
             raise ValueError(
                 f"STFT: n_fft={self.n_fft} has {self.bins} bins, this spectrum {got} (shape {tuple(S.shape)}); "
                 f"{fits} would fit.{swapped}"
             )
 
-    def check_magnitude(self, caller: str, magnitude: Tensor) -> None:
+    def check_magnitude(self, caller: str, magnitude: Tensor, onesided: bool = False) -> None:
         """Refuse what cannot be a magnitude of this transform, (..., F, frames).
 
         Args:
             caller: named in the message.
             magnitude: what was given.
+            onesided: whether the caller knows spectra from 0 to Nyquist only.
 
         Raises:
-            ValueError: complex, negative, NaN or infinite; not float32 or float64; a wrong number of bins; no frames.
+            ValueError: complex, negative, NaN or infinite; not float32 or float64; a wrong number of bins; no frames;
+                two sides where one is asked for.
         """
+        if onesided and not self.onesided:
+            raise ValueError(f"{caller}: the transform must be onesided; give the frequencies from 0 to Nyquist.")
         if magnitude.is_complex():
             raise ValueError(f"{caller}: the magnitude must be real; take .abs() of a complex spectrum.")
         if magnitude.dtype not in (torch.float32, torch.float64):

@@ -329,7 +329,6 @@ def test_unknown_keywords_raise():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"magnitude": torch.ones(33, 9, dtype=torch.complex64)}, "real"),
         ({"magnitude": torch.full((33, 9), torch.nan)}, "NaN"),
         ({"magnitude": torch.full((33, 9), math.inf)}, "infinite"),
         ({"magnitude": -torch.ones(33, 9)}, "negative"),

@@ -148,7 +148,8 @@ def test_bad_input_is_refused():
     stft = STFT(256)
     A = torch.rand(129, 6)
     for settings, message in (
-        ({"look_ahead": -1}, "look_ahead"),
+        ({"look_ahead": -2}, "look_ahead"),
+        ({"reading": "loud"}, "reading"),
         ({"n_iter": 1.5}, "n_iter"),
         ({"momentum": -1.0}, "momentum"),
         ({"start": "zero"}, "start"),
