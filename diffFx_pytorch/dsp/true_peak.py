@@ -36,10 +36,11 @@ def _between(shift: float) -> tuple[float, ...]:
 
 # The norm's filters have a delay of about 5.5 samples; four more zeros align them with the others.
 _NORM = tuple((0.0,) * 4 + taps for row in _BS_1770 for taps in (row, row[::-1]))
-_FILTERS = (*(_between(shift / 4) for shift in (1, 2, 3)), *_NORM)
+_SINCS = tuple(_between(shift / 4) for shift in (1, 2, 3))
+_FILTERS = (*_SINCS, *_NORM)
 
 
-def true_peak(x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def true_peak(x: Tensor, state: Tensor | None = None, as_the_norm: bool = True) -> tuple[Tensor, Tensor]:
     """The largest magnitude of a signal from each sample to the next, at four times the sample rate.
 
     Two interpolators are used, a Kaiser-windowed sinc that is flat to 0.4 of the sample rate, and the one printed in
@@ -48,6 +49,7 @@ def true_peak(x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
     Args:
         x: (..., T).
         state: what the block before returned; None is silence.
+        as_the_norm: whether the second is used too.
 
     Returns:
         ``(peak, state)``: peak (..., T) >= 0, delayed by ``REACH`` samples; peak[n] is the largest of |x| at n - REACH
@@ -61,6 +63,6 @@ def true_peak(x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
     if T == 0:
         return x, padded
     peak = padded[..., REACH : REACH + T].abs()
-    for taps in _FILTERS:
+    for taps in _FILTERS if as_the_norm else _SINCS:
         peak = torch.maximum(peak, fir(padded[..., 2 * REACH + 1 - len(taps) :], taps).abs())
     return peak, padded[..., T:]

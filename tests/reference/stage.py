@@ -9,6 +9,8 @@ from statistics import NormalDist, pstdev
 
 from scipy.special import ellipj, ellipk
 
+from tests.reference.limiter import kaiser_sinc
+
 ALLPASSES = ((7, 0.0465), (4, 0.2268), (3, 0.363))
 
 
@@ -91,12 +93,13 @@ def wet(
         dc += (1 - math.exp(-20 * math.pi / sample_rate)) * (sum(block) / oversampling - dc)
         w[n] -= dc
     if ceiling == "strict" and stages:
-        late += 64
-        r = [0.0] * 64 + [math.log(max(1.0, abs(s))) for s in w]
+        late += 74
+        peaks = zip([0.0] * 10 + w, *(fir(w, kaiser_sinc(shift)) for shift in (0.25, 0.5, 0.75)), strict=False)
+        r = [0.0] * 64 + [math.log(max(1.0, *map(abs, several))) for several in peaks]
         m = [0.0] * 64 + [max(r[n : n + 65]) for n in range(len(w))]
         hann = [math.sin(math.pi * (k + 1) / 66) ** 2 / 33 for k in range(65)]
         gains = [math.exp(-sum(h * e for h, e in zip(hann, m[n:], strict=False))) for n in range(len(w))]
-        w = [g * s for g, s in zip(gains, [0.0] * 64 + w, strict=False)]
+        w = [g * s for g, s in zip(gains, [0.0] * 74 + w, strict=False)]
     elif ceiling == "strict":
         w = [min(max(s, -1.0), 1.0) for s in w]
     if level_match:  # noise of -18 dB, as 32 quantiles of the normal distribution

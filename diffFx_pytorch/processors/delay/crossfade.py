@@ -116,12 +116,13 @@ def crossfaded(
             share = torch.from_numpy(weight[:, None, where]).to(dtype)
             earlier, faded = read(x[..., where], old[..., where], line, where)
             echo = torch.lerp(earlier, echo, share)
-            # The line of a loop has what was read written into it; of the filters' states those of the new one go on.
-            past, written = (
-                after[0][..., : begin - end],
-                torch.lerp(faded[0][..., begin - end :], after[0][..., begin - end :], share),
-            )
-            after = torch.cat((past, written), -1), after[1]
+            if piece:
+                # What was read is written into the line of a loop; of the filters' states those of the new one go on.
+                past, written = (
+                    after[0][..., : begin - end],
+                    torch.lerp(faded[0][..., begin - end :], after[0][..., begin - end :], share),
+                )
+                after = torch.cat((past, written), -1), after[1]
         echoes.append(echo)
         line = after
     return torch.cat(echoes, -1), line, torch.from_numpy(np.stack([p[3] for p in plans]))

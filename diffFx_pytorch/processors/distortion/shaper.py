@@ -15,6 +15,7 @@ from ...curve import Curve
 from ...dsp.hann import hann_mean
 from ...dsp.levels import db_to_amp
 from ...dsp.shaping import Shape, shape_antialiased
+from ...dsp.true_peak import REACH, true_peak
 from ...dsp.whole_delay import delayed, with_past
 from ...options import Choice, Flag
 from ...params import EffectParam
@@ -60,8 +61,9 @@ class ShaperStage:
             the oversampled rate) more; None for none.
         level_match: whether w is as loud as x.
         is_strict: whether no sample of w is beyond -1 and 1. What the oversampling filters ring beyond is lowered by a
-            gain that looks ahead, a Hann window over the largest excess of 64 samples, as in ``Limiter``; without
-            oversampling, what DC shifts beyond is cut off.
+            gain that looks ahead, a Hann window over the largest excess of 64 samples, as in ``Limiter``. Of the excess
+            it sees what is between samples too: the samples alone would make it depend on where in the period they lie,
+            and alias. Without oversampling, what DC shifts beyond is cut off.
 
     Raises:
         ValueError: for an unknown factor or phase.
@@ -79,7 +81,7 @@ class ShaperStage:
         self.sample_rate, self.level_match, self.is_strict = sample_rate, level_match, is_strict
         self.antialias = antialias
         self.oversampler = Oversampler(oversampling, phase)
-        self._ahead = _AHEAD if is_strict and oversampling > 1 else 0
+        self._ahead = _AHEAD + REACH if is_strict and oversampling > 1 else 0
         self.latency = self.oversampler.latency + self._ahead
         self.turns_phase = phase == "minimum" and oversampling > 1
         self._dc_smoothing = math.exp(-2 * math.pi * _DC_HZ / sample_rate)
@@ -157,12 +159,14 @@ class ShaperStage:
 
     def _lowered(self, wet: Tensor, state: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
         """No louder than 1, but for rounding, and late by the look-ahead; with the state."""
-        excess = wet.abs().clamp_min(1.0).log()
-        most, ahead = running_max(excess, self._ahead + 1, state.get("ahead"), return_zf=True)
-        padded = with_past(most, self._ahead, state.get("window"))
+        peak, between = true_peak(wet, state.get("between"), as_the_norm=False)
+        excess = peak.clamp_min(1.0).log()
+        most, ahead = running_max(excess, _AHEAD + 1, state.get("ahead"), return_zf=True)
+        padded = with_past(most, _AHEAD, state.get("window"))
         sound, line = delayed(wet, self._ahead, state.get("sound"))
         window = padded[..., most.shape[-1] :]
-        return sound * (-hann_mean(padded, self._ahead + 1)).exp(), {"ahead": ahead, "window": window, "sound": line}
+        lower = (-hann_mean(padded, _AHEAD + 1)).exp()
+        return sound * lower, {"between": between, "ahead": ahead, "window": window, "sound": line}
 
     def matched(self, wet: Tensor, shape: Shape, gain: Tensor, bias: Tensor) -> Tensor:
         """The wet signal at the level that makes up for the drive; the knobs of the shape not ``at_rate``."""
@@ -199,7 +203,7 @@ CEILING = Choice(
     "filtered",
     "strict",
     doc='"filtered" leaves the ringing of the oversampling filters, up to 2 dB beyond the ceiling (4 dB near Nyquist), '
-    'and what the removal of DC shifts; "strict" lowers the sound around what is beyond, with 64 '
+    'and what the removal of DC shifts; "strict" lowers the sound around what is beyond, with 74 '
     "samples more of latency, so that no sample is, and hardly an alias comes back.",
 )
 

@@ -7,9 +7,10 @@ import math
 import torch
 from torch import Tensor
 
+from ...control import can_look_at
 from ...curve import Curve
 from ...dsp.levels import amp_to_db, db_to_amp, decay_seconds
-from ...dsp.oscillator import Shape, oscillator
+from ...dsp.oscillator import Shape, oscillate, oscillator, phase_ramp
 from ...dsp.panning import place
 from ...params import EffectParam
 from ...processor import State
@@ -68,8 +69,8 @@ class SweptEffect(InTempo, abstract=True):
     ) -> tuple[Tensor, State]:
         """Mix the voices with the input.
 
-        The state is the phase of the oscillator, the line that all voices read, and the sweep before: where its centre
-        or its width step, two sweeps are cross-faded.
+        The state is the phase of the oscillator, the line that all voices read, and the sweep before: where its centre,
+        its width or the angle of the sides step, two sweeps are cross-faded.
         """
         start, line, memory = (None, None, None) if state is None else state
         if phase_deg is not None or own:
@@ -81,21 +82,32 @@ class SweptEffect(InTempo, abstract=True):
             ahead = [sides + a if a else sides for a in ahead]
         turning = [oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, ahead=a) for a in ahead]
 
+        def wave(i: int, angle: list[Tensor], where: slice) -> Tensor:
+            if not angle or where == slice(None):
+                return turning[i][0][..., where]
+            phase, _ = phase_ramp(rate_hz, self.sample_rate, x.shape[-1], start)
+            phase = phase[..., where] + _both_sides(angle[0] * (360 / self._longest)) + i / self.num_voices
+            return oscillate(phase - phase.detach().floor(), self.shape)
+
         def read(x: Tensor, sweep: Tensor, line: Line, where: slice) -> tuple[Tensor, Line]:
             loop = feedback if feedback is None or feedback.shape[-1] == 1 else feedback[..., where]
-            centre, reach = sweep.split(1, 1)
+            centre, reach, *angle = sweep.split(1, 1)
             voices = []
-            for i, (wave, _) in enumerate(turning, 1):
-                delay = swept_delay(centre, reach, wave[..., where])
+            for i in range(self.num_voices):
+                delay = swept_delay(centre, reach, wave(i, angle, where))
                 voice, after = line_read(x, delay, line, self._longest, self.interpolation, feedback=loop)
                 if own:
-                    gain, pan = (own[f"voice_{i}_{knob}"] for knob in ("gain_db", "pan"))
+                    gain, pan = (own[f"voice_{i + 1}_{knob}"] for knob in ("gain_db", "pan"))
                     gain, pan = (k if k.shape[-1] == 1 else k[..., where] for k in (gain, pan))
                     voice = place(voice, pan) * db_to_amp(gain)
                 voices.append(voice)
             return voices[0] if self.num_voices == 1 else sum(voices[1:], voices[0]) / self.num_voices, after
 
         sweep = sweep_of(delay_ms, depth, self.sample_rate)
+        if phase_deg is not None:  # in samples too, so that a step of it is one
+            angle = phase_deg.double() * (self._longest / 360)
+            rows = torch.broadcast_tensors(*sweep.split(1, 1), angle) if can_look_at(sweep) else (sweep,)
+            sweep = torch.cat(rows, 1)
         piece = None if feedback is None else _PIECE
         voice, line, memory = crossfaded(read, x, sweep, line, memory, self._fade, piece)
         return torch.lerp(x, voice, mix), (turning[0][1], kept_line(line, x.shape[-1]), memory)

@@ -12,8 +12,9 @@ from ...dsp.interpolation import POINTS
 from ...dsp.oscillator import oscillator
 from ...params import EffectParam
 from ...processor import State
-from ...recursion import delay_line
+from ...recursion.ops.delay_line import Line, kept_line, line_read, silent_line
 from ..choices import INTERPOLATION, SHAPE, TEMPO
+from ..delay.crossfade import FADE_MS, crossfaded
 from .tempo import InTempo
 
 _REACH_MS = 2.5
@@ -48,16 +49,20 @@ class Vibrato(InTempo):
         self.latency_samples = POINTS[self.interpolation] // 2 - 1
         self.knob_latency = dict.fromkeys(self.params, self.latency_samples)
         self._reach = _REACH_MS * self.sample_rate / 1000
+        self._fade = max(1, round(FADE_MS * self.sample_rate / 1000))
         self._longest = math.ceil(2 * self._reach * self.params["depth"].max_val) + self.latency_samples + 1
 
     def process(self, x: Tensor, state: State, *, rate_hz: Tensor, depth: Tensor) -> tuple[Tensor, State]:
-        """Read where the oscillator stands; the state is its phase and the line."""
-        start, line = (None, None) if state is None else state
-        delay, start = self._delay(rate_hz, depth, x.shape[-1], start)
-        y, line = delay_line(
-            x, delay, interpolation=self.interpolation, max_delay=self._longest, zi=line, return_zf=True
-        )
-        return y, (start, line)
+        """Read where the oscillator stands; the state is its phase, the line, and the depth before: a step fades."""
+        start, line, memory = (None, None, None) if state is None else state
+        line = silent_line(x, x.shape[1], self.interpolation) if line is None else line
+        wave, start = oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, ahead=-0.25)
+
+        def read(x: Tensor, reach: Tensor, line: Line, where: slice) -> tuple[Tensor, Line]:
+            return line_read(x, self._delay(reach, wave[..., where]), line, self._longest, self.interpolation)
+
+        y, line, memory = crossfaded(read, x, depth.double() * self._reach, line, memory, self._fade)
+        return y, (start, kept_line(line, x.shape[-1]), memory)
 
     def tail(self, *, rate_hz: Tensor, depth: Tensor) -> Tensor:
         """The longest delay of the sweep."""
@@ -66,14 +71,11 @@ class Vibrato(InTempo):
     def curve(self, *, rate_hz: Tensor, depth: Tensor) -> Curve:
         """Change of pitch over two turns of the oscillator."""
         samples = int(float(2 / rate_hz[0, 0, 0]) * self.sample_rate)
-        delay, _ = self._delay(rate_hz[:1, :, :1], depth[:1, :, :1], samples)
+        wave, _ = oscillator(rate_hz[:1, :, :1], self.sample_rate, samples, None, self.shape, ahead=-0.25)
+        delay = self._delay(depth[:1, :, :1].double() * self._reach, wave)
         cents = 1200 * (1 - delay[0, 0].diff()).clamp_min(1e-3).log2()
         time = torch.arange(samples - 1) / self.sample_rate
         return Curve(time, cents, "time (s)", "pitch (cents)", title="Vibrato")
 
-    def _delay(
-        self, rate_hz: Tensor, depth: Tensor, samples: int, start: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        wave, start = oscillator(rate_hz, self.sample_rate, samples, start, self.shape, ahead=-0.25)
-        reach = depth.double() * self._reach
-        return self.latency_samples + (reach + reach * wave).clamp_min(0.0), start
+    def _delay(self, reach: Tensor, wave: Tensor) -> Tensor:
+        return self.latency_samples + (reach + reach * wave).clamp_min(0.0)

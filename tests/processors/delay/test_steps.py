@@ -21,26 +21,30 @@ from diffFx_pytorch.processors import (
     StereoChorus,
     StereoFlanger,
     VelvetReverb,
+    Vibrato,
 )
 from diffFx_pytorch.processors.delay.crossfade import crossfaded
 from diffFx_pytorch.recursion import delay_line
 from diffFx_pytorch.recursion.ops.delay_line import line_read, silent_line
 
 RATE = 44100
-EFFECTS = {
-    BasicDelay: ("delay_ms", 150.0, 70.0, {}),
-    SlapbackDelay: ("delay_ms", 150.0, 70.0, {}),
-    FeedbackDelay: ("delay_ms", 150.0, 11.0, {"feedback": 0.8}),
-    PingPongDelay: ("delay_ms", 150.0, 70.0, {"feedback": 0.8}),
-    MultiTapDelay: ("tap_1_delay_ms", 150.0, 70.0, {}),
-    Chorus: ("delay_ms", 11.0, 37.0, {"depth": 0.1}),
-    StereoChorus: ("depth", 0.05, 0.6, {}),
-    FeedbackFlanger: ("delay_ms", 3.0, 7.0, {"feedback": 0.8}),
-    StereoFlanger: ("delay_ms", 8.0, 0.9, {"feedback": -0.7, "depth": 0.5}),
-    FDNReverb: ("predelay_ms", 0.0, 70.0, {}),
-    PlateReverb: ("predelay_ms", 120.0, 70.0, {}),
-    SchroederReverb: ("predelay_ms", 120.0, 0.0, {}),
-}
+EFFECTS = [
+    (BasicDelay, "delay_ms", 150.0, 70.0, {}),
+    (SlapbackDelay, "delay_ms", 150.0, 70.0, {}),
+    (FeedbackDelay, "delay_ms", 150.0, 11.0, {"feedback": 0.8}),
+    (PingPongDelay, "delay_ms", 150.0, 70.0, {"feedback": 0.8}),
+    (MultiTapDelay, "tap_1_delay_ms", 150.0, 70.0, {}),
+    (Chorus, "delay_ms", 11.0, 37.0, {"depth": 0.1}),
+    (StereoChorus, "depth", 0.05, 0.6, {}),
+    (FeedbackFlanger, "delay_ms", 3.0, 7.0, {"feedback": 0.8}),
+    (StereoFlanger, "delay_ms", 8.0, 0.9, {"feedback": -0.7, "depth": 0.5}),
+    (FDNReverb, "predelay_ms", 0.0, 70.0, {}),
+    (PlateReverb, "predelay_ms", 120.0, 70.0, {}),
+    (SchroederReverb, "predelay_ms", 120.0, 0.0, {}),
+    (StereoFlanger, "phase_deg", 150.0, 20.0, {"depth": 0.8, "delay_ms": 8.0}),
+    (StereoChorus, "phase_deg", 10.0, 100.0, {"depth": 1.0}),
+    (Vibrato, "depth", 0.2, 0.9, {}),
+]
 
 
 def tone(samples, channels=1):
@@ -54,10 +58,11 @@ def roughness(y):
     return float(y.diff(dim=-1).diff(dim=-1).diff(dim=-1).abs().max())
 
 
-@pytest.mark.parametrize("cls", EFFECTS, ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize(
+    ("cls", "name", "first", "then", "others"), EFFECTS, ids=[f"{row[0].__name__}-{row[1]}" for row in EFFECTS]
+)
 @pytest.mark.parametrize("block", [97, 4410])
-def test_a_step_between_blocks(cls, block):
-    name, first, then, others = EFFECTS[cls]
+def test_a_step_between_blocks(cls, block, name, first, then, others):
     fx = cls(RATE)
     x = tone(RATE, 2)
     rough = {}
@@ -65,7 +70,9 @@ def test_a_step_between_blocks(cls, block):
         state, pieces = None, []
         for i, piece in enumerate(x.split(block, -1)):
             now = value if i * block < 0.6 * RATE else then
-            y, state = fx.run(piece, state, dsp_params={name: now, "mix": 1.0, **others})
+            y, state = fx.run(
+                piece, state, dsp_params={name: now, **({"mix": 1.0} if "mix" in fx.params else {}), **others}
+            )
             pieces.append(y)
         rough[value] = roughness(torch.cat(pieces, -1)[..., RATE // 2 :])
     assert rough[first] < 1.5 * rough[then] + 1e-3

@@ -226,6 +226,12 @@ def test_a_strict_ceiling_is_passed_by_no_sample(cls, sine):
     assert any(beyond)
 
 
+@pytest.mark.parametrize(("freq", "drive_db", "floor"), [(101, 12.0, -76), (101, 24.0, -67), (317, 24.0, -54)])
+def test_a_strict_ceiling_of_a_low_tone_does_not_depend_on_where_its_samples_lie(freq, drive_db, floor, sine, alias_db):
+    strict = HardClipper(RATE, ceiling="strict")(sine(freq, 1.0, 1.2), dsp_params={"drive_db": drive_db})
+    assert alias_db(strict, freq) < floor
+
+
 @pytest.mark.parametrize("freq", [1245, 2629, 5000, 9000])
 @pytest.mark.parametrize("drive_db", [6.0, 24.0])
 def test_a_strict_ceiling_hardly_aliases_more(freq, drive_db, sine, alias_db):
