@@ -1487,11 +1487,22 @@ class _LikeToneStack:
             "ampeg_reverberocket",
             "roland_cube_60",
             "bogner_triple_giant",
+            "marshall_jtm45",
+            "marshall_jcm2000",
+            "marshall_bluesbreaker",
+            "vox_ac30",
+            "vox_ac15",
+            "ampeg_vl_501",
+            "engl",
+            "ibanez_gx20",
+            "groove_tubes_trio",
+            "hughes_kettner_crunch",
+            "orange_ad15",
         ] = "fender_bassman",
         makeup_db: float = 0.0,
         bass_taper: Literal["linear", "audio"] = "linear",
         control_period: int = 32,
-        **settings: Unpack[_ToneStackKnobs],
+        **settings: KnobValue,
     ) -> None: ...
     def __call__(
         self,
@@ -1500,7 +1511,7 @@ class _LikeToneStack:
         norm_params: _ToneStackKnobs | Knobs | None = None,
         dsp_params: _ToneStackKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: Unpack[_ToneStackKnobs],
+        **settings: KnobValue,
     ) -> Sound: ...
 
 class ToneStack(_LikeToneStack, _ToneStack): ...

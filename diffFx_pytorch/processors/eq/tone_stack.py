@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,54 +11,11 @@ from ...options import Choice, Number
 from ...params import EffectParam
 from ...recursion import svf_to_sos
 from .filters import SectionFilter
+from .tone_stack_circuits import CIRCUITS, Circuit
 
 _NEWTON_STEPS = 8
 _TAPER = 81.0
 _TRACK_END = 1e-5
-
-
-@dataclass(frozen=True)
-class Circuit:
-    """Components of a tone stack.
-
-    Args:
-        treble, bass, mid: pots R1, R2, R3, in kilohms.
-        slope: resistor R4, in kilohms.
-        c1: treble capacitor, in picofarads.
-        c2, c3: bass and mid capacitor, in nanofarads.
-        source: where the values are from.
-    """
-
-    treble: float
-    bass: float
-    mid: float
-    slope: float
-    c1: float
-    c2: float
-    c3: float
-    source: str
-
-
-_CAPS = "schematic, as tabulated in the tone stacks of CAPS (T. Goetze) and Guitarix"
-
-CIRCUITS = {
-    "fender_bassman": Circuit(250, 1000, 25, 56, 250, 20, 20, "Bassman 5F6-A of 1959: Yeh and Smith 2006, figure 1"),
-    "fender_twin_reverb": Circuit(250, 250, 10, 100, 120, 100, 47, f"Twin Reverb AA270 of 1969: {_CAPS}"),
-    "fender_princeton": Circuit(250, 250, 4.8, 100, 250, 100, 47, f"Princeton: {_CAPS}"),
-    "fender_blues_junior": Circuit(250, 250, 25, 100, 250, 22, 22, f"Blues Junior: {_CAPS}"),
-    "fender_hot_rod_deville": Circuit(250, 250, 25, 130, 250, 100, 22, f"Hot Rod DeVille: {_CAPS}"),
-    "marshall_major_200": Circuit(250, 1000, 25, 33, 500, 22, 22, f"Major, Lead 200, of 1967: {_CAPS}"),
-    "marshall_jcm800": Circuit(220, 1000, 22, 33, 470, 22, 22, f"JCM 800 Lead 2203 of 1981: {_CAPS}"),
-    "marshall_2199": Circuit(250, 250, 25, 56, 250, 47, 47, f"2199, 30 W solid state: {_CAPS}"),
-    "mesa_boogie_mark": Circuit(250, 250, 25, 100, 250, 100, 47, f"Boogie Mark: {_CAPS}"),
-    "soldano_slo_100": Circuit(250, 1000, 25, 47, 470, 20, 20, f"SLO-100: {_CAPS}"),
-    "sovtek_mig_100": Circuit(500, 1000, 10, 47, 470, 22, 22, f"MIG-100H: {_CAPS}"),
-    "peavey_classic_20": Circuit(250, 250, 20, 68, 270, 22, 22, f"Classic 20: {_CAPS}"),
-    "ampeg_reverberocket": Circuit(250, 250, 10, 100, 100, 100, 47, f"Reverberocket: {_CAPS}"),
-    "roland_cube_60": Circuit(250, 250, 10, 41, 240, 33, 82, f"Cube 60: {_CAPS}"),
-    "bogner_triple_giant": Circuit(250, 1000, 33, 51, 220, 15, 47, f"Triple Giant preamplifier: {_CAPS}"),
-}
-"""Circuits by name."""
 
 
 class ToneStack(SectionFilter):
@@ -74,14 +30,21 @@ class ToneStack(SectionFilter):
     that stay stable while pots are turned. The network only ever takes away, 10 dB and more, and nothing makes up for
     that unless ``makeup_db`` is given. The bass pot keeps 1e-5 of its track at its end.
 
+    The Vox has no mid pot: C3 goes to the top of a fixed R3, where the wiper of the bass pot is, whose other end is
+    grounded. That is the same network with m = 1 and R3 beside what is left of the bass pot.
+
+    Of the 26 rows that Guitarix tabulates, two are left out, since nothing says what amplifier they are of:
+    "fender_default" and "gibsen". What names no schematic (Engl, AC15) has Guitarix's table as its only source.
+
     References:
         D. T. Yeh, J. O. Smith, "Discretization of the '59 Fender Bassman tone stack", DAFx 2006, equations 1 and 2.
     """
 
     words = (
         "sets the tone of a guitar amplifier: bass at {bass:share}, middle at {mid:share}, treble at {treble:share}",
+        "sets the tone of a guitar amplifier: bass at {bass:share}, treble at {treble:share}",
     )
-    params = {
+    _pots = {
         "bass": EffectParam(0.0, 1.0, 0.5, doc="Bass pot; 1 is full."),
         "mid": EffectParam(0.0, 1.0, 0.5, doc="Mid pot; 0 digs the deepest hole."),
         "treble": EffectParam(0.0, 1.0, 0.5, doc="Treble pot; 1 is full."),
@@ -97,24 +60,29 @@ class ToneStack(SectionFilter):
         ),
     }
     exempt = {"neutral": "the network takes something away wherever its pots stand"}
-    variants = ({}, {"preset": "mesa_boogie_mark", "bass_taper": "audio", "makeup_db": 12.0})
+    variants = ({}, {"preset": "mesa_boogie_mark", "bass_taper": "audio", "makeup_db": 12.0}, {"preset": "vox_ac30"})
+
+    def table(self) -> dict[str, EffectParam]:
+        """The pots that the amplifier has."""
+        return {name: row for name, row in self._pots.items() if name != "mid" or CIRCUITS[self.preset].mid_pot}
 
     def prepare(self) -> None:
         """The components, and the gain."""
         self.circuit = CIRCUITS[self.preset]
         self._makeup = 10.0 ** (self.makeup_db / 20)
 
-    def sections(self, *, bass: Tensor, mid: Tensor, treble: Tensor) -> Tensor:
+    def sections(self, *, bass: Tensor, mid: Tensor | None = None, treble: Tensor) -> Tensor:
         """The network as two sections [b0 b1 b2 a0 a1 a2], float64.
 
         Args:
             bass: (B, 1, 1) or (B, 1, T); so are the others.
-            mid: position.
+            mid: position; None where there is no such pot.
             treble: position.
 
         Returns:
             (B, 1, 1, 2, 6), or (B, 1, T, 2, 6) where a pot moves.
         """
+        mid = torch.ones_like(bass) if mid is None else mid
         low, m, t = torch.broadcast_tensors(bass.double(), mid.double(), treble.double())
         if self.bass_taper == "audio":
             low = torch.expm1(math.log(_TAPER) * low) / (_TAPER - 1)
@@ -138,7 +106,10 @@ class ToneStack(SectionFilter):
 
 def _network(circuit: Circuit, low: Tensor, m: Tensor, t: Tensor, rate: float) -> tuple[Tensor, ...]:
     """b1, b2, b3, a1, a2, a3 of Yeh and Smith's equation 1, time in units of 1 / rate."""
-    R1, R2, R3, R4 = (1e3 * r for r in (circuit.treble, circuit.bass, circuit.mid, circuit.slope))
+    R1, R2, R4 = (1e3 * r for r in (circuit.treble, circuit.bass, circuit.slope))
+    R3: Tensor | float = 1e3 * circuit.mid
+    if not circuit.mid_pot:
+        R3 = R3 * R2 * (1 - low) / (R3 + R2 * (1 - low))
     C1, C2, C3 = (rate * c for c in (1e-12 * circuit.c1, 1e-9 * circuit.c2, 1e-9 * circuit.c3))
     C123 = C1 * C2 * C3
     both = low * (C1 + C2) * R2 + m * C3 * R3
