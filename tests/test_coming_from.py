@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 import torch
 
+from diffFx_pytorch import Processor, processors, routing
+from diffFx_pytorch.processors.eq.tone_stack import CIRCUITS
 from tests.flamo_peer import stand_ins
 
 PAGES = sorted((Path(__file__).parents[1] / "docs" / "coming_from").glob("*.md"))
@@ -68,3 +70,36 @@ def test_every_page_is_in_the_index():
     index = (PAGES[0].parent / "README.md").read_text()
     for page in PAGES:
         assert page.name == "README.md" or f"({page.name})" in index
+
+
+def _constructions():
+    """Of the right column of the tables of the first library's page."""
+    page = (PAGES[0].parent / "diffFx-pytorch.md").read_text()
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ") and " | " in line]
+    for row in rows:
+        yield from re.findall(r"`([A-Z]\w*\([^`]*\))`", row[1])
+        yield from (
+            f"ToneStack(preset={name!r})"
+            for name in re.findall(r"`([a-z]+_[a-z0-9_]+|engl)`", row[1])
+            if name in CIRCUITS
+        )
+
+
+def test_what_the_page_of_the_first_library_builds_can_be_built():
+    names = {**vars(processors), **vars(routing)}
+    found = list(_constructions())
+    assert len(found) > 70
+    for call in found:
+        assert isinstance(eval(call, dict(names)), Processor), call
+    presets = {call.split("'")[1] for call in found if call.startswith("ToneStack(preset='")}
+    assert presets == set(CIRCUITS)
+
+
+def test_an_exponential_knee_by_the_number_of_the_first_library():
+    """Its k = e^W, and ours, at a width of 8 ln 2 / k, are one curve (the knob begins at 0, and ends at 40 dB)."""
+    W, x = 1.3, torch.full((1, 1, 44100), 10 ** (-18.5 / 20), dtype=torch.float64)
+    fx = processors.Compressor(44100, knee_shape="exponential")
+    knobs = {"threshold_db": -20.0, "ratio": 4.0, "knee_db": 8 * np.log(2) * np.exp(-W), "attack_ms": 1.0}
+    gain = 20 * np.log10(float(fx(x, dsp_params=knobs)[..., -1] / x[..., -1]))
+    k = np.exp(W)
+    assert gain == pytest.approx((1 / 4 - 1) * np.log1p(np.exp(k * (-18.5 + 20))) / k, abs=1e-6)
