@@ -173,6 +173,10 @@ class Processor(Adjustable):
             """``forward``."""
             ...
 
+        def __or__(self, following: Processor) -> Processor:
+            """A ``Chain`` of this effect and another; given by ``routing``, which is above this layer."""
+            ...
+
     # What an effect gives ------------------------------------------------------------------------------------------
 
     def process(self, x: Tensor, state: State, **knobs: Any) -> tuple[Tensor, State]:

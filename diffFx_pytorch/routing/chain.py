@@ -13,7 +13,7 @@ from ..dsp.whole_delay import delayed
 from ..options import Given
 from ..plan import Through
 from ..processor import Processor, State
-from .routing import Routing, effects_and_settings, named_effects
+from .routing import Routing, effects_and_settings, free_name, named_effects
 
 
 class Serial(Routing, abstract=True):
@@ -68,7 +68,8 @@ class Chain(Serial):
     ``Chain(eq=ParametricEqualizer(), comp=Compressor())`` is itself a Processor: its knobs are ``eq.peak_1_gain_db``,
     ``comp.ratio``, ..., in the order of the effects, and one flat tensor drives them all. A sidechain is given to
     every effect of the chain that takes one, delayed by the latency of the effects before it. Chains nest. An effect
-    is ``chain.eq``, ``chain["eq"]`` and ``chain[0]``, and a chain can be iterated over.
+    is ``chain.eq``, ``chain["eq"]`` and ``chain[0]``, and a chain can be iterated over. ``eq | comp | limiter`` is one
+    chain of three, named by their classes.
 
     Args:
         effects: one by one or as a list, named by their class in snake case, numbered where it occurs again.
@@ -95,6 +96,20 @@ class Chain(Serial):
         """Each effect in turn, on what the one before it gave."""
         y, _, state = self.in_turn(x, state, sidechain, effects)
         return y, state
+
+
+def _chained(self: Processor, following: Processor) -> Chain:
+    """``self | following``: the effects of chains on either side, and not the chains, are what it is made of."""
+    if not isinstance(following, Processor):
+        return NotImplemented
+    steps: dict[str, Processor] = dict(self.steps) if isinstance(self, Chain) else {free_name(self, ()): self}
+    more = following.steps.items() if isinstance(following, Chain) else [("", following)]
+    for name, fx in more:
+        steps[name if name and name not in steps else free_name(fx, steps)] = fx
+    return Chain(**steps)
+
+
+Processor.__or__ = _chained
 
 
 class Tapped(Serial):

@@ -39,6 +39,22 @@ def _wire():
     return TanH(RATE, oversampling=4)
 
 
+def test_a_bar_chains_effects_flat():
+    eq, comp = Gain(RATE, gain_db=3), Compressor(RATE)
+    chain = eq | comp | Chain(comp=TanH(RATE), gain=Gain(RATE)) | Parallel(dry=None, wet=Invert(RATE))
+    assert list(chain.steps) == ["gain", "compressor", "comp", "gain_2", "parallel"]
+    assert chain.gain is eq
+    assert chain[1] is comp
+    x = _noise()
+    parallel = Parallel(dry=None, wet=Invert(RATE))
+    assert _close(chain(x), Chain(Gain(RATE, gain_db=3), Compressor(RATE), TanH(RATE), Gain(RATE), parallel)(x))
+    assert list((Chain(a=eq) | (comp | TanH(RATE))).steps) == ["a", "compressor", "tanh"]
+    with pytest.raises(TypeError, match="unsupported operand"):
+        eq | 3
+    with pytest.raises(ValueError, match="one sample rate"):
+        eq | Gain(44100)
+
+
 def test_an_effect_is_found_by_name_or_place():
     chain = Chain(Gain(RATE), Tremolo(RATE))
     assert chain[-1] is chain["tremolo"]
