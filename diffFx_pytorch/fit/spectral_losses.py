@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from ..dsp.power_spectrogram import power_spectrogram, scaled_for_sines
+from ..kernels.transforms import needs_grad, runs_eagerly
 from ..spectrogram import MelScale, chroma_bands
 from .losses import Reduction, check_pair, known_reduction, mid_side, reduced
+from .spectral_kernel import Spectrum, Transform, Weights, distances, spectrum
 
 Stereo = Literal["channels", "mid_side", "sum_difference"]
 Convergence = Literal["channel", "batch"]
@@ -99,6 +101,9 @@ class MultiResolutionSTFT(nn.Module):
     second all parts alike. Spectra are scaled so that a full-scale sine has magnitude 1, and |Z| is
     sqrt(Re^2 + Im^2 + floor^2), so that silence has a logarithm and a gradient.
 
+    On the CPU the usual terms and their gradient are computed in one pass over the sound, and the spectra of the target
+    are kept for the next call with an equal one; other options, devices, transforms and derivatives go through torch.
+
     ``MultiResolutionSTFT.auraloss()`` has the numbers of auraloss: other resolutions, spectra without that scale,
     signals reflected at their ends, and one convergence for the whole batch, in which loud items outweigh quiet ones.
 
@@ -179,6 +184,7 @@ class MultiResolutionSTFT(nn.Module):
         self.scaled = scaled
         self.pad_mode: Literal["constant", "reflect"] = pad_mode
         self.reduction: Reduction = known_reduction(reduction)
+        self._kept: dict[int, Any] = {}
 
     @classmethod
     def auraloss(
@@ -198,16 +204,59 @@ class MultiResolutionSTFT(nn.Module):
         check_pair(y, target)
         if self.weighting is not None:
             y, target = self.weighting(y), self.weighting(target)
-        pairs = [(y, target)]
+        pairs: Sequence[tuple[Tensor, Tensor]] = [(y, target)]
         if self.stereo != "channels":
             scale = 1.0 if self.stereo == "mid_side" else 2.0
             y, target = scale * mid_side(y), scale * mid_side(target)
             pairs = [(y[:, :1], target[:, :1]), (y[:, 1:], target[:, 1:])]
         loss = y.new_zeros(y.shape[0])
-        for y, target in pairs:
-            for resolution in self.resolutions:
-                loss = loss + self._distance(self._magnitude(y, resolution), self._magnitude(target, resolution))
+        for number, (y, target) in enumerate(pairs):
+            if self._in_one_pass(y, target):
+                loss = loss + _OnePass.apply(y, target, self, self._spectra(target, number))
+            else:
+                loss = loss + self._distances(y, target)
         return reduced(loss / (len(self.resolutions) * len(pairs)), self.reduction)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": {}}
+
+    def _distances(self, y: Tensor, target: Tensor) -> Tensor:
+        """(B,), the sum over resolutions, in torch's operations: of every option, device and derivative."""
+        loss = y.new_zeros(y.shape[0])
+        for resolution in self.resolutions:
+            loss = loss + self._distance(self._magnitude(y, resolution), self._magnitude(target, resolution))
+        return loss
+
+    def _in_one_pass(self, y: Tensor, target: Tensor) -> bool:
+        usual = self.bands is None and not self.level_blind and self.convergence == "channel"
+        usual = usual and self.distance == "absolute" and self.pad_mode == "constant"
+        return (
+            usual
+            and runs_eagerly((y, target))
+            and y.dtype == target.dtype
+            and y.dtype in (torch.float32, torch.float64)
+            and y.numel() > 0
+            and not needs_grad(target)
+        )
+
+    def _spectra(self, target: Tensor, number: int) -> tuple[list[Transform], list[Spectrum]]:
+        """How spectra are taken, and those of a target, which are kept for the next call with an equal one."""
+        kept = self._kept.get(number)
+        asked = (list(self.resolutions), self.floor, self.hard_floor, self.scaled, target.dtype)
+        if kept is None or kept[0] != asked or not torch.equal(kept[1], target):
+            with torch.no_grad():
+                made = [Transform(at.n_fft, at.hop, self._window(at)) for at in self.resolutions]
+                rows = target.reshape(-1, target.shape[-1])
+                found = [spectrum(rows, at, self.floor**2, self.hard_floor) for at in made]
+                self._kept[number] = kept = (asked, target.detach().clone(), made, found)
+        return kept[2], kept[3]
+
+    def _window(self, at: Resolution) -> Tensor:
+        """(n_fft,), float64."""
+        window = getattr(torch, f"{at.window}_window")(at.win_length, dtype=torch.float64)
+        window = scaled_for_sines(window) if self.scaled else window
+        left = (at.n_fft - at.win_length) // 2
+        return nn.functional.pad(window, (left, at.n_fft - at.win_length - left))
 
     def _distance(self, s: Tensor, t: Tensor) -> Tensor:
         """(B,) of magnitudes (B, C, bins, frames)."""
@@ -231,14 +280,46 @@ class MultiResolutionSTFT(nn.Module):
         return difference.abs() if self.distance == "absolute" else difference.square()
 
     def _magnitude(self, x: Tensor, at: Resolution) -> Tensor:
-        window = getattr(torch, f"{at.window}_window")(at.win_length, dtype=torch.float64)
-        window = scaled_for_sines(window) if self.scaled else window
-        power = power_spectrogram(x, at.n_fft, at.hop, window=window, pad_mode=self.pad_mode)
+        power = power_spectrogram(x, at.n_fft, at.hop, window=self._window(at), pad_mode=self.pad_mode)
         least = self.floor**2
         magnitude = (power.clamp_min(least) if self.hard_floor else power + least).sqrt()
         if self.bands is not None:  # narrow ones may hold no bin
             magnitude = (self.bands.weights(at.n_fft, magnitude) @ magnitude).clamp_min(self.floor)
         return magnitude
+
+
+class _OnePass(torch.autograd.Function):
+    """``_distances`` and its gradient by a kernel; further derivatives by torch's operations."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any, y: Tensor, target: Tensor, loss: MultiResolutionSTFT, kept: tuple[list[Transform], list[Spectrum]]
+    ) -> Tensor:
+        transforms, spectra = kept
+        weights = Weights(
+            loss.log_weight,
+            loss.convergence_weight,
+            loss.linear_weight,
+            loss.floor**2,
+            loss.hard_floor,
+            _SILENCE,
+            _EQUAL,
+        )
+        rows = y.detach().reshape(-1, y.shape[-1]).contiguous()
+        value, gradient = distances(rows, spectra, transforms, weights, ctx.needs_input_grad[0])
+        ctx.loss = loss
+        ctx.save_for_backward(y, target, gradient)
+        return value.reshape(y.shape[:2]).mean(1).to(y.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        y, target, gradient = ctx.saved_tensors
+        (g,) = grads
+        if torch.is_grad_enabled():
+            again = ctx.loss._distances(y, target)
+            (slope,) = torch.autograd.grad(again, y, g, create_graph=True)
+            return slope, None, None, None
+        return gradient.reshape(y.shape) * (g / y.shape[1])[:, None, None], None, None, None
 
 
 class RandomResolutionSTFT(nn.Module):
