@@ -66,6 +66,15 @@ def test_the_section_holds(setup, section):
         assert apart > 1e-6
 
 
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if _BLOCK.findall(p.read_text().split("\n## ")[0])], ids=lambda p: p.stem
+)
+def test_what_stands_before_the_sections_runs(page):
+    names = {}
+    for _, code in _BLOCK.findall(page.read_text().split("\n## ")[0]):
+        _run(code, names)
+
+
 def test_every_page_is_in_the_index():
     index = (PAGES[0].parent / "README.md").read_text()
     for page in PAGES:
