@@ -9,11 +9,15 @@ of an H100 or H200; launches of one call of both ways. Without a device it says 
 from __future__ import annotations
 
 import math
+import shutil
 import statistics
 import sys
+import tempfile
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +25,7 @@ from torch import Tensor
 
 import diffFx_pytorch.recursion as R
 from diffFx_pytorch.dsp.biquad import low_pass, peak
+from diffFx_pytorch.dsp.gain_computer import compress, overshoot
 from diffFx_pytorch.lti import ops
 
 MOST_SECONDS = 450.0
@@ -40,13 +45,15 @@ class Row:
         run: from the tensors to the output.
         asked: milliseconds forward, and both ways.
         peer: another library's name, and from a device to a call of it both ways; it may fail to import.
+        whole: instead of ``make`` and ``run``, from a device to a call that has no gradient.
     """
 
     name: str
-    make: Callable[[str], list[Any]]
-    run: Callable[..., Tensor]
+    make: Callable[[str], list[Any]] = lambda _: []
+    run: Callable[..., Tensor] = torch.cat
     asked: tuple[float | None, float | None] = (None, None)
     peer: tuple[str, Callable[[str], Callable[[], Any]]] | None = None
+    whole: Callable[[str], Callable[[], Any]] | None = None
 
 
 def _noise(device: str, *shape: int) -> Tensor:
@@ -123,6 +130,51 @@ def _process(x: Tensor, knobs: Tensor, fx: Any) -> Tensor:
     return fx(x, norm_params=knobs)
 
 
+def _points(device: str) -> list[Any]:
+    at = torch.arange(0, T + 31, 32).clamp_max(T - 1)
+    return [_noise(device, B, T), _sweep("cpu")[:, at].contiguous().to(device), at.to(device)]
+
+
+def _gain_inputs(device: str) -> list[Any]:
+    numbers = (-3.0, 1.0, 0.75, 0.1, 0.9)
+    return [_noise(device, B, 2, T), *(torch.full((B, 1, 1), v, device=device) for v in numbers)]
+
+
+def _gain(x: Tensor, threshold: Tensor, width: Tensor, *knobs: Tensor) -> Tensor:
+    return compress(x, overshoot(x, threshold, width, link=True), *knobs)
+
+
+def _effect(name: str) -> Callable[[str], list[Any]]:
+    def make(device: str) -> list[Any]:
+        import diffFx_pytorch.processors as processors
+
+        fx = getattr(processors, name)(44100).to(device)
+        return [_noise(device, B, 2, T), torch.full((B, len(fx.params)), 0.5, device=device), fx]
+
+    return make
+
+
+def _rendering(device: str) -> Callable[[], Any]:
+    """Files of 20 s, 16 of them, through a chain: on the device as one batch, on the CPU in one process."""
+    import soundfile
+
+    from diffFx_pytorch.presets import load_chain
+    from diffFx_pytorch.render import render_batch
+
+    folder = Path(tempfile.mkdtemp())
+    weakref.finalize(render_batch, shutil.rmtree, folder, ignore_errors=True)
+    for i in range(B):
+        soundfile.write(folder / f"{i}.wav", _noise("cpu", 20 * 44100, 2).mul(0.1).numpy(), 44100, "PCM_16")
+    chain = load_chain("lead-vocal")
+    jobs = [(folder / f"{i}.wav", folder / device / f"{i}.wav") for i in range(B)]
+
+    def run() -> None:
+        outcomes = list(render_batch(chain.build, jobs, device=None if device == "cpu" else device))
+        assert all(o.status == "done" for o in outcomes), outcomes
+
+    return run
+
+
 def _torchcomp(device: str) -> Callable[[], Any]:
     from torchcomp import compexp_gain
 
@@ -166,11 +218,19 @@ ROWS = (
     Row("feedback delay 441, 16 x 65536", lambda d: [_noise(d, B, T), torch.full((B,), 441.0, device=d)],
         lambda x, delay: R.feedback_delay(x, delay, 0.7), (0.5, 1.2)),
     Row("network of 8 lines, 16 x 65536", _network_inputs, _network, (0.5, 1.5)),
+    Row("moving section, points every 32, 16 x 65536", _points, lambda x, c, at: R.svfilt(x, c, at=at)),
+    Row("attack/release, 1 x 65536",
+        lambda d: [_level(d, 1, T), torch.full((1,), 0.99, device=d), torch.full((1,), 0.9999, device=d)],
+        R.attack_release),
+    Row("gain computer, 16 x 2 x 65536", _gain_inputs, _gain),
+    Row("FDNReverb, 16 x 2 x 65536", _effect("FDNReverb"), _process),
+    Row("PlateReverb (plain operations), 16 x 2 x 65536", _effect("PlateReverb"), _process),
     Row("running maximum 220, 16 x 65536", lambda d: [_noise(d, B, T)], lambda x: R.running_max(x, 220)),
     Row("backlash, 16 x 65536", lambda d: [_level(d, B, T)], lambda x: R.backlash(x, 3.0)),
     Row("FDN step of 16 lines, 96000 points", _loop_inputs, _closed_loop, peer=("linalg.solve", _linalg_solve)),
     Row("Compressor, 64 x 2 x 131072", _compressor, _process, peer=("torchcomp", _torchcomp)),
     Row("chain of five, 64 x 2 x 3 s", _effects, _process),
+    Row("16 files of 20 s through lead-vocal", whole=_rendering),
 )  # fmt: skip
 
 
@@ -194,7 +254,7 @@ def _median_ms(call: Callable[[], Any], cuda: bool) -> float:
 
 def _calls(row: Row, device: str) -> tuple[Callable[[], Any], Callable[[], Any], Tensor]:
     given = row.make(device)
-    leaves = [t.requires_grad_() for t in given if isinstance(t, Tensor)]
+    leaves = [t.requires_grad_() for t in given if isinstance(t, Tensor) and t.is_floating_point()]
 
     def forward() -> Any:
         with torch.no_grad():
@@ -218,6 +278,9 @@ def _launches(call: Callable[[], Any]) -> int:
 def measured(row: Row, device: str = "cuda") -> list[str]:
     """The row's cells."""
     cuda = device == "cuda"
+    if row.whole:
+        ours, theirs = (_median_ms(row.whole(d), False) for d in (device, "cpu"))
+        return [row.name, f"{ours:.1f}", *"----", f"{theirs:.1f}", "-", f"{theirs / ours:.1f}", "-"]
     forward, both, x = _calls(row, device)
     times = [_median_ms(call, cuda) for call in (forward, both)]
     to = torch.empty_like(x)

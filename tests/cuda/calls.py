@@ -139,6 +139,14 @@ def _filtered_network(*given: Tensor) -> tuple[Tensor, ...]:
     return y, end, states * lanes
 
 
+def _jumps(x: Tensor) -> Tensor:
+    """Where seven points stand."""
+    last = max(x.shape[-1] - 1, 0)
+    return torch.tensor(
+        [0, last // 7, last // 7, last // 3, last // 2, min(last // 2 + 1, last), last], device=x.device
+    )
+
+
 CALLS = {
     "one pole": Call(
         {"allpole"},
@@ -309,6 +317,14 @@ CALLS = {
             x, c, zi, True, at=torch.tensor([0, x.shape[-1] // 3, max(x.shape[-1] - 1, 0)], device=x.device)
         ),
         1e-5,
+    ),
+    "svfilt, jumps": Call(
+        {"svf_points"},
+        # Coefficients that change their sign on the way, too.
+        lambda T: [noise(1, T), _svf(7, 2)],
+        lambda x, c: (R.svfilt(x, c, at=_jumps(x)),),
+        1e-5,
+        variant=True,
     ),
     "sosfilt, constant": Call(
         {"sections", "sections_time_varying"},  # one sample is filtered as if it moved

@@ -11,15 +11,26 @@ from tests.cuda.calls import CALLS
 
 CAPABILITIES = (75, 80, 90)
 MOST_REGISTERS = 168  # of 65536 for three blocks of 128 threads
+JOINED, MOST_JOINED = {"svfilt, control points", "svfilt, jumps"}, 176  # one block of 256 threads
+JOINED_SUMS = 250  # in double precision, of the gradients of a segment
 SAMPLES = 5000
 DOUBLE = {
-    **{"carry": 1000, "_carry": 1000, "_march": 200, "_gradient": 60, "_improve": 60, "_run": 330, "_run_back": 260},
+    **{
+        "carry": 1000,
+        "_carry": 1000,
+        "_march": 200,
+        "_gradient": 110,
+        "_sums": 10,
+        "_improve": 60,
+        "_run": 330,
+        "_run_back": 260,
+    },
     **dict.fromkeys(("_apply", "_levels", "_echoes", "_echoes_adjoint", "_slopes"), 20),
 }
 """Double-precision instructions that kernels of float32 sound are meant to have: for states between chunks and sums."""
 IN_DOUBLE = {"sosfilt, moving", "allpole of order 2, moving"}
 """Calls whose recursion is meant to run in float64."""
-BARRIERS = {"_round": 1, "_echoes": 1, "_echoes_adjoint": 2}
+BARRIERS = {"_round": 1, "_run": 5, "_run_back": 4, "_echoes": 1, "_echoes_adjoint": 2}
 """Barriers between blocks that read what others wrote: the interpreter does not see where one is missing."""
 REPRESENTATIVE = {"running_max": 75, "feedback delay": 90}
 """Calls compiled in every run, for one capability each; compilers take their time."""
@@ -37,11 +48,13 @@ def check(rows, asked):
     assert {row["call"] for row in rows} == {name for name, *_ in asked}
     for row in rows:
         assert row["stack"] == row["local"] == 0, row
-        assert row["registers"] <= MOST_REGISTERS, row
+        most = MOST_JOINED if row["call"] in JOINED and row["dtype"] == "float64" else MOST_REGISTERS
+        assert row["registers"] <= most, row
         assert row["fusion"] is not None, row  # its default changes with Triton's version
         assert row["barriers"] >= BARRIERS.get(row["kernel"], 0), row
         if row["dtype"] == "float32" and row["call"] not in IN_DOUBLE:
-            assert row["double"] <= DOUBLE.get(row["kernel"], 0), row
+            sums = JOINED_SUMS if row["call"] in JOINED and row["kernel"] == "_gradient" else 0
+            assert row["double"] <= DOUBLE.get(row["kernel"], 0) + sums, row
 
 
 def test_one_capability_each():

@@ -10,6 +10,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from .joins import join, place
+
 
 @triton.jit
 def then(a11, a12, a21, a22, u1, u2, b11, b12, b21, b22, v1, v2):
@@ -26,7 +28,27 @@ def then(a11, a12, a21, a22, u1, u2, b11, b12, b21, b22, v1, v2):
 
 @triton.jit
 def of_section(c, row, k, t, inside, T, K, MOVING: tl.constexpr, BIQUAD: tl.constexpr, SCAN: tl.constexpr):
-    """The numbers of section k at times t: g r h b l, or b0 b1 b2 a1 a2 over a0, and a0 (1 for the first kind)."""
+    """The numbers of section k at times t: g r h b l, or b0 b1 b2 a1 a2 over a0, and a0 (1 for the first kind).
+
+    ``MOVING``: 0 where they stand, 1 where they are given for every sample, 2 at control points (`joins`).
+    """
+    if MOVING == 2:
+        segment, w = place(c, row, t, inside, T, SCAN)
+        p3 = join(c, row, k, 3, segment, w, K, SCAN)
+        return (
+            join(c, row, k, 0, segment, w, K, SCAN),
+            join(c, row, k, 1, segment, w, K, SCAN),
+            join(c, row, k, 2, segment, w, K, SCAN),
+            p3,
+            join(c, row, k, 4, segment, w, K, SCAN),
+            p3,
+        )
+    else:
+        return _given(c, row, k, t, inside, T, K, MOVING, BIQUAD, SCAN)
+
+
+@triton.jit
+def _given(c, row, k, t, inside, T, K, MOVING: tl.constexpr, BIQUAD: tl.constexpr, SCAN: tl.constexpr):
     N: tl.constexpr = 6 if BIQUAD else 5
     start = c.base + (row // c.each % c.count) * (T * K * N if MOVING else K * N) + k * N
     at = start + t * (K * N if MOVING else 0)

@@ -20,6 +20,7 @@ from diffFx_pytorch.kernels.cuda import Rows, shared_rows
 
 from . import chunks
 from .first_order import last_of
+from .joins import joined_points, store_parts, to_points
 from .section_steps import adjoint_map, forward_map, of_section, sample, sample_adjoint, then
 
 STATES = 64
@@ -171,7 +172,13 @@ def _gradient(
     tl.store(start, z1.to(tl.float64), mask=t == 0)
     tl.store(start + 1, z2.to(tl.float64), mask=t == 0)
     if COEF:
-        if MOVING:
+        if MOVING == 2:
+            store_parts(to.coef, c, row, k, 0, g0, t, inside, chunk, T, K, NC, SCAN, L)
+            store_parts(to.coef, c, row, k, 1, g1, t, inside, chunk, T, K, NC, SCAN, L)
+            store_parts(to.coef, c, row, k, 2, g2, t, inside, chunk, T, K, NC, SCAN, L)
+            store_parts(to.coef, c, row, k, 3, g3, t, inside, chunk, T, K, NC, SCAN, L)
+            store_parts(to.coef, c, row, k, 4, g4, t, inside, chunk, T, K, NC, SCAN, L)
+        elif MOVING:
             at = to.coef + ((row * T + t) * K + k) * (6 if BIQUAD else 5)
             _store_six(at, g0, g1, g2, g3, g4, g5, inside, BIQUAD)
         else:
@@ -191,14 +198,17 @@ class _Given(NamedTuple):
 class _Cascade:
     """A call: its sizes, and its coefficients as rows."""
 
-    def __init__(self, batch_shape: tuple[int, ...], x: Tensor, coef: Tensor, sections: int, samples: int) -> None:
-        self.batch_shape, self.K, self.T = batch_shape, sections, samples
-        self.rows, self.chunks = math.prod(batch_shape), triton.cdiv(samples, chunks.SECTIONS)
-        self.c, self.like = shared_rows(coef, 3, batch_shape), x
+    def __init__(self, batch_shape: tuple[int, ...], x: Tensor, coef: Tensor, samples: int, at: Tensor | None) -> None:
+        self.batch_shape, self.K, self.T = batch_shape, coef.shape[-2], samples
+        self.rows, self.chunks, self.like = math.prod(batch_shape), triton.cdiv(samples, chunks.SECTIONS), x
+        if at is None:
+            self.c, moving = shared_rows(coef, 3, batch_shape), int(coef.shape[-3] != 1)
+        else:
+            self.c, moving = joined_points(coef, at, samples, batch_shape), 2
         biquad = coef.shape[-1] == 6
         wide = biquad or x.dtype == torch.float64
         self.about = {
-            **{"T": samples, "K": sections, "NC": self.chunks, "MOVING": coef.shape[-3] != 1, "BIQUAD": biquad},
+            **{"T": samples, "K": self.K, "NC": self.chunks, "MOVING": moving, "BIQUAD": biquad},
             **{"SCAN": tl.float64 if wide else tl.float32, "L": chunks.SECTIONS},
             **(WIDE if wide else LAUNCH),
         }
@@ -232,13 +242,13 @@ def serves(inputs: Any) -> bool:
     return True
 
 
-def forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
-    """As `Kernel.forward` of operators that `define_cascade` declares."""
+def forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, at: Tensor | None = None) -> None:
+    """As `Kernel.forward` of operators that `define_cascade` declares; ``at``: where points of coefficients stand."""
     x, coef, zi = inputs
     if zi.shape[-2] == 0:
         outputs.y.copy_(x)
         return
-    cascade = _Cascade(batch_shape, x, coef, zi.shape[-2], x.shape[-1])
+    cascade = _Cascade(batch_shape, x, coef, x.shape[-1], at)
     states = outputs.checkpoints if outputs.checkpoints.shape[-3:-2] == (cascade.K,) else cascade.states()
     signal, start = shared_rows(x, 1, batch_shape), shared_rows(zi, 2, batch_shape)
     for k in range(cascade.K):
@@ -247,13 +257,15 @@ def forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
         signal = cascade.apply(k, signal, states, y, outputs.zf)
 
 
-def backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any) -> list[Tensor | None]:
+def backward(
+    batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any, at: Tensor | None = None
+) -> list[Tensor | None]:
     """As `Kernel.backward`: the adjoint sections in reverse, backwards in time."""
     x, coef, zi = inputs.x, inputs.coef, inputs.zi
     K, T = zi.shape[-2], grads.y.shape[-1]
     if K == 0:
         return [grads.y.expand(*batch_shape, -1).clone(), torch.zeros_like(coef), torch.zeros_like(zi)]
-    cascade = _Cascade(batch_shape, grads.y, coef, K, T)
+    cascade = _Cascade(batch_shape, grads.y, coef, T, at)
     states, adjoint = saved.checkpoints, cascade.states()
     end, signals = cascade.empty(K, 2, dtype=torch.float64), [shared_rows(grads.y, 1, batch_shape)] * K
     if needs.coef:
@@ -261,20 +273,26 @@ def backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, 
         for k in range(K - 1):
             signals[k + 1] = cascade.apply(k, signals[k], states, cascade.empty(T), end)
     moving = coef.shape[-3] != 1
-    parts = (T,) if moving else (cascade.chunks,)
-    to_coef = cascade.empty(*parts, K, coef.shape[-1], dtype=grads.y.dtype if moving else torch.float64)
+    if at is not None:
+        to_coef = cascade.empty(cascade.chunks + coef.shape[-3], K, 16, dtype=torch.float64).zero_()
+    elif moving:
+        to_coef = cascade.empty(T, K, coef.shape[-1])
+    else:
+        to_coef = cascade.empty(cascade.chunks, K, coef.shape[-1], dtype=torch.float64)
     g, last, start = shared_rows(grads.y, 1, batch_shape), shared_rows(grads.zf, 2, batch_shape), end
     double = grads.y.dtype == torch.float64 and not cascade.about["BIQUAD"]
-    about = {**cascade.about, **(WIDEST if double else {})}
+    about = {**cascade.about, **(WIDEST if double and at is None else {})}
     for k in reversed(range(K)):
         cascade.carry(k, g, last, adjoint, back=True)
         to = _Given(cascade.empty(T), start, to_coef)
         kept = states if needs.coef else adjoint
         _gradient[cascade.grid](signals[k], g, cascade.c, kept, adjoint, to, k, COEF=bool(needs.coef), **about)
         g = Rows(to.x, 1, cascade.rows)
-    whole = to_coef if moving else to_coef.sum(1, keepdim=True)
-    return [
-        g.base.view(*batch_shape, T),
-        whole.view(*batch_shape, *whole.shape[1:]) if needs.coef else None,
-        start.view(*batch_shape, K, 2),
-    ]
+    if not needs.coef:
+        to_coef = None
+    elif at is not None:
+        to_coef = to_points(to_coef, cascade.c, coef, batch_shape, T, chunks.SECTIONS)
+    else:
+        whole = to_coef if moving else to_coef.sum(1, keepdim=True)
+        to_coef = whole.view(*batch_shape, *whole.shape[1:])
+    return [g.base.view(*batch_shape, T), to_coef, start.view(*batch_shape, K, 2)]
