@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import importlib.util
 import warnings
@@ -15,6 +16,12 @@ ENTRY_POINTS = "diffFx_pytorch.effects"
 """Installed packages that name modules under this entry point have their effects found here too."""
 
 
+@functools.cache
+def _plug_ins() -> tuple[importlib.metadata.EntryPoint, ...]:
+    """Looked up once: it reads the metadata of every package that is installed."""
+    return tuple(importlib.metadata.entry_points(group=ENTRY_POINTS))
+
+
 _BROKEN: set[importlib.metadata.EntryPoint] = set()
 
 
@@ -24,7 +31,7 @@ def effects() -> dict[str, type[Processor]]:
     A class defined again (in a notebook) takes the place of its predecessor. A plug-in that cannot be imported is left
     out, with one warning that names it.
     """
-    for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
+    for entry in _plug_ins():
         if entry in _BROKEN:
             continue
         try:
@@ -69,6 +76,20 @@ def effect(name: str) -> type[Processor]:
     if name not in known:
         raise ValueError(unknown_name(name, sorted(known), "effect"))
     return known[name]
+
+
+def built(cls: type[Processor], sample_rate: float = 44100) -> Processor:
+    """An effect as it is without options; a stranger's may fail in any way.
+
+    Raises:
+        ValueError: naming the effect that cannot be built, and why.
+    """
+    try:
+        return cls(sample_rate)
+    except (ValueError, TypeError):
+        raise
+    except Exception as error:
+        raise ValueError(f"{cls.__name__} cannot be built: {type(error).__name__}: {error}") from error
 
 
 def family(cls: type[Processor]) -> str:

@@ -73,9 +73,9 @@ def describe(
 
     try:
         cls = registry.effect(effect)
-    except ValueError as error:
+        fx = registry.built(cls)
+    except (ValueError, TypeError) as error:
         refuse(error)
-    fx = cls()
     print_lines(console, f"{cls.__name__}  ({registry.family(cls)})\n")
     print_lines(console, cls.about + "\n")
     knobs = Table("Knob", "From", "To", "Default", "Unit", "Curve", "What it does", box=None, pad_edge=False)

@@ -55,7 +55,7 @@ def _step(text: str) -> dict[str, Any]:
 
     name, _, given = text.partition(":")
     cls = registry.effect(name.strip())
-    knobs = cls().params
+    knobs = registry.built(cls).params
     step: dict[str, Any] = {"effect": name.strip()}
     for setting in filter(None, re.split(r"[,\s]+(?=[A-Za-z_][\w.]*=)", given.strip(" ,"))):
         key, equals, value = setting.partition("=")
@@ -125,7 +125,7 @@ def _settings(name: str, incomplete: str) -> list[str]:
         return []
     key, equals, value = incomplete.partition("=")
     if not equals:
-        return [f"{known}=" for known in (*cls().params, *cls.options) if known.startswith(incomplete)]
+        return [f"{known}=" for known in (*registry.built(cls).params, *cls.options) if known.startswith(incomplete)]
     option = cls.options.get(key)
     values = option.values if isinstance(option, Choice) else ("true", "false") if isinstance(option, Flag) else ()
     return [f"{key}={legal}" for legal in values if str(legal).startswith(value)]

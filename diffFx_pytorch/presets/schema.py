@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import warnings
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..automation import SEGMENTS
 from ..options import Choice, Flag, Integer, Number, Option
 from ..params import EffectParam
 from ..processor import Processor
-from ..registry import available, effects
+from ..registry import available, built, effects
 from ..routing import DryWet, MidSide, MultiBand, Parallel, Send
 from .steps import KINDS, VERSION
 from .values import FASTEST, SLOWEST
@@ -43,10 +44,14 @@ def chain_schema() -> Schema:
 
 def definitions() -> Schema:
     """What chain files and session files share: steps, ways of moving, and a definition for each effect."""
-    known = dict(sorted(available().items()))
+    known = {}
+    for name, cls in sorted(available().items()):
+        try:
+            known[name] = cls, *_knobs(cls)
+        except (ValueError, TypeError) as error:
+            warnings.warn(f"the schema leaves {name} out: {error}", stacklevel=3)
     found: Schema = {"step": _step(known), "part": _part()}
-    for name, cls in known.items():
-        knobs, patterns = _knobs(cls)
+    for name, (cls, knobs, patterns) in known.items():
         own = closed({k: knob(row) for k, row in knobs.items()}, patterns=patterns)
         found[f"{name}.params"] = {"type": "object"} if name == "VST3" else own
         found[f"{name}.options"] = _options(cls.options)
@@ -100,7 +105,7 @@ def knob(row: EffectParam) -> Schema:
     return {"anyOf": ways, "default": row.default, "description": about}
 
 
-def _step(known: Mapping[str, type[Processor]]) -> Schema:
+def _step(known: Collection[str]) -> Schema:
     """A step: of an effect, with its knobs and options, or a routing."""
     part, steps = {"$ref": "#/definitions/part"}, steps_schema()
     branches = {"type": "object", "minProperties": 1, "additionalProperties": {"anyOf": [part, {"type": "null"}]}}
@@ -177,7 +182,7 @@ def _own(routing: Any) -> dict[str, EffectParam]:
 def _knobs(cls: type[Processor]) -> tuple[dict[str, EffectParam], Schema]:
     """The knobs of an effect over its constructions, and patterns for those that an option counts."""
     constant = cls.table is Processor.table
-    table: dict[str, EffectParam] = dict(cls(_WIDEST_RATE).params)
+    table: dict[str, EffectParam] = dict(built(cls, _WIDEST_RATE).params)
     if constant:
         return table, {}
     for options in (*cls.variants, *({name: 120.0} for name in cls.options if name == "tempo_bpm")):

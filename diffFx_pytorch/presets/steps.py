@@ -280,7 +280,9 @@ class StepReader:
             return build()
         except (ValueError, TypeError, OSError) as error:
             self.reader.problem(node, str(error))
-            return None
+        except Exception as error:  # an effect may be a stranger's
+            self.reader.problem(node, f"{type(error).__name__}: {error}")
+        return None
 
     def _name(self, keys: Mapping[str, yaml.Node]) -> str | None:
         """The name that a step gives itself."""

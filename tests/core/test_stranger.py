@@ -65,6 +65,35 @@ def test_a_broken_plug_in_stops_nothing(tmp_path, source):
     assert done.stderr.count("the effects of the plug-in 'strange_effects' of strange are left out") == 1
 
 
+BROKEN = """
+from diffFx_pytorch import EffectParam, Processor
+
+class Broken(Processor):
+    params = {"a": EffectParam(0.0, 1.0)}
+
+    def prepare(self):
+        raise RuntimeError("no licence")
+
+    def process(self, x, state, *, a):
+        return x, state
+"""
+
+
+def test_an_effect_that_cannot_be_built_is_named_and_stops_no_other(tmp_path):
+    code = (
+        "import warnings; from diffFx_pytorch.presets.schema import chain_schema\n"
+        "from tests.cli.command import difffx\n"
+        "with warnings.catch_warnings(record=True) as told: known = chain_schema()['definitions']\n"
+        "assert 'Gain.params' in known and 'Broken.params' not in known\n"
+        "assert 'leaves Broken out: Broken cannot be built: RuntimeError: no licence' in str(told[-1].message)\n"
+        "for words in (['describe', 'Broken'], ['apply', 'Broken', 'x.wav', '-o', 'y.wav']):\n"
+        "    said = difffx(*words)\n"
+        "    assert said.exit_code == 2 and 'Broken cannot be built: RuntimeError: no licence' in said.stderr\n"
+    )
+    done = _with_plug_in(tmp_path, BROKEN, ["-c", code])
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_sound_plug_in_is_listed(tmp_path):
     page = (ROOT / "CONTRIBUTING.md").read_text()
     source = next(b for b in re.findall(r"```python\n(.*?)```", page, re.S) if "class Fuzz" in b)
