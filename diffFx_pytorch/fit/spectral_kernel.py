@@ -67,7 +67,7 @@ def spectrum(x: Tensor, at: Transform, floor: float, hard: bool) -> Spectrum:
     for row, found in zip(x.detach().contiguous(), magnitude, strict=True):
         _frame(row.numpy(), window, at.hop, frames.numpy())
         torch.fft.rfft(frames, out=Z)
-        _roots(parts, parts.dtype.type(floor), hard, found.numpy())
+        _magnitudes(parts, parts.dtype.type(floor), hard, found.numpy())
     return Spectrum(magnitude, magnitude.square().sum((1, 2), dtype=torch.float64))
 
 
@@ -111,32 +111,25 @@ def _rows(
 ) -> None:
     number = y.numpy().dtype.type
     floor = number(weights.floor)
-    held = np.sqrt(floor) if weights.hard else -1.0
+    held = np.sqrt(floor) if weights.hard else number(-1)
+    terms = tuple(float(v) for v in (weights.log, weights.convergence, weights.linear, weights.silence, weights.equal))
+    sounds, slopes = y.numpy(), None if gradient is None else gradient.numpy()
     with torch.no_grad():
         for at, (target, energies) in zip(transforms, targets, strict=True):
-            window = at.window.to(y.dtype).numpy()
-            frames, Z = _room(y, at)
-            magnitude = np.empty(Z.shape, number)
+            window, wanted, energy = at.window.to(y.dtype).numpy(), target.numpy(), energies.tolist()
+            framed, Z = _room(y, at)
+            frames, magnitude = framed.numpy(), np.empty(Z.shape, number)
             parts = torch.view_as_real(Z).flatten(1).numpy()
             for row in range(start, stop):
-                wanted = target[row % len(target)].numpy()
-                _frame(y[row].numpy(), window, at.hop, frames.numpy())
-                torch.fft.rfft(frames, out=Z)
-                _roots(parts, floor, weights.hard, magnitude)
-                error, linear, logs = _compare(magnitude, wanted)
-                energy = float(energies[row % len(target)]) + weights.silence
-                root = math.sqrt(error / energy + weights.equal)
-                count = wanted.size
-                loss[row] += (
-                    weights.convergence * (root - math.sqrt(weights.equal))
-                    + (weights.log * logs + weights.linear * linear) / count
-                )
-                if gradient is None:
-                    continue
-                scales = weights.convergence / (root * energy), weights.log / count, weights.linear / count, held
-                _turn(parts, magnitude, wanted, *map(number, scales), at.n_fft % 2 == 0)
-                torch.fft.irfft(Z, at.n_fft, norm="forward", out=frames)
-                _add(frames.numpy(), window, at.hop, gradient[row].numpy())
+                other = row % len(wanted)
+                _frame(sounds[row], window, at.hop, frames)
+                torch.fft.rfft(framed, out=Z)
+                value, scales = _compare(parts, magnitude, wanted[other], floor, weights.hard, energy[other], terms)
+                loss[row] += value
+                if slopes is not None:
+                    _turn(parts, magnitude, wanted[other], *map(number, scales), held, at.n_fft % 2 == 0)
+                    torch.fft.irfft(Z, at.n_fft, norm="forward", out=framed)
+                    _add(frames, window, at.hop, slopes[row])
 
 
 @njit(**_FAST)
@@ -154,13 +147,17 @@ def _frame(x, window, hop, frames):
 
 
 @njit(**_FAST)
-def _roots(parts, floor, hard, magnitude):
-    """Magnitudes of a spectrum: of equal sounds they are equal to the last bit, so this is one function for both."""
-    for f in range(magnitude.shape[0]):
-        z, found = parts[f], magnitude[f]
-        for k in range(len(found)):
-            power = z[2 * k] * z[2 * k] + z[2 * k + 1] * z[2 * k + 1]
-            found[k] = math.sqrt(max(power, floor) if hard else power + floor)
+def _roots(z, floor, hard, magnitude):
+    """Magnitudes of a frame: of equal sounds they are equal to the last bit, so this is one function for both."""
+    for k in range(len(magnitude)):
+        power = z[2 * k] * z[2 * k] + z[2 * k + 1] * z[2 * k + 1]
+        magnitude[k] = math.sqrt(max(power, floor) if hard else power + floor)
+
+
+@njit(**_FAST)
+def _magnitudes(parts, floor, hard, magnitude):
+    for f in range(len(magnitude)):
+        _roots(parts[f], floor, hard, magnitude[f])
 
 
 @njit(inline="always", **_SUMS)
@@ -177,19 +174,24 @@ def _sums(s, t, first, stop):
 
 
 @njit(**_SUMS)
-def _compare(magnitude, target):
-    """Sums over all bins: squared error, absolute error, absolute difference of logarithms."""
+def _compare(parts, magnitude, target, floor, hard, energy, terms):
+    """The distance of a row, and what its derivative by a magnitude takes of each term; fills ``magnitude``."""
+    of_log, of_convergence, of_linear, silence, equal = terms
     count, bins = target.shape
     error, linear, logs = 0.0, 0.0, 0.0
     whole = bins // _GROUP * _GROUP
     for f in range(count):
         s, t = magnitude[f], target[f]
+        _roots(parts[f], floor, hard, s)
         squares, apart, apart_logs = _sums(s, t, whole, bins)
         for first in range(0, whole, _GROUP):
             more_squares, more_apart, more_logs = _sums(s, t, first, first + _GROUP)
             squares, apart, apart_logs = squares + more_squares, apart + more_apart, apart_logs + more_logs
         error, linear, logs = error + squares, linear + apart, logs + apart_logs
-    return error, linear, logs
+    energy += silence
+    root = math.sqrt(error / energy + equal)
+    value = of_convergence * (root - math.sqrt(equal)) + (of_log * logs + of_linear * linear) / target.size
+    return value, (of_convergence / (root * energy), of_log / target.size, of_linear / target.size)
 
 
 @njit(**_FAST)
