@@ -8,32 +8,26 @@ from torch import Tensor
 from diffFx_pytorch.dsp.interpolation import (
     POINTS,
     history_length,
-    interpolation_weights,
     split_delay,
+    weights_and_slopes,
 )
 from diffFx_pytorch.kernels.rows import broadcast_shape
 
 
-def tap_weights(delay: Tensor, interpolation: str, youngest: int, derivative: bool = False) -> tuple[Tensor, Tensor]:
-    """How many samples ago the oldest tap lies (...), whole, and the weights of all, oldest first (P, ...).
+def tap_weights(f: Tensor, t: Tensor | None, interpolation: str) -> tuple[Tensor, Tensor]:
+    """The weights of all taps, oldest first (..., P), and their derivatives to the delay.
 
     Args:
-        delay: samples (...).
+        f: fraction of the delay (...), as ``split_delay`` gives it.
+        t: half the number of taps (...); None is all of them, which saves memory.
         interpolation: see ``gather_taps``.
-        youngest: likewise.
-        derivative: likewise.
     """
-    k, f, t = split_delay(delay, interpolation, youngest)
-    if interpolation == "allpass":
-        eta, linear = (1 - f) / (1 + f), f < 0.5
-        if derivative:
-            slope = -2 / (1 + f) ** 2
-            weights = torch.stack([torch.where(linear, 1.0, 0.0 * f), torch.where(linear, -1.0, slope)])
-        else:
-            weights = torch.stack([torch.where(linear, f, 1.0), torch.where(linear, 1 - f, eta)])
-    else:
-        weights = interpolation_weights(f, t, interpolation, derivative)
-    return k + t, weights
+    if interpolation != "allpass":
+        return weights_and_slopes(f, t, interpolation)
+    linear = f < 0.5
+    weights = torch.where(linear, f, 1.0), torch.where(linear, 1 - f, (1 - f) / (1 + f))
+    slopes = torch.where(linear, 1.0, 0.0 * f), torch.where(linear, -1.0, -2 / (1 + f) ** 2)
+    return torch.stack(weights, -1), torch.stack(slopes, -1)
 
 
 def gather_taps(
@@ -49,9 +43,10 @@ def gather_taps(
         youngest: least delay a tap may have.
         derivative: use the derivatives of the weights, which gives the derivative to the delay.
     """
-    oldest, weights = tap_weights(delay, interpolation, youngest, derivative)
+    k, f, t = split_delay(delay, interpolation, youngest)
+    weights = tap_weights(f, t, interpolation)[derivative].movedim(-1, 0)
     now = torch.arange(start, line.shape[-1], device=line.device)
-    oldest = now - oldest
+    oldest = now - (k + t)
     batch_shape = broadcast_shape(line.shape[:-1], oldest.shape[:-1])
     source = line.expand(*batch_shape, line.shape[-1])
     total = torch.zeros((), dtype=line.dtype, device=line.device)

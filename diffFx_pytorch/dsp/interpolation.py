@@ -81,22 +81,36 @@ def interpolation_table(interpolation: str) -> np.ndarray:
     return table
 
 
-def interpolation_weights(fraction: Tensor, taps: Tensor, interpolation: str, derivative: bool = False) -> Tensor:
-    """Weights (P, ...) of the taps, oldest first, as torch operations.
+def _rows_of_powers(interpolation: str, whole: bool) -> np.ndarray:
+    """(half (degree + 1), 2 P): what powers of the fraction, for each number of taps, give to the taps and slopes."""
+    table = interpolation_table(interpolation)
+    slopes = np.roll(table * np.arange(table.shape[1])[:, None], -1, 1)
+    both = np.concatenate([table, slopes], -1)
+    return (both[-1:] if whole else both).reshape(-1, both.shape[-1])
+
+
+def weights_and_slopes(fraction: Tensor, taps: Tensor | None, interpolation: str) -> tuple[Tensor, Tensor]:
+    """Weights (..., P) of the taps, oldest first, and their derivatives by the fraction, as torch operations.
 
     Args:
         fraction: ``f`` (...), float.
-        taps: half the number of taps ``t`` (...), int64, 1 to P/2; rows from ``2 t`` on are zero.
+        taps: half the number of taps ``t`` (...), int64, 1 to P/2; what lies outside of them is zero. None is P/2.
         interpolation: see :func:`interpolation_table`.
-        derivative: return the derivative by ``f`` instead.
     """
-    table = made_once(interpolation_table, interpolation, dtype=fraction.dtype, device=fraction.device)
-    degree = table.shape[1] - 1
-    total = torch.zeros((), dtype=fraction.dtype, device=fraction.device)
-    for i in range(degree, 0 if derivative else -1, -1):
-        row = table[:, i][taps - 1].movedim(-1, 0)
-        total = total * fraction + (i * row if derivative else row)
-    return total
+    about, half = {"dtype": fraction.dtype, "device": fraction.device}, POINTS[interpolation] // 2
+    table = made_once(_rows_of_powers, interpolation, taps is None, **about)
+    degrees = table.shape[0] // (1 if taps is None else half)
+    powers = fraction.unsqueeze(-1) ** torch.arange(degrees, device=fraction.device)
+    if taps is not None:
+        own = taps.unsqueeze(-1) == torch.arange(1, half + 1, device=fraction.device)
+        powers = (own.unsqueeze(-1) * powers.unsqueeze(-2)).flatten(-2)
+    weights, slopes = (powers @ table).split(2 * half, -1)
+    return weights, slopes
+
+
+def interpolation_weights(fraction: Tensor, taps: Tensor, interpolation: str, derivative: bool = False) -> Tensor:
+    """Weights (P, ...) of the taps, oldest first, or their derivatives by the fraction: `weights_and_slopes`."""
+    return weights_and_slopes(fraction, taps, interpolation)[derivative].movedim(-1, 0)
 
 
 def split_delay(delay: Tensor, interpolation: str, youngest: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -92,11 +92,11 @@ def differentiable(t: Any) -> bool:
 
 def _owned(found: Sequence[Tensor], args: Sequence[Any]) -> list[Tensor]:
     """What an equation found, contiguous, each with memory of its own: no part of a larger one, and of no argument."""
-    given = [t for t in args if isinstance(t, Tensor)]
+    given, is_alias_of = [t for t in args if isinstance(t, Tensor)], getattr(torch._C, "_is_alias_of")  # noqa: B009  # no stub
     owned: list[Tensor] = []
     for t in found:
         alone = t.is_contiguous() and t.untyped_storage().nbytes() == t.nbytes
-        shared = not alone or any(torch._C._is_alias_of(t, other) for other in (*given, *owned))
+        shared = not alone or any(is_alias_of(t, other) for other in (*given, *owned))
         owned.append(t.clone(memory_format=torch.contiguous_format) if shared else t)
     return owned
 

@@ -64,26 +64,55 @@ def test_constant_all_pole(call, own):
     assert_within(call, [torch.randn(B, T), a.expand(B, *a.shape).clone() if own else a], (120, 400), memory)
 
 
-def _both_ways_of(delay, samples=T, **options):
-    x = torch.randn(B, samples)
-    gain = torch.full((B,), 0.5, dtype=torch.float64)
-    return both_ways(lambda x, d, g: feedback_delay(x, d, g, **options), x, delay, gain)
+ROWS = 4  # of delays, whose costs a row are the same for any
+
+
+def _both_ways_of(delay, samples=T, **filters):
+    inputs = [torch.randn(ROWS, samples), delay, torch.full((ROWS,), 0.5, dtype=torch.float64)]
+    names = [name for name in filters if name != "saturation"]
+    inputs += [torch.full((ROWS,), filters.pop(name), dtype=torch.float64) for name in names]
+
+    def call(x, d, g, *coefficients):
+        return feedback_delay(x, d, g, **dict(zip(names, coefficients, strict=True)), **filters)
+
+    forward, both = both_ways(call, *inputs)
+    assert samples < T or both.peak <= 30 * inputs[0].nbytes
+    return forward, both
+
+
+STILL = torch.full((ROWS,), 441.3, dtype=torch.float64)
+IN_THE_LOOP = {"lowpass": 0.3, "highpass": 0.99, "saturation": "tanh"}
 
 
 def test_feedback_delay_that_stands_still():
-    forward, both = _both_ways_of(torch.full((B,), 441.3, dtype=torch.float64))
+    forward, both = _both_ways_of(STILL)
     assert forward.launches <= 4 * T / 441
     assert both.launches <= 12 * T / 441
 
 
+def test_filters_in_the_loop():
+    forward, both = _both_ways_of(STILL, **IN_THE_LOOP)
+    assert forward.launches <= 8 * T / 441
+    assert both.launches <= 18 * T / 441
+    _, both = _both_ways_of(STILL, lowpass=0.3)
+    assert both.launches <= 16 * T / 441
+
+
 def test_feedback_delay_that_moves_is_slow_only_where_it_is_short():
     samples = T // 4
-    delay = torch.full((B, samples), 441.3)
+    delay = torch.full((ROWS, samples), 441.3)
     both = _both_ways_of(delay, samples)[1]
-    assert both.launches <= 12 * samples / 441 + 300  # the weights of ten moving taps
+    assert both.launches <= 12 * samples / 441 + 100  # the least and the last weights of ten moving taps
     delay[3, 5000:5100] = 10.5
     dipped = _both_ways_of(delay, samples)[1]
     assert dipped.launches - both.launches <= 12 * (100 / 5 + 2)
+
+
+def test_feedback_delay_that_moves():
+    delay = (441.3 + 50 * torch.sin(torch.arange(T) / 3000)).expand(ROWS, T).contiguous()
+    assert _both_ways_of(delay)[1].launches <= 12 * T / 441
+    _, both = _both_ways_of(delay, **IN_THE_LOOP)
+    assert both.launches <= 24 * T / 441
 
 
 def _network(absorption):

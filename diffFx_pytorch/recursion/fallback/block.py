@@ -63,9 +63,9 @@ def _times(first: Tensor, second: Tensor) -> Tensor:
     return _through(first, second, None if _whole(first.dtype) else second)
 
 
-def samples_of_last(samples: int) -> int:
+def samples_of_last(samples: int, length: int = LENGTH) -> int:
     """How many samples the last block of a signal has."""
-    return (samples - 1) % LENGTH + 1
+    return (samples - 1) % length + 1
 
 
 def toeplitz(h: Tensor) -> Tensor:
@@ -73,7 +73,7 @@ def toeplitz(h: Tensor) -> Tensor:
     return pad(h, (h.shape[-1] - 1, 0)).unfold(-1, h.shape[-1], 1).flip(-1)
 
 
-def state_space_blocks(A: Tensor, b: Tensor, c: Tensor, d: Tensor, samples: int) -> Blocks:
+def state_space_blocks(A: Tensor, b: Tensor, c: Tensor, d: Tensor, samples: int, length: int = LENGTH) -> Blocks:
     """Of s' = (I + A) s + b x, y = c s + d x, for a signal of so many samples; differentiable.
 
     Args:
@@ -82,23 +82,28 @@ def state_space_blocks(A: Tensor, b: Tensor, c: Tensor, d: Tensor, samples: int)
         c: (Q, n).
         d: (Q,).
         samples: of the signal.
+        length: samples a block.
     """
     A = A + torch.eye(A.shape[-1], dtype=A.dtype, device=A.device) if _whole(A.dtype) else A
     # Side by side: the rows c A^i, and the columns A^i b as rows of the transposed system.
     power, rows = torch.cat([A, A.mT]), torch.cat([c, b]).unsqueeze(-2)
-    Q, last, last_step, reach = len(A), samples_of_last(samples), None, 1
-    while reach < LENGTH:
-        if last & reach:
+    Q, last, step, last_step = len(A), samples_of_last(samples, length), None, None
+    for bit in range(length.bit_length()):
+        power = _times(power, power) if bit else power
+        if length >> bit & 1:
+            step = power[:Q] if step is None else _times(step, power[:Q])
+        if last >> bit & 1:
             last_step = power[:Q] if last_step is None else _times(last_step, power[:Q])
-        rows = torch.cat([rows, _through(rows, power)], 1)
-        power = _times(power, power)
-        reach *= 2
-    free, step = rows[:Q], power[:Q]
+        if (more := min(1 << bit, length - (1 << bit))) > 0:
+            rows = torch.cat([rows, _through(rows[:, :more], power)], 1)
+    assert step is not None
+    assert last_step is not None
+    free = rows[:Q]
     h = torch.cat([d[:, None], (free[:, :-1] @ b[..., None]).squeeze(-1)], -1)
     driven = rows[Q:].flip(-2).mT
-    if last_step is None:
+    if last == length:
         return Blocks(toeplitz(h), free, driven, step, driven, step)
-    return Blocks(toeplitz(h), free, driven, step, pad(driven[..., LENGTH - last :], (0, LENGTH - last)), last_step)
+    return Blocks(toeplitz(h), free, driven, step, pad(driven[..., length - last :], (0, length - last)), last_step)
 
 
 def all_pole_blocks(a: Tensor, samples: int) -> Blocks:

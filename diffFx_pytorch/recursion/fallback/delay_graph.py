@@ -64,7 +64,7 @@ def delay_graph_rows(
     state = list(poles.split(1, -1))
     blocks = _blocks(delay, steps, T)
     longest_block = max((n.stop - n.start for n in blocks), default=1)
-    filters = {s[4]: Pole(gains[:, s[4]], longest_block) for s in steps if s[0] == POLE}
+    filters = {s[4]: Pole(gains[:, s[4]], longest_block, x.shape[:1]) for s in steps if s[0] == POLE}
     pieces: list[list[Tensor]] = [[] for _ in range(outputs)]
     for here in blocks:
         count = here.stop - here.start
@@ -85,8 +85,7 @@ def delay_graph_rows(
                 node[out] = node[a] + gain * node[b]
             elif op == POLE:
                 pole = gains[:, k, here] if gains.shape[-1] > 1 else gains[:, k]
-                node[out] = filters[k].forward((1 - pole) * node[a], here, state[b])
-                state[b] = node[out][..., -1:]
+                node[out], state[b] = filters[k].run((1 - pole) * node[a], state[b], here)
             elif op == WRITE:
                 written[b] = torch.cat([lines[b], node[a]], -1)[..., count:]
             elif op == OUT:

@@ -11,13 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.dsp.delay_read import gather_taps, tap_weights
+from diffFx_pytorch.dsp.delay_read import tap_weights
 from diffFx_pytorch.dsp.interpolation import POINTS, split_delay
 from diffFx_pytorch.kernels.rows import broadcast_shape
-from diffFx_pytorch.recursion.fallback.delay_blocks import LONGEST, Pole, as_it_is, blocks, even_blocks
 
-_AT_ONCE = 16384
-"""Samples for which the weights of all taps are held."""
+from .delay_blocks import LONGEST, Pole, as_it_is, blocks, even_blocks
+from .loop_filters import LoopFilters, WholeLoopFilters, over
+
+_AT_ONCE = 6144
+"""Samples for which the weights of all taps are held; fewer where they are of more than one kind."""
 
 
 class _Reader:
@@ -28,6 +30,7 @@ class _Reader:
 
     Attributes:
         pad: samples of past that the line needs in front, at least as many as were asked for.
+        at_once: samples for which the weights of all taps are held.
     """
 
     def __init__(self, delay: Tensor, interpolation: str, youngest: int, limit: float, pad: int, T: int) -> None:
@@ -35,49 +38,63 @@ class _Reader:
         # of the line.
         self.inside = (delay >= youngest) & (delay <= limit)
         delay = torch.where(delay >= youngest, delay.double(), float(youngest)).clamp(max=limit)
-        self.delay = delay.clamp(max=float(pad + T + POINTS[interpolation]))
+        delay = delay.clamp(max=float(pad + T + POINTS[interpolation]))
+        k, self._f, t = split_delay(delay, interpolation, youngest)
+        self._t, self._oldest = t, (k + t).int() if pad + T < 2**30 else k + t
         self.interpolation, self.youngest, self.pad, self.T = interpolation, youngest, pad, T
         self.stands_still = youngest > 0 and delay.shape[-1] == 1 and delay.numel() > 0
-        self._held = slice(0, 0)
+        self._held, self._line = slice(0, 0), None
+        self._slopes: list[tuple[slice, Tensor]] = []
+        self.at_once = _AT_ONCE
         if self.stands_still:
-            self.blocks = self._one_block_for_all()
+            self.blocks = self._one_block_for_all(k - t + 1)
         elif youngest:
-            k, _, t = split_delay(self.delay.detach(), interpolation, youngest)
-            self.blocks = blocks(k - t + 1, T)
-        else:
-            self.blocks = even_blocks(LONGEST, T)
+            self.blocks, least = blocks(k - t + 1, T)
+            self._t = None if least > 1 else t  # closer to the present there are fewer taps
+        if self._t is not None and not self.stands_still and POINTS[interpolation] > 4:
+            self.at_once //= 3
+        if not youngest:
+            self.blocks = even_blocks(self.at_once, T)
         self.longest = max((n.stop - n.start for n in self.blocks), default=1)
 
-    def _one_block_for_all(self) -> list[slice]:
-        back, weight = tap_weights(self.delay, self.interpolation, self.youngest)
-        k, _, t = split_delay(self.delay.detach(), self.interpolation, self.youngest)
-        least, most = torch.stack([(k - t + 1).amin(), back.amax()]).tolist()
+    def _one_block_for_all(self, gap: Tensor) -> list[slice]:
+        back, weight = self._oldest, tap_weights(self._f, self._t, self.interpolation)[0]
+        least, most = torch.stack([gap.amin(), back.amax()]).tolist()
         length = max(1, min(least, self.T, LONGEST))
         self.pad = max(self.pad, most)
         back = back.unsqueeze(-2) - torch.arange(POINTS[self.interpolation], device=back.device)[:, None]
         now = torch.arange(length, device=back.device)
         # A tap of no weight may lie ahead.
-        self._now = (now + self.pad - back).minimum(now + self.pad - 1), weight.movedim(0, -2).mT
+        self._now = (now + self.pad - back).minimum(now + self.pad - 1), weight
         self._later = now + back.clamp_min(1)
         return even_blocks(length, self.T)
 
-    def pole(self) -> Pole | None:
+    def pole(self, batch_shape: tuple[int, ...], back: bool = False) -> Pole | None:
         """The pole of the all-pass interpolator; zero where it falls back to linear."""
         if self.interpolation != "allpass":
             return None
-        _, f, _ = split_delay(self.delay, "allpass", self.youngest)
-        return Pole(torch.where(f < 0.5, 0.0, -(1 - f) / (1 + f)), self.longest)
+        f = self._f
+        return Pole(torch.where(f < 0.5, 0.0, -(1 - f) / (1 + f)), self.longest, batch_shape, back)
 
     def read(self, line: Tensor, n: slice) -> Tensor:
         """The taps' sum (..., n) in a block, of a line (..., pad + T)."""
         if self.stands_still:
-            return self._weighted(line[..., n.start :], self._now[0], n)
+            taps = _gathered(line[..., n.start :], self._now[0][..., : n.stop - n.start])
+            return (self._now[1] @ taps).squeeze(-2)
         index, weight = self._taps(n)
         return (_gathered(line, index) * weight).sum(-2)
 
-    def read_later(self, later: Tensor, n: slice) -> Tensor:
-        """What comes back to the line (..., n) from what was read of it at the block and after (..., at least pad)."""
-        return self._weighted(later, self._later, n)
+    def add_later(self, into: Tensor, later: Tensor, n: slice) -> None:
+        """Add to a part of the line (..., n), in place, what comes back to it from what was read there and after.
+
+        Args:
+            into: the part.
+            later: what came back to all that was read, from the block on (..., at least pad).
+            n: the block.
+        """
+        taps = _gathered(later, self._later[..., : n.stop - n.start])
+        weight = self._now[1].expand(*taps.shape[:-2], 1, taps.shape[-2]).reshape(-1, 1, taps.shape[-2])
+        _rows_of(into).baddbmm_(weight, taps.reshape(-1, *taps.shape[-2:]))
 
     def spread(self, into: Tensor, g: Tensor, n: slice) -> None:
         """What comes back from the sum in a block, added to the line's, in place."""
@@ -85,14 +102,11 @@ class _Reader:
         flat = index.expand(*into.shape[:-1], *index.shape[-2:]).flatten(-2)
         into.scatter_add_(-1, flat, (g.unsqueeze(-2) * weight).flatten(-2).expand(flat.shape))
 
-    def _weighted(self, line: Tensor, index: Tensor, n: slice) -> Tensor:
-        return (self._now[1] @ _gathered(line, index[..., : n.stop - n.start])).squeeze(-2)
-
     def _taps(self, n: slice) -> tuple[Tensor, Tensor]:
         """Index and weight (..., P, n) of the taps of a block; they are made for more, ahead or behind."""
         held = self._held
         if not held.start <= n.start < n.stop <= held.stop:
-            size = max(_AT_ONCE, n.stop - n.start)
+            size = max(self.at_once, n.stop - n.start)
             backwards = n.stop in (held.start, self.T)
             first = max(0, n.stop - size) if backwards else n.start
             self._held = held = slice(first, n.stop if backwards else min(self.T, first + size))
@@ -101,13 +115,57 @@ class _Reader:
         return self._from[0][..., inside], self._from[1][..., inside]
 
     def _make(self, n: slice) -> tuple[Tensor, Tensor]:
-        oldest, weight = tap_weights(_over(self.delay, n), self.interpolation, self.youngest)
-        points = torch.arange(POINTS[self.interpolation], device=oldest.device)[:, None]
-        now = torch.arange(n.start, n.stop, device=oldest.device) + self.pad
-        index = now - oldest.unsqueeze(-2) + points
+        oldest, f, t = over(self._oldest, n), over(self._f, n), None if self._t is None else over(self._t, n)
+        weight, slope = tap_weights(f, t, self.interpolation)
+        points = torch.arange(POINTS[self.interpolation], device=f.device)[:, None]
+        now = torch.arange(n.start + self.pad, n.stop + self.pad, device=f.device)
+        index = (now + points) - oldest.unsqueeze(-2)
         # Taps that lie outside of what there is weigh nothing, wherever they read.
-        weight = torch.where(index >= 0, weight.movedim(0, -2), 0.0)
-        return index.clamp_min(0).minimum(now - self.youngest), weight
+        outside = index < 0
+        index.clamp_(torch.zeros_like(now), now - self.youngest)
+        weight = weight.mT.masked_fill(outside, 0.0)
+        if self._line is not None:
+            change = _gathered(self._line, index).mul_(slope.mT).masked_fill_(outside, 0.0)
+            self._slopes.append((n, change.sum(-2)))
+        return index, weight
+
+    def learn_slopes(self, line: Tensor) -> None:
+        """Remember what the gradient of the delay needs, while blocks are read from the last to the first.
+
+        Args:
+            line: (..., pad + T), before which there was silence.
+        """
+        self._line = line
+
+    def to_delay(self, g: Tensor, v: Tensor, before: Tensor) -> Tensor:
+        """The gradient of the delay.
+
+        Args:
+            g: what comes back to the taps' sum (..., T).
+            v: what was made of the sum.
+            before: what v was before time zero (..., 1).
+        """
+        known = self.T
+        if self.stands_still:
+            for n in reversed(even_blocks(_AT_ONCE, self.T)):
+                self._make(n)
+        found = []
+        for n, change in self._slopes:
+            n, change = slice(n.start, known), change[..., : known - n.start]
+            if self.interpolation == "allpass":
+                f = over(self._f, n)
+                last = v[..., n.start - 1 : n.stop - 1] if n.start else torch.cat([before, v[..., : n.stop - 1]], -1)
+                change = change + last * torch.where(f < 0.5, 0.0, 2 / (1 + f) ** 2)
+            change = change * g[..., n]
+            found.append(change.sum(-1, keepdim=True) if self._f.shape[-1] == 1 else change)
+            known = n.start
+        whole = torch.cat(found[::-1], -1)
+        return (whole.sum(-1, keepdim=True) if self._f.shape[-1] == 1 else whole) * self.inside
+
+
+def _rows_of(t: Tensor) -> Tensor:
+    """A part of signals (..., n) as (R, 1, n), a view."""
+    return (t if t.dim() > 1 else t[None]).flatten(0, -2).unsqueeze(1)
 
 
 def _gathered(line: Tensor, index: Tensor) -> Tensor:
@@ -115,28 +173,6 @@ def _gathered(line: Tensor, index: Tensor) -> Tensor:
     shape = (*line.shape[:-1], index.shape[-2])
     line = as_it_is(line).unsqueeze(-2)
     return line.expand(*shape, line.shape[-1]).gather(-1, index.expand(*shape, index.shape[-1]))
-
-
-def _over(p: Tensor, n: slice) -> Tensor:
-    return p if p.shape[-1] == 1 else p[..., n]
-
-
-class _Filters:
-    """The low-pass and the high-pass of the loop."""
-
-    def __init__(self, lowpass: Tensor | None, highpass: Tensor | None, longest: int) -> None:
-        low, high = (None if c is None else (Pole(c.double(), longest), 1 - c.double()) for c in (lowpass, highpass))
-        self.low, self.high, self.any = low, high, bool(low or high)
-
-    def forward(self, u: Tensor, n: slice, states: list[Tensor]) -> Tensor:
-        """A block (..., n) filtered; the states, of which the last two are theirs, go on."""
-        if self.low is not None:
-            u = self.low[0].forward(_over(self.low[1], n) * u, n, states[-2])
-            states[-2] = u[..., -1:]
-        if self.high is not None:
-            below = self.high[0].forward(_over(self.high[1], n) * u, n, states[-1])
-            u, states[-1] = u - below, below[..., -1:]
-        return u
 
 
 def _padded(line: Tensor, length: int) -> Tensor:
@@ -172,36 +208,31 @@ def feedback_delay_blocks(
     """
     batch_shape = _batch_shape(x, delay, feedback, lowpass, highpass, past, tail)
     T = x.shape[-1]
-    x = x.double().expand(*batch_shape, T)
-    past = _start(x, past, batch_shape, interpolation).double()
+    x = x.expand(*batch_shape, T)
+    past = _start(x, past, batch_shape, interpolation).to(x.dtype)
     reader = _Reader(delay, interpolation, 0 if feedback is None else 1, limit, past.shape[-1], T)
     pad = reader.pad
-    line = _padded(torch.cat([past, x], -1), pad + T)
-    allpass, filters = reader.pole(), _Filters(lowpass, highpass, reader.longest)
-    states = list(tail.double().expand(*batch_shape, 3).split(1, -1))
+    line = _padded(torch.cat([past, x], -1), pad + T).double()
+    line = line.clone() if line.dtype == x.dtype else line
+    allpass, filters = reader.pole(batch_shape), LoopFilters(lowpass, highpass, reader.longest, batch_shape)
+    tail = tail.double().expand(*batch_shape, 3)
+    first, state = tail[..., :1], filters.begin(tail[..., 1:])
+    back = None if feedback is None else feedback.double()
     taps = []
     for n in reader.blocks:
         u = reader.read(line, n)
         if allpass is not None:
-            u = allpass.forward(u, n, states[0])
-            states[0] = u[..., -1:]
+            u, first = allpass.run(u, first, n)
         taps.append(u)
-        if feedback is None:
+        if back is None:
             continue
-        u = filters.forward(u, n, states)
+        if filters.given:
+            u, state = filters.run(u, state, n)
         u = torch.tanh(u) if saturate else u
-        line[..., pad + n.start : pad + n.stop].addcmul_(_over(feedback.double(), n), u)
+        line[..., pad + n.start : pad + n.stop].addcmul_(over(back, n), u)
     line = line[..., pad - past.shape[-1] :]
     v = torch.cat(taps, -1) if taps else x
-    return v, line, torch.cat(states, -1)
-
-
-def _filtered(v: Tensor, lowpass: Tensor | None, highpass: Tensor | None, before: Tensor) -> tuple[Tensor, Tensor]:
-    """What the filters in the loop make of the whole tap, and their last states (..., 2)."""
-    filters, states, pieces = _Filters(lowpass, highpass, LONGEST), list(before.split(1, -1)), []
-    for n in even_blocks(LONGEST, v.shape[-1]):
-        pieces.append(filters.forward(v[..., n], n, states))
-    return torch.cat(pieces, -1) if pieces else v, torch.cat([s.expand(*v.shape[:-1], 1) for s in states], -1)
+    return v, line, torch.cat([first, filters.end(state, tail[..., 1:])], -1)
 
 
 def feedback_delay_adjoint(
@@ -217,106 +248,77 @@ def feedback_delay_adjoint(
     """The gradients, block by block from the last to the first; as ``Kernel.backward``, differentiable."""
     x, delay, feedback, lowpass, highpass, _, tail = inputs
     T = x.shape[-1]
-    pad = saved.line.shape[-1] - T
-    reader = _Reader(delay, interpolation, 0 if feedback is None else 1, limit, pad, T)
-    own, pad = pad, reader.pad
-    line = _padded(saved.line.double().expand(*batch_shape, own + T), pad + T)
-    v = saved.v.double().expand(*batch_shape, T)
-    allpass, filters = reader.pole(), _Filters(lowpass, highpass, reader.longest)
+    own = saved.line.shape[-1] - T
+    reader = _Reader(delay, interpolation, 0 if feedback is None else 1, limit, own, T)
+    pad = reader.pad
+    v = saved.v.expand(*batch_shape, T)
+    allpass = reader.pole(batch_shape, back=True)
+    filters = LoopFilters(lowpass, highpass, reader.longest, batch_shape, back=True)
     back = None if feedback is None else feedback.double()
     before = tail.double().expand(*batch_shape, 3)
-    to_line = line.new_zeros(*batch_shape, pad + T)
+    to_end = grads.state.double().expand(*batch_shape, 3)
+    first, state = to_end[..., :1], filters.begin(to_end[..., 1:])
+    to_line = saved.line.new_zeros(*batch_shape, pad + T, dtype=torch.float64)
     if grads.line is not None:
-        to_line = to_line + _padded(grads.line.double(), pad + T)
-    to_state = list(grads.state.double().expand(*batch_shape, 3).split(1, -1))
-    written = gain = v
+        to_line = to_line + _padded(grads.line, pad + T)
+    gain, written, whole = back, v, WholeLoopFilters(filters, lowpass, highpass, before[..., 1:])
     if back is not None:
-        written = _filtered(v, lowpass, highpass, before[..., 1:])[0]
-        written = torch.tanh(written) if saturate else written
+        written = torch.tanh(whole.run(v)) if saturate else whole.run(v)
         gain = back * (1 - written * written) if saturate else back
-    zero = torch.zeros_like(before[..., :1])
-    after = [zero, zero, zero]
-    g_v = grads.v.double().expand(*batch_shape, T)
-    pieces = []
+    g_v = grads.v.expand(*batch_shape, T)
     # What has come back to all that was read, between silence: nothing is read before the start or behind the end.
-    read = g_v.new_zeros(*batch_shape, pad + T + 1 + pad) if reader.stands_still else None
-
-    def pulled(pole: Pole, g: Tensor, n: slice, which: int) -> Tensor:
-        if n.stop == T:
-            g = torch.cat([g[..., :-1], g[..., -1:] + to_state[which]], -1)
-        found = pole.backward(g, n, after[which])
-        after[which] = found[..., :1]
-        return found
-
+    read = torch.nn.functional.pad(g_v.double(), (pad, 1 + pad)) if reader.stands_still else None
+    if filters.given:  # whose matrices take memory
+        reader.at_once //= 2
+    if needs.delay:
+        reader.learn_slopes(_padded(saved.line, pad + T).expand(*batch_shape, pad + T))
+    pieces = []
     for n in reversed(reader.blocks):
-        g, here = g_v[..., n], to_line[..., pad + n.start : pad + n.stop]
+        here = to_line[..., pad + n.start : pad + n.stop]
         if read is not None:
-            here.add_(reader.read_later(read[..., pad + n.start :], n))
-        here = as_it_is(here)
-        if back is not None and not filters.any:
-            g = torch.addcmul(g, here, _over(gain, n))
-        elif back is not None:
-            f = here * _over(gain, n)
-            if filters.high is not None:
-                f = torch.addcmul(f, _over(filters.high[1], n), pulled(filters.high[0], -f, n, 2))
-            if filters.low is not None:
-                f = _over(filters.low[1], n) * pulled(filters.low[0], f, n, 1)
+            reader.add_later(here, read[..., pad + n.start :], n)
+        f, here = None, as_it_is(here)
+        if back is not None and filters.given:
+            assert gain is not None
+            f, state = filters.run(here * over(gain, n), state, n)
+        if read is not None:
+            g = read[..., pad + n.start : pad + n.stop]
+            if f is not None:
+                g.add_(f)
+            elif gain is not None:
+                g.addcmul_(here, over(gain, n))
+            if allpass is not None:
+                found, first = allpass.run(as_it_is(g), first, n)
+                g.copy_(found)
+            continue
+        g = g_v[..., n]
+        if f is not None:
             g = g + f
-        pieces.append(g)
+        elif gain is not None:
+            g = torch.addcmul(g, here, over(gain, n))
         if allpass is not None:
-            g = pulled(allpass, g, n, 0)
-        if read is not None:
-            read[..., pad + n.start : pad + n.stop] = g
-        else:
-            reader.spread(to_line, g, n)
+            g, first = allpass.run(g.double(), first, n)
+        reader.spread(to_line, g, n)
+        pieces.append(g)
     for n in even_blocks(reader.longest, pad if read is not None else 0):  # the past too was read
         assert read is not None
-        to_line[..., n].add_(reader.read_later(read[..., n.start :], n))
+        reader.add_later(to_line[..., n], read[..., n.start :], n)
     to_x, to_past = to_line[..., pad:], to_line[..., pad - own : pad]
-    found: list[Tensor | None] = [to_x, None, None, None, None, to_past, None]
-    poles = [allpass, *(None if f is None else f[0] for f in (filters.low, filters.high))] if T else [None] * 3
-    ends = zip(poles, to_state, after, strict=True)
-    found[6] = torch.cat([end if pole is None else pole.first() * first for pole, end, first in ends], -1)
+    to_tail = torch.cat([first, filters.end(state, to_end[..., 1:])], -1)
+    del filters, allpass, g_v
+    g = None
     if not to_line.numel() or not T:
-        parameters = [None if t is None else torch.zeros_like(t) for t in inputs[1:5]]
-        return [to_x, *parameters, to_past, found[6]]
-    g_v = torch.cat(pieces[::-1], -1)
+        return [to_x, *(None if t is None else torch.zeros_like(t) for t in inputs[1:5]), to_past, to_tail]
+    to_delay = to_feedback = None
     if needs.delay:
-        found[1] = _to_delay(reader, line, g_v, before[..., :1], to_state[0])
+        g = torch.cat(pieces[::-1], -1) if read is None else read[..., pad : pad + T]
+        pieces.clear()
+        to_delay = reader.to_delay(g, v, before[..., :1])
+    del read, reader, g
+    to_poles: list[Tensor | None] = [None, None]
     if back is not None:
-        found[2] = (to_x * written) if back.shape[-1] != 1 else (to_x * written).sum(-1, keepdim=True)
-        wanted = [(i, c) for i, c in ((3, lowpass), (4, highpass)) if c is not None and needs[i]]
-        if wanted:
-
-            def of_filters(*given: Tensor) -> tuple[Tensor, Tensor]:
-                named = {i: c for (i, _), c in zip(wanted, given, strict=True)}
-                return _filtered(v, named.get(3, lowpass), named.get(4, highpass), before[..., 1:])
-
-            ends = torch.cat(to_state[1:], -1)
-            pull = torch.func.vjp(of_filters, *(c.double() for _, c in wanted))[1]
-            for (i, _), g in zip(wanted, pull((to_x * gain, ends)), strict=True):
-                found[i] = g
-    return found
-
-
-def _to_delay(reader: _Reader, line: Tensor, g: Tensor, before: Tensor, to_last: Tensor) -> Tensor:
-    """The gradient of the delay, by that of what was read (..., T)."""
-    delay, T = reader.delay, reader.T
-    if reader.interpolation != "allpass":
-        slope = gather_taps(line, reader.pad, delay, reader.interpolation, reader.youngest, True)
-        found = g * slope
-    else:
-
-        def read(d: Tensor) -> tuple[Tensor, Tensor]:
-            _, f, _ = split_delay(d, "allpass", reader.youngest)
-            pole = Pole(torch.where(f < 0.5, 0.0, -(1 - f) / (1 + f)), T)
-            y = pole.forward(
-                gather_taps(line, reader.pad, d, "allpass", reader.youngest),
-                slice(0, T),
-                before,
-            )
-            return y, y[..., -1:]
-
-        found = torch.func.vjp(read, delay)[1]((g, to_last))[0]
-    found = found * reader.inside
-    return found.sum(-1, keepdim=True) if delay.shape[-1] == 1 else found
+        if needs.feedback:
+            to_feedback = to_x * written
+            to_feedback = to_feedback if back.shape[-1] != 1 else to_feedback.sum(-1, keepdim=True)
+        to_poles = whole.gradients(v, to_x * gain, to_end[..., 1:], (needs.lowpass, needs.highpass))
+    return [to_x, to_delay, to_feedback, *to_poles, to_past, to_tail]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.recursion.fallback.delay_blocks import LONGEST, PIECE, Filter, as_it_is, cut, even_blocks
+from diffFx_pytorch.recursion.fallback.delay_blocks import LONGEST, Filter, as_it_is, cut, even_blocks
 from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
 
 
@@ -57,9 +57,7 @@ def _blocks(delay: Tensor, offset: Tensor | None, past: int, T: int) -> list[sli
         raise delay_error(delay, offset, past)
     if offset is not None:
         return cut(newest)
-    length = int(least) - 1
-    # Whole pieces of a filter's block leave the state at its end.
-    return even_blocks(length if length < 4 * PIECE else length // PIECE * PIECE, T)
+    return even_blocks(int(least) - 1, T)
 
 
 def _read(lines: Tensor, at: int, count: int, delay: Tensor, offset: Tensor | None, first: int) -> Tensor:
@@ -86,7 +84,7 @@ def _slope(lines: Tensor, then: Tensor) -> Tensor:
     return (lines.gather(-1, (then - 1).clamp_min(0)) - lines.gather(-1, then + 1)) / 2
 
 
-def _filter(coef: Tensor, longest: int) -> Filter:
+def _filter(coef: Tensor, longest: int, back: bool = False) -> Filter:
     """All sections in series (R, 1, K, 5, N) as one filter a line."""
     M, N, C, D, _ = sections_matrices(coef[:, 0].permute(0, 3, 1, 2))
     M = M + torch.eye(2, dtype=M.dtype, device=M.device)
@@ -97,7 +95,7 @@ def _filter(coef: Tensor, longest: int) -> Filter:
         A = torch.cat([torch.cat([A, zero], -1), lower], -2)
         B = torch.cat([B, N[..., k, :] * d[..., None]], -1)
         c, d = torch.cat([D[..., k, None] * c, C[..., k, :]], -1), d * D[..., k]
-    return Filter(A, B, c, d, longest)
+    return Filter(A, B, c, d, longest, A.shape[:-2], back)
 
 
 def feedback_network_blocks(
@@ -182,7 +180,7 @@ def feedback_network_gradient(
     then = torch.arange(P, P + T, device=x.device) - delay.detach().round().long()[..., None]
     later = torch.arange(longest, device=x.device) + delay.detach().round().long()[..., None]
     to_lines = torch.zeros_like(lines) if to_end is None else torch.nn.functional.pad(to_end, (T, 0))
-    back = _filter(coef, longest).adjoint(longest) if K else None
+    back = _filter(coef, longest, True) if K else None
     state = to_zf.permute(0, 3, 1, 2).flatten(-2)
     # What comes back to what was read, between silence: nothing is read before the start or behind the end.
     read = lines.new_zeros(R, N, P + T + P)
@@ -194,8 +192,7 @@ def feedback_network_gradient(
         g = torch.baddbmm(from_y[..., n], into, as_it_is(to_lines[..., here]))
         filtered.append(g)
         if back is not None:
-            g, state = back.run(g.flip(-1), state)
-            g = g.flip(-1)
+            g, state = back.run(g, state)
         read[..., here] = g
     for n in even_blocks(longest, P):  # the past too was read
         to_lines[..., n].add_(as_it_is(read[..., n.start :]).gather(-1, later[..., : n.stop - n.start]))
