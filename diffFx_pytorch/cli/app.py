@@ -52,7 +52,21 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() == "utf-8":
             stream.reconfigure(errors="surrogateescape")  # a name that is no text is printed as its bytes
-    app(prog_name="difffx")
+    try:
+        app(prog_name="difffx")
+    finally:
+        gc.freeze()  # the interpreter would look through all of it once more before it ends
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """A context of imports, in which no garbage is looked for, nor later in what they made: all of it stays."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _version(wanted: bool) -> None:

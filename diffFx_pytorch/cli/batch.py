@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .app import FAILED, consoles, print_lines, progress_bar, refuse, refuse_existing, report_written
+from .app import FAILED, consoles, importing, print_lines, progress_bar, refuse, refuse_existing, report_written
 from .options import Files, Level, Run, Samples
 
 if TYPE_CHECKING:
@@ -45,11 +45,12 @@ def run_batch(
     Raises:
         typer.Exit: with 1 where a file failed, 2 for what was given, 3 where nothing matched, 130 when interrupted.
     """
-    import torch
+    with importing():
+        import torch
 
-    from ..kernels.devices import device_here
-    from ..render import NothingMatchedError, RenderSettings, plan
-    from ..render.answering import answered
+        from ..kernels.devices import device_here
+        from ..render import NothingMatchedError, RenderSettings, plan
+        from ..render.answering import answered
 
     # Blocks are too small to gain from threads inside an operation; files side by side do.
     torch.set_num_threads(1)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .app import FAILED, Overwrite, Quiet, app, consoles, print_lines, progress_bar, refuse, refuse_existing
+from .app import FAILED, Overwrite, Quiet, app, consoles, importing, print_lines, progress_bar, refuse, refuse_existing
 from .batch import run_batch
 from .grouped import grouped
 from .options import Files, Level, Run, Samples
@@ -41,8 +41,9 @@ def render(
     Folders are mirrored. Latency is taken out and tails are kept. A file that fails does not stop the others. The exit
     status is 0, 1 if a file failed, 2 for a wrong command, 3 if there was nothing to render, 130 if interrupted.
     """
-    from ..presets import load_chain
-    from ..render import FORMATS
+    with importing():
+        from ..presets import load_chain
+        from ..render import FORMATS
 
     words = words or []
     try:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .app import importing
+
 if TYPE_CHECKING:
     from ..presets.chain_file import ChainFile
 
@@ -29,10 +31,11 @@ def chain_of(steps: Sequence[str]) -> ChainFile:
     Raises:
         ValueError: for an unknown effect, a setting that is none, or values that the effect does not take.
     """
-    import yaml
+    with importing():
+        import yaml
 
-    from ..presets import load_chain
-    from ..presets.nodes import ChainFileError
+        from ..presets import load_chain
+        from ..presets.nodes import ChainFileError
 
     def loaded(parts: list[dict[str, Any]]) -> ChainFile:
         return load_chain(yaml.safe_dump({"version": 1, "chain": parts}, sort_keys=False))

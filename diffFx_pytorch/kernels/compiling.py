@@ -17,6 +17,7 @@ from numba.core import config, event
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from . import content, store
@@ -71,7 +72,9 @@ class ContentCache(NullCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> CompileResult | None:
         """What ``save_overload`` kept of this content and these types, in whichever process, or None."""
-        target_context.refresh()  # modules imported since may have registered with Numba
+        # What kernels call of Numba while they run. All else of ``target_context.refresh()`` is for compiling, which
+        # calls it, and imports a hundred modules, SciPy among them.
+        rtsys.initialize(target_context)
         data = store.read(self._file_name(sig, target_context.codegen()))
         return None if data is None else CompileResult._rebuild(target_context, *pickle.loads(data))
 

@@ -30,7 +30,8 @@ from numba.core.types import Type as NumbaType
 _BY_VERSION = {*sys.stdlib_module_names, "numba", "llvmlite", "numpy", "scipy", "torch"} - {"__main__"}
 """Packages whose code is known by its name and the version of the package."""
 
-_GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME"}
+_GLOBAL = {dis.opmap["LOAD_GLOBAL"]: int(sys.version_info >= (3, 11)), dis.opmap["LOAD_NAME"]: 0}
+"""Instructions that read a global, and the low bits of their arguments that do not belong to the name's number."""
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -202,8 +203,17 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
 
 @functools.lru_cache(maxsize=4096)
 def _globals_read(code: types.CodeType) -> tuple[str, ...]:
-    found = {i.argval: None for c in _codes(code) for i in dis.get_instructions(c) if i.opname in _GLOBAL}
-    return tuple(found)
+    return tuple(dict.fromkeys(name for c in _codes(code) for name in _loaded(c)))
+
+
+def _loaded(code: types.CodeType) -> Iterator[str]:
+    """The names that ``dis`` would find, in a tenth of its time, which was a tenth of a second at every start."""
+    instructions, above = code.co_code, 0
+    for op, low in zip(instructions[::2], instructions[1::2], strict=True):
+        argument = above | low
+        above = argument << 8 if op == dis.EXTENDED_ARG else 0
+        if op in _GLOBAL:
+            yield code.co_names[argument >> _GLOBAL[op]]
 
 
 def _names(code: types.CodeType) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The commands, run as a person runs them."""
 
+import gc
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import pytest
 import soundfile
 
 from diffFx_pytorch import __version__, registry
+from diffFx_pytorch.cli.app import importing
 from tests.cli.command import difffx
 
 CHAIN = "version: 1\nchain:\n  - effect: Gain\n    params: {gain_db: -6}\n"
@@ -35,6 +37,34 @@ def test_help_and_version_load_nothing_heavy():
         )
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
         assert result.stdout.splitlines()[-1] == "[]", arguments
+
+
+def test_rendering_imports_nothing_that_is_for_compiling(place):
+    """With kernels that are kept; each of these takes a tenth of a second or more."""
+    (place / "chain.yaml").write_text("version: 1\nchain:\n  - effect: HighPass\n  - effect: Compressor\n")
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom diffFx_pytorch.presets import load_chain\n"
+        "from diffFx_pytorch.render import render_batch\n"
+        f"jobs = [(Path({str(place / 'in/a.wav')!r}), Path({str(place / 'out.wav')!r}))]\n"
+        f"done = [*render_batch(load_chain(Path({str(place / 'chain.yaml')!r})).build, jobs, subtype='PCM_16')]\n"
+        "assert [outcome.status for outcome in done] == ['done'], done\n"
+        "print(sorted({'torch._dynamo', 'sympy', 'scipy', 'numba.np.linalg', 'pandas'} & set(sys.modules)))"
+    )
+    for _ in range(2):  # the first may compile
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=True)
+        if done.stdout == "[]\n":
+            break
+    assert done.stdout == "[]\n"
+
+
+def test_what_is_imported_is_not_looked_through_for_garbage():
+    try:
+        with importing():
+            assert not gc.isenabled()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 1000
+    finally:
+        gc.unfreeze()
 
 
 def test_version():
