@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor
@@ -16,7 +16,8 @@ Value = TypeVar("Value", float, Tensor)
 HIGHEST_FREQUENCY = 0.49
 """The highest frequency a knob may reach, as a fraction of the sample rate."""
 
-_USUAL: dict[str, Any] = {"curve": "linear", "unit": "", "doc": "", "automatable": True}
+Search = Literal["smooth", "echo", "rate"]
+_USUAL: dict[str, Any] = {"curve": "linear", "unit": "", "doc": "", "automatable": True, "search": "smooth"}
 _OPTIONAL = frozenset({"default", *_USUAL})
 
 
@@ -36,8 +37,11 @@ class EffectParam:
             ``HIGHEST_FREQUENCY * sample_rate`` when a processor is built.
         doc: one sentence on what turning the knob does.
         automatable: False where a moving knob makes no sense; a processor then refuses (B, F) values.
+        search: what helps ``fit`` to find it from sound: ``"echo"`` is a time in ms at which the response has an echo,
+            ``"rate"`` a rate in Hz at which level or colour come and go; both have many local minima. ``"smooth"``
+            needs no help.
 
-    In ``param_range`` what is left out (default, curve, unit, doc, automatable) stays as the effect has it.
+    In ``param_range`` what is left out (all but the range) stays as the effect has it.
 
     Raises:
         ValueError: for a range that is empty or not finite, a default outside it, an unknown curve, or a log curve
@@ -51,6 +55,7 @@ class EffectParam:
     unit: str = None  # type: ignore[assignment]
     doc: str = None  # type: ignore[assignment]
     automatable: bool = None  # type: ignore[assignment]
+    search: Search = None  # type: ignore[assignment]
     said: frozenset[str] = field(default=frozenset(), init=False, repr=False, compare=False)
     """What it was built with, the rest being usual values."""
 
@@ -60,6 +65,8 @@ class EffectParam:
             object.__setattr__(self, name, _USUAL[name])
         if self.curve not in ("linear", "log"):
             raise ValueError(f"curve must be 'linear' or 'log', got {self.curve!r}")
+        if self.search not in get_args(Search):
+            raise ValueError(f"search must be one of {', '.join(map(repr, get_args(Search)))}, got {self.search!r}")
         if not (math.isfinite(self.min_val) and math.isfinite(self.max_val) and self.min_val < self.max_val):
             raise ValueError(f"a range needs finite min_val < max_val, got {self.min_val!r} .. {self.max_val!r}")
         if self.curve == "log" and self.min_val <= 0:

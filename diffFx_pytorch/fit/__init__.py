@@ -1,12 +1,13 @@
 """Fitting: losses, a loop that finds settings, a training loop, a reference controller."""
 
+from .certainty import Certainty
 from .conditional_controller import ConditionalController, FiLM
 from .controller import LogBands, SpectralController
 from .dynamic_controller import Controlled, DynamicController
 from .echo import echo_ms
 from .knobs import FreeKnobs
 from .level_losses import FeatureError, balance_db, crest_db, envelope_db, loudness_lufs, loudness_range_lu, width_db
-from .loop import DEFAULT_STAGES, FitResult, fit
+from .loop import FitResult, fit
 from .loss_profile import LossLandscape, loss_landscape
 from .losses import (
     ConstantError,
@@ -33,9 +34,9 @@ from .training import Criterion, Repeated, TrainingHistory, train
 from .weighting import Weighting
 
 __all__ = [
-    "DEFAULT_STAGES",
     "AveragePower",
     "Bands",
+    "Certainty",
     "ConditionalController",
     "ConstantError",
     "Controlled",

@@ -33,13 +33,24 @@ def echo_ms(
         C. H. Knapp, G. C. Carter, "The generalized correlation method for estimation of time delay", IEEE TASSP 24(4),
         1976 (the Roth processor).
     """
-    x, y = (s[0].detach().double().mean(0) for s in (dry, wet))
+    x, y = (s[0].mean(0, keepdim=True) for s in (dry, wet))
     length = max(x.shape[-1], y.shape[-1])
     first = round(shortest_ms * sample_rate / 1000)
     last = min(round(longest_ms * sample_rate / 1000), 3 * length // 4)
     if last <= first:
         raise ValueError(f"{length} samples are too few to hold an echo of {shortest_ms:g} ms")
-    X, Y = torch.fft.rfft(x, 2 * length), torch.fft.rfft(y, 2 * length)
-    power = X.abs().square()
-    h = torch.fft.irfft(Y * X.conj() / (power + 1e-3 * power.mean()).clamp_min(1e-20))
+    (h,) = impulse_response(x, y)
     return float(first + int(h[first : last + 1].abs().argmax())) * 1000 / sample_rate
+
+
+def impulse_response(dry: Tensor, wet: Tensor) -> Tensor:
+    """The response that turns ``dry`` into ``wet`` best, as ``echo_ms`` says: (C, T) and (C', T) to (C', 2 T).
+
+    Where channels differ in number the mean of ``dry`` counts.
+    """
+    if len(dry) != len(wet):
+        dry = dry.mean(0, keepdim=True)
+    length = max(dry.shape[-1], wet.shape[-1])
+    X, Y = (torch.fft.rfft(s.detach().double(), 2 * length) for s in (dry, wet))
+    power = X.abs().square()
+    return torch.fft.irfft(Y * X.conj() / (power + 1e-3 * power.mean(-1, keepdim=True)).clamp_min(1e-20))

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -15,18 +15,21 @@ from torch import Tensor
 from ..control import KnobValue
 from ..kernels.devices import device_here
 from ..processor import Processor
+from .alignment import aligned, check_recordings
+from .certainty import Certainty, certainties, sentences
+from .features import Waveform
 from .knobs import FreeKnobs, Search, start_positions
-from .losses import ErrorToSignalRatio
+from .least_squares import LeastSquares
+from .losses import check_pair
 from .progress import progress_bar
+from .search import AutomaticSearch
 from .stage import Stage, descend, scanned
 from .task import Task
 
-DEFAULT_STAGES = (
-    Stage(steps=100, keep=4, seconds=2.0),
-    Stage(steps=200, keep=2),
-    Stage(steps=300, loss=ErrorToSignalRatio(reduction="none"), learning_rate=0.03),
-)
-"""The spectrum first, many starts on an excerpt; then the waveform, the best start on the whole."""
+_SECONDS = 60.0
+_EXCERPT_S = 2.0
+_LAST_STEPS = 15
+_UNRELATED = 0.05
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,9 @@ class FitResult:
         history: for every stage, at every step, the lowest loss over the starts.
         seconds: duration of the fit.
         stopped: whether the time budget ended it.
+        certainty: for every free knob, between which values the sound is the same.
+        notices: what a person should know, a sentence each: how the pair was moved into step, knobs that the sound
+            does not settle.
     """
 
     fx: Processor = field(repr=False)
@@ -51,13 +57,15 @@ class FitResult:
     history: list[list[float]]
     seconds: float
     stopped: bool
+    certainty: dict[str, Certainty] = field(default_factory=dict, repr=False)
+    notices: list[str] = field(default_factory=list)
 
     def describe(self) -> str:
-        """One line on the residual, then one readable line per knob."""
+        """One line on the residual, one readable line per knob, and what else should be known."""
         steps = sum(map(len, self.history))
         end = ", stopped by its time budget" if self.stopped else ""
         head = f"residual {self.residual_db:.1f} dB after {steps} steps in {self.seconds:.1f} s{end}"
-        return f"{head}\n{self.fx.describe()}"
+        return "\n".join([head, self.fx.describe(), *self.notices])
 
 
 def fit(
@@ -65,7 +73,7 @@ def fit(
     dry: Tensor,
     wet: Tensor,
     *,
-    stages: Sequence[Stage] = DEFAULT_STAGES,
+    stages: Sequence[Stage] | None = None,
     starts: int = 8,
     init: Literal["default", "random"] | Mapping[str, KnobValue] | Tensor = "default",
     frozen: Iterable[str] | Mapping[str, float] = (),
@@ -73,29 +81,35 @@ def fit(
     compensate_latency: bool = True,
     sidechain: Tensor | None = None,
     time_budget_s: float | None = None,
+    align: bool | None = None,
     device: str | torch.device | None = None,
     progress: bool | None = None,
 ) -> FitResult:
     """Find settings with which ``fx`` turns ``dry`` into ``wet``.
 
-    All starts run side by side as items of one batch: items are independent and Adam works element by element, so each
-    start is optimised on its own, at the price of one batched call.
+    Needs no recipe: it screens random settings, descends from the best of them with damped Gauss-Newton steps, on
+    features that see far first (spectra, echoes, then the waveform), varies what is stuck, and stops when nothing is
+    gained (``AutomaticSearch``). With ``stages`` it does what they say instead: all starts then run side by side as
+    items of one batch, each optimised on its own.
+
+    A wet recording that is out of step with its dry one (early, inverted; late where no knob delays) is moved first.
 
     Args:
         fx: the effect, or a ``Chain``.
         dry: (1, C, T).
         wet: (1, C, T'); dry is cut or followed by silence to its length, so a tail may be given.
-        stages: of the optimisation, in order.
-        starts: number of initial settings: the first at ``init``, the others at random positions. A tensor (S, P)
-            as ``init`` sets all S of them.
+        stages: of the optimisation, in order; None searches without a recipe.
+        starts: of ``stages``: number of initial settings, the first at ``init``, the others at random positions. A
+            tensor (S, P) as ``init`` sets all S of them.
         init: "default" (where the effect holds its knobs), "random" (uniform positions), a dict of values in their
             units, or positions (S, P).
         frozen: names of knobs that stay constant, or a dict of name to value in its unit.
-        seed: of the random starts.
+        seed: of the random numbers.
         compensate_latency: whether wet lines up with dry in time, as a renderer writes it; False where it is delayed
             by ``fx.latency_samples``, as ``fx(dry)`` is.
         sidechain: (1, 1 or C, T), the key of an effect that takes one.
-        time_budget_s: seconds after which no further step is taken.
+        time_budget_s: seconds after which no further step is taken; None is a minute, and no end with ``stages``.
+        align: whether a wet recording that is out of step is moved; None does so without ``stages``.
         device: where it is computed, "cuda" say; None is where ``dry`` is. The result is where ``fx`` and ``dry`` are.
             Where there is no such device a warning says so, and the CPU does it.
         progress: whether to show a progress bar; None shows it on a terminal.
@@ -104,7 +118,8 @@ def fit(
         The best settings found, by the residual over the whole signal.
 
     Raises:
-        ValueError: for shapes that do not fit or nothing to learn; as ``fx`` for wrong parameters.
+        ValueError: for shapes that do not fit or nothing to learn; for recordings that are silent, hold NaN or are too
+            short; as ``fx`` for wrong parameters.
     """
     began, given = time.monotonic(), fx
     if set(fx.params) <= set(frozen):
@@ -115,26 +130,35 @@ def fit(
         dry, wet, sidechain = dry.to(there), wet.to(there), None if sidechain is None else sidechain.to(there)
         fx = copy.deepcopy(fx).to(there)
     task = Task(fx, dry, wet, sidechain, compensate_latency)
-    constant = tuple(frozen)
-    positions = _starts(given, starts, init, frozen, seed).to(dry.device)
-    history: list[list[float]] = []
-    met = [positions[:1]]
-    out_of_time = False
-    with progress_bar(sum(s.steps for s in stages), progress) as advance:
-        for stage in stages:
-            positions = scanned(task, positions, stage)
-            turned = None if stage.free is None else [name for name in stage.free if name not in constant]
-            knobs = Search(fx, len(positions), positions, () if turned else constant, turned).to(dry.device)
-            losses, positions, out_of_time = descend(task, knobs, stage, deadline, advance)
-            history.append(losses)
-            met.append(positions)
-            if out_of_time:
-                break
-    candidates = torch.cat(met)
+    notices = check_recordings(dry, wet, fx.sample_rate)
+    first = FreeKnobs(given, frozen, rest=start_positions(given, 1, _one(init), torch.Generator().manual_seed(seed)))
+    first = first.to(dry.device)
+    if stages is None if align is None else align:
+        delays = any(param.search == "echo" for param in fx.params.values())
+        sound = task.sounds(first.rest, wet.shape[-1])
+        check_pair(sound, wet)
+        moved = aligned(sound, wet, fx.sample_rate, may_be_late=not delays)
+        notices += moved.notices
+        task = Task(fx, dry, moved.wet, sidechain, compensate_latency, moved.skipped)
+    if stages is None:
+        starts_at = start_positions(given, len(init) if isinstance(init, Tensor) else 1, init).to(first.rest)
+        starts_at = first(starts_at[:, first.index])
+        seconds = _SECONDS if time_budget_s is None else time_budget_s
+        candidates, history = _searched(task, first, starts_at, seed, began + seconds, progress)
+        out_of_time = time.monotonic() >= began + seconds
+    else:
+        positions = _starts(given, starts, init, frozen, seed).to(dry.device)
+        candidates, history, out_of_time = _staged(task, stages, positions, tuple(frozen), deadline, progress)
     residuals = task.residuals(candidates)
     winner = int(residuals.nan_to_num(math.inf).argmin())
     norm_params = candidates[winner : winner + 1].to(home, copy=True)
     settings = {name: float(value) for name, value in given.to_dict(given.map_parameters(norm_params)).items()}  # type: ignore[arg-type]
+    waveform = LeastSquares(task, task.samples(_EXCERPT_S), Waveform(0.0), first.index)
+    certainty = certainties(waveform, first.names, candidates[winner])
+    notices += sentences(certainty, {name: fx.params[name].unit for name in first.names})
+    explained = 1 - 10 ** (float(residuals[winner]) / 10)
+    if explained < _UNRELATED:
+        notices.insert(0, f"this explains {100 * max(explained, 0):.0f} % of the wet recording: another effect made it")
     return FitResult(
         fx=copy.deepcopy(given).frozen().set(settings),
         settings=settings,
@@ -143,7 +167,56 @@ def fit(
         history=history,
         seconds=time.monotonic() - began,
         stopped=out_of_time,
+        certainty=certainty,
+        notices=notices,
     )
+
+
+def _searched(
+    task: Task, free: FreeKnobs, starts: Tensor, seed: int, deadline: float, progress: bool | None
+) -> tuple[Tensor, list[list[float]]]:
+    """Search on an excerpt, then walk on over the whole: the settings met, (n, P), and the errors."""
+    excerpt, generator = task.samples(_EXCERPT_S), torch.Generator().manual_seed(seed)
+    share = 1.0 if excerpt == task.wet.shape[-1] else 0.7
+    with progress_bar(None, progress) as advance:
+        seconds = share * (deadline - time.monotonic())
+        search = AutomaticSearch(task, free, excerpt, seconds, generator, advance)
+        found = search.run(starts)
+        history = [search.history]
+        if share < 1:
+            whole = LeastSquares(task, task.wet.shape[-1], Waveform(), free.index)
+            walked = whole.descend(found[0], _LAST_STEPS, deadline, advance)
+            found, history = torch.cat([found, walked[0][None]]), [*history, [walked[1]]]
+    return torch.cat([found, starts]), history
+
+
+def _staged(
+    task: Task,
+    stages: Sequence[Stage],
+    positions: Tensor,
+    constant: tuple[str, ...],
+    deadline: float | None,
+    progress: bool | None,
+) -> tuple[Tensor, list[list[float]], bool]:
+    """The stages, in order: the settings met, (n, P), the errors, and whether time ran out."""
+    history: list[list[float]] = []
+    met = [positions[:1]]
+    out_of_time = False
+    with progress_bar(sum(s.steps for s in stages), progress) as advance:
+        for stage in stages:
+            positions = scanned(task, positions, stage)
+            turned = None if stage.free is None else [name for name in stage.free if name not in constant]
+            knobs = Search(task.fx, len(positions), positions, () if turned else constant, turned).to(positions.device)
+            losses, positions, out_of_time = descend(task, knobs, stage, deadline, advance)
+            history.append(losses)
+            met.append(positions)
+            if out_of_time:
+                break
+    return torch.cat(met), history, out_of_time
+
+
+def _one(init: Literal["default", "random"] | Mapping[str, KnobValue] | Tensor) -> Any:
+    return init[:1] if isinstance(init, Tensor) else init
 
 
 def _starts(

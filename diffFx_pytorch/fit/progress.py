@@ -8,8 +8,11 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(steps: int, show: bool | None) -> Iterator[Callable[[float], None]]:
-    """Yield a function to call after each step with the loss; ``show`` None shows a bar where stderr is a terminal."""
+def progress_bar(steps: int | None, show: bool | None) -> Iterator[Callable[[float], None]]:
+    """Yield a function to call after each step with the loss; ``show`` None shows a bar where stderr is a terminal.
+
+    ``steps`` None is an unknown number of them.
+    """
     if not (sys.stderr.isatty() if show is None else show):
         yield lambda loss: None
         return

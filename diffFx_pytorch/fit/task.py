@@ -27,19 +27,26 @@ class Task:
         wet: (1, C', T'); dry is cut or followed by silence to its length.
         sidechain: (1, C, T) or None.
         compensate_latency: whether wet is aligned with dry, so that the latency of the effect must be removed.
+        skipped: samples of the processed signal that wet lacks at its beginning.
 
     Raises:
         ValueError: for other shapes.
     """
 
     def __init__(
-        self, fx: Processor, dry: Tensor, wet: Tensor, sidechain: Tensor | None = None, compensate_latency: bool = True
+        self,
+        fx: Processor,
+        dry: Tensor,
+        wet: Tensor,
+        sidechain: Tensor | None = None,
+        compensate_latency: bool = True,
+        skipped: int = 0,
     ) -> None:
         for name, signal in {"dry": dry, "wet": wet}.items():
             if signal.dim() != 3 or signal.shape[0] != 1 or signal.shape[-1] == 0:
                 raise ValueError(f"{type(fx).__name__}: {name} must be (1, C, T), got shape {tuple(signal.shape)}")
         self.fx, self.wet = fx, wet
-        self.latency = fx.latency_samples if compensate_latency else 0
+        self.latency = (fx.latency_samples if compensate_latency else 0) + skipped
         length = wet.shape[-1] + self.latency
         self.dry = F.pad(dry, (0, length - dry.shape[-1]))
         self.sidechain = None if sidechain is None else F.pad(sidechain, (0, length - sidechain.shape[-1]))
@@ -59,17 +66,18 @@ class Task:
     @torch.no_grad()
     def sounds(self, positions: Tensor, samples: int) -> Tensor:
         """The processed signals of all settings, without gradient, a few at a time: (B, P) to (B, C', samples)."""
-        return torch.cat([self.run(p, samples) for p in positions.split(self._together(samples))])
+        return torch.cat([self.run(p, samples) for p in positions.split(self.together(samples))])
 
     @torch.no_grad()
     def losses(self, positions: Tensor, loss: Loss, samples: int) -> Tensor:
         """Loss of every setting, without gradient, a few at a time: (B, P) to (B,)."""
         target = self.wet[..., :samples]
-        return torch.cat([loss(self.run(p, samples), target) for p in positions.split(self._together(samples))])
+        return torch.cat([loss(self.run(p, samples), target) for p in positions.split(self.together(samples))])
 
     def residuals(self, positions: Tensor) -> Tensor:
         """Residual in dB over the whole signal of every setting, (B,)."""
         return self.losses(positions, residual_db, self.wet.shape[-1])
 
-    def _together(self, samples: int) -> int:
+    def together(self, samples: int) -> int:
+        """How many settings are run at once."""
         return max(1, _BLOCK // (samples * self.dry.shape[1]))

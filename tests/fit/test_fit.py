@@ -166,7 +166,8 @@ def test_the_result_reads_well(dry):
     result = fit(Tremolo(RATE), dry, dry, stages=[Stage(steps=3)], starts=1)
     lines = result.describe().splitlines()
     assert lines[0].startswith("residual -")
-    assert [line.split()[0] for line in lines[1:]] == ["rate_hz", "depth", "phase_deg"]
+    assert [line.split()[0] for line in lines[1:4]] == ["rate_hz", "depth", "phase_deg"]
+    assert lines[4] == "the two recordings are equal: nothing was done to the dry one"
     assert result.history[0] == sorted(result.history[0], reverse=True)
     y = Tremolo(RATE)(dry, norm_params=result.norm_params)
     torch.testing.assert_close(y, Tremolo(RATE)(dry, dsp_params=result.settings), atol=1e-6, rtol=1e-4)
@@ -186,7 +187,10 @@ def test_the_result_reads_well(dry):
         ({"stages": [Stage(free=["gain"])]}, "did you mean"),
         ({"wet": torch.zeros(1, 100)}, "wet must be"),
         ({"dry": torch.zeros(2, 1, 100)}, "dry must be"),
-        ({"wet": torch.zeros(1, 2, RATE)}, "compares"),
+        ({"wet": torch.ones(1, 2, RATE)}, "compares"),
+        ({"wet": torch.zeros(1, 1, RATE)}, "wet recording is silent"),
+        ({"dry": torch.full((1, 1, RATE), float("nan"))}, "dry recording holds NaN or infinity, first at 0.000 s"),
+        ({"wet": torch.ones(1, 1, 100)}, "100 samples; a fit needs"),
     ],
 )
 def test_what_is_wrong_is_said(dry, arguments, match):

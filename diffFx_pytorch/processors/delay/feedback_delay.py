@@ -49,7 +49,13 @@ class FeedbackDelay(TimedDelay):
         "comb": Flag(False, doc="A universal comb: ``feedforward`` and ``blend`` say what of the line is heard."),
     }
     time_ms = EffectParam(
-        10.0, 5000.0, 350.0, "log", "ms", doc="Time from the sound to its first echo, and between echoes."
+        10.0,
+        5000.0,
+        350.0,
+        "log",
+        "ms",
+        search="echo",
+        doc="Time from the sound to its first echo, and between echoes.",
     )
     rest = {
         "feedback": EffectParam(-0.99, 0.99, 0.35, doc="Level of each echo over the one before; below 0 inverts."),

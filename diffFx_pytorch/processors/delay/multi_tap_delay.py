@@ -46,7 +46,9 @@ class MultiTapDelay(TimedDelay):
         table: dict[str, EffectParam] = {}
         for i in range(1, self.num_taps + 1):
             share = i / self.num_taps
-            ms = EffectParam(1.0, 5000.0, 500.0 * share, "log", "ms", doc=f"Time from the sound to tap {i}.")
+            ms = EffectParam(
+                1.0, 5000.0, 500.0 * share, "log", "ms", search="echo", doc=f"Time from the sound to tap {i}."
+            )
             beats = EffectParam(1 / 16, 4.0, max(share, 1 / 16), "log", "beats", doc=f"Note length to tap {i}.")
             table[f"tap_{i}_delay_{self.unit}"] = ms if self.unit == "ms" else beats
             table[f"tap_{i}_gain_db"] = EffectParam(

@@ -44,7 +44,13 @@ class PingPongDelay(TimedDelay):
         "above {highpass_hz} and below {lowpass_hz}, {width:share} wide",
     )
     time_ms = EffectParam(
-        10.0, 5000.0, 250.0, "log", "ms", doc="Time from the sound to its first echo, and between echoes."
+        10.0,
+        5000.0,
+        250.0,
+        "log",
+        "ms",
+        search="echo",
+        doc="Time from the sound to its first echo, and between echoes.",
     )
     rest = {
         "feedback": EffectParam(-0.99, 0.99, 0.5, doc="Level of each echo over the one before; below 0 inverts."),

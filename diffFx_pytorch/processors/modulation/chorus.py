@@ -10,9 +10,9 @@ from ...params import EffectParam
 from .sweep import SIDES, SweptEffect, sweep_curve
 
 _KNOBS = {
-    "rate_hz": EffectParam(0.05, 10.0, 0.8, "log", "Hz", doc="Speed of the oscillator."),
+    "rate_hz": EffectParam(0.05, 10.0, 0.8, "log", "Hz", search="rate", doc="Speed of the oscillator."),
     "depth": EffectParam(0.0, 1.0, 0.15, doc="0 stands still, 1 sweeps from one sample to twice the delay."),
-    "delay_ms": EffectParam(5.0, 40.0, None, "log", "ms", doc="Centre of the swept delay."),  # type: ignore[arg-type]
+    "delay_ms": EffectParam(5.0, 40.0, None, "log", "ms", search="echo", doc="Centre of the swept delay."),  # type: ignore[arg-type]
 }
 _MIX = {"mix": EffectParam(0.0, 1.0, 0.5, doc="Share of the swept voice; at 1 it is a vibrato.")}
 

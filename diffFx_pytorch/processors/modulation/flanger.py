@@ -9,9 +9,9 @@ from ...params import EffectParam
 from .sweep import SIDES, SweptEffect, comb_curve
 
 _KNOBS = {
-    "rate_hz": EffectParam(0.02, 10.0, 0.3, "log", "Hz", doc="Speed of the oscillator."),
+    "rate_hz": EffectParam(0.02, 10.0, 0.3, "log", "Hz", search="rate", doc="Speed of the oscillator."),
     "depth": EffectParam(0.0, 1.0, 0.7, doc="0 stands still, 1 sweeps from one sample to twice the delay."),
-    "delay_ms": EffectParam(0.5, 10.0, None, "log", "ms", doc="Centre of the swept delay."),  # type: ignore[arg-type]
+    "delay_ms": EffectParam(0.5, 10.0, None, "log", "ms", search="echo", doc="Centre of the swept delay."),  # type: ignore[arg-type]
 }
 _FEEDBACK = {
     "feedback": EffectParam(-0.99, 0.99, 0.6, doc="Feedback; a negative one moves the peaks half way between.")

@@ -45,7 +45,7 @@ class Phaser(InTempo):
         "sweeps notches every {period_beats} around {center_hz}, {depth:share} deep, {feedback:share} fed back",
     )
     params = {
-        "rate_hz": EffectParam(0.02, 10.0, 0.5, "log", "Hz", doc="Speed of the oscillator."),
+        "rate_hz": EffectParam(0.02, 10.0, 0.5, "log", "Hz", search="rate", doc="Speed of the oscillator."),
         "depth": EffectParam(0.0, 1.0, 0.5, doc="0 stands still, 1 sweeps two octaves up and two down."),
         "center_hz": EffectParam(100.0, 4000.0, 800.0, "log", "Hz", doc="Centre of the sweep."),
         "feedback": EffectParam(-0.95, 0.95, 0.4, doc="Sharpness of the peaks; the sign moves them."),

@@ -27,7 +27,7 @@ class Tremolo(InTempo):
         "moves the level up and down every {period_beats} with a depth of {depth:share}, the sides {phase_deg} apart",
     )
     params = {
-        "rate_hz": EffectParam(0.1, 20.0, 5.0, "log", "Hz", doc="Speed of the oscillator."),
+        "rate_hz": EffectParam(0.1, 20.0, 5.0, "log", "Hz", search="rate", doc="Speed of the oscillator."),
         "depth": EffectParam(0.0, 1.0, 0.5, doc="0 leaves the signal alone, 1 closes fully."),
         "phase_deg": EffectParam(
             0.0, 360.0, 90.0, unit="deg", doc="Phase of the oscillator at the start; at 90 the level is full."

@@ -36,7 +36,7 @@ class Vibrato(InTempo):
         "moves the pitch up and down every {period_beats} with a depth of {depth:share}",
     )
     params = {
-        "rate_hz": EffectParam(0.1, 14.0, 5.5, "log", "Hz", doc="Speed of the oscillator."),
+        "rate_hz": EffectParam(0.1, 14.0, 5.5, "log", "Hz", search="rate", doc="Speed of the oscillator."),
         "depth": EffectParam(0.0, 1.0, 0.25, doc="0 leaves the pitch alone, 1 moves the delay over 5 ms."),
     }
     options = {"shape": SHAPE, "interpolation": INTERPOLATION, "tempo_bpm": TEMPO}

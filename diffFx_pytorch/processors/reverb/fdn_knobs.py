@@ -43,7 +43,7 @@ _REST = {
 }
 _MODULATION = {
     "mod_rate_hz": EffectParam(
-        0.05, 3.0, 0.5, "log", "Hz", doc="Rate at which the lengths of the lines are modulated."
+        0.05, 3.0, 0.5, "log", "Hz", search="rate", doc="Rate at which the lengths of the lines are modulated."
     ),
     "mod_depth_ms": EffectParam(0.0, 1.0, 0.2, unit="ms", doc="Largest change of a length."),
 }

@@ -88,7 +88,9 @@ class PlateReverb(DelayGraphReverb):
         ),
         "diffusion": EffectParam(0.0, 1.0, 1.0, doc="Density of the onset: 0 has separate echoes, 1 is the paper's."),
         "predelay_ms": PREDELAY,
-        "mod_rate_hz": EffectParam(0.1, 5.0, 1.0, "log", "Hz", doc="Speed of the oscillators in the tank."),
+        "mod_rate_hz": EffectParam(
+            0.1, 5.0, 1.0, "log", "Hz", search="rate", doc="Speed of the oscillators in the tank."
+        ),
         "mod_depth": EffectParam(0.0, 1.0, 0.5, doc="Depth of the modulation: 1 is 0.54 ms, 0.5 the paper's."),
         "width": EffectParam(0.0, 1.0, 1.0, doc="Width of the reverberation: 0 is mono, 1 two separate sides."),
         "mix": MIX,

@@ -14,7 +14,9 @@ from ...recursion.ops.delay_line import silent_line
 from ..delay.crossfade import FADE_MS, faded_read
 from ..tiles import all_equal
 
-PREDELAY = EffectParam(0.0, 200.0, 0.0, unit="ms", doc="Silence between the sound and its reverberation.")
+PREDELAY = EffectParam(
+    0.0, 200.0, 0.0, unit="ms", search="echo", doc="Silence between the sound and its reverberation."
+)
 MIX = EffectParam(0.0, 1.0, 0.3, doc="Share of the reverberation in the output.")
 
 INTERPOLATION = "lagrange"

@@ -29,7 +29,7 @@ class StereoEnhancer(Processor):
 
     words = ("widens by a delay of {delay_ms} on one side",)
     params = {
-        "delay_ms": EffectParam(1.0, 40.0, 15.0, "log", "ms", doc="Delay of one side."),
+        "delay_ms": EffectParam(1.0, 40.0, 15.0, "log", "ms", search="echo", doc="Delay of one side."),
         "mix": EffectParam(0.0, 1.0, 1.0, doc="Share of the delayed sound on the delayed side."),
     }
     options = {"side": Choice("right", "left", doc="The one that is delayed."), "interpolation": INTERPOLATION}

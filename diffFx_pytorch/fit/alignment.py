@@ -1,0 +1,136 @@
+"""Whether two recordings can be a dry and a wet one, and by how much they are out of step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .echo import impulse_response
+
+_SILENT = 1e-5
+"""Level of a signal that counts as silent (-100 dBFS)."""
+_FARTHEST_S = 0.5
+_SHORTEST = 256
+_EXACT = 0.02
+"""Fraction of a sample that counts as none."""
+_CLEAR = 0.5
+"""Share of the energy of the response that its largest peak must hold: otherwise no one time is meant."""
+_CLIPPED = 1e-3
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How a wet recording lies on its dry one.
+
+    Args:
+        wet: (1, C, T), moved into step and turned over where it was inverted.
+        skipped: samples of the processed sound that it lacks at its beginning.
+        offset_samples: by how much it came late, with its fraction; negative where it came early.
+        inverted: whether its polarity was turned.
+        notices: what a person should know, a sentence each.
+    """
+
+    wet: Tensor
+    skipped: int
+    offset_samples: float
+    inverted: bool
+    notices: list[str]
+
+
+def check_recordings(dry: Tensor, wet: Tensor, rate: float) -> list[str]:
+    """Refuse what no fit can answer, and say what makes an answer doubtful.
+
+    Args:
+        dry: (1, C, T).
+        wet: (1, C', T').
+        rate: in Hz.
+
+    Returns:
+        A sentence on each thing that makes the answer doubtful.
+
+    Raises:
+        ValueError: for NaN, silence, and sounds too short to compare.
+    """
+    notices = []
+    for name, x in {"dry": dry, "wet": wet}.items():
+        if not torch.isfinite(x).all():
+            bad = int((~torch.isfinite(x)).flatten(0, 1).any(0).nonzero()[0])
+            raise ValueError(f"the {name} recording holds NaN or infinity, first at {bad / rate:.3f} s; mend it first")
+        if float(x.abs().max()) < _SILENT:
+            raise ValueError(f"the {name} recording is silent, so there is nothing to compare")
+        if x.shape[-1] < _SHORTEST:
+            raise ValueError(f"the {name} recording has {x.shape[-1]} samples; a fit needs {_SHORTEST} or more")
+        peak = float(x.abs().max())
+        at_peak = float((x.abs() >= 0.9999 * peak).float().mean())
+        if name == "dry" and peak > 0.5 and at_peak > _CLIPPED:
+            notices.append(f"the dry recording is clipped: {100 * at_peak:.1f} % of its samples lie at its peak")
+    length = min(dry.shape[-1], wet.shape[-1])
+    if dry.shape[1] == wet.shape[1] and torch.equal(dry[..., :length], wet[..., :length]):
+        notices.append("the two recordings are equal: nothing was done to the dry one")
+    return notices
+
+
+def aligned(dry: Tensor, wet: Tensor, rate: float, may_be_late: bool = True) -> Alignment:
+    """Move a wet recording into step with its dry one.
+
+    The largest peak of the response from dry to wet says how late it is and whether it is inverted, where it holds
+    most of the response.
+
+    Args:
+        dry: (1, C, T).
+        wet: (1, C', T').
+        rate: in Hz.
+        may_be_late: whether a wet recording that comes late is moved; False where the effect itself may make it late,
+            so that only one that comes early, as no effect makes it, is.
+    """
+    h = impulse_response(dry[0], wet[0])
+    length = h.shape[-1] // 2
+    farthest = min(round(_FARTHEST_S * rate), length - 1)
+    h = torch.cat([h[..., -farthest:], h[..., : farthest + 1]], -1)
+    channel, at = divmod(int(h.abs().argmax()), h.shape[-1])
+    around = h[channel]
+    peak = float(around[at])
+    offset = at - farthest + _fraction(around * math.copysign(1.0, peak), at)
+    notices, inverted = [], False
+    near = around[max(0, at - 2) : at + 3]
+    if float(near.square().sum()) < _CLEAR * float(around.square().sum()):
+        return Alignment(wet, 0, 0.0, False, [])
+    if abs(offset - round(offset)) < _EXACT:
+        offset = float(round(offset))
+    if offset > 0 and not may_be_late:
+        offset = 0.0
+    lost = math.floor(offset)
+    if offset:
+        wet = _earlier(wet, offset - lost)[..., max(0, lost) :]
+        when = "late" if offset > 0 else "early"
+        notices.append(f"the wet recording was {abs(offset):.2f} samples ({1000 * abs(offset) / rate:.2f} ms) {when}")
+    if peak < 0:
+        inverted, wet = True, -wet
+        notices.append("the wet recording was inverted")
+    return Alignment(wet, max(0, -lost), offset, inverted, notices)
+
+
+def _fraction(h: Tensor, n: int) -> float:
+    """Where between samples the peak of a band-limited pulse lies, from the phase of the spectrum around it."""
+    taken = torch.arange(-16, 17, device=h.device)
+    inside = (n + taken >= 0) & (n + taken < len(h))
+    pulse = torch.zeros(64, dtype=h.dtype, device=h.device)
+    bell = torch.hann_window(35, False, dtype=h.dtype, device=h.device)[1:-1]
+    pulse[taken[inside] % 64] = (h[(n + taken).clamp(0, len(h) - 1)] * bell)[inside]
+    Z = torch.fft.rfft(pulse)[1:17]
+    k = torch.arange(1, 17, dtype=h.dtype, device=h.device)
+    weight = Z.abs().square()
+    slope = float((weight * k * Z.angle()).sum() / (weight * k.square()).sum().clamp_min(1e-30))
+    return min(max(-slope * 64 / (2 * math.pi), -0.6), 0.6)
+
+
+def _earlier(x: Tensor, fraction: float) -> Tensor:
+    """x(t + fraction), band-limited."""
+    T, margin = x.shape[-1], 64
+    spectrum = torch.fft.rfft(torch.nn.functional.pad(x, (margin, margin)).double())
+    k = torch.arange(spectrum.shape[-1], dtype=torch.float64, device=x.device)
+    turn = torch.exp(2j * math.pi * k * fraction / (T + 2 * margin))
+    return torch.fft.irfft(spectrum * turn, T + 2 * margin).to(x)[..., margin : margin + T]

@@ -1,0 +1,171 @@
+"""A search that needs no recipe: random settings are screened, the best are descended from, what is stuck is varied."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from .features import EchoPattern, Feature, LogSpectrum, Waveform
+from .knobs import FreeKnobs
+from .least_squares import LeastSquares
+from .proposals import Proposals
+from .task import Task
+
+_SCREENED = 640
+"""Random settings before the first descent; fewer where they would take more than the share of the time below."""
+_SCREENING = 0.3
+_BATCH = 32
+_FOUND = 1e-10
+"""An error that counts as none (-100 dB)."""
+_GOOD = 1e-6
+_PATIENCE = 10
+"""Descents a knob without a gain after which the search ends, and in all where the error is below -60 dB already."""
+_PATH = {
+    "wave": (("wave", 12),),
+    "bands": (("bands", 8), ("bins", 6), ("wave", 12)),
+    "bins": (("bins", 8), ("wave", 12)),
+    "echoes": (("echoes", 8), ("echo", 6), ("wave", 12)),
+    "echo": (("echo", 8), ("wave", 12)),
+}
+"""From the feature that chose a start: features and steps, from the one that sees far to the exact one."""
+_LEADERS = 4
+_GRID = 48
+
+
+@dataclass
+class AutomaticSearch:
+    """A search for the settings with which an effect turns dry into wet.
+
+    Random settings are run without gradient and ranked by the waveform, by the spectrum and by the spectrum in bands.
+    From the best of each ranking in turn damped Gauss-Newton steps go down, on that feature and those that are finer.
+    When these are used up, the best settings found so far are varied: one knob, or those that belong together, moved
+    elsewhere, equal bands exchanged, one knob tried along its range; the variations are screened likewise. The search
+    ends when nothing is left of the error, when many descents gained nothing, or with its time. Where time does not
+    end it, the same seed finds the same.
+
+    Args:
+        task: what is fitted.
+        free: which knobs move, and where the others stay.
+        samples: length of the excerpt searched on.
+        seconds: what it may take.
+        generator: of the random numbers.
+        advance: called with the lowest error so far.
+    """
+
+    task: Task
+    free: FreeKnobs
+    samples: int
+    seconds: float
+    generator: torch.Generator
+    advance: Callable[[float], None] = lambda error: None
+    history: list[float] = field(default_factory=list)
+    screened: int = 0
+
+    def __post_init__(self) -> None:
+        target = self.task.wet[..., : self.samples]
+        features: dict[str, Feature] = {
+            "wave": Waveform(),
+            "bins": LogSpectrum(target),
+            "bands": LogSpectrum(target, bands=32),
+        }
+        if any(self.task.fx.params[name].search == "echo" for name in self.free.names):
+            for name, blur in {"echoes": 40.0, "echo": 8.0}.items():
+                features[name] = EchoPattern(self.task.dry, target, blur)
+        index = self.free.index
+        self.fits = {name: LeastSquares(self.task, self.samples, f, index) for name, f in features.items()}
+        self.proposals = Proposals(self.task, self.free, self.generator)
+        self.leaders: dict[str, list[tuple[float, Tensor]]] = {"wave": [], "bins": []}
+        """The best settings found under two features, the best first."""
+        self._columns = 0
+
+    def run(self, starts: Tensor) -> Tensor:
+        """Search from settings (S, P) and random ones.
+
+        Returns:
+            The setting best by the waveform and the one best by the spectrum, (2, P).
+        """
+        began = time.monotonic()
+        deadline = began + self.seconds
+        ranked = self._screen(starts, began + _SCREENING * self.seconds)
+        self._descend("wave", starts[0], deadline)
+        best, waited = math.inf, 0
+        while time.monotonic() < deadline:
+            for feature, place in ranked:
+                if time.monotonic() >= deadline:
+                    break
+                self._descend(feature, place, deadline)
+                now = self.leaders["wave"][0][0]
+                best, waited = (now, 0) if now < 0.8 * best else (best, waited + 1)
+                if now < _FOUND or waited > _PATIENCE * (len(self.free.index) if now > _GOOD else 1):
+                    return self._found()
+            ranked = self._varied()
+        return self._found()
+
+    def _found(self) -> Tensor:
+        return torch.stack([leaders[0][1] for leaders in self.leaders.values()])
+
+    def _ranked(self, positions: Tensor, errors: dict[str, Tensor], each: int) -> list[tuple[str, Tensor]]:
+        """The best settings by every feature in turn, each once."""
+        orders = {name: e.argsort()[:each].tolist() for name, e in errors.items()}
+        ranked, seen = [], set()
+        for place in range(each):
+            for name, order in orders.items():
+                if place < len(order) and order[place] not in seen and math.isfinite(errors[name][order[place]]):
+                    seen.add(order[place])
+                    ranked.append((name, positions[order[place]]))
+        return ranked
+
+    def _errors(self, positions: Tensor) -> dict[str, Tensor]:
+        sounds = self.task.sounds(positions, self.samples)
+        self.screened += len(positions)
+        return {name: fit.differences(sounds) for name, fit in self.fits.items()}
+
+    def _screen(self, starts: Tensor, until: float) -> list[tuple[str, Tensor]]:
+        positions, errors = [starts], [self._errors(starts)]
+        while self.screened < _SCREENED and time.monotonic() < until:
+            positions.append(self._all(self.proposals.anywhere(_BATCH)))
+            errors.append(self._errors(positions[-1]))
+        together = {name: torch.cat([e[name] for e in errors]) for name in self.fits}
+        others = [("wave", start) for start in starts[1:]]
+        return others + self._ranked(torch.cat(positions), together, 8)
+
+    def _all(self, free: Tensor) -> Tensor:
+        return self.free(free.to(self.task.dry))
+
+    def _varied(self) -> list[tuple[str, Tensor]]:
+        """What is worth descending from among variations of the leaders, and some fresh settings."""
+        places = [self._all(self.proposals.anywhere(2 * _BATCH))]
+        K = len(self.free.index)
+        for leaders in self.leaders.values():
+            for _, leader in leaders[:2]:
+                place = leader[self.free.index].cpu()
+                places.append(self._all(self.proposals.near(place, _BATCH)))
+            if leaders:
+                self._columns += 1
+                place = leaders[0][1][self.free.index].cpu()
+                places.append(self._all(self.proposals.along(place, self._columns % K, _GRID)))
+        positions = torch.cat(places)
+        return self._ranked(positions, self._errors(positions), 2)
+
+    def _descend(self, feature: str, place: Tensor, deadline: float) -> None:
+        for name, steps in _PATH[feature]:
+            place, error = self.fits[name].descend(place, steps, deadline)
+            if name in self.leaders:
+                self._enter(name, error, place)
+        # where the waveform cannot be met, the spectrum decides
+        self._enter("bins", float(self.fits["bins"].errors(place[None])[0]), place)
+        self.history.append(self.leaders["wave"][0][0])
+        self.advance(self.history[-1])
+
+    def _enter(self, name: str, error: float, place: Tensor) -> None:
+        leaders = self.leaders[name]
+        if any((place - other).abs().max() < 1e-4 for _, other in leaders):
+            return
+        leaders.append((error, place))
+        leaders.sort(key=lambda leader: leader[0])
+        del leaders[_LEADERS:]

@@ -1,0 +1,182 @@
+"""A fit without a recipe: what it finds, what it says of pairs that are out of step and of knobs nobody can hear."""
+
+import math
+
+import pytest
+import torch
+
+from diffFx_pytorch import Chain, EffectParam, Processor
+from diffFx_pytorch.fit import fit
+from diffFx_pytorch.fit.alignment import aligned
+from diffFx_pytorch.fit.least_squares import LeastSquares
+from diffFx_pytorch.fit.proposals import echoes, rates
+from diffFx_pytorch.fit.task import Task
+from diffFx_pytorch.processors import Compressor, FeedbackDelay, Gain, ParametricEqualizer, TanH, Tremolo
+
+RATE = 16000
+
+
+def sound(seconds=1.0, channels=1, seed=0):
+    """Noise in bursts over a few tones: something at every frequency, and levels that rise and fall."""
+    numbers = torch.Generator().manual_seed(seed)
+    t = torch.arange(round(seconds * RATE)) / RATE
+    x = 0.3 * torch.randn(channels, len(t), generator=numbers) * torch.exp(-6 * (t % 0.25))
+    return (x + 0.05 * torch.sin(2 * math.pi * 220 * t))[None]
+
+
+def rendered(fx, dry, **knobs):
+    late = fx.latency_samples
+    with torch.no_grad():
+        return fx(torch.nn.functional.pad(dry, (0, late)), dsp_params=knobs)[..., late:]
+
+
+@pytest.mark.parametrize(
+    ("fx", "knobs"),
+    [
+        (Gain(RATE), {"gain_db": -7.3}),
+        (TanH(RATE), {"drive_db": 11.0, "bias": 0.3, "output_db": -5.0}),
+        (FeedbackDelay(RATE), {"delay_ms": 173.3, "feedback": -0.6, "lowpass_hz": 3000.0, "mix": 0.4}),
+        (Tremolo(RATE), {"rate_hz": 7.7, "depth": 0.8, "phase_deg": 200.0}),
+        (Compressor(RATE), {"threshold_db": -35.0, "ratio": 3.0, "attack_ms": 3.0, "release_ms": 40.0}),
+    ],
+    ids=lambda v: type(v).__name__ if isinstance(v, Processor) else "",
+)
+def test_settings_are_found(fx, knobs):
+    dry = sound()
+    found = fit(fx, dry, rendered(fx, dry, **knobs), time_budget_s=600)
+    assert found.residual_db < -60, found.describe()
+    heard = {name: value for name, value in knobs.items() if found.certainty[name].determined}
+    assert heard
+    for name, value in heard.items():
+        known = found.certainty[name]
+        slack = 0.02 * (known.high - known.low) + 1e-3 * abs(value)
+        assert known.low - slack <= value <= known.high + slack, (name, value, known)
+
+
+@pytest.mark.slow
+def test_a_chain_is_found():
+    fx = Chain(eq=ParametricEqualizer(RATE, num_peaks=1), delay=FeedbackDelay(RATE), tanh=TanH(RATE))
+    dry = sound(1.5)
+    knobs = {"eq.peak_1_gain_db": 9.0, "eq.peak_1_freq_hz": 900.0, "delay.delay_ms": 120.0, "tanh.drive_db": 9.0}
+    assert fit(fx, dry, rendered(fx, dry, **knobs), time_budget_s=600).residual_db < -40
+
+
+def test_the_same_seed_finds_the_same():
+    fx, dry = TanH(RATE), sound(0.5)
+    wet = rendered(fx, dry, drive_db=12.0)
+    a, b = (fit(fx, dry, wet, seed=3, time_budget_s=6000) for _ in range(2))
+    assert torch.equal(a.norm_params, b.norm_params)
+    assert not a.stopped
+
+
+def test_a_long_sound_is_searched_in_part_and_matched_whole():
+    fx, dry = TanH(RATE), sound(4.0)
+    found = fit(fx, dry, rendered(fx, dry, drive_db=8.0, bias=-0.2), time_budget_s=600)
+    assert found.residual_db < -80
+    assert len(found.history) == 2
+
+
+def test_frozen_knobs_stay():
+    fx, dry = TanH(RATE), sound(0.5)
+    found = fit(fx, dry, rendered(fx, dry, drive_db=8.0), frozen={"output_db": -3.0}, time_budget_s=600)
+    assert found.settings["output_db"] == pytest.approx(-3.0, abs=1e-4)
+    assert "output_db" not in found.certainty
+
+
+# ---- out of step ----
+
+
+@pytest.mark.parametrize("offset", [50, -50, 12.37, -0.4])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_pair_out_of_step_is_moved(offset, sign):
+    dry = sound(channels=2)
+    spectrum = torch.fft.rfft(torch.nn.functional.pad(dry, (400, 400)).double())
+    turn = torch.exp(-2j * math.pi * torch.arange(spectrum.shape[-1]) * offset / (dry.shape[-1] + 800))
+    wet = sign * torch.fft.irfft(spectrum * turn, dry.shape[-1] + 800)[..., 400:-400].float()
+    moved = aligned(dry, wet, RATE)
+    assert moved.offset_samples == pytest.approx(offset, abs=0.02)
+    assert moved.inverted == (sign < 0)
+    assert moved.skipped == max(0, math.ceil(-offset))
+    expected = dry[..., moved.skipped :][..., : moved.wet.shape[-1]]
+    error = (moved.wet[..., : expected.shape[-1]] - expected)[..., 100:-100].square().sum() / expected.square().sum()
+    assert 10 * math.log10(error) < -40
+    found = fit(Gain(RATE), dry, 0.5 * wet)
+    assert found.settings["gain_db"] == pytest.approx(-6.02, abs=0.05)
+    assert found.residual_db < -35
+    assert any(" samples (" in notice for notice in found.notices)
+    assert any("inverted" in notice for notice in found.notices) == (sign < 0)
+
+
+def test_what_is_in_step_stays():
+    dry = sound()
+    assert aligned(dry, 0.5 * dry, RATE).notices == []
+    assert aligned(dry, sound(seed=1), RATE).notices == []  # no one time is meant
+    delay = FeedbackDelay(RATE)
+    wet = rendered(delay, dry, delay_ms=60.0, feedback=0.0, mix=1.0)
+    found = fit(delay, dry, wet, time_budget_s=600)
+    assert found.settings["delay_ms"] == pytest.approx(60.0, abs=0.1)
+
+
+# ---- honest ----
+
+
+def test_an_unrelated_recording_is_called_so():
+    found = fit(Gain(RATE), sound(), sound(seed=1), time_budget_s=5)
+    assert "% of the wet recording" in found.notices[0]
+    assert found.notices[0] in found.describe()
+
+
+def test_knobs_that_make_up_for_each_other_are_named():
+    fx, dry = Chain(a=Gain(RATE), tanh=TanH(RATE), b=Gain(RATE)), 0.01 * sound()  # too soft to bend
+    found = fit(fx, dry, 0.7 * dry, time_budget_s=600)
+    assert found.residual_db < -60
+    for name in ("a.gain_db", "b.gain_db"):
+        assert not found.certainty[name].determined
+        assert found.certainty[name].against
+    assert any(n.startswith("a.gain_db between") and "making up for it" in n for n in found.notices)
+
+
+def test_a_knob_at_its_end_is_reported():
+    dry = 0.01 * sound()
+    found = fit(Gain(RATE, param_range={"gain_db": EffectParam(-6.0, 6.0)}), dry, 4.0 * dry)
+    assert found.settings["gain_db"] == pytest.approx(6.0)
+    assert "gain_db lies at the end of its range: the right value may lie beyond" in found.notices
+
+
+def test_an_effect_without_a_gradient_is_fitted():
+    class Steps(Processor):
+        """Rounds to a grid."""
+
+        params = {"step": EffectParam(0.001, 0.5, 0.1, "log", doc="Width of a step.")}
+        variants = ()
+
+        def process(self, x, state, *, step):
+            return torch.round(x.detach() / step) * step, state
+
+    fx, dry = Steps(RATE), sound(0.5)
+    found = fit(fx, dry, rendered(fx, dry, step=0.037), time_budget_s=600)
+    assert found.settings["step"] == pytest.approx(0.037, rel=1e-3)
+
+
+# ---- parts ----
+
+
+def test_echoes_and_rates_are_read_off_the_sound():
+    dry = sound(2.0)
+    delay, tremolo = FeedbackDelay(RATE), Tremolo(RATE)
+    task = Task(delay, dry, rendered(delay, dry, delay_ms=217.0, feedback=0.5, mix=0.5))
+    assert echoes(task)[0] == pytest.approx(217.0, abs=0.1)
+    task = Task(tremolo, dry, rendered(tremolo, dry, rate_hz=6.3, depth=0.7))
+    assert min(abs(rate - 6.3) for rate in rates(task)) < 0.2
+
+
+def test_least_squares_against_a_solution_by_formula():
+    """y = gain x: the error's minimum over the gain is <t, y> / <y, y>."""
+    dry, fx = sound(0.2), Gain(RATE)
+    target = 0.5 * dry + 0.05 * sound(0.2, seed=4)
+    task = Task(fx, dry, target)
+    least = LeastSquares(task, target.shape[-1], lambda y: y.flatten(1), torch.tensor([0]))
+    place, error = least.descend(torch.tensor([0.7]), 30)
+    gain = float((target * dry).sum() / dry.square().sum())
+    assert fx.params["gain_db"].to_physical(float(place)) == pytest.approx(20 * math.log10(gain), abs=1e-3)
+    assert error == pytest.approx(float((target - gain * dry).square().sum() / target.square().sum()), rel=1e-5)
