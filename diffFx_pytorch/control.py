@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.kernels.constants import constant
+from diffFx_pytorch.kernels.constants import made_once
 
 from .automation import Points, read_points
 from .dsp.precision import at_least_float32
-from .kernels.transforms import is_traced
+from .kernels.transforms import applied, is_traced
 from .params import EffectParam, keep_inside
 
 KnobValue: TypeAlias = (
@@ -165,7 +165,7 @@ def physical(name: str, param: EffectParam, value: Any, is_norm: bool, batch: in
 
 
 def map_positions(flat: Tensor, table: Mapping[str, EffectParam], batch: int) -> Tensor | None:
-    """Values of all knobs in one go, from positions (B, P) or (B, P, F); None where one needs a look at it.
+    """Values of all knobs in one go, from positions (B, P); None where one needs a look at it.
 
     Bit for bit what ``EffectParam.to_physical`` gives knob by knob, at the cost of one; float32 for half precision.
     Positions that lie outside of [0, 1], NaN, and tensors of the wrong kind or batch are left to the checks that name
@@ -173,28 +173,60 @@ def map_positions(flat: Tensor, table: Mapping[str, EffectParam], batch: int) ->
     """
     if not flat.is_floating_point() or flat.shape[0] not in (1, batch) or flat.numel() == 0:
         return None
-    flat, inside = at_least_float32(flat), False
-    if can_look_at(flat):
-        low, high = (float(v) for v in torch.aminmax(flat.detach()))
-        inside = low >= 0.0 and high <= 1.0
-        if not inside:
-            return None
+    flat, rows = at_least_float32(flat), tuple(table.values())
+    ends = made_once(_ends, rows, dtype=flat.dtype, device=flat.device)
+    logs = made_once(_logs, rows, dtype=torch.bool, device=flat.device)
+    if not can_look_at(flat):
+        return _mapped(keep_inside(flat, 0.0, 1.0), ends, logs)
+    low, high = (float(v) for v in torch.aminmax(flat.detach()))
+    return applied(_Mapped, flat, ends, logs) if low >= 0.0 and high <= 1.0 else None
 
-    def column(values: Iterable[float | bool], dtype: torch.dtype) -> Tensor:
-        return constant(tuple(values), dtype, flat.device).view(-1, *(1,) * (flat.dim() - 2))
 
-    rows = table.values()
-    lows, highs = (column(ends, flat.dtype) for ends in zip(*(p.ends() for p in rows), strict=True))
-    norm = flat if inside else keep_inside(flat, 0.0, 1.0)
-    value = norm * highs + (1 - norm) * lows
-    logs = [p.curve == "log" for p in rows]
-    if not any(logs):
-        return value
-    ratio = column(logs, torch.bool)
-    smallest, largest = column((p.min_val for p in rows), flat.dtype), column((p.max_val for p in rows), flat.dtype)
+def _ends(rows: tuple[EffectParam, ...]) -> list[list[float]]:
+    """Of knobs: where the curve begins and ends, and the range."""
+    lows, highs = zip(*(p.ends() for p in rows), strict=True)
+    return [[*lows], [*highs], [p.min_val for p in rows], [p.max_val for p in rows]]
+
+
+def _logs(rows: tuple[EffectParam, ...]) -> list[bool]:
+    return [p.curve == "log" for p in rows]
+
+
+def _mapped(norm: Tensor, ends: Tensor, logs: Tensor) -> Tensor:
+    low, high, smallest, largest = ends.unbind()
+    value = norm * high + (1 - norm) * low
     # Zeros in the place of what is linear: its exponential could be infinite, and the gradient NaN.
-    raised = keep_inside(torch.where(ratio, value, 0.0).exp(), smallest, largest)
-    return torch.where(ratio, raised, value)
+    return torch.where(logs, keep_inside(torch.where(logs, value, 0.0).exp(), smallest, largest), value)
+
+
+class _Mapped(torch.autograd.Function):
+    """`_mapped` as one node, where a gradient is asked for."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(norm: Tensor, ends: Tensor, logs: Tensor) -> Tensor:
+        return _mapped(norm, ends, logs)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        ctx.save_for_backward(*inputs, output)
+        ctx.save_for_forward(*inputs, output)
+
+    @staticmethod
+    def _slope(ctx: Any) -> Tensor:
+        norm, ends, logs, value = ctx.saved_tensors
+        if torch.is_grad_enabled():  # to be differentiated again
+            value = _mapped(norm, ends, logs)
+        return torch.where(logs, value, 1.0) * (ends[1] - ends[0])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        return grads[0] * _Mapped._slope(ctx), None, None
+
+    @staticmethod
+    def jvp(ctx: Any, *along: Any) -> Tensor:
+        return along[0] * _Mapped._slope(ctx)
 
 
 def check_rate(sample_rate: Any) -> float:
