@@ -93,6 +93,8 @@ def test_groups_decay_apart_and_stay_together_in_training(octaves):
     A = coupled.loop.feedback.mixing.constant()
     torch.testing.assert_close(A @ A.mT, torch.eye(8), atol=1e-5, rtol=0)
     assert A[:4, 4:].abs().max() > 0.1
+    U, coupling = (coupled.loop.feedback.mixing.value(name) for name in ("rooms", "coupling"))
+    torch.testing.assert_close(A[:4, 4:], coupling[0, 1] * U[0] @ U[1])
     assert loop.mixing.constant()[:4, 4:].abs().max() == 0
     coupled.frequency_response(4096, alias_decay_db=30).abs().sum().backward()
     assert all(float(p.grad.abs().max()) > 0 for p in coupled.parameters() if p.requires_grad)
