@@ -144,7 +144,7 @@ def check_regular(path: str | os.PathLike[str]) -> os.stat_result:
         raise type(error)(f"{os.fspath(path)}: {why}") from None
     if not stat.S_ISREG(status.st_mode):
         kind = "a folder" if stat.S_ISDIR(status.st_mode) else "no regular file but a pipe or a device"
-        raise OSError(f"{os.fspath(path)}: is {kind}; write the sound to a file, and give that")
+        raise OSError(f"{os.fspath(path)}: is {kind}; write it to a file, and give that")
     return status
 
 

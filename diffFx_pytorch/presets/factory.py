@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from ..control import unknown_name
+from ..files import check_regular
 from .nodes import ChainFileError
 
 _FOLDER = Path(__file__).parent / "data"
@@ -36,6 +37,8 @@ def text_of(source: str | os.PathLike[str], folder: Path | None = None) -> tuple
         if name not in known and os.sep not in name and not Path(name).suffix:
             raise FileNotFoundError(f"{name}: no such file, and {unknown_name(name, known, 'preset')}")
         found = known.get(name, found)
+    if found.is_fifo() and found.parts[1:2] not in (("dev",), ("proc",)):  # a shell's <(...) is read once and ends
+        check_regular(found)
     raw = found.read_bytes()
     try:
         return raw.decode("utf-8-sig"), os.fspath(found)

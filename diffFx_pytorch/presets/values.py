@@ -13,6 +13,7 @@ import yaml
 
 from ..automation import SEGMENTS, Segment
 from ..control import KnobValue, check_range
+from ..files import check_regular
 from ..options import Integer, Number, Option
 from ..params import HIGHEST_FREQUENCY, EffectParam
 from .nodes import Reader
@@ -155,6 +156,7 @@ class ValueReader:
         path = beside(name, self.folder)
         points: dict[float, Any] = {}
         try:
+            check_regular(path)
             with open(path, newline="", encoding="utf-8-sig") as file:
                 scale = 1.0
                 for number, row in enumerate(csv.reader(file), 1):

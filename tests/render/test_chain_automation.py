@@ -57,7 +57,7 @@ def test_points_of_a_file_in_beats(tmp_path):
         ("0,0,jump\n", "fade.csv:1: a segment must be hold or linear or smooth, got 'jump'"),
         ("", "fade.csv: holds no points"),
         ("beats,value\n0,1\n", "names no tempo"),
-        (None, "No such file"),
+        (None, "no such file"),
     ],
 )
 def test_what_is_wrong_in_a_file_of_points_is_said_with_its_row(tmp_path, rows, words):

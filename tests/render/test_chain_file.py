@@ -1,6 +1,7 @@
 """Chain files: what is read is what was written, and what is wrong is said with its place."""
 
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -249,3 +250,16 @@ def test_files_that_are_no_text(tmp_path):
     (tmp_path / "marked.yaml").write_bytes(b"\xef\xbb\xbf" + GOOD.encode())
     load_chain(str(tmp_path / "marked.yaml"))
     load_chain(Path(tmp_path / "marked.yaml"), 44100)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+@pytest.mark.parametrize(
+    "step",
+    ["{preset: pipe.yaml}", "{effect: Gain, params: {gain_db: {csv: pipe.yaml}}}", "{dry_wet: {preset: pipe.yaml}}"],
+)
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, step):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "chain.yaml").write_text(f"version: 1\nchain: [{step}]\n")
+    for name in ("chain.yaml", "pipe.yaml"):
+        with pytest.raises((ChainFileError, OSError), match=r"pipe.yaml: is no regular file but a pipe"):
+            load_chain(tmp_path / name)
