@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -130,6 +130,8 @@ _PATIENCE = 3
 """How often a tape may have to be given up before no other is made."""
 _SETTLING = 100
 """Blocks after which a state that still changes its form is not waited for any more."""
+_FORMS = 4
+"""Lengths of blocks whose tapes are kept: hosts alternate between two, or send a shorter one now and then."""
 _LONGEST = 1 << 15
 """Samples of a block above which its kernels take most of the time."""
 
@@ -157,6 +159,16 @@ def _repeatable(x: Tensor, sidechain: Tensor | None, state: Any) -> bool:
     return not requires_grad((x, sidechain, *inner))
 
 
+@dataclass
+class _Form:
+    """What is known of blocks of one form: how many were alike, what of the state stood still, and their tape."""
+
+    alike: int = 0
+    still: list[Tensor] = field(default_factory=list)
+    tape: Tape | None = None
+    proven: bool = False
+
+
 class Repeated:
     """A plan for the blocks of a stream: once they are alike, from a tape.
 
@@ -165,12 +177,9 @@ class Repeated:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._about: Any = None
-        self._alike = self._gave_up = self._unsettled = 0
+        self._forms: dict[Any, _Form] = {}
+        self._gave_up = self._unsettled = 0
         self._last: Any = None
-        self._still: list[Tensor] = []
-        self._tape: Tape | None = None
-        self._proven = False
         if not plan.stands:
             self._give_up()
 
@@ -182,62 +191,72 @@ class Repeated:
             return self._plan(x, plain(state) if isinstance(state, OnTape) else state, sidechain, start, total)
         if x.numel() > _LONGEST or not _repeatable(x, sidechain, state):
             return self._plan(x, plain(state), sidechain, start, total)
-        about = x.shape, None if sidechain is None else sidechain.shape
-        if about != self._about:
-            self._about, self._alike, self._tape = about, 0, None
-        if self._tape is not None:
-            found = self._played(self._tape, x, sidechain, state)
+        form = self._form_of((x.shape, None if sidechain is None else sidechain.shape))
+        if form.tape is not None:
+            found = self._played(form, form.tape, x, sidechain, state)
             if found is not None:
-                self._alike, self._last = 0, None
+                form.alike, self._last = 0, found[1]
                 return found
         before = plain(state)
         if state is not self._last:
-            self._alike = 0
-        if self._alike >= _ALIKE:
-            self._gave_up += self._tape is not None  # one that takes these states no more
-            return self._recorded(x, sidechain, before)
+            form.alike = 0
+        if form.alike >= _ALIKE:
+            self._gave_up += form.tape is not None  # one that takes these states no more
+            found = self._recorded(form, x, sidechain, before)
+            self._last = found[1]
+            return found
         y, after = self._plan(x, before, sidechain)
         if settled(before, after):
-            self._alike += 1
-            self._still = still(before, after)
+            form.alike += 1
+            form.still = still(before, after)
         else:
-            self._alike, self._unsettled = 0, self._unsettled + 1
+            form.alike, self._unsettled = 0, self._unsettled + 1
             if self._unsettled > _SETTLING:
                 self._give_up()
         self._last = after
         return y, after
 
+    def _form_of(self, about: Any) -> _Form:
+        form = self._forms[about] = self._forms.pop(about, None) or _Form()
+        if len(self._forms) > _FORMS:
+            del self._forms[next(iter(self._forms))]  # not seen for longest
+        return form
+
     def _give_up(self) -> None:
-        self._gave_up, self._tape, self._last = _PATIENCE + 1, None, None
+        self._gave_up, self._last = _PATIENCE + 1, None
+        self._forms.clear()
         self._plan.repeat_parts()
 
-    def _recorded(self, x: Tensor, sidechain: Tensor | None, state: Any) -> tuple[Tensor, Any]:
+    def _recorded(self, form: _Form, x: Tensor, sidechain: Tensor | None, state: Any) -> tuple[Tensor, Any]:
         def block(x: Tensor, sidechain: Tensor | None, state: Any) -> tuple[Tensor, Any]:
             return self._plan(x, state, sidechain)
 
         from .kernels.tape import RefusedError, Tape  # its imports are for those who stream
 
         try:
-            self._tape, self._proven = Tape(block, (x, sidechain), state, self._still), False
+            form.tape, form.proven = Tape(block, (x, sidechain), state, form.still), False
         except RefusedError as refused:
             self._give_up()
             return refused.args[1:]
-        return self._tape.first, OnTape(self._tape, self._tape.number + 1)
+        return form.tape.first, OnTape(form.tape, form.tape.number + 1)
 
-    def _played(self, tape: Tape, x: Tensor, sidechain: Tensor | None, state: Any) -> tuple[Tensor, Any] | None:
+    def _played(
+        self, form: _Form, tape: Tape, x: Tensor, sidechain: Tensor | None, state: Any
+    ) -> tuple[Tensor, Any] | None:
         if isinstance(state, OnTape) and state.tape is tape:
             tape.go_on(state.number)
         elif not tape.load(plain(state)):
             return None
-        before = None if self._proven else tape.state(tape.number)
+        before = None if form.proven else tape.state(tape.number)
         y = tape.play(x, sidechain)
         if y is None:
-            self._gave_up, self._alike, self._tape = self._gave_up + 1, 0, None
+            self._gave_up += 1
+            form.alike, form.tape = 0, None
             return None
-        if not self._proven:
+        if not form.proven:
             wanted = self._plan(x, before, sidechain)
             if not all(map(same_bits, tensors_in(wanted), tensors_in(y, tape.state(tape.number + 1)))):
                 self._give_up()
                 return wanted
-            self._proven = True
+            form.proven = True
         return y, OnTape(tape, tape.number + 1)

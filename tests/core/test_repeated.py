@@ -37,7 +37,12 @@ def _sound(blocks, seed=0, channels=2):
 
 
 def _tape(play):
-    return play._kept[0]._tape if play._kept and isinstance(play._kept[0], Repeated) else None
+    return _last_tape(play._kept[0]) if play._kept and isinstance(play._kept[0], Repeated) else None
+
+
+def _last_tape(repeated):
+    """That of blocks like the last one."""
+    return next((form.tape for form in reversed(repeated._forms.values())), None)
 
 
 def _compare(fx, blocks, **settings):
@@ -128,6 +133,24 @@ def test_effects_play_from_a_tape(build):
 
 def _chain(**given):
     return Chain(HighPass(RATE, freq_hz=200.0), Compressor(RATE), **given)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("build", [SchroederReverb, FeedbackDelay, ConvolutionReverb])
+def test_lengths_that_alternate_have_a_tape_each(build):
+    x = torch.cat(_sound(60), -1)
+    sizes = [BLOCK, 120] * 25
+    play = _compare(build(RATE), x[..., : sum(sizes)].split(sizes, -1))
+    assert [bool(form.tape) for form in play._kept[0]._forms.values()] == [True, True]
+
+
+@torch.no_grad()
+def test_lengths_that_come_no_more_are_forgotten():
+    play, x = SchroederReverb(RATE).stream(), torch.cat(_sound(40), -1)
+    for size in (BLOCK, 100, 90, 80, 70):
+        for block in x[..., : 5 * size].split(size, -1):
+            play(block)
+    assert [about[0][-1] for about in play._kept[0]._forms] == [100, 90, 80, 70]
 
 
 @torch.no_grad()
@@ -356,7 +379,7 @@ def test_effects_beside_one_that_cannot_repeat_play_from_tapes():
     blocks = _sound(120)
     fx = Chain(HighPass(RATE), Growing(RATE), Chain(Compressor(RATE)))
     play = _compare(fx, blocks)
-    assert [bool(part._tape) for part in play._kept[0]._plan.parts.values()] == [True, False, True]
+    assert [bool(_last_tape(part)) for part in play._kept[0]._plan.parts.values()] == [True, False, True]
     kept, x = play.state, _sound(5, seed=1)
     once = [play(block) for block in x]
     play.state = pickle.loads(pickle.dumps(kept))
@@ -376,7 +399,7 @@ def test_effects_beside_one_whose_knob_moves_play_from_tapes():
     for number, block in enumerate(blocks):
         wanted, state = fx.run(block, state, dsp_params=moving, start=number * BLOCK)
         assert same_bits(play(block), wanted)
-    assert [bool(part._tape) for part in play._kept[0]._plan.parts.values()] == [True, False]
+    assert [bool(_last_tape(part)) for part in play._kept[0]._plan.parts.values()] == [True, False]
 
 
 def test_a_setting_that_begins_to_learn_goes_on_from_the_tape():
