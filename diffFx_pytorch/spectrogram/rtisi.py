@@ -189,9 +189,7 @@ class RTISI:
             position = count * self.stft.hop_length
             there = self._overlap()[:, position : position + self.stft.n_fft]
             seen = self._to_spectrum(there * self._reading(count)[count])
-            size = seen.abs()
-            unit = torch.where(size > 0, seen / torch.where(size > 0, size, 1.0), self._centre.conj())
-            spectrum = magnitude * unit
+            spectrum = magnitude * self._unit(seen)
         self._target = torch.cat((self._target, magnitude.unsqueeze(1)), 1)
         self._estimate = torch.cat((self._estimate, spectrum.unsqueeze(1)), 1)
         frame = self._to_frames(spectrum)
@@ -235,10 +233,15 @@ class RTISI:
             S = self._to_spectrum(y.unfold(-1, N, H) * reading)
             T = torch.lerp(self._estimate, S, 1 + self.momentum) if self.momentum else S
             self._estimate = S
-            size = T.abs()
-            T = T * (self._target / size.clamp(min=torch.finfo(size.dtype).tiny))
+            T = self._target * self._unit(T)
             self._frames = self._to_frames(T)
             self._newest = T[:, -1]
+
+    def _unit(self, spectrum: Tensor) -> Tensor:
+        """Its phases, and that of a pulse in the middle of the frame where it is zero, or too small to divide by."""
+        size = spectrum.abs()
+        sound = size >= torch.finfo(size.dtype).tiny
+        return torch.where(sound, spectrum / torch.where(sound, size, 1.0), self._centre.conj())
 
     def _leave(self) -> Tensor:
         """Emit the first H samples of the buffer; the oldest frame takes its final form."""

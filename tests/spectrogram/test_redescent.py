@@ -7,6 +7,7 @@ from diffFx_pytorch.spectrogram import STFT, invert_spectrogram, spectral_conver
 from diffFx_pytorch.spectrogram.cycle import KernelCycle, TensorCycle
 from diffFx_pytorch.spectrogram.redescent import Redescent
 from diffFx_pytorch.spectrogram.rules import schedule_of
+from tests.benchmarks.spectrogram_windows import leads, windows
 from tests.spectrogram.signals import notes, random_phase
 
 LENGTH = 6000
@@ -106,3 +107,16 @@ def test_transforms_are_counted():
         for _ in range(25):
             y, _ = redescent.iterate(y)
     assert 0.8 * 25 * A.shape[-1] < sum(made) <= 25 * A.shape[-1]
+
+
+@pytest.mark.real_audio
+@pytest.mark.thorough
+@pytest.mark.parametrize("n_fft", [512, 1024, 2048, 4096])
+def test_auto_leads_librosa_in_every_window(audio_folder, n_fft):
+    """The worst of the windows of five seconds; docs/phase_retrieval.md has all of them."""
+    pytest.importorskip("librosa")
+    for name in ("bass", "drums", "guitar", "singing"):
+        for where, x in windows(audio_folder / f"{name}.flac", 4.0):
+            for n_iter, least in ((32, 2.0), (100, 1.0)):
+                level, lead = leads(x, n_fft, n_iter)
+                assert lead > least, f"{where}: {level:.1f} dB after {n_iter}"
