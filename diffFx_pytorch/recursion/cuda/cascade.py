@@ -25,7 +25,8 @@ from torch.nn.functional import pad
 
 from diffFx_pytorch.kernels.cuda import Rows, has_tf32, shared_rows
 
-from .cascade_design import Blocks, block_matrices, coordinates
+from .cascade_design import Blocks, block_matrices
+from .cascade_kernel import designed
 from .chunks import BLOCK_DOUBLINGS, MOST_SECTIONS, padded_states
 
 TILE = 32
@@ -261,8 +262,7 @@ def forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
     """As `Kernel.forward` of ``diffFx::sections``."""
     x, coef, zi = inputs.x, inputs.coef, inputs.zi
     sos, samples = coef.squeeze(-3).double(), x.shape[-1]
-    at = coordinates(sos)
-    blocks = block_matrices(sos, at, BLOCK_DOUBLINGS, _rest(samples))
+    at, blocks = designed(sos, BLOCK_DOUBLINGS, _rest(samples))
     system = _Filter(batch_shape, x, blocks)
     states = outputs.checkpoints
     if states.shape[-2] != system.count:
@@ -278,8 +278,8 @@ def backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, 
     """As `Kernel.backward`: the transposed matrices, last block first."""
     x, coef = inputs.x, inputs.coef
     sos, samples = coef.squeeze(-3).double(), grads.y.shape[-1]
-    at, rest = coordinates(sos), _rest(samples)
-    blocks, pull = torch.func.vjp(lambda s: block_matrices(s, at, BLOCK_DOUBLINGS, rest), sos)[:2]
+    rest = _rest(samples)
+    at, blocks = designed(sos, BLOCK_DOUBLINGS, rest)
     system = _Filter(batch_shape, grads.y, blocks)
     given, to_end = shared_rows(grads.y, 1, batch_shape), at.adjoint_back(grads.zf).expand(*batch_shape, -1)
     ends = system.ends(given, True).double()
@@ -296,6 +296,7 @@ def backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, 
     last, end = _last(system, saved.checkpoints, x)
     found.into[..., -rest:] += to_end.unsqueeze(-1) * end.unsqueeze(-2)
     found = found._replace(rest=to_end.unsqueeze(-1) * last.unsqueeze(-2))
+    pull = torch.func.vjp(lambda s: block_matrices(s, at, BLOCK_DOUBLINGS, rest), sos)[1]
     to_sos = pull(Blocks(*(g.sum_to_size(m.shape) for g, m in zip(found, blocks, strict=True))))[0]
     return [to_x, to_sos.unsqueeze(-3), to_zi]
 

@@ -12,13 +12,11 @@ nothing. No filter is too odd for this form: unstable ones have it too.
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
-
-LEAST = 1e-6
-"""Of theta: an integrator has its pole at 1 itself."""
 
 
 class Coordinates(NamedTuple):
@@ -58,13 +56,6 @@ class Blocks(NamedTuple):
     rest: Tensor
 
 
-def coordinates(sos: Tensor) -> Coordinates:
-    """Of sections (..., K, 6) in float64; constants of the gradient."""
-    a0, a1, a2 = sos.detach()[..., 3:].unbind(-1)
-    sign = torch.where(a1 * a0 <= 0, 1.0, -1.0).to(a0)
-    return Coordinates(sign, (1 + (sign * a1 + a2) / a0).abs().sqrt().clamp_min(LEAST))
-
-
 def block_matrices(sos: Tensor, at: Coordinates, doublings: int, rest: int) -> Blocks:
     """Of sections (..., K, 6) in float64, for L = 2 ** doublings samples, and F^rest with rest at most L."""
     b0, b1, b2, a0, a1, a2 = sos.unbind(-1)
@@ -96,9 +87,10 @@ def block_matrices(sos: Tensor, at: Coordinates, doublings: int, rest: int) -> B
         out, into = torch.cat([out, out @ power], -2), torch.cat([power @ into, into], -1)
         power = power @ power
     h = torch.cat([b0.prod(-1, keepdim=True), (out[..., :-1, :] @ b.unsqueeze(-1)).squeeze(-1)], -1)
-    remaining = None
-    for i, p in enumerate([*powers, power]):
-        if rest >> i & 1:
-            remaining = p if remaining is None else remaining @ p
-    assert remaining is not None
-    return Blocks(h, out, into, power, remaining)
+    return Blocks(h, out, into, power, power_of([*powers, power], rest))
+
+
+def power_of(doubled: list[Tensor], exponent: int) -> Tensor:
+    """A matrix to the power of an exponent from 1 up, from its powers of 1, 2, 4, ..."""
+    factors = [p for i, p in enumerate(doubled) if exponent >> i & 1]
+    return functools.reduce(torch.matmul, factors)
