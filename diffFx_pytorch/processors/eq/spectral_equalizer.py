@@ -64,6 +64,7 @@ class SpectralEqualizer(TapsFilter):
     variants = (
         {"points": 5, "num_taps": 63},
         {"points": [100.0, 500.0, 3000.0], "num_taps": 41, "phase": "minimum", "layout": "stereo"},
+        {"points": 2, "num_taps": 21, "layout": "mid_side"},
     )
 
     freqs_hz: tuple[float, ...]
