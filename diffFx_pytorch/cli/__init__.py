@@ -3,7 +3,7 @@
 What is heavy (torch, numba, numpy) is imported by the command that needs it, so that ``--help`` answers at once.
 """
 
-from . import rendering, mixing, chains, playing, catalogue, inspecting, spectra, warming, health  # noqa: F401  # isort: skip  # importing a module registers its commands
+from . import rendering, mixing, fitting, chains, playing, catalogue, inspecting, spectra, warming, health  # noqa: F401  # isort: skip  # importing a module registers its commands
 from .app import app, main
 
 __all__ = ["app", "main"]

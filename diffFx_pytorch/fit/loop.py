@@ -44,7 +44,7 @@ class FitResult:
         residual_db: energy of the difference from the wet signal, relative to it.
         history: for every stage, at every step, the lowest loss over the starts.
         seconds: duration of the fit.
-        stopped: whether the time budget ended it.
+        stopped: whether the time budget, or Ctrl-C, ended it.
         certainty: for every free knob, between which values the sound is the same.
         notices: what a person should know, a sentence each: how the pair was moved into step, knobs that the sound
             does not settle.
@@ -144,8 +144,7 @@ def fit(
         starts_at = start_positions(given, len(init) if isinstance(init, Tensor) else 1, init).to(first.rest)
         starts_at = first(starts_at[:, first.index])
         seconds = _SECONDS if time_budget_s is None else time_budget_s
-        candidates, history = _searched(task, first, starts_at, seed, began + seconds, progress)
-        out_of_time = time.monotonic() >= began + seconds
+        candidates, history, out_of_time = _searched(task, first, starts_at, seed, began + seconds, progress)
     else:
         positions = _starts(given, starts, init, frozen, seed).to(dry.device)
         candidates, history, out_of_time = _staged(task, stages, positions, tuple(frozen), deadline, progress)
@@ -174,8 +173,8 @@ def fit(
 
 def _searched(
     task: Task, free: FreeKnobs, starts: Tensor, seed: int, deadline: float, progress: bool | None
-) -> tuple[Tensor, list[list[float]]]:
-    """Search on an excerpt, then walk on over the whole: the settings met, (n, P), and the errors."""
+) -> tuple[Tensor, list[list[float]], bool]:
+    """Search on an excerpt, then walk on over the whole; returns as ``_staged`` does."""
     excerpt, generator = task.samples(_EXCERPT_S), torch.Generator().manual_seed(seed)
     share = 1.0 if excerpt == task.wet.shape[-1] else 0.7
     with progress_bar(None, progress) as advance:
@@ -183,11 +182,11 @@ def _searched(
         search = AutomaticSearch(task, free, excerpt, seconds, generator, advance)
         found = search.run(starts)
         history = [search.history]
-        if share < 1:
+        if share < 1 and not search.interrupted:
             whole = LeastSquares(task, task.wet.shape[-1], Waveform(), free.index)
             walked = whole.descend(found[0], _LAST_STEPS, deadline, advance)
             found, history = torch.cat([found, walked[0][None]]), [*history, [walked[1]]]
-    return torch.cat([found, starts]), history
+    return torch.cat([found, starts]), history, search.interrupted or time.monotonic() >= deadline
 
 
 def _staged(

@@ -65,6 +65,7 @@ class AutomaticSearch:
     advance: Callable[[float], None] = lambda error: None
     history: list[float] = field(default_factory=list)
     screened: int = 0
+    interrupted: bool = False
 
     def __post_init__(self) -> None:
         target = self.task.wet[..., : self.samples]
@@ -87,8 +88,17 @@ class AutomaticSearch:
         """Search from settings (S, P) and random ones.
 
         Returns:
-            The setting best by the waveform and the one best by the spectrum, (2, P).
+            The setting best by the waveform and the one best by the spectrum, (2, P). Ctrl-C keeps the best so far.
         """
+        try:
+            self._search(starts)
+        except KeyboardInterrupt:
+            if not self.history:
+                raise
+            self.interrupted = True
+        return torch.stack([leaders[0][1] for leaders in self.leaders.values()])
+
+    def _search(self, starts: Tensor) -> None:
         began = time.monotonic()
         deadline = began + self.seconds
         ranked = self._screen(starts, began + _SCREENING * self.seconds)
@@ -102,12 +112,8 @@ class AutomaticSearch:
                 now = self.leaders["wave"][0][0]
                 best, waited = (now, 0) if now < 0.8 * best else (best, waited + 1)
                 if now < _FOUND or waited > _PATIENCE * (len(self.free.index) if now > _GOOD else 1):
-                    return self._found()
+                    return
             ranked = self._varied()
-        return self._found()
-
-    def _found(self) -> Tensor:
-        return torch.stack([leaders[0][1] for leaders in self.leaders.values()])
 
     def _ranked(self, positions: Tensor, errors: dict[str, Tensor], each: int) -> list[tuple[str, Tensor]]:
         """The best settings by every feature in turn, each once."""

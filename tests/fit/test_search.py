@@ -180,3 +180,21 @@ def test_least_squares_against_a_solution_by_formula():
     gain = float((target * dry).sum() / dry.square().sum())
     assert fx.params["gain_db"].to_physical(float(place)) == pytest.approx(20 * math.log10(gain), abs=1e-3)
     assert error == pytest.approx(float((target - gain * dry).square().sum() / target.square().sum()), rel=1e-5)
+
+
+def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
+    descents = []
+    walked = LeastSquares.descend
+
+    def descend(self, *args, **kwargs):
+        descents.append(1)
+        if len(descents) == 6:
+            raise KeyboardInterrupt
+        return walked(self, *args, **kwargs)
+
+    monkeypatch.setattr(LeastSquares, "descend", descend)
+    fx, dry = ParametricEqualizer(RATE), sound()
+    found = fit(fx, dry, rendered(fx, dry, peak_1_gain_db=12.0, low_shelf_gain_db=-7.0), time_budget_s=600)
+    assert found.stopped
+    assert len(descents) == 6
+    assert found.residual_db < -10
