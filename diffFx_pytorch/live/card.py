@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
 
 from .player import Player
+from .priority import come_first
 
 Device = str | int | None
 
@@ -85,14 +87,21 @@ def open_file(player: Player, sound: np.ndarray, target: Device, tail: int = 0, 
 
 
 def _opened(kind: str, player: Player, callback: Any, **settings: Any) -> Any:
-    module = sounddevice()
+    module, threads = sounddevice(), set()
+
+    def prompt(*arguments: Any) -> None:
+        if (thread := threading.get_ident()) not in threads:
+            threads.add(thread)
+            come_first()
+        callback(*arguments)
+
     try:
         return getattr(module, kind)(
             samplerate=player.sample_rate,
             blocksize=player.block,
             dtype="float32",
             latency="low",
-            callback=callback,
+            callback=prompt,
             **settings,
         )
     except (module.PortAudioError, ValueError) as error:

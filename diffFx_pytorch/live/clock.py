@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping
 
@@ -10,6 +11,7 @@ import numpy as np
 from ..control import KnobValue
 from ..processor import Processor
 from .player import Meter, Player
+from .priority import first
 
 
 def run(
@@ -51,7 +53,7 @@ def run(
         raise ValueError(f"source must have at least one block of {block} samples, got {len(source)}")
     out = np.zeros((block, player.channels_out), np.float32)
     lasts = block / player.sample_rate
-    with player:
+    with player, first() if real_time else contextlib.nullcontext():
         due = time.perf_counter() + lasts
         for number in range(max(1, round(seconds / lasts))):
             begin = number * block % len(repeated)

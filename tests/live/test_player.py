@@ -1,6 +1,7 @@
 """A player is the effect, block by block; what happens to it while it plays is heard without a click."""
 
 import gc
+import os
 import threading
 import tracemalloc
 
@@ -223,3 +224,23 @@ def test_run_counts_blocks_and_tells_errors():
     with pytest.raises(ValueError, match="block"):
         run(gain(0.0), 0)
     assert run(gain(0.0), BLOCK, seconds=0.05).blocks == round(0.05 * RATE / BLOCK)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="the system has no real-time threads of this kind")
+def test_who_plays_by_the_clock_comes_first_where_that_is_allowed(monkeypatch):
+    asked = []
+
+    def allowed(thread, policy, parameters):
+        asked.append((thread, policy))
+
+    def refused(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_getscheduler", lambda _: os.SCHED_OTHER)
+    monkeypatch.setattr(os, "sched_setscheduler", allowed)
+    run(gain(0.0), BLOCK, seconds=0.02)
+    assert asked == [(0, os.SCHED_RR), (0, os.SCHED_OTHER)]
+    run(gain(0.0), BLOCK, seconds=0.02, real_time=False)
+    assert len(asked) == 2, "who does not wait would leave no time to others"
+    monkeypatch.setattr(os, "sched_setscheduler", refused)
+    assert run(gain(0.0), BLOCK, seconds=0.02).blocks > 0

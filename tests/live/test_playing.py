@@ -1,6 +1,7 @@
 """The commands `live` and `play`, with a sound card that is a module of the test's."""
 
 import sys
+import threading
 import types
 from contextlib import contextmanager
 
@@ -9,6 +10,7 @@ import pytest
 import soundfile
 
 from diffFx_pytorch.cli import playing
+from diffFx_pytorch.live import card as card_module
 from tests.cli.command import difffx
 
 RATE = 48000
@@ -76,6 +78,9 @@ class Playing:
 def card(monkeypatch):
     made = Card()
     monkeypatch.setitem(sys.modules, "sounddevice", made)
+    # This card plays in the thread of the test.
+    monkeypatch.setattr(card_module, "come_first", lambda: made.asked.append(threading.get_ident()))
+    made.asked = []
     return made
 
 
@@ -117,6 +122,7 @@ def test_live_plays_the_chain_and_bypasses(card, place, press):
     assert card.opened["device"] == (3, "Loud")
     assert (card.opened["samplerate"], card.opened["blocksize"], card.opened["channels"]) == (RATE, 512, (1, 1))
     assert "dropouts" in result.stderr
+    assert card.asked == [threading.get_ident()], "the thread that plays comes first, and asks for it once"
 
 
 def test_live_reloads_on_a_key_and_on_a_change_and_keeps_what_plays_from_a_fault(card, place, press):
