@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import torch
 from torch import Tensor
@@ -34,8 +35,11 @@ class Dispatched(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if (name := func._schema.name) in self._operators:
-            with torch._C._ForceDispatchKeyGuard(*BELOW_AUTOGRAD), self:
-                return self._operators[name].default(*args, **(kwargs or {}))
+            default = self._operators[name].default
+            # What a kernel of the CPU keeps for its gradient no device without kernels keeps.
+            kernels = getattr(getattr(default, "__self__", None), "kernels", {})
+            with mock.patch.dict(kernels, clear=True), torch._C._ForceDispatchKeyGuard(*BELOW_AUTOGRAD), self:
+                return default(*args, **(kwargs or {}))
         given = {_storage(t) for t in tree_iter((args, kwargs)) if isinstance(t, Tensor)}
         result = func(*args, **(kwargs or {}))
         name = name.split("::")[1]

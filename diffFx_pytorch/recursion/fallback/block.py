@@ -201,9 +201,9 @@ def run_blocks(x: Tensor, blocks: Blocks, start: Tensor) -> tuple[Tensor, Tensor
 
 
 def run_blocks_adjoint(
-    grad_y: Tensor, grad_end: Tensor, x: Tensor, blocks: Blocks, start: Tensor, of_matrices: bool
-) -> tuple[Tensor, Blocks | None, Tensor]:
-    """The gradients of `run_blocks`: of x, of the matrices if asked for, and of the states before.
+    grad_y: Tensor, grad_end: Tensor, x: Tensor, blocks: Blocks, start: Tensor, of_matrices: bool, of_x: bool = True
+) -> tuple[Tensor | None, Blocks | None, Tensor]:
+    """The gradients of `run_blocks`: of x and of the matrices if asked for, and of the states before.
 
     The adjoint of the states runs backwards through the blocks by the same doubling, so nothing is kept but x.
     """
@@ -217,12 +217,16 @@ def run_blocks_adjoint(
     both = _added_up(drive, step).transpose(1, 2)
     adjoint = both[:Q].flip(2)
     after = adjoint[:, :, 1:]  # of the state that each block leaves; the last leaves the end
-    flow = [
-        _by_matrix(after.to(g.dtype), blocks.driven.to(g.dtype)),
-        (grad_end @ blocks.last_driven).to(g.dtype)[:, :, None],
-    ]
-    grad_u = torch.baddbmm(torch.cat(flow, 2).reshape(Q, P * m, L), g.reshape(Q, P * m, L), blocks.response.to(g.dtype))
-    grad_x = grad_u.reshape(Q, P, m * L)[..., : x.shape[-1]]
+    grad_x = None
+    if of_x:
+        flow = [
+            _by_matrix(after.to(g.dtype), blocks.driven.to(g.dtype)),
+            (grad_end @ blocks.last_driven).to(g.dtype)[:, :, None],
+        ]
+        grad_u = torch.baddbmm(
+            torch.cat(flow, 2).reshape(Q, P * m, L), g.reshape(Q, P * m, L), blocks.response.to(g.dtype)
+        )
+        grad_x = grad_u.reshape(Q, P, m * L)[..., : x.shape[-1]]
     if not of_matrices:
         return grad_x, None, adjoint[:, :, 0]
     states, wide = both[Q:], start.dtype

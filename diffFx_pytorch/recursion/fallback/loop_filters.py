@@ -144,7 +144,9 @@ class WholeLoopFilters:
             matrices, pull = with_given(lambda full: tuple(self._designed(v, full)))
             g_end = groups.rows(self._filters.begin(g_end), 1)
             g, blocks = groups.rows(g.to(v.dtype), 1), Blocks(*matrices)
-            pulled = pull(tuple(run_blocks_adjoint(g, g_end, groups.rows(v, 1), blocks, start, True)[1] or ()))
+            pulled = pull(
+                tuple(run_blocks_adjoint(g, g_end, groups.rows(v, 1), blocks, start, True, of_x=False)[1] or ())
+            )
         else:
             pull = with_given(lambda full: _filtered(v.double(), full[0], full[1], self._before))[1]
             pulled = pull((g, g_end))

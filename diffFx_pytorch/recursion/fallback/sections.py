@@ -177,6 +177,7 @@ def constant_cascade_adjoint(
     grad_x, of_matrices, grad_start = run_blocks_adjoint(
         grad_y, grad_end.flatten(-2), x, Blocks(*matrices), start, of_coef
     )
+    assert grad_x is not None
     grad_coef = None if of_matrices is None else pull(tuple(of_matrices))[0]
     return grad_x, grad_coef, _changed(grad_start.reshape(zi.shape), back)
 
