@@ -28,7 +28,9 @@ DOUBLE = {
     **dict.fromkeys(("_apply", "_levels", "_echoes", "_echoes_adjoint", "_slopes"), 20),
 }
 """Double-precision instructions that kernels of float32 sound are meant to have: for states between chunks and sums."""
-IN_DOUBLE = {"sosfilt, moving", "allpole of order 2, moving"}
+IN_DOUBLE = {"sosfilt, moving", "allpole of order 2, moving"} | {
+    *("network, filtered", "network, filtered in groups", "network, filters moving"),
+}
 """Calls whose recursion is meant to run in float64."""
 BARRIERS = {"_round": 1, "_run": 5, "_run_back": 4, "_echoes": 1, "_echoes_adjoint": 2}
 """Barriers between blocks that read what others wrote: the interpreter does not see where one is missing."""

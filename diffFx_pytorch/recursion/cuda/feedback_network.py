@@ -252,7 +252,8 @@ class _Call:
         self.net = _Network(*(shared_rows(t, core, batch_shape) for t, core in given))
         lines, outs = (max(16, triton.next_power_of_2(n)) for n in (N, N + outputs))
         moving, double = inputs.coef.shape[-5] != 1, kind == torch.float64
-        filtered = TILE[3] if moving else TILE[1 + back]
+        # The numbers of a single section are kept, not read again.
+        filtered = TILE[3] if moving or K == 1 else TILE[1 + back]
         numbers = filtered if K else TILE[0] // (1 + double) // (1 + (outs > 16))
         length = max(16, numbers // max(lines, outs))
         room = triton.next_power_of_2(past + length) if ring else past + x.shape[-1]

@@ -281,7 +281,8 @@ def backward(
         to_coef = cascade.empty(cascade.chunks, K, coef.shape[-1], dtype=torch.float64)
     g, last, start = shared_rows(grads.y, 1, batch_shape), shared_rows(grads.zf, 2, batch_shape), end
     double = grads.y.dtype == torch.float64 and not cascade.about["BIQUAD"]
-    about = {**cascade.about, **(WIDEST if double and at is None else {})}
+    # Joining points takes registers too.
+    about = {**cascade.about, **(WIDE if at is not None else WIDEST if double else {})}
     for k in reversed(range(K)):
         cascade.carry(k, g, last, adjoint, back=True)
         to = _Given(cascade.empty(T), start, to_coef)
