@@ -2,7 +2,6 @@
 
 import itertools
 
-import numba
 import numpy as np
 import pytest
 import scipy.signal
@@ -12,6 +11,7 @@ from diffFx_pytorch.dsp import convolution, partition_kernel
 from diffFx_pytorch.dsp.convolution import convolve
 from diffFx_pytorch.dsp.cpu.odd_transform import factors, forward, inverse
 from diffFx_pytorch.dsp.partitioned_convolution import convolve_block, needed_taps, partitions
+from diffFx_pytorch.kernels import njit
 
 CUTS = [(10, 4, 0, 10), (4, 10, 0, 12), (1, 1, 0, 1), (500, 70, 33, 600), (500, 70, -20, 100), (3000, 70, 69, 3100),
         (900, 1, 0, 900), (7, 7, 30, 5)]  # fmt: skip
@@ -183,15 +183,16 @@ def test_a_block_may_be_computed_again_from_the_memory_it_wrote(sizes, latency):
     assert torch.allclose(torch.cat(blocks, -1), expected, rtol=0, atol=1e-10)
 
 
+@njit(cache=True)
+def there_and_back(work, size, w, spectrum):
+    forward(work, size, w)
+    spectrum[:] = work
+    inverse(work, size, w)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", [64, 128, 256, 512, 1024])
 def test_transform_is_the_values_at_the_roots(size, dtype):
-    @numba.njit
-    def there_and_back(work, size, w, spectrum):
-        forward(work, size, w)
-        spectrum[:] = work
-        inverse(work, size, w)
-
     frame, spectrum = np.random.default_rng(0).standard_normal(2 * size).astype(dtype), np.empty(2 * size, dtype)
     work = frame.copy()
     there_and_back(work, size, factors(size, dtype), spectrum)
