@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from diffFx_pytorch.recursion import DelayGraph, delay_graph, delay_line, feedback_delay, feedback_network
+from diffFx_pytorch.recursion.fallback import delay_blocks
 from tests.without_kernels import without_kernels
 
 D = torch.float64
@@ -17,14 +18,14 @@ def draw(*shape, low=-1.0, high=1.0, seed=0):
     return (low + (high - low) * torch.rand(*shape, generator=generator, dtype=D)).requires_grad_()
 
 
-def feedback_case(delay=None, **options):
+def feedback_case(delay=None, zi=None, highpass=None, **options):
     leaves = {
         "x": draw(2, 2, 600),
         "delay": draw(2, 1, 600, low=20.0, high=40.0) if delay is None else delay,
         "feedback": draw(2, 1, low=0.5, high=0.9),
         "lowpass": draw(2, 2, low=0.1, high=0.6),
-        "highpass": draw(1, 1, 600, low=0.9, high=0.99),
-        "zi": draw(2, 2, 58),
+        "highpass": draw(1, 1, 600, low=0.9, high=0.99) if highpass is None else highpass,
+        "zi": draw(2, 2, 58) if zi is None else zi,
     }
     return lambda: feedback_delay(**leaves, saturation="tanh", return_zf=True, **options), leaves
 
@@ -99,6 +100,17 @@ def test_default_functions_give_the_outputs_and_gradients_of_the_kernels(name):
     for leaf, a, b in zip(leaves, kernel[1], default[1], strict=True):
         assert a.abs().max() > 0, leaf
         assert (a - b).abs().max() < 1e-9 * a.abs().max(), leaf
+
+
+@pytest.mark.parametrize("largest", [0, 1 << 22])
+def test_long_blocks_of_filters_go_by_pieces(monkeypatch, largest):
+    monkeypatch.setattr(delay_blocks, "LARGEST", largest)
+    delay = draw(2, 1, low=150.0, high=220.0)
+    name = "feedback_delay, long"
+    monkeypatch.setitem(
+        CASES, name, lambda: feedback_case(delay=delay, zi=draw(2, 2, 238), highpass=draw(1, 1, low=0.9, high=0.99))
+    )
+    test_default_functions_give_the_outputs_and_gradients_of_the_kernels(name)
 
 
 @pytest.mark.parametrize("moving", [False, True])
