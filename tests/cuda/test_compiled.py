@@ -15,16 +15,7 @@ JOINED, MOST_JOINED = {"svfilt, control points", "svfilt, jumps"}, 176  # one bl
 JOINED_SUMS = 250  # in double precision, of the gradients of a segment
 SAMPLES = 5000
 DOUBLE = {
-    **{
-        "carry": 1000,
-        "_carry": 1000,
-        "_march": 200,
-        "_gradient": 110,
-        "_sums": 10,
-        "_improve": 60,
-        "_run": 330,
-        "_run_back": 260,
-    },
+    **{"carry": 1000, "_carry": 1000, "_march": 200, "_gradient": 60, "_improve": 60, "_sums": 40, "_design": 400},
     **dict.fromkeys(("_apply", "_levels", "_echoes", "_echoes_adjoint", "_slopes"), 20),
 }
 """Double-precision instructions that kernels of float32 sound are meant to have: for states between chunks and sums."""
