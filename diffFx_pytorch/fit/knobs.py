@@ -104,14 +104,6 @@ class Search(nn.Module):
         """Positions of all knobs, frozen ones included: (B, P)."""
         return self.free(torch.sigmoid(self.logits))
 
-    def single(self, item: int) -> Search:
-        """A copy of one setting of the batch."""
-        rest = self.free.rest.expand(len(self.logits), -1)[item : item + 1]
-        alone = Search(self._fx[0], init=rest, free=self.free.names).to(rest.device)
-        with torch.no_grad():
-            alone.logits.copy_(self.logits[item : item + 1])
-        return alone
-
     def values(self) -> dict[str, Tensor]:
         """Values of all knobs in their units, (B,) each, without gradient."""
         with torch.no_grad():

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ..control import unknown_name
-from .gauss_newton import gauss_newton, step_sizes
+from .features import Waveform
 from .knobs import Search
+from .least_squares import LeastSquares
 from .losses import ErrorToSignalRatio
 from .spectral_losses import MultiResolutionSTFT
 from .task import Loss, Task
@@ -122,7 +123,7 @@ def descend(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, stage.steps, stage.learning_rate / 10)
     best_loss = torch.full((len(knobs.logits),), math.inf, device=knobs.logits.device)
     best = knobs.logits.detach().clone()
-    sizes = step_sizes(task, knobs, samples)
+    sizes = _step_sizes(task, knobs, samples)
     history, out_of_time = [], False
     for _ in range(stage.steps):
         if out_of_time := deadline is not None and time.monotonic() >= deadline:
@@ -152,13 +153,35 @@ def _gauss_newton(
     task: Task, knobs: Search, stage: Stage, deadline: float | None, advance: Callable[[float], None]
 ) -> tuple[list[float], Tensor, bool]:
     """``descend`` by Gauss-Newton: one setting after another, as each has a curvature of its own."""
-    samples, loss = task.samples(stage.seconds), stage.measure
-    histories, ends, out_of_time = [], [], False
-    for item in range(len(knobs.logits)):
-        alone = knobs.single(item)
-        steps, out_of_time = gauss_newton(task, alone, loss, stage.steps, samples, deadline, advance)  # type: ignore[arg-type]  # Stage checks it
-        histories.append(steps)
-        ends.append(alone().detach())
-    positions = torch.cat(ends)
-    order = task.losses(positions, loss, samples).nan_to_num(math.inf).argsort()[: max(1, stage.keep)]
-    return histories[int(order[0])], positions[order], out_of_time
+    loss: ErrorToSignalRatio = stage.measure  # type: ignore[assignment]  # Stage checks it
+    fit = LeastSquares(task, task.samples(stage.seconds), Waveform(loss.pre_emphasis), knobs.free.index)
+    ends: list[tuple[float, Tensor, list[float]]] = []
+    for position in knobs().detach():
+        steps: list[float] = []
+
+        def told(error: float, steps: list[float] = steps) -> None:
+            steps.append(error)
+            advance(error)
+
+        end, error = fit.descend(position, stage.steps, math.inf if deadline is None else deadline, told)
+        ends.append((error, end, steps))
+    ends.sort(key=lambda end: end[0])
+    out_of_time = deadline is not None and time.monotonic() >= deadline
+    return ends[0][2], torch.stack([end for _, end, _ in ends[: max(1, stage.keep)]]), out_of_time
+
+
+def _step_sizes(task: Task, knobs: Search, samples: int) -> Tensor:
+    """Step size per knob, at most 1, so that no knob changes the sound by far more than others do: (B, K).
+
+    A step that is right for a gain moves the time of an echo by hundreds of samples: the step of a knob that changes
+    the sound more than the median knob does is reduced in proportion.
+    """
+    fit, sizes = LeastSquares(task, samples, Waveform(0.0), knobs.free.index), []
+    for position in knobs().detach():
+        place = position[knobs.free.index]
+        turns = torch.full_like(place, 1e-3)
+        for _ in range(2):  # finds the right turns
+            _, J, turns = fit.jacobian(position, turns)
+        strength = J.norm(dim=1) * place * (1 - place)  # by the logits
+        sizes.append((strength.median().clamp_min(1e-9) / strength.clamp_min(1e-12)).clamp(max=1.0))
+    return torch.stack(sizes)
