@@ -14,6 +14,10 @@ _SILENT = 1e-5
 """Level of a signal that counts as silent (-100 dBFS)."""
 _FARTHEST_S = 0.5
 _SHORTEST = 256
+_MOVED = 0.995
+"""Likeness to a band-limited impulse above which a pulse is one that lies between samples."""
+_FILTERED = 2
+"""Samples by which a filter may seem to move a sound."""
 _EXACT = 0.02
 """Fraction of a sample that counts as none."""
 _CLEAR = 0.5
@@ -92,12 +96,18 @@ def aligned(dry: Tensor, wet: Tensor, rate: float, may_be_late: bool = True) -> 
     h = torch.cat([h[..., -farthest:], h[..., : farthest + 1]], -1)
     channel, at = divmod(int(h.abs().argmax()), h.shape[-1])
     around = h[channel]
-    peak = float(around[at])
-    offset = at - farthest + _fraction(around * math.copysign(1.0, peak), at)
-    notices, inverted = [], False
     near = around[max(0, at - 2) : at + 3]
     if float(near.square().sum()) < _CLEAR * float(around.square().sum()):
         return Alignment(wet, 0, 0.0, False, [])
+    whole, sign = at - farthest, math.copysign(1.0, float(around[at]))
+    fraction = _fraction(sign * around, at)
+    inverted = sign < 0
+    if fraction is None:
+        # Filters turn phases too, and what they did is for the fit to find.
+        whole = whole if abs(whole) > _FILTERED else 0
+        inverted = inverted and _likeness(dry, wet, whole) < 0
+    offset = whole + (fraction or 0.0)
+    notices = []
     if abs(offset - round(offset)) < _EXACT:
         offset = float(round(offset))
     if offset > 0 and not may_be_late:
@@ -107,24 +117,36 @@ def aligned(dry: Tensor, wet: Tensor, rate: float, may_be_late: bool = True) -> 
         wet = _earlier(wet, offset - lost)[..., max(0, lost) :]
         when = "late" if offset > 0 else "early"
         notices.append(f"the wet recording was {abs(offset):.2f} samples ({1000 * abs(offset) / rate:.2f} ms) {when}")
-    if peak < 0:
-        inverted, wet = True, -wet
+    if inverted:
+        wet = -wet
         notices.append("the wet recording was inverted")
     return Alignment(wet, max(0, -lost), offset, inverted, notices)
 
 
-def _fraction(h: Tensor, n: int) -> float:
-    """Where between samples the peak of a band-limited pulse lies, from the phase of the spectrum around it."""
+def _likeness(dry: Tensor, wet: Tensor, late: int) -> float:
+    """Correlation of the means of their channels, ``late`` samples taken out."""
+    x, y = (s[0].double().mean(0) for s in (dry, wet))
+    x, y = x[max(0, -late) :], y[max(0, late) :]
+    length = min(len(x), len(y))
+    return float((x[:length] * y[:length]).sum())
+
+
+def _fraction(h: Tensor, n: int) -> float | None:
+    """Where between samples a pulse lies, from the phase of its spectrum; None where it is more than a moved one."""
     taken = torch.arange(-16, 17, device=h.device)
     inside = (n + taken >= 0) & (n + taken < len(h))
-    pulse = torch.zeros(64, dtype=h.dtype, device=h.device)
     bell = torch.hann_window(35, False, dtype=h.dtype, device=h.device)[1:-1]
-    pulse[taken[inside] % 64] = (h[(n + taken).clamp(0, len(h) - 1)] * bell)[inside]
+    around = torch.where(inside, h[(n + taken).clamp(0, len(h) - 1)], 0.0) * bell
+    pulse = torch.zeros(64, dtype=h.dtype, device=h.device)
+    pulse[taken % 64] = around
     Z = torch.fft.rfft(pulse)[1:17]
     k = torch.arange(1, 17, dtype=h.dtype, device=h.device)
     weight = Z.abs().square()
     slope = float((weight * k * Z.angle()).sum() / (weight * k.square()).sum().clamp_min(1e-30))
-    return min(max(-slope * 64 / (2 * math.pi), -0.6), 0.6)
+    fraction = min(max(-slope * 64 / (2 * math.pi), -0.6), 0.6)
+    moved = torch.sinc(taken - fraction) * bell
+    alike = float((moved * around).sum() / (moved.norm() * around.norm()).clamp_min(1e-30))
+    return fraction if alike > _MOVED else None
 
 
 def _earlier(x: Tensor, fraction: float) -> Tensor:

@@ -63,6 +63,9 @@ class Proposals:
                 continue
             moved = self.groups[self._number(len(self.groups))]
             near[row, moved] = drawn[row, moved]
+            for column in self.likely:  # what the sounds say is tried along with it
+                if self._number(2):
+                    near[row, column] = drawn[row, column]
         return near
 
     def along(self, place: Tensor, column: int, count: int) -> Tensor:

@@ -134,7 +134,9 @@ class AutomaticSearch:
     def _screen(self, starts: Tensor, until: float) -> list[tuple[str, Tensor]]:
         positions, errors = [starts], [self._errors(starts)]
         while self.screened < _SCREENED and time.monotonic() < until:
-            positions.append(self._all(self.proposals.anywhere(_BATCH)))
+            # Few knobs are found anywhere; of many, most are near where they begin.
+            near = self.proposals.near(starts[0][self.free.index].cpu(), _BATCH // 2)
+            positions.append(self._all(torch.cat([self.proposals.anywhere(_BATCH // 2), near])))
             errors.append(self._errors(positions[-1]))
         together = {name: torch.cat([e[name] for e in errors]) for name in self.fits}
         others = [("wave", start) for start in starts[1:]]

@@ -85,9 +85,9 @@ def main() -> None:
         lines = [
             "# Learnability: which settings come back from sound",
             "",
-            f"Written by `python -m tests.benchmarks.learnability {said} --write`: {options.trials} random settings of each",
-            f"effect, {options.excerpt:g} s of sound, up to {options.seconds:g} s of one core each, random starts. Residuals",
-            f"of what `fit` finds without a recipe; {summary}.",
+            f"Written by `python -m tests.benchmarks.learnability {said} --write`: {options.trials} random",
+            f"settings of each effect, {options.excerpt:g} s of sound, up to {options.seconds:g} s of one core each,",
+            f"random starts. Residuals of what `fit` finds without a recipe; {summary}.",
             "",
             "| effect | under -40 dB | residuals in dB | seconds |",
             "|---|---|---|---|",

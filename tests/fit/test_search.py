@@ -109,6 +109,10 @@ def test_a_pair_out_of_step_is_moved(offset, sign):
 
 def test_what_is_in_step_stays():
     dry = sound()
+    for gain, q in ((24.0, 0.3), (-24.0, 4.0)):  # filters turn phases, and move nothing
+        fx = ParametricEqualizer(RATE, num_peaks=1)
+        wet = rendered(fx, dry, peak_1_freq_hz=5000.0, peak_1_gain_db=gain, peak_1_q=q, high_shelf_gain_db=gain)
+        assert aligned(dry, wet, RATE).notices == []
     assert aligned(dry, 0.5 * dry, RATE).notices == []
     assert aligned(dry, sound(seed=1), RATE).notices == []  # no one time is meant
     delay = FeedbackDelay(RATE)
@@ -188,7 +192,7 @@ def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
 
     def descend(self, *args, **kwargs):
         descents.append(1)
-        if len(descents) == 6:
+        if len(descents) == 2:
             raise KeyboardInterrupt
         return walked(self, *args, **kwargs)
 
@@ -196,5 +200,5 @@ def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
     fx, dry = ParametricEqualizer(RATE), sound()
     found = fit(fx, dry, rendered(fx, dry, peak_1_gain_db=12.0, low_shelf_gain_db=-7.0), time_budget_s=600)
     assert found.stopped
-    assert len(descents) == 6
-    assert found.residual_db < -10
+    assert len(descents) == 2
+    assert found.residual_db < 0
