@@ -23,6 +23,8 @@ _BATCH = 32
 _FOUND = 1e-10
 """An error that counts as none (-100 dB)."""
 _GOOD = 1e-6
+_GAIN = 0.8
+"""An error less than this share of the best counts as a gain."""
 _PATIENCE = 10
 """Descents a knob without a gain after which the search ends, and in all where the error is below -60 dB already."""
 _PATH = {
@@ -109,8 +111,8 @@ class AutomaticSearch:
                 if time.monotonic() >= deadline:
                     break
                 self._descend(feature, place, deadline)
-                now = self.leaders["wave"][0][0]
-                best, waited = (now, 0) if now < 0.8 * best else (best, waited + 1)
+                now = self._best()
+                best, waited = (now, 0) if now < _GAIN * best else (best, waited + 1)
                 if now < _FOUND or waited > _PATIENCE * (len(self.free.index) if now > _GOOD else 1):
                     return
             ranked = self._varied()
@@ -161,14 +163,23 @@ class AutomaticSearch:
         return self._ranked(positions, self._errors(positions), 2)
 
     def _descend(self, feature: str, place: Tensor, deadline: float) -> None:
+        best, error = self._best(), math.inf
         for name, steps in _PATH[feature]:
             place, error = self.fits[name].descend(place, steps, deadline)
             if name in self.leaders:
                 self._enter(name, error, place)
+        while error < _GAIN * best and error > _FOUND and time.monotonic() < deadline:  # a new best goes on
+            best = error
+            place, error = self.fits["wave"].descend(place, _PATH["wave"][0][1], deadline)
+            self._enter("wave", error, place)
         # where the waveform cannot be met, the spectrum decides
         self._enter("bins", float(self.fits["bins"].errors(place[None])[0]), place)
-        self.history.append(self.leaders["wave"][0][0])
+        self.history.append(self._best())
         self.advance(self.history[-1])
+
+    def _best(self) -> float:
+        leaders = self.leaders["wave"]
+        return leaders[0][0] if leaders else math.inf
 
     def _enter(self, name: str, error: float, place: Tensor) -> None:
         leaders = self.leaders[name]

@@ -24,6 +24,7 @@ from diffFx_pytorch.report.demo import demo_clip
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "learnability.md"
 GOOD_DB = -40.0
+STEREO = {"MonoMaker", "StereoImager", "StereoWidener"}
 FIXED = {"Dither", "Invert", "Fade"}
 """Nothing that a sound could tell of: random numbers, no knobs, ends of a file."""
 
@@ -44,6 +45,8 @@ def trial(name: str, number: int, dry: Tensor, rate: int, seconds: float) -> tup
     """Residual in dB, that of the dry sound, and seconds taken."""
     fx = effects()[name](rate)
     target = fx.random_params(1, torch.Generator().manual_seed(7919 * number + sum(map(ord, name))))
+    if name in STEREO and dry.shape[1] == 1:
+        dry = torch.cat([dry, 0.7 * dry + 0.5 * dry.roll(rate // 7, -1)], 1)
     late = fx.latency_samples
     with torch.no_grad():
         wet = fx(torch.nn.functional.pad(dry, (0, late)), norm_params=target)[..., late:]
