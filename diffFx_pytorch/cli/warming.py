@@ -147,6 +147,17 @@ def _spectrograms(dtype: Any) -> None:
     s.spsi(magnitude, stft)
 
 
+def _convolutions(dtype: Any) -> None:
+    import torch
+
+    from ..dsp.partitioned_convolution import convolve_block
+
+    h, state = torch.randn(1, 20000, dtype=dtype), None
+    with torch.no_grad():
+        for _ in range(8):
+            _, state = convolve_block(torch.randn(1, 512, dtype=dtype), h, state)
+
+
 def _files(dtype: Any) -> None:
     import numpy as np
     import torch
@@ -162,5 +173,6 @@ ENGINES: dict[str, Callable[[Any], None]] = {
     "recursions": _recursions,
     "systems": _systems,
     "spectrograms": _spectrograms,
+    "convolutions": _convolutions,
     "files": _files,
 }

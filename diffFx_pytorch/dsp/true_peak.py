@@ -65,4 +65,4 @@ def true_peak(x: Tensor, state: Tensor | None = None, as_the_norm: bool = True) 
     peak = padded[..., REACH : REACH + T].abs()
     for taps in _FILTERS if as_the_norm else _SINCS:
         peak = torch.maximum(peak, fir(padded[..., 2 * REACH + 1 - len(taps) :], taps).abs())
-    return peak, padded[..., T:]
+    return peak, padded[..., T:].contiguous()  # not a view of the whole block

@@ -90,15 +90,15 @@ class AutomaticSearch:
         """Search from settings (S, P) and random ones.
 
         Returns:
-            The setting best by the waveform and the one best by the spectrum, (2, P). Ctrl-C keeps the best so far.
+            The setting best by the waveform and the one best by the spectrum, (n, P). Ctrl-C keeps the best so far.
         """
         try:
             self._search(starts)
         except KeyboardInterrupt:
-            if not self.history:
+            if not any(self.leaders.values()):
                 raise
             self.interrupted = True
-        return torch.stack([leaders[0][1] for leaders in self.leaders.values()])
+        return torch.stack([leaders[0][1] for leaders in self.leaders.values() if leaders])
 
     def _search(self, starts: Tensor) -> None:
         began = time.monotonic()

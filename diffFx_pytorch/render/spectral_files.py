@@ -158,9 +158,11 @@ def _magnitude(path: Path) -> Tensor:
         raise ValueError(
             f"{path}: a magnitude spectrogram must be (bins, frames) or (channels, bins, frames), got {array.shape}"
         )
-    if array.dtype.kind not in "fiuc":
+    if array.dtype.kind == "c":
+        raise ValueError(f"{path}: a magnitude spectrogram must be real; save np.abs of a complex one")
+    if array.dtype.kind not in "fiu":
         raise ValueError(f"{path}: a magnitude spectrogram must be numbers, got {array.dtype}")
-    if array.dtype not in (np.float32, np.float64) and array.dtype.kind != "c":
+    if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float32)
     return torch.from_numpy(np.ascontiguousarray(array))
 
