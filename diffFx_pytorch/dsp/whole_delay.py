@@ -25,4 +25,4 @@ def delayed(x: Tensor, samples: int, line: Tensor | None) -> tuple[Tensor, Tenso
     if samples == 0:
         return x, None
     line = with_past(x, samples, line)
-    return line[..., : x.shape[-1]], line[..., x.shape[-1] :]
+    return line[..., : x.shape[-1]], line[..., x.shape[-1] :].contiguous()  # not a view of the whole block

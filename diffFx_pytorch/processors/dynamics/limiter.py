@@ -158,5 +158,4 @@ def _late(level: Tensor, samples: int, length: int, past: Tensor | None) -> tupl
     if level.shape[-1] == 1 and (past is None or past is level):
         return level, level
     line = past if past is None else past.expand(-1, -1, samples)
-    late, line = delayed(level.expand(-1, -1, length), samples, line)
-    return late, line.contiguous()  # not a view of the whole block
+    return delayed(level.expand(-1, -1, length), samples, line)
