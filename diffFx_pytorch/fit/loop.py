@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -131,30 +131,27 @@ def fit(
         fx = copy.deepcopy(fx).to(there)
     task = Task(fx, dry, wet, sidechain, compensate_latency)
     notices = check_recordings(dry, wet, fx.sample_rate)
-    first = FreeKnobs(given, frozen, rest=start_positions(given, 1, _one(init), torch.Generator().manual_seed(seed)))
-    first = first.to(dry.device)
+    positions = _starts(given, 1 if stages is None else starts, init, frozen, seed).to(dry.device)
+    free = FreeKnobs(given, frozen, rest=positions[:1]).to(dry.device)
     if stages is None if align is None else align:
         delays = any(param.search == "echo" for param in fx.params.values())
-        sound = task.sounds(first.rest, wet.shape[-1])
+        sound = task.sounds(positions[:1], wet.shape[-1])
         check_pair(sound, wet)
         moved = aligned(sound, wet, fx.sample_rate, may_be_late=not delays)
         notices += moved.notices
         task = Task(fx, dry, moved.wet, sidechain, compensate_latency, moved.skipped)
     if stages is None:
-        starts_at = start_positions(given, len(init) if isinstance(init, Tensor) else 1, init).to(first.rest)
-        starts_at = first(starts_at[:, first.index])
         seconds = _SECONDS if time_budget_s is None else time_budget_s
-        candidates, history, out_of_time = _searched(task, first, starts_at, seed, began + seconds, progress)
+        candidates, history, out_of_time = _searched(task, free, positions, seed, began + seconds, progress)
     else:
-        positions = _starts(given, starts, init, frozen, seed).to(dry.device)
         candidates, history, out_of_time = _staged(task, stages, positions, tuple(frozen), deadline, progress)
     residuals = task.residuals(candidates)
     winner = int(residuals.nan_to_num(math.inf).argmin())
     norm_params = candidates[winner : winner + 1].to(home, copy=True)
     settings = {name: float(value) for name, value in given.to_dict(given.map_parameters(norm_params)).items()}  # type: ignore[arg-type]
-    waveform = LeastSquares(task, task.samples(_EXCERPT_S), Waveform(0.0), first.index)
-    certainty = certainties(waveform, first.names, candidates[winner])
-    notices += sentences(certainty, {name: fx.params[name].unit for name in first.names})
+    waveform = LeastSquares(task, task.samples(_EXCERPT_S), Waveform(0.0), free.index)
+    certainty = certainties(waveform, free.names, candidates[winner])
+    notices += sentences(certainty, {name: fx.params[name].unit for name in free.names})
     explained = 1 - 10 ** (float(residuals[winner]) / 10)
     if explained < _UNRELATED:
         notices.insert(0, f"this explains {100 * max(explained, 0):.0f} % of the wet recording: another effect made it")
@@ -212,10 +209,6 @@ def _staged(
             if out_of_time:
                 break
     return torch.cat(met), history, out_of_time
-
-
-def _one(init: Literal["default", "random"] | Mapping[str, KnobValue] | Tensor) -> Any:
-    return init[:1] if isinstance(init, Tensor) else init
 
 
 def _starts(

@@ -61,11 +61,13 @@ def test_a_chain_is_found():
     assert fit(fx, dry, rendered(fx, dry, **knobs), time_budget_s=600).residual_db < -40
 
 
-def test_the_same_seed_finds_the_same():
+@pytest.mark.parametrize("init", ["default", "random"])
+def test_the_same_seed_finds_the_same(init):
     fx, dry = TanH(RATE), sound(0.5)
     wet = rendered(fx, dry, drive_db=12.0)
     a, b = (fit(fx, dry, wet, seed=3, time_budget_s=6000) for _ in range(2))
     assert torch.equal(a.norm_params, b.norm_params)
+    assert a.history == b.history
     assert not a.stopped
 
 
