@@ -10,6 +10,7 @@ from diffFx_pytorch.fit import fit
 from diffFx_pytorch.fit.alignment import aligned
 from diffFx_pytorch.fit.least_squares import LeastSquares
 from diffFx_pytorch.fit.proposals import echoes, rates
+from diffFx_pytorch.fit.search import AutomaticSearch
 from diffFx_pytorch.fit.task import Task
 from diffFx_pytorch.processors import Compressor, FeedbackDelay, Gain, ParametricEqualizer, TanH, Tremolo
 
@@ -204,3 +205,14 @@ def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
     assert found.stopped
     assert len(descents) == 2
     assert found.residual_db < 0
+
+
+def test_a_random_start_is_that_of_the_seed(monkeypatch):
+    begun = []
+    searched = AutomaticSearch.run
+    monkeypatch.setattr(AutomaticSearch, "run", lambda self, starts: begun.append(starts) or searched(self, starts))
+    dry = sound(0.2)
+    for seed in (3, 3, 4):
+        fit(Gain(RATE), dry, 0.5 * dry, init="random", seed=seed, time_budget_s=600)
+    assert torch.equal(begun[0], begun[1])
+    assert not torch.equal(begun[0], begun[2])
