@@ -14,6 +14,7 @@ from torch import Tensor
 from ..presets import load_chain
 from ..render import AudioWriter, read_sound, render_file
 from .page import write_page
+from .voice import sung
 
 _BEAT = 0.6
 _STEP = _BEAT / 4
@@ -29,11 +30,20 @@ _BARS = (
 )
 _KICKS, _SNARES, _OPEN_HAT = (0, 7, 10), (4, 12), 14
 _BASS = ((0, 3, 1.0), (3, 1, 2.0), (6, 2, 1.0), (8, 2, 1.0), (10, 3, 1.0), (14, 2, 1.5))
+# Step, length in steps, voice of the chord, octave, consonant and vowels of a syllable; two bars and again.
+_SONG = (
+    ((2, 3.6, 3, 1.0, "s", "ai"), (6, 1.8, 2, 1.0, "", "e"), (8, 5.0, 1, 1.0, "t", "a"), (14, 1.8, 2, 1.0, "s", "i")),
+    ((0, 5.5, 3, 1.0, "s", "ou"), (6, 1.8, 2, 1.0, "t", "e"), (8, 6.5, 1, 1.0, "", "oa")),
+)
 _MELODY = ((0, 3, 2.0), (3, 2, 2.0), (6, 1, 2.0), (11, 2, 4.0), (13, 3, 2.0))
 
 
+PARTS = ("drums", "bass", "keys", "pluck", "voice")
+"""The parts of the demo clip, in the order in which they are mixed."""
+
+
 def demo_clip(sample_rate: int = 44100, seconds: float = 9.6) -> Tensor:
-    """Drums, bass, chords and a plucked tune at 100 beats a minute: transients, sustained sounds, lows, width.
+    """Drums, bass, chords, a plucked tune and a voice at 100 beats a minute: transients, sustained sounds, lows, width.
 
     The same samples every time; four bars last 9.6 s and come again.
 
@@ -44,20 +54,34 @@ def demo_clip(sample_rate: int = 44100, seconds: float = 9.6) -> Tensor:
     Returns:
         float32 (1, 2, T), T = round(seconds * sample_rate), peaks at 0.7.
     """
+    parts = demo_parts(sample_rate, seconds)
+    return torch.stack([parts[name] for name in PARTS]).sum(0)
+
+
+def demo_parts(sample_rate: int = 44100, seconds: float = 9.6) -> dict[str, Tensor]:
+    """The parts of ``demo_clip``, by their names in ``PARTS``: their sum is the clip.
+
+    Args:
+        sample_rate: in Hz; harmonics above its reach are left out.
+        seconds: length.
+
+    Returns:
+        float32 (1, 2, T) each, T = round(seconds * sample_rate); the clip peaks at 0.7.
+    """
     frames = round(seconds * sample_rate)
-    clip = np.zeros((2, frames))
+    parts = {name: np.zeros((2, frames)) for name in PARTS}
     noise = np.random.default_rng(0)
     bar = 0
     while bar * _STEPS * _STEP < seconds:
-        for at, pan, sound in _bar(bar, sample_rate, noise):
+        for part, at, pan, sound in _bar(bar, sample_rate, noise):
             start = round((bar * _STEPS + at) * _STEP * sample_rate)
             piece = sound[..., : max(0, frames - start)]
-            clip[:, start : start + piece.shape[-1]] += _panned(piece, pan)
+            parts[part][:, start : start + piece.shape[-1]] += _panned(piece, pan)
         bar += 1
-    fade = min(frames, sample_rate // 50)
-    clip[:, frames - fade :] *= np.linspace(1.0, 0.0, fade)
-    clip *= _PEAK / max(np.abs(clip).max(initial=0.0), 1e-9)
-    return torch.from_numpy(clip).float().unsqueeze(0)
+    fade = np.minimum(1.0, np.arange(frames)[::-1] / max(1, sample_rate // 50 - 1))
+    clip = np.sum([part * fade for part in parts.values()], 0)
+    gain = _PEAK / max(np.abs(clip).max(initial=0.0), 1e-9)
+    return {name: torch.from_numpy(gain * fade * part).float().unsqueeze(0) for name, part in parts.items()}
 
 
 def demo_chain_text() -> str:
@@ -111,21 +135,25 @@ def write_demo(
     return page
 
 
-def _bar(bar: int, rate: int, noise: np.random.Generator) -> Iterator[tuple[float, float, np.ndarray]]:
+def _bar(bar: int, rate: int, noise: np.random.Generator) -> Iterator[tuple[str, float, float, np.ndarray]]:
+    """What sounds in a bar: part, step, place and sound."""
     root, chord = _BARS[bar % len(_BARS)]
     for step in _KICKS:
-        yield step, 0.0, 0.9 * _kick(rate)
+        yield "drums", step, 0.0, 0.9 * _kick(rate)
     for step in _SNARES:
-        yield step, 0.1, 0.5 * _snare(rate, noise)
+        yield "drums", step, 0.1, 0.5 * _snare(rate, noise)
     for step in range(0, _STEPS, 2):
         length, level = (0.12, 0.16) if step == _OPEN_HAT else (0.025, 0.22 if step % 4 else 0.14)
-        yield step, 0.5 if step % 4 else -0.4, level * _hat(rate, length, noise)
+        yield "drums", step, 0.5 if step % 4 else -0.4, level * _hat(rate, length, noise)
     for step, length, octave in _BASS:
-        yield step, 0.0, 0.5 * _bass(rate, root * octave, length * _STEP)
+        yield "bass", step, 0.0, 0.5 * _bass(rate, root * octave, length * _STEP)
     for i, frequency in enumerate(chord):
-        yield 0, 0.0, 0.09 * _keys(rate, frequency, 15.5 * _STEP, 0.4 * i)
+        yield "keys", 0, 0.0, 0.09 * _keys(rate, frequency, 15.5 * _STEP, 0.4 * i)
     for i, (step, voice, octave) in enumerate(_MELODY):
-        yield step, 0.7 if i % 2 else -0.7, 0.16 * _pluck(rate, chord[voice] * octave)
+        yield "pluck", step, 0.7 if i % 2 else -0.7, 0.16 * _pluck(rate, chord[voice] * octave)
+    for step, length, voice, octave, consonant, vowels in _SONG[bar % len(_SONG)]:
+        syllable = sung(rate, chord[voice] * octave, length * _STEP, vowels, consonant, noise)
+        yield "voice", step, 0.0, 0.75 * syllable
 
 
 def _time(rate: int, seconds: float) -> np.ndarray:
