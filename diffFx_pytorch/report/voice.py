@@ -63,8 +63,8 @@ def sung(
 
 def _envelope(vowel: str) -> np.ndarray:
     """The magnitude of a vowel on the grid: resonances side by side."""
-    peaks = ((f, b, 10 ** (db / 20)) for f, b, db in VOWELS[vowel])
-    return sum(g / np.hypot(1, (_GRID_HZ - f) / (b / 2)) for f, b, g in peaks) + 0.004
+    frequency, width, level = np.array(VOWELS[vowel]).T[..., None]
+    return (10 ** (level / 20) / np.hypot(1, (_GRID_HZ - frequency) / (width / 2))).sum(0) + 0.004
 
 
 def _band(noise: np.ndarray, low: float, high: float, sample_rate: int) -> np.ndarray:
