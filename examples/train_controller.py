@@ -31,7 +31,8 @@ from rich.table import Table
 from torch import Tensor
 
 from diffFx_pytorch import Chain, EffectParam
-from diffFx_pytorch.fit import MultiResolutionSTFT, SpectralController
+from diffFx_pytorch.fit import MultiResolutionSTFT
+from diffFx_pytorch.networks import Controller, SoundEncoder
 from diffFx_pytorch.processors import Compressor, ParametricEqualizer
 from diffFx_pytorch.report.demo import demo_clip
 
@@ -85,7 +86,7 @@ def bars(chosen: range, semitones: int = 0) -> Tensor:
 class Lessons:
     """Random pieces of some clips, processed with random settings."""
 
-    def __init__(self, fx: Chain, net: SpectralController, clips: list[Tensor], seed: int) -> None:
+    def __init__(self, fx: Chain, net: Controller, clips: list[Tensor], seed: int) -> None:
         self.fx, self.net, self.clips = fx, net, clips
         self.generator = torch.Generator().manual_seed(seed)
 
@@ -93,7 +94,7 @@ class Lessons:
     def draw(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
         """Dry sound (B, 1, T), wet sound, and the knob positions (B, P) that made it."""
         dry = torch.stack([self._piece() for _ in range(batch)])
-        true = self.net.knobs(torch.rand(batch, len(LEARNED), generator=self.generator))
+        true = self.net.head.knobs(torch.rand(batch, len(LEARNED), generator=self.generator))
         return dry, self.fx(dry, norm_params=true), true
 
     def _piece(self) -> Tensor:
@@ -110,27 +111,27 @@ def knob_errors(guess: Tensor, true: Tensor) -> Tensor:
     return (guess - true).abs().mean(0)
 
 
-def learn_by_the_book(net: SpectralController, lessons: Lessons, examples: int, steps: int) -> None:
+def learn_by_the_book(net: Controller, lessons: Lessons, examples: int, steps: int) -> None:
     """Train on the true positions. The features do not change, so they are computed once."""
     heard, answers = [], []
     for _ in range(-(-examples // 64)):
         _, wet, true = lessons.draw(64)
         with torch.no_grad():
-            heard.append(net.features(wet))
-        answers.append(true[:, net.knobs.index])
+            heard.append(net.encoder.statistics(wet))
+        answers.append(true[:, net.head.knobs.index])
     features, true = torch.cat(heard), torch.cat(answers)
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, steps + 1)
     for _ in range(steps):
         some = torch.randint(0, len(true), (64,))
-        loss = knob_errors(torch.sigmoid(net.network(features[some])), true[some]).mean()
+        loss = knob_errors(net.head.positions(net.network(net.encoder.outlet(features[some]))), true[some]).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         schedule.step()
 
 
-def learn_by_ear(fx: Chain, net: SpectralController, lessons: Lessons, steps: int, seconds: float) -> None:
+def learn_by_ear(fx: Chain, net: Controller, lessons: Lessons, steps: int, seconds: float) -> None:
     """Train on the sound of the predicted settings, through the chain, with a share of the loss of positions."""
     audio_loss = MultiResolutionSTFT((256, 1024))
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-4)
@@ -138,7 +139,7 @@ def learn_by_ear(fx: Chain, net: SpectralController, lessons: Lessons, steps: in
     for _ in track(range(steps), "by ear", console=Console(stderr=True), disable=not sys.stderr.isatty()):
         dry, wet, true = lessons.draw(BATCH)
         guess = net(wet)
-        loss = audio_loss(fx(dry, norm_params=guess), wet) + 4 * (guess - true)[:, net.knobs.index].abs().mean()
+        loss = audio_loss(fx(dry, norm_params=guess), wet) + 4 * (guess - true)[:, net.head.knobs.index].abs().mean()
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -168,14 +169,14 @@ def main() -> int:
     torch.manual_seed(0)
     began = time.monotonic()
     fx = make_chain()
-    net = SpectralController(fx, free=LEARNED)
+    net = Controller(fx, SoundEncoder(RATE, "statistics", bands=48, scale="log"), free=LEARNED)
     pitches = (0,) if options.quick else range(-6, 7)
     lessons = Lessons(fx, net, [bars(range(3), p) for p in pitches], seed=1)
     _, wet, true = Lessons(fx, net, [bars(range(3, 4))], seed=2).draw(16 if options.quick else 256)
 
     @torch.no_grad()
     def examined() -> Tensor:
-        return knob_errors(net(wet)[:, net.knobs.index], true[:, net.knobs.index])
+        return knob_errors(net(wet)[:, net.head.knobs.index], true[:, net.head.knobs.index])
 
     errors = [examined()]
     learn_by_the_book(net, lessons, examples, 10 if options.quick else 1500)

@@ -14,7 +14,7 @@ LAYERS = (
     {"params", "options", "notices", "explaining", "automation", "control", "curve", "lines", "plan"}
     | {"knobs", "settings", "sound", "stream", "processor"},
     {"processors", "routing", "hosted", "registry"},
-    {"render", "fit", "presets", "report", "mix"},
+    {"render", "fit", "networks", "presets", "report", "mix"},
     {"cli", "live"},
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}

@@ -1,9 +1,6 @@
-"""Fitting: losses, a loop that finds settings, a training loop, a reference controller."""
+"""Fitting: losses, a loop that finds settings, a training loop. Networks that turn knobs are in ``networks``."""
 
 from .certainty import Certainty
-from .conditional_controller import ConditionalController, FiLM
-from .controller import LogBands, SpectralController
-from .dynamic_controller import Controlled, DynamicController
 from .echo import echo_ms
 from .knobs import FreeKnobs
 from .level_losses import FeatureError, balance_db, crest_db, envelope_db, loudness_lufs, loudness_range_lu, width_db
@@ -37,19 +34,14 @@ __all__ = [
     "AveragePower",
     "Bands",
     "Certainty",
-    "ConditionalController",
     "ConstantError",
-    "Controlled",
     "Criterion",
-    "DynamicController",
     "EnergyDecayCurve",
     "EnergyDecayRelief",
     "ErrorToSignalRatio",
     "FeatureError",
-    "FiLM",
     "FitResult",
     "FreeKnobs",
-    "LogBands",
     "LogCosh",
     "Loss",
     "LossLandscape",
@@ -61,7 +53,6 @@ __all__ = [
     "Repeated",
     "Resolution",
     "SignalToDistortion",
-    "SpectralController",
     "Stage",
     "TrainingHistory",
     "Weighting",

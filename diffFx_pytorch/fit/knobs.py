@@ -25,7 +25,7 @@ class FreeKnobs(nn.Module):
         rest: positions (1, P) or (B, P) of the knobs that stay; None is where the effect holds them.
 
     Shape:
-        free positions (B, K) in [0, 1] to ``norm_params`` (B, P).
+        free positions (B, K) in [0, 1] to ``norm_params`` (B, P); (B, K, F), of knobs that move, to (B, P, F).
 
     Raises:
         ValueError: for unknown names, values out of range, or names that are both free and frozen.
@@ -60,8 +60,10 @@ class FreeKnobs(nn.Module):
         self.register_buffer("rest", rest)
 
     def forward(self, positions: Tensor) -> Tensor:
-        """Positions of the free knobs (B, K) among those of the frozen ones: (B, P)."""
+        """Positions of the free knobs among those of the frozen ones."""
         rest = self.rest.to(positions).expand(positions.shape[0], -1)
+        if positions.dim() == 3:
+            rest = rest[..., None].expand(-1, -1, positions.shape[-1])
         return rest.index_copy(1, self.index, positions)
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from diffFx_pytorch.fit import FreeKnobs, SpectralController
+from diffFx_pytorch.fit import FreeKnobs
 from diffFx_pytorch.fit.knobs import Search
 from diffFx_pytorch.processors import Gain, Tremolo
 
@@ -68,32 +68,3 @@ def test_learnable_params_drive_the_effect_and_reach_the_optimiser():
 def test_what_is_wrong_is_said(make, match):
     with pytest.raises(ValueError, match=match):
         make()
-
-
-def test_a_controller_turns_the_free_knobs_only_and_every_weight_learns():
-    fx = Tremolo()
-    net = SpectralController(fx, free=["depth", "rate_hz"], bands=16, hidden=8)
-    positions = net(0.1 * torch.randn(4, 2, 20000))
-    assert positions.shape == (4, 3)
-    torch.testing.assert_close(positions[:, 2], torch.full((4,), 0.25))
-    assert ((positions > 0) & (positions < 1)).all()
-    fx(torch.randn(4, 2, 20000), norm_params=positions).square().sum().backward()
-    assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
-
-
-def test_a_controller_hears_silence_without_nan():
-    net = SpectralController(Tremolo())
-    x = torch.zeros(1, 1, 5000, requires_grad=True)
-    net(x).sum().backward()
-    assert x.grad.isfinite().all()
-
-
-@pytest.mark.parametrize("sample_rate", [8000, 44100, 192000])
-@pytest.mark.parametrize("hz", [100.0, 440.0, 3000.0])
-def test_a_tone_is_loudest_in_the_band_it_lies_in(sample_rate, hz):
-    levels = SpectralController(Tremolo(sample_rate)).levels
-    tone = torch.sin(2 * torch.pi * hz / sample_rate * torch.arange(sample_rate, dtype=torch.float64)).float()
-    heard = levels(tone[None, None])[0, 0].mean(-1)
-    centre = 40.0 * (0.45 * sample_rate / 40.0) ** (int(heard.argmax()) / 47)
-    # As near as the bands lie, or the lines of the spectrum where those are wider apart.
-    assert abs(centre - hz) <= max(hz * ((0.45 * sample_rate / 40.0) ** (1 / 47) - 1), sample_rate / 2048)

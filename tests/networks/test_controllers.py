@@ -1,4 +1,4 @@
-"""Controllers that turn knobs with the sound, and from the knobs of a device; curves that learn."""
+"""Controllers that turn knobs with the sound, and from the knobs of a device."""
 
 import copy
 
@@ -6,14 +6,8 @@ import pytest
 import torch
 
 from diffFx_pytorch import Chain, Compressor, EffectParam, Gain, HighShelf, Limiter
-from diffFx_pytorch.fit import (
-    ConditionalController,
-    Controlled,
-    DynamicController,
-    ErrorToSignalRatio,
-    FiLM,
-    RationalCurve,
-)
+from diffFx_pytorch.fit import ErrorToSignalRatio
+from diffFx_pytorch.networks import Controlled, Controller, FiLM, FrameEncoder, ParameterHead, SoundEncoder
 
 RATE = 16000
 CELLS = ("lstm", "gru", "tcn")
@@ -47,7 +41,7 @@ def test_blocks_of_any_length_equal_the_whole(cell, effect):
         "chain": lambda: Chain(shelf=HighShelf(RATE), comp=Compressor(RATE)),
         "latency": lambda: Chain(limit=Limiter(RATE), gain=Gain(RATE)),
     }[effect]()
-    device = Controlled(fx, wild(DynamicController(fx, cell=cell, controls=2))).double()
+    device = Controlled(fx, wild(Controller(fx, cell, controls=2))).double()
     x, knobs = swelling().double(), torch.rand(2, 2).double()
     with torch.no_grad():
         whole = device(x, knobs)
@@ -62,7 +56,7 @@ def test_blocks_of_any_length_equal_the_whole(cell, effect):
 
 def test_knobs_hear_only_what_was():
     fx = Gain(RATE)
-    device = Controlled(fx, wild(DynamicController(fx)))
+    device = Controlled(fx, wild(Controller(fx, "lstm")))
     x = swelling()
     other = x.clone()
     other[..., 4000:] = 0
@@ -78,7 +72,7 @@ def test_a_dynamic_controller_learns_a_compressor(cell):
     x, unheard = swelling(8, 4000), swelling(8, 4000, seed=1)
     comp = Compressor(RATE, threshold_db=-30.0, ratio=6.0, attack_ms=10.0, release_ms=60.0)
     wet, wet_unheard = comp(x), comp(unheard)
-    device = Controlled(fx, DynamicController(fx, cell=cell, period=100))
+    device = Controlled(fx, Controller(fx, FrameEncoder(cell, period=100)))
     optimizer = torch.optim.Adam(device.parameters(), lr=2e-2)
     for _ in range(60):
         optimizer.zero_grad()
@@ -95,7 +89,7 @@ def test_knobs_of_the_device_turn_the_controller():
     x = swelling(1, 4000).repeat(8, 1, 1)
     knob = torch.linspace(0, 1, 8)[:, None]
     wet = Compressor(RATE)(x, threshold_db=-30.0, ratio=1 + 9 * knob[:, 0], attack_ms=10.0, release_ms=60.0)
-    device = Controlled(fx, DynamicController(fx, cell="tcn", controls=1, period=100))
+    device = Controlled(fx, Controller(fx, FrameEncoder("tcn", controls=1, period=100), controls=1))
     deaf = copy.deepcopy(device)
     for module, given in ((device, knob), (deaf, torch.full_like(knob, 0.5))):
         optimizer = torch.optim.Adam(module.parameters(), lr=2e-2)
@@ -111,9 +105,9 @@ def test_a_conditional_controller_learns_what_a_knob_does():
     torch.manual_seed(0)
     fx = Chain(shelf=HighShelf(RATE), gain=Gain(RATE))
     names = ["shelf.gain_db", "gain.gain_db"]
-    controller = ConditionalController(fx, 1, free=names)
+    controller = Controller(fx, None, controls=1, free=names)
     rest = fx.demap_parameters(fx.to_flat({}))
-    torch.testing.assert_close(controller(torch.rand(4, 1)), rest.expand(4, -1), atol=0.02, rtol=0)
+    torch.testing.assert_close(controller(controls=torch.rand(4, 1)), rest.expand(4, -1), atol=0.02, rtol=0)
     x = 0.1 * torch.randn(16, 1, 1500)
     knob = torch.rand(16, 1)
     wet = fx(x, dsp_params={"shelf.gain_db": 20 * knob[:, 0] - 10, "gain.gain_db": -12 * knob[:, 0] ** 2})
@@ -121,9 +115,9 @@ def test_a_conditional_controller_learns_what_a_knob_does():
     optimizer = torch.optim.Adam(controller.parameters(), lr=1e-2)
     for _ in range(120):
         optimizer.zero_grad()
-        loss(fx(x, norm_params=controller(knob)), wet).backward()
+        loss(fx(x, norm_params=controller(controls=knob)), wet).backward()
         optimizer.step()
-    found = fx.to_dict(fx.map_parameters(controller(torch.tensor([[0.25], [0.75]])).detach()))
+    found = fx.to_dict(fx.map_parameters(controller(controls=torch.tensor([[0.25], [0.75]])).detach()))
     torch.testing.assert_close(found["shelf.gain_db"], torch.tensor([-5.0, 5.0]), atol=1.0, rtol=0)
     torch.testing.assert_close(found["gain.gain_db"], torch.tensor([-0.75, -6.75]), atol=1.0, rtol=0)
 
@@ -136,42 +130,23 @@ def test_film_is_the_identity_at_the_start_and_turns_features_by_item():
     torch.testing.assert_close(film(x, condition)[1, 3], (1 + gamma[1]) * x[1, 3] + beta[1])
 
 
-@pytest.mark.parametrize("name", ["tanh", "sin", "softsign", "hardtanh"])
-def test_a_rational_curve_begins_as_it_is_told(name):
-    start = getattr(torch, name, None) or getattr(torch.nn.functional, name)
-    x = torch.linspace(-3, 3, 301)
-    torch.testing.assert_close(RationalCurve(start=start)(x), start(x), atol=6e-2, rtol=0)
-    assert torch.equal(RationalCurve(start=None)(x), x)
-
-
-def test_a_rational_curve_learns_a_clipper_and_stays_finite():
-    torch.manual_seed(0)
-    curve = RationalCurve((7, 6))
-    x = torch.randn(4, 1, 2000)
-    wet = torch.where(x > 0, (2 * x).tanh(), (0.5 * x).tanh() * 1.4)
-    optimizer = torch.optim.Adam(curve.parameters(), lr=2e-2)
-    before = float(ErrorToSignalRatio()(curve(x), wet).detach())
-    for _ in range(400):
-        optimizer.zero_grad()
-        ErrorToSignalRatio()(curve(x), wet).backward()
-        optimizer.step()
-    assert float(ErrorToSignalRatio()(curve(x), wet).detach()) < 0.1 * before
-    far = torch.tensor([-1e4, 1e4], requires_grad=True)
-    curve(far).sum().backward()
-    assert curve(far).isfinite().all()
-    assert far.grad.isfinite().all()
-
-
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: DynamicController(Gain(RATE), cell="rnn"), "cell must be"),
-        (lambda: DynamicController(HighShelf(RATE), period=16), "32 samples or more"),
-        (lambda: DynamicController(Gain(RATE), free=["gain"]), "unknown knob"),
-        (lambda: DynamicController(Gain(RATE), controls=2)(torch.zeros(1, 1, 99)), r"controls must be \(B, 2\)"),
-        (lambda: ConditionalController(Gain(RATE), 0), "1 or more"),
-        (lambda: ConditionalController(Gain(RATE), 2)(torch.zeros(3, 1)), r"controls must be \(B, 2\)"),
-        (lambda: RationalCurve((0, 3)), "degrees must"),
+        (lambda: FrameEncoder("rnn"), "cell must be"),
+        (lambda: Controller(HighShelf(RATE), FrameEncoder(period=16)), "32 samples or more"),
+        (lambda: Controller(Gain(RATE), free=["gain"]), "unknown knob"),
+        (lambda: Controller(Gain(RATE), "lstm", controls=2)(torch.zeros(1, 1, 99)), r"controls must be \(B, 2\)"),
+        (lambda: Controller(Gain(RATE), None), "give controls="),
+        (lambda: Controller(Gain(RATE), None, controls=2)(controls=torch.zeros(3, 1)), r"controls must be \(B, 2\)"),
+        (lambda: Controller(Gain(RATE), "cnn"), "encoder must be"),
+        (lambda: Controller(Gain(RATE), "gru", reference=True), "takes no reference"),
+        (lambda: Controller(Gain(RATE), reference=True)(torch.zeros(1, 1, 9000)), "a reference was not given"),
+        (lambda: Controller(Gain(RATE))(), "hears a sound"),
+        (lambda: Controller(Gain(RATE)).run(torch.zeros(1, 1, 99)), "needs the whole sound"),
+        (lambda: SoundEncoder(RATE, "statistics", moving=True), "do not move"),
+        (lambda: Controller(Gain(RATE), torch.nn.Identity()), "how many features"),
+        (lambda: ParameterHead(Gain(RATE), 3)(torch.zeros(2, 4)), r"features must be \(B, 3\)"),
     ],
 )
 def test_what_cannot_be_is_refused(make, says):
