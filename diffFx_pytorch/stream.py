@@ -37,13 +37,7 @@ class BlockState(NamedTuple):
 
 
 def run_block(
-    fx: Any,
-    x: Sound,
-    state: Any,
-    sidechain: Sound | None,
-    plan: Callable[[Tensor], Any],
-    start: int,
-    total: int | None,
+    fx: Any, x: Sound, state: Any, sidechain: Sound | None, plan: Callable[[Tensor], Any], start: int, total: int | None
 ) -> tuple[Sound, BlockState]:
     """One block through an effect, whatever its form, its precision, its length, and where its state comes from.
 
@@ -77,13 +71,7 @@ def run_block(
 
 
 def _run(
-    fx: Any,
-    x: Sound,
-    state: Any,
-    sidechain: Sound | None,
-    plan: Callable[[Tensor], Any],
-    start: int,
-    total: int | None,
+    fx: Any, x: Sound, state: Any, sidechain: Sound | None, plan: Callable[[Tensor], Any], start: int, total: int | None
 ) -> tuple[Sound, BlockState]:
     batch: Tensor = as_batch(x, "x")
     check_audio(batch, "x", fx.channels)

@@ -1,15 +1,19 @@
 """Write what follows from the effects: a page for each in docs/effects, and the names that type checkers see.
 
-``python docs/generate.py`` writes the pages from docstring, table of knobs and curve, the plots, and
-``__init__.pyi`` of the packages of effects; a test holds all but the plots to the code.
+``python docs/generate.py`` writes the pages from docstring, table of knobs and curve, the plots, and the
+``__init__.pyi`` of the packages of effects and of the recursions; a test holds all but the plots to the code.
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from diffFx_pytorch import Processor, registry
+from diffFx_pytorch import Processor, recursion, registry
 from diffFx_pytorch.options import Choice, Flag, Integer, Number, Option, default_text
 
 FOLDER = Path(__file__).parent / "effects"
@@ -65,7 +69,7 @@ def built_in() -> list[type[Processor]]:
 
 
 def stubs() -> dict[Path, str]:
-    """The ``__init__.pyi`` of the packages of effects: options and knobs of each, and the members of each family.
+    """The ``__init__.pyi`` files: of effects the options and knobs of each, and the members of each family.
 
     Effects of the same knobs share one dict of them and one call; effects of the same options too, one constructor.
     """
@@ -84,7 +88,7 @@ def stubs() -> dict[Path, str]:
             lines.append("")
         lines.append(f"class {cls.__name__}(_Like{likes[shared]}, _{cls.__name__}): ...")
     root = "diffFx_pytorch.processors"
-    texts = {_stub_path(root): "\n".join([*lines, ""])}
+    texts = {_stub_path(root): "\n".join([*lines, ""]), _stub_path("diffFx_pytorch.recursion"): recursion_stub()}
     for cls in members:
         family = _stub_path(cls.__module__.rpartition(".")[0])
         texts[family] = texts.get(family, "") + f"from {root} import {cls.__name__} as {cls.__name__}\n"
@@ -168,6 +172,47 @@ def option_type(option: Option) -> str:
     if isinstance(option, Number):
         return "float | None" if option.optional else "float"
     return {Integer: "int", Flag: "bool"}.get(type(option), "Any")
+
+
+def recursion_stub() -> str:
+    """The ``__init__.pyi`` of the recursions: what one returns depends on whether its state is asked for."""
+    tree = ast.parse(Path(recursion.__file__).read_text())
+    defined = [(f.module, alias.name) for f in tree.body if isinstance(f, ast.ImportFrom) for alias in f.names]
+    lines, overloads = [_RECURSION_HEAD], []
+    for module, name in defined:
+        function = getattr(recursion, name)
+        if "return_zf" in _parameters(function):
+            overloads += [*_overload(name, function, False), *_overload(name, function, True)]
+        else:
+            lines.append(f"from diffFx_pytorch.recursion.{module} import {name} as {name}")
+    return "\n".join([*lines, "", *overloads, ""])
+
+
+_RECURSION_HEAD = """from collections.abc import Mapping
+from typing import Literal, overload
+
+from torch import Tensor
+
+from diffFx_pytorch.recursion.ops.feedforward import Form"""
+
+
+def _parameters(value: Any) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(value).parameters if inspect.isfunction(value) else {}
+
+
+def _overload(name: str, function: Any, state: bool) -> list[str]:
+    lines, keywords = ["@overload", f"def {name}("], False
+    for parameter in _parameters(function).values():
+        given = parameter.default is parameter.empty
+        kind = parameter.annotation
+        if parameter.name == "return_zf":
+            given, kind = state, f"Literal[{state}]"
+        if not keywords and (parameter.kind is parameter.KEYWORD_ONLY or (state and parameter.name == "return_zf")):
+            keywords = True
+            lines.append("    *,")
+        lines.append(f"    {parameter.name}: {kind}{'' if given else ' = ...'},")
+    returned = inspect.signature(function).return_annotation
+    return [*lines, f") -> {returned.removeprefix('Tensor | ') if state else 'Tensor'}: ..."]
 
 
 def telling(fx: Processor) -> dict[str, float]:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from diffFx_pytorch import Chain, Compressor, ParametricEqualizer
 from diffFx_pytorch.processors import BitCrusher
+from diffFx_pytorch.recursion import lfilter
 from diffFx_pytorch.routing import DryWet
 
 comp = Compressor(44100, detector="rms", threshold_db=-24, ratio=4)
@@ -36,8 +37,13 @@ reveal_type(comp.trainable("ratio"))
 reveal_type(chain[0])
 reveal_type(chain(x))
 reveal_type(DryWet(comp)(x))
+reveal_type(lfilter(x, x, x))
+reveal_type(lfilter(x, x, x, return_zf=True))
 """
-SEEN = ["Compressor", "BitCrusher", "Tensor", "ndarray", "Tensor", "Compressor", "Processor", "Tensor", "Tensor"]
+SEEN = ["Compressor", "BitCrusher", "Tensor", "ndarray", "Tensor", "Compressor", "Processor", "Tensor", "Tensor"] + [
+    "Tensor",
+    "tuple",
+]
 WRONG = {
     "Compressor(44100, treshold_db=-24)": "treshold_db",
     'Compressor(44100, detector="mean")': "detector",
@@ -45,6 +51,7 @@ WRONG = {
     'comp(x, {"ratio": 2})': "positional",
     'comp.ratio = "loud"': "loud",
     "comp.treshold_db = -24": "__setattr__",
+    "lfilter(x, x, x, state=x)": "state",
 }
 
 

@@ -5,12 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.dsp.interpolation import (
-    POINTS,
-    history_length,
-    split_delay,
-    weights_and_slopes,
-)
+from diffFx_pytorch.dsp.interpolation import POINTS, history_length, split_delay, weights_and_slopes
 from diffFx_pytorch.kernels.rows import broadcast_shape
 
 

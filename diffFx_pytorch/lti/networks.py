@@ -23,10 +23,7 @@ from .system import System
 
 
 def coprime_delays(
-    n: int,
-    sample_rate: float,
-    range_ms: tuple[float, float] = (20.0, 50.0),
-    generator: torch.Generator | None = None,
+    n: int, sample_rate: float, range_ms: tuple[float, float] = (20.0, 50.0), generator: torch.Generator | None = None
 ) -> Tensor:
     """Prime numbers of samples, spread over a range: no two echoes of a network fall together early.
 

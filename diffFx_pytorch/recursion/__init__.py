@@ -20,15 +20,7 @@ from .ops.running_max import running_max
 from .ops.sections import sosfilt
 from .ops.state_space import linear_recursion, state_space
 from .ops.svf import sos_to_svf, svf_to_sos, svfilt
-from .prediction import (
-    autocorrelation,
-    levinson,
-    lpc,
-    lpc_to_lsf,
-    lpc_to_reflection,
-    lsf_to_lpc,
-    reflection_to_lpc,
-)
+from .prediction import autocorrelation, levinson, lpc, lpc_to_lsf, lpc_to_reflection, lsf_to_lpc, reflection_to_lpc
 from .steady_state import filtfilt, lfilter_zi, lfiltic, sosfilt_zi, sosfiltfilt
 
 __all__ = [

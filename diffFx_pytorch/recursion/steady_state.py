@@ -109,7 +109,7 @@ def filtfilt(b: Tensor, a: Tensor, x: Tensor, padtype: PadType | None = "odd", p
     edge = 3 * a.shape[-1] if padlen is None else padlen
     zi = lfilter_zi(b, a)
 
-    def run(signal: Tensor) -> Tensor:
+    def run(signal: Tensor) -> Any:
         return lfilter(signal, b, a, zi * signal[..., :1], time_varying=False)
 
     return _both_ways("filtfilt", run, x, padtype, edge)
@@ -139,7 +139,7 @@ def sosfiltfilt(sos: Tensor, x: Tensor, padtype: PadType | None = "odd", padlen:
         padlen = 3 * (2 * sos.shape[-2] + 1 - int(first_order))
     zi = sosfilt_zi(sos)
 
-    def run(signal: Tensor) -> Tensor:
+    def run(signal: Tensor) -> Any:
         return sosfilt(signal, sos, zi * signal[..., :1, None], time_varying=False)
 
     return _both_ways("sosfiltfilt", run, x, padtype, padlen)

@@ -43,12 +43,7 @@ class Serial(Routing, abstract=True):
         return sum(self._tail_of(name, knobs) for name, _ in self._effects())
 
     def in_turn(
-        self,
-        x: Tensor,
-        state: State,
-        sidechain: Tensor | None,
-        effects: Mapping[str, Through],
-        tap: str | None = None,
+        self, x: Tensor, state: State, sidechain: Tensor | None, effects: Mapping[str, Through], tap: str | None = None
     ) -> tuple[Tensor, Tensor, State]:
         """The sound after all effects, the sound that comes to the one called ``tap``, and the state."""
         states, keys, delay, tapped = {}, {}, 0, x

@@ -50,13 +50,7 @@ class DryWet(Routing):
         self.read_knobs_at({"mix": fx.latency_samples})
 
     def process(
-        self,
-        x: Tensor,
-        state: State,
-        sidechain: Tensor | None = None,
-        *,
-        mix: Tensor,
-        effects: Mapping[str, Through],
+        self, x: Tensor, state: State, sidechain: Tensor | None = None, *, mix: Tensor, effects: Mapping[str, Through]
     ) -> tuple[Tensor, State]:
         """The input, as late as the effect, and the effect."""
         state = {"dry": None, "wet": None} if state is None else state

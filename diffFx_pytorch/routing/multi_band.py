@@ -48,12 +48,7 @@ class Bands(Routing, abstract=True):
         count = self.num_bands
         crossovers = {
             f"crossover_{i}_hz": EffectParam(
-                40.0,
-                16000.0,
-                round(40.0 * 400.0 ** (i / count)),
-                "log",
-                "Hz",
-                doc=f"Between bands {i} and {i + 1}.",
+                40.0, 16000.0, round(40.0 * 400.0 ** (i / count)), "log", "Hz", doc=f"Between bands {i} and {i + 1}."
             )
             for i in range(1, count)
         }

@@ -143,12 +143,7 @@ def invert(
 
 
 def search(
-    target: Tensor,
-    transform: Transform,
-    start: Tensor,
-    finish: Callable[[Tensor], Tensor],
-    run: Run,
-    **options: Any,
+    target: Tensor, transform: Transform, start: Tensor, finish: Callable[[Tensor], Tensor], run: Run, **options: Any
 ) -> tuple[Tensor, Inversion]:
     """``invert`` from a start, without its checks.
 

@@ -177,13 +177,7 @@ def _peak(matched, w0, q, gain_db):  # pragma: no cover
     phi = _half_sine_squared(w0)
     b0, b1, b2 = _peak_zeros(d0, d1, _square(_square(A)), phi)
     u0, u1, u2 = _peak_zeros(d0, d1, _ONE, phi)
-    return (
-        _add(_ONE, _mul(k, _sub(b0, u0))),
-        _add(a1, _mul(k, _sub(b1, u1))),
-        _add(a2, _mul(k, _sub(b2, u2))),
-        a1,
-        a2,
-    )
+    return (_add(_ONE, _mul(k, _sub(b0, u0))), _add(a1, _mul(k, _sub(b1, u1))), _add(a2, _mul(k, _sub(b2, u2))), a1, a2)
 
 
 @njit(**_INNER)

@@ -37,10 +37,7 @@ class BitCrusher(Processor):
         straight-through derivative).
     """
 
-    words = (
-        "{drive_db:drives} into {bits} bits, each sample held for {hold}",
-        "{output_db:adds} behind it",
-    )
+    words = ("{drive_db:drives} into {bits} bits, each sample held for {hold}", "{output_db:adds} behind it")
     params = {
         "drive_db": DRIVE,
         "bits": EffectParam(1.0, 16.0, 8.0, doc="Bits per sample, 2^bits levels; need not be whole."),

@@ -26,10 +26,7 @@ class HardClipper(Clipper):
         64(20), 2016.
     """
 
-    words = (
-        "{drive_db:drives} and clips",
-        "{output_db:adds} behind it",
-    )
+    words = ("{drive_db:drives} and clips", "{output_db:adds} behind it")
     shape = HARD_CLIP
     variants = ({"oversampling": 1}, {"oversampling": 1, "antialias": "adaa"})
 
@@ -43,10 +40,7 @@ class SoftClipper(Clipper):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.3.3, eq. 4.11 (after Schetzen).
     """
 
-    words = (
-        "{drive_db:drives} and clips softly",
-        "{output_db:adds} behind it",
-    )
+    words = ("{drive_db:drives} and clips softly", "{output_db:adds} behind it")
     shape = SOFT_CLIP
 
 
@@ -61,10 +55,7 @@ class DoubleSoftClipper(Clipper):
         J. Chowdhury, "Complex nonlinearities, episode 1: Double soft clipper", 2019 (the idea of two).
     """
 
-    words = (
-        "{drive_db:drives} and clips softly, twice",
-        "{output_db:adds} behind it",
-    )
+    words = ("{drive_db:drives} and clips softly, twice", "{output_db:adds} behind it")
     shape = DOUBLE_SOFT_CLIP
 
 
@@ -78,10 +69,7 @@ class CubicClipper(Clipper):
         J. O. Smith, "Physical audio signal processing", W3K 2010, section "Cubic soft clipper".
     """
 
-    words = (
-        "{drive_db:drives} and clips along a cubic",
-        "{output_db:adds} behind it",
-    )
+    words = ("{drive_db:drives} and clips along a cubic", "{output_db:adds} behind it")
     shape = CUBIC_CLIP
 
 
@@ -94,10 +82,7 @@ class ArcTanClipper(Clipper):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.3.
     """
 
-    words = (
-        "{drive_db:drives} and clips along an arc tangent",
-        "{output_db:adds} behind it",
-    )
+    words = ("{drive_db:drives} and clips along an arc tangent", "{output_db:adds} behind it")
     shape = ARCTAN
 
 
@@ -110,8 +95,5 @@ class ExponentialClipper(Clipper):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.3.3, eq. 4.12.
     """
 
-    words = (
-        "{drive_db:drives} and clips along an exponential",
-        "{output_db:adds} behind it",
-    )
+    words = ("{drive_db:drives} and clips along an exponential", "{output_db:adds} behind it")
     shape = EXPONENTIAL

@@ -36,10 +36,7 @@ class Overdrive(Shaper):
         effects pedals", DAFx 2007 (the Tube Screamer's network: a high-pass at 720 Hz beside a wire).
     """
 
-    words = (
-        "{drive_db:drives} and overdrives",
-        "{output_db:adds} behind it",
-    )
+    words = ("{drive_db:drives} and overdrives", "{output_db:adds} behind it")
     params = {
         "drive_db": SHAPER_KNOBS["drive_db"],
         "bias": replace(SHAPER_KNOBS["bias"], default=0.3),

@@ -21,10 +21,7 @@ class Rectifier(Shaper):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.3.3 (half- and full-wave).
     """
 
-    words = (
-        "{drive_db:drives} and folds what is negative up",
-        "{output_db:adds} behind it",
-    )
+    words = ("{drive_db:drives} and folds what is negative up", "{output_db:adds} behind it")
     params = {
         "drive_db": SHAPER_KNOBS["drive_db"],
         "amount": EffectParam(0.0, 1.0, 1.0, doc="0 leaves the signal alone, 1 cuts its lower half off."),

@@ -18,9 +18,6 @@ class TanH(Clipper):
         convolution", DAFx 2016, eq. 10 (with F = log cosh).
     """
 
-    words = (
-        "{drive_db:drives} and saturates",
-        "{output_db:adds} behind it",
-    )
+    words = ("{drive_db:drives} and saturates", "{output_db:adds} behind it")
     shape = TANH
     variants = ({}, {"oversampling": 4, "phase": "minimum"}, {"oversampling": 2, "antialias": "adaa"})

@@ -29,10 +29,7 @@ class Waveshaper(Shaper):
         (monotone by the sign of slopes; here of one degree less, so that every set of slopes is allowed).
     """
 
-    words = (
-        "{drive_db:drives} and bends the wave along a curve",
-        "{output_db:adds} behind it",
-    )
+    words = ("{drive_db:drives} and bends the wave along a curve", "{output_db:adds} behind it")
     options = {"num_points": Integer(1, 16, 4, doc="On either side of 0."), **Shaper.options}
     variants = ({}, {"num_points": 2, "oversampling": 2, "antialias": "adaa"})
 

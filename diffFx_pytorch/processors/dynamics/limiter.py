@@ -53,10 +53,7 @@ class Limiter(Processor):
         ITU-R BS.1770-5, annex 2; EBU Tech 3341, "Loudness metering: EBU mode", table 1, tests 15 to 23.
     """
 
-    words = (
-        "{gain_db:adds}",
-        "lets nothing above {ceiling_db}, releasing in {release_ms}",
-    )
+    words = ("{gain_db:adds}", "lets nothing above {ceiling_db}, releasing in {release_ms}")
     params = {
         "gain_db": EffectParam(0.0, 24.0, 0.0, unit="dB", doc="Gain into the limiter."),
         "ceiling_db": EffectParam(-24.0, 0.0, -1.0, unit="dB", doc="Level that no peak of the output exceeds."),

@@ -40,10 +40,7 @@ class TransientShaper(Processor):
         U. Zolzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 4.2.
     """
 
-    words = (
-        "makes attacks {attack_db:louder}",
-        "makes what rings on {sustain_db:louder}",
-    )
+    words = ("makes attacks {attack_db:louder}", "makes what rings on {sustain_db:louder}")
     params = {
         "attack_db": EffectParam(-24.0, 24.0, 0.0, unit="dB", doc="Gain where a sound sets in."),
         "sustain_db": EffectParam(-24.0, 24.0, 0.0, unit="dB", doc="Gain where a sound dies away."),

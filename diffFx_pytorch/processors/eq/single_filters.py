@@ -10,17 +10,7 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.biquad import (
-    all_pass,
-    band_pass,
-    butterworth,
-    high_pass,
-    high_shelf,
-    low_pass,
-    low_shelf,
-    notch,
-    peak,
-)
+from ...dsp.biquad import all_pass, band_pass, butterworth, high_pass, high_shelf, low_pass, low_shelf, notch, peak
 from ...options import Choice
 from ...params import EffectParam
 from .filters import DESIGN, SectionFilter
@@ -83,10 +73,7 @@ class LowPass(PassFilter):
         R. Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
     """
 
-    words = (
-        "takes out what is above {freq_hz}{q:flat}",
-        "takes out what is above {freq_hz}",
-    )
+    words = ("takes out what is above {freq_hz}{q:flat}", "takes out what is above {freq_hz}")
     exempt = {"neutral": "a low-pass has no setting that passes everything"}
     variants = ({}, {"slope_db_per_octave": 6}, {"slope_db_per_octave": 48, "design": "bilinear"})
     designed, kind, usual_hz = low_pass, "low_pass", 8000.0
@@ -101,10 +88,7 @@ class HighPass(PassFilter):
         R. Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
     """
 
-    words = (
-        "takes out what is below {freq_hz}{q:flat}",
-        "takes out what is below {freq_hz}",
-    )
+    words = ("takes out what is below {freq_hz}{q:flat}", "takes out what is below {freq_hz}")
     exempt = {"neutral": "a high-pass has no setting that passes everything"}
     variants = ({}, {"slope_db_per_octave": 6, "design": "bilinear"}, {"slope_db_per_octave": 24})
     designed, kind, usual_hz = high_pass, "high_pass", 80.0

@@ -116,8 +116,4 @@ class StereoChorus(ChorusEffect):
     }
     channels = (1, 2)
     channels_out = 2
-    variants = (
-        {},
-        {"shape": "square", "interpolation": "cubic"},
-        {"num_voices": 3, "voice_knobs": True},
-    )
+    variants = ({}, {"shape": "square", "interpolation": "cubic"}, {"num_voices": 3, "voice_knobs": True})

@@ -75,11 +75,7 @@ class ConvolutionReverb(ResponseReverb):
             doc="Samples by which the output comes late; blocks shorter than that then cost less.",
         ),
     }
-    variants = (
-        {},
-        {"true_stereo": True, "normalize": False, "latency": 64},
-        {"trim": True},
-    )
+    variants = ({}, {"true_stereo": True, "normalize": False, "latency": 64}, {"trim": True})
 
     response: Tensor
     """The response at the sample rate, (C, L), trimmed and normalised."""

@@ -42,13 +42,7 @@ class DelayGraphReverb(Processor, abstract=True):
         return in_pieces(self.reverberated, x, state, coefficients)
 
     def reverberated(
-        self,
-        x: Tensor,
-        state: State,
-        *,
-        predelay_ms: Tensor,
-        gains: Tensor,
-        delays: Tensor | None = None,
+        self, x: Tensor, state: State, *, predelay_ms: Tensor, gains: Tensor, delays: Tensor | None = None
     ) -> tuple[Tensor, State]:
         """Predelay the sum of the sides at a level, then run the graph; the state is that of both.
 

@@ -43,11 +43,7 @@ class NoiseShapedReverb(ResponseReverb):
     """
 
     words = ("adds band # of a room at {band_#_gain_db}, dying in {band_#_decay_s}",)
-    options = {
-        "num_bands": Integer(1, 64, 12, doc="Bands of the noise."),
-        "ir_seconds": SECONDS,
-        "seed": SEED,
-    }
+    options = {"num_bands": Integer(1, 64, 12, doc="Bands of the noise."), "ir_seconds": SECONDS, "seed": SEED}
     variants = ({}, {"num_bands": 3, "ir_seconds": 0.5, "seed": 7})
 
     def table(self) -> dict[str, EffectParam]:

@@ -15,7 +15,7 @@ from ...dsp.levels import amp_to_db
 from ...dsp.mid_side import from_mid_side, to_mid_side
 from ...params import EffectParam
 from ...processor import Processor, State
-from ...recursion.ops.svf import svfilt
+from ...recursion import svfilt
 
 _ALL_PASS_AND_WIRE = ((1.0, -math.sqrt(2.0), 1.0), (1.0, math.sqrt(2.0), 1.0))
 """Two sections as long as the sides' two: the all-pass that both bands sum to, and one that does nothing."""

@@ -12,7 +12,7 @@ from ...dsp.levels import amp_to_db
 from ...options import Choice
 from ...params import EffectParam
 from ...processor import Processor, State
-from ...recursion.ops.delay_line import delay_line
+from ...recursion import delay_line
 from ..choices import INTERPOLATION
 
 

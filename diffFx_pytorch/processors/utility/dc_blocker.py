@@ -12,7 +12,7 @@ from ...dsp.biquad import high_pass_first_order, sos_response
 from ...dsp.levels import amp_to_db
 from ...params import EffectParam
 from ...processor import Processor, State
-from ...recursion.ops.sections import sosfilt
+from ...recursion import sosfilt
 
 
 class DCBlocker(Processor):

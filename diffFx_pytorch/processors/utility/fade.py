@@ -38,10 +38,7 @@ class Fade(Processor):
     there on), and no fade can be longer, for the ranges of the knobs end there.
     """
 
-    words = (
-        "fades in over {fade_in_s}",
-        "fades out over {fade_out_s}",
-    )
+    words = ("fades in over {fade_in_s}", "fades out over {fade_out_s}")
     options = {
         "shape": Choice(*SHAPES, default="s_curve", doc="Of the ramp."),
         "length_s": Number(
@@ -83,13 +80,7 @@ class Fade(Processor):
         return Curve(torch.arange(total) / self.sample_rate, gain, "time (s)", "gain", title="Fade")
 
     def _gain(
-        self,
-        position: Tensor,
-        samples: int,
-        total: int,
-        fade_in_s: Tensor,
-        fade_out_s: Tensor,
-        dtype: torch.dtype,
+        self, position: Tensor, samples: int, total: int, fade_in_s: Tensor, fade_out_s: Tensor, dtype: torch.dtype
     ) -> Tensor:
         n = position + torch.arange(samples, device=position.device)
         lengths = (length_s.double() * self.sample_rate for length_s in (fade_in_s, fade_out_s))

@@ -10,14 +10,7 @@ import numpy as np
 from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.kernels.inner import INNER
 from diffFx_pytorch.kernels.vector import prefetch
-from diffFx_pytorch.recursion.cpu.feedback_delay import (
-    CHUNK,
-    FEW,
-    SHARING,
-    load_parameter,
-    loop_of,
-    rows_that_share,
-)
+from diffFx_pytorch.recursion.cpu.feedback_delay import CHUNK, FEW, SHARING, load_parameter, loop_of, rows_that_share
 from diffFx_pytorch.recursion.cpu.taps import (
     BLOCK,
     GIVEN,

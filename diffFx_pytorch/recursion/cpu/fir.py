@@ -12,13 +12,7 @@ TILE = 512
 
 @jit
 def fir_rows(
-    start: int,
-    stop: int,
-    x: np.ndarray,
-    b: np.ndarray,
-    x_row: np.ndarray,
-    b_row: np.ndarray,
-    y: np.ndarray,
+    start: int, stop: int, x: np.ndarray, b: np.ndarray, x_row: np.ndarray, b_row: np.ndarray, y: np.ndarray
 ) -> None:
     """Rows ``start`` to ``stop - 1`` of ``y[t] = sum_k b[k] x[t - k]``, x silent before time zero.
 

@@ -126,22 +126,7 @@ def peaks_forward(
 
 @njit(nogil=True, cache=True, error_model="numpy", fastmath={"contract", "nsz"})
 def peaks_backward(
-    start,
-    stop,
-    width,
-    gy,
-    gzf,
-    x,
-    x_row,
-    control,
-    control_row,
-    coef,
-    threshold,
-    checkpoints,
-    gx,
-    gcontrol,
-    gcoef,
-    gzi,
+    start, stop, width, gy, gzf, x, x_row, control, control_row, coef, threshold, checkpoints, gx, gcontrol, gcoef, gzi
 ):
     """The adjoint of ``peaks_forward``, ``width`` rows a group; ``gcontrol`` as ``gx`` of `power_backward`."""
     R, T = gx.shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,19 +18,6 @@ from ..fallback import allpole as fallback
 from .lags import lag_products, lagged_sum, lagged_sum_adjoint
 
 
-@overload
-def allpole(
-    x: Tensor,
-    a: Tensor,
-    zi: Tensor | None = ...,
-    return_zf: Literal[False] = ...,
-    *,
-    time_varying: bool | None = ...,
-) -> Tensor: ...
-@overload
-def allpole(
-    x: Tensor, a: Tensor, zi: Tensor | None = ..., *, return_zf: Literal[True], time_varying: bool | None = ...
-) -> tuple[Tensor, Tensor]: ...
 @where_float64_is
 def allpole(
     x: Tensor, a: Tensor, zi: Tensor | None = None, return_zf: bool = False, *, time_varying: bool | None = None
@@ -220,10 +207,7 @@ def _second_tangent(
 all_pole = define(
     "allpole",
     inputs={"x": 1, "a": 2, "zi": 1},
-    outputs={
-        "y": lambda x, *_: (x.shape[-1:], x.dtype),
-        "zf": lambda x, a, _: (a.shape[-1:], state_dtype(x.dtype)),
-    },
+    outputs={"y": lambda x, *_: (x.shape[-1:], x.dtype), "zf": lambda x, a, _: (a.shape[-1:], state_dtype(x.dtype))},
     equation=fallback.allpole,
     kernel=Kernel(_forward, _backward),
     saves={"a": (), "zi": ("a",), "y": ("a",)},

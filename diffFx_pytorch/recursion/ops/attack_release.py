@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, overload
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -126,26 +126,6 @@ _attack_release = define(
 _attack_release.register(device="cuda", kernel=triton_kernel("diffFx_pytorch.recursion.cuda.attack_release"))
 
 
-@overload
-def attack_release(
-    x: Tensor,
-    attack: Tensor | float,
-    release: Tensor | float,
-    zi: Tensor | None = ...,
-    return_zf: Literal[False] = ...,
-    *,
-    time_varying: bool | None = ...,
-) -> Tensor: ...
-@overload
-def attack_release(
-    x: Tensor,
-    attack: Tensor | float,
-    release: Tensor | float,
-    zi: Tensor | None = ...,
-    *,
-    return_zf: Literal[True],
-    time_varying: bool | None = ...,
-) -> tuple[Tensor, Tensor]: ...
 @where_float64_is
 def attack_release(
     x: Tensor,

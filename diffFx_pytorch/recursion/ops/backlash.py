@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, overload
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,24 +55,6 @@ _backlash_source = define(
 _backlash_source.register(device="cuda", kernel=triton_kernel("diffFx_pytorch.recursion.cuda.backlash"))
 
 
-@overload
-def backlash(
-    x: Tensor,
-    width: Tensor | float,
-    zi: Tensor | None = ...,
-    return_zf: Literal[False] = ...,
-    *,
-    time_varying: bool | None = ...,
-) -> Tensor: ...
-@overload
-def backlash(
-    x: Tensor,
-    width: Tensor | float,
-    zi: Tensor | None = ...,
-    *,
-    return_zf: Literal[True],
-    time_varying: bool | None = ...,
-) -> tuple[Tensor, Tensor]: ...
 def backlash(
     x: Tensor,
     width: Tensor | float,

@@ -58,10 +58,7 @@ def _kernel(forward: Any, backward: Any, checkpoint: Callable[..., Any], shared:
         coef, core = pairs[-2]
         given.append(as_whole_rows(coef, core, batch_shape))
         checkpoints = saved.checkpoints
-        given += [
-            DENORMAL_THRESHOLD,
-            as_whole_rows(checkpoints, checkpoints.dim() - len(batch_shape), batch_shape),
-        ]
+        given += [DENORMAL_THRESHOLD, as_whole_rows(checkpoints, checkpoints.dim() - len(batch_shape), batch_shape)]
         found = [t.new_empty(*batch_shape, *t.shape[t.dim() - c :]) for t, c in pairs]
         of_row, (own, _) = given[2 * shared + 3], pairs[shared]
         share = _rows_together(of_row, len(given[2 * shared + 2]))

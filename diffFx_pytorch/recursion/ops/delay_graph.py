@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 import torch
@@ -156,30 +156,6 @@ _graph = define(
     settings={"steps": list[int], "longest": list[int], "nodes": int, "outputs": int},
     waits=True,
 )
-
-
-@overload
-def delay_graph(
-    x: Tensor,
-    graph: DelayGraph,
-    gains: Mapping[str, Tensor | float] | Tensor,
-    delays: Mapping[str, Tensor] | Tensor | None = None,
-    *,
-    zi: GraphState | None = None,
-    return_zf: Literal[False] = False,
-) -> Tensor: ...
-
-
-@overload
-def delay_graph(
-    x: Tensor,
-    graph: DelayGraph,
-    gains: Mapping[str, Tensor | float] | Tensor,
-    delays: Mapping[str, Tensor] | Tensor | None = None,
-    *,
-    zi: GraphState | None = None,
-    return_zf: Literal[True],
-) -> tuple[Tensor, GraphState]: ...
 
 
 @where_float64_is

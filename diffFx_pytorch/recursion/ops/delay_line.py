@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Literal, overload
 
 import torch
 from torch import Tensor
@@ -145,36 +144,6 @@ def _run(
     return v, torch.cat([kept.double(), end], -1)
 
 
-@overload
-def feedback_delay(
-    x: Tensor,
-    delay: Tensor | float,
-    feedback: Tensor | float,
-    *,
-    lowpass: Tensor | float | None = ...,
-    highpass: Tensor | float | None = ...,
-    saturation: str | None = ...,
-    interpolation: str = ...,
-    max_delay: int | None = ...,
-    zi: Tensor | None = ...,
-    return_zf: Literal[False] = ...,
-    time_varying: bool | None = ...,
-) -> Tensor: ...
-@overload
-def feedback_delay(
-    x: Tensor,
-    delay: Tensor | float,
-    feedback: Tensor | float,
-    *,
-    lowpass: Tensor | float | None = ...,
-    highpass: Tensor | float | None = ...,
-    saturation: str | None = ...,
-    interpolation: str = ...,
-    max_delay: int | None = ...,
-    zi: Tensor | None = ...,
-    return_zf: Literal[True],
-    time_varying: bool | None = ...,
-) -> tuple[Tensor, Tensor]: ...
 @where_float64_is
 def feedback_delay(
     x: Tensor,
@@ -248,28 +217,6 @@ def feedback_delay(
     return _run("feedback_delay", x, delay, parameters, saturate, interpolation, max_delay, zi, return_zf, time_varying)
 
 
-@overload
-def delay_line(
-    x: Tensor,
-    delay: Tensor | float,
-    *,
-    interpolation: str = ...,
-    max_delay: int | None = ...,
-    zi: Tensor | None = ...,
-    return_zf: Literal[False] = ...,
-    time_varying: bool | None = ...,
-) -> Tensor: ...
-@overload
-def delay_line(
-    x: Tensor,
-    delay: Tensor | float,
-    *,
-    interpolation: str = ...,
-    max_delay: int | None = ...,
-    zi: Tensor | None = ...,
-    return_zf: Literal[True],
-    time_varying: bool | None = ...,
-) -> tuple[Tensor, Tensor]: ...
 @where_float64_is
 def delay_line(
     x: Tensor,

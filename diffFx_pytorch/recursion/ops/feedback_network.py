@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 import torch
@@ -196,38 +196,6 @@ def network_state_length(longest: int) -> int:
     return longest + 2
 
 
-@overload
-def feedback_network(
-    x: Tensor,
-    delays: Tensor,
-    matrix: Tensor,
-    input_gains: Tensor,
-    output_gains: Tensor,
-    absorption: Tensor | None = ...,
-    *,
-    longest: int,
-    time_varying: bool | None = ...,
-    modulation: Tensor | None = ...,
-    direct: Tensor | None = ...,
-    zi: NetworkState | None = ...,
-    return_zf: Literal[False] = ...,
-) -> Tensor: ...
-@overload
-def feedback_network(
-    x: Tensor,
-    delays: Tensor,
-    matrix: Tensor,
-    input_gains: Tensor,
-    output_gains: Tensor,
-    absorption: Tensor | None = ...,
-    *,
-    longest: int,
-    time_varying: bool | None = ...,
-    modulation: Tensor | None = ...,
-    direct: Tensor | None = ...,
-    zi: NetworkState | None = ...,
-    return_zf: Literal[True],
-) -> tuple[Tensor, NetworkState]: ...
 @where_float64_is
 def feedback_network(
     x: Tensor,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args, overload
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -14,26 +14,6 @@ from .lfilter import lfilter
 Form = Literal["direct", "transposed"]
 
 
-@overload
-def fir_filter(
-    x: Tensor,
-    b: Tensor,
-    zi: Tensor | None = ...,
-    return_zf: Literal[False] = ...,
-    *,
-    form: Form = ...,
-    time_varying: bool | None = ...,
-) -> Tensor: ...
-@overload
-def fir_filter(
-    x: Tensor,
-    b: Tensor,
-    zi: Tensor | None = ...,
-    *,
-    return_zf: Literal[True],
-    form: Form = ...,
-    time_varying: bool | None = ...,
-) -> tuple[Tensor, Tensor]: ...
 def fir_filter(
     x: Tensor,
     b: Tensor,

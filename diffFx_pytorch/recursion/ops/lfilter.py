@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal, overload
-
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -15,26 +13,6 @@ from .allpole import all_pole
 from .fir import fir
 
 
-@overload
-def lfilter(
-    x: Tensor,
-    b: Tensor,
-    a: Tensor,
-    zi: Tensor | None = ...,
-    return_zf: Literal[False] = ...,
-    *,
-    time_varying: bool | None = ...,
-) -> Tensor: ...
-@overload
-def lfilter(
-    x: Tensor,
-    b: Tensor,
-    a: Tensor,
-    zi: Tensor | None = ...,
-    *,
-    return_zf: Literal[True],
-    time_varying: bool | None = ...,
-) -> tuple[Tensor, Tensor]: ...
 @where_float64_is
 def lfilter(
     x: Tensor,

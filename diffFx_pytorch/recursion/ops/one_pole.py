@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal, overload
-
 from torch import Tensor
 
 from diffFx_pytorch.kernels.precision import where_float64_is
@@ -12,24 +10,6 @@ from ..checks import broadcast_batch, check_signal, coefficients, initial_state
 from .allpole import all_pole
 
 
-@overload
-def one_pole(
-    x: Tensor,
-    coef: Tensor | float,
-    zi: Tensor | None = ...,
-    return_zf: Literal[False] = ...,
-    *,
-    time_varying: bool | None = ...,
-) -> Tensor: ...
-@overload
-def one_pole(
-    x: Tensor,
-    coef: Tensor | float,
-    zi: Tensor | None = ...,
-    *,
-    return_zf: Literal[True],
-    time_varying: bool | None = ...,
-) -> tuple[Tensor, Tensor]: ...
 @where_float64_is
 def one_pole(
     x: Tensor,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, overload
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -48,12 +48,6 @@ _running_max_index = define(
 _running_max_index.register(device="cuda", kernel=triton_kernel("diffFx_pytorch.recursion.cuda.running_max"))
 
 
-@overload
-def running_max(x: Tensor, window: int, zi: Tensor | None = ..., return_zf: Literal[False] = ...) -> Tensor: ...
-@overload
-def running_max(
-    x: Tensor, window: int, zi: Tensor | None = ..., *, return_zf: Literal[True]
-) -> tuple[Tensor, Tensor]: ...
 def running_max(
     x: Tensor, window: int, zi: Tensor | None = None, return_zf: bool = False
 ) -> Tensor | tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
@@ -320,19 +320,6 @@ _constant.register(
 _time_varying.register(device="cuda", kernel=SECTIONS_ON_CUDA)
 
 
-@overload
-def sosfilt(
-    x: Tensor,
-    sos: Tensor,
-    zi: Tensor | None = ...,
-    return_zf: Literal[False] = ...,
-    *,
-    time_varying: bool | None = ...,
-) -> Tensor: ...
-@overload
-def sosfilt(
-    x: Tensor, sos: Tensor, zi: Tensor | None = ..., *, return_zf: Literal[True], time_varying: bool | None = ...
-) -> tuple[Tensor, Tensor]: ...
 @where_float64_is
 def sosfilt(
     x: Tensor, sos: Tensor, zi: Tensor | None = None, return_zf: bool = False, *, time_varying: bool | None = None

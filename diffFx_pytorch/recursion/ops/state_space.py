@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, overload
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,36 +39,13 @@ def _apply(matrices: Tensor, vectors: Tensor) -> Tensor:
 _state_space = define(
     "state_space",
     inputs={"u": 2, "A": 3, "zi": 1},
-    outputs={
-        "s": lambda u, A, zi: (u.shape[-2:], u.dtype),
-        "zf": lambda u, A, zi: (zi.shape[-1:], zi.dtype),
-    },
+    outputs={"s": lambda u, A, zi: (u.shape[-2:], u.dtype), "zf": lambda u, A, zi: (zi.shape[-1:], zi.dtype)},
     equation=_equation,
     kernel=row_kernel(forward, backward),
     saves={"u": (), "A": (), "zi": (), "s": ()},
 )
 
 
-@overload
-def linear_recursion(
-    u: Tensor,
-    A: Tensor,
-    zi: Tensor | None = ...,
-    return_zf: Literal[False] = ...,
-    *,
-    diagonal: bool = ...,
-    time_varying: bool | None = ...,
-) -> Tensor: ...
-@overload
-def linear_recursion(
-    u: Tensor,
-    A: Tensor,
-    zi: Tensor | None = ...,
-    *,
-    return_zf: Literal[True],
-    diagonal: bool = ...,
-    time_varying: bool | None = ...,
-) -> tuple[Tensor, Tensor]: ...
 @where_float64_is
 def linear_recursion(
     u: Tensor,
@@ -125,30 +102,6 @@ def linear_recursion(
     return (s, zf) if return_zf else s
 
 
-@overload
-def state_space(
-    x: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor | None = ...,
-    zi: Tensor | None = ...,
-    return_zf: Literal[False] = ...,
-    *,
-    time_varying: bool | None = ...,
-) -> Tensor: ...
-@overload
-def state_space(
-    x: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor | None = ...,
-    zi: Tensor | None = ...,
-    *,
-    return_zf: Literal[True],
-    time_varying: bool | None = ...,
-) -> tuple[Tensor, Tensor]: ...
 @where_float64_is
 def state_space(
     x: Tensor,

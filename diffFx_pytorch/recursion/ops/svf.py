@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from typing import Literal, overload
 
 import torch
 from torch import Tensor
@@ -27,26 +26,6 @@ _svf = define_cascade("svf", svf_equations, _forward, _backward, svf_equations.a
 _svf.register(device="cuda", kernel=SECTIONS_ON_CUDA)
 
 
-@overload
-def svfilt(
-    x: Tensor,
-    svf: Tensor,
-    zi: Tensor | None = ...,
-    return_zf: Literal[False] = ...,
-    *,
-    at: Tensor | None = ...,
-    time_varying: bool | None = ...,
-) -> Tensor: ...
-@overload
-def svfilt(
-    x: Tensor,
-    svf: Tensor,
-    zi: Tensor | None = ...,
-    *,
-    return_zf: Literal[True],
-    at: Tensor | None = ...,
-    time_varying: bool | None = ...,
-) -> tuple[Tensor, Tensor]: ...
 @where_float64_is
 def svfilt(
     x: Tensor,
