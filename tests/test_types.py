@@ -40,10 +40,10 @@ reveal_type(DryWet(comp)(x))
 reveal_type(lfilter(x, x, x))
 reveal_type(lfilter(x, x, x, return_zf=True))
 """
-SEEN = ["Compressor", "BitCrusher", "Tensor", "ndarray", "Tensor", "Compressor", "Processor", "Tensor", "Tensor"] + [
-    "Tensor",
+SEEN = [
+    "Compressor", "BitCrusher", "Tensor", "ndarray", "Tensor", "Compressor", "Processor", "Tensor", "Tensor", "Tensor",
     "tuple",
-]
+]  # fmt: skip
 WRONG = {
     "Compressor(44100, treshold_db=-24)": "treshold_db",
     'Compressor(44100, detector="mean")': "detector",
