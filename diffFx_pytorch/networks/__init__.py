@@ -6,6 +6,8 @@ from .film import FiLM
 from .frame_encoder import FrameEncoder
 from .head import ParameterHead
 from .priors import SettingsPrior
+from .random_effects import RandomEffects
+from .sampling import SettingSampler
 from .sound_encoder import ForeignEncoder, SoundEncoder
 
 __all__ = [
@@ -17,6 +19,8 @@ __all__ = [
     "FrameEncoder",
     "LogBands",
     "ParameterHead",
+    "RandomEffects",
+    "SettingSampler",
     "SettingsPrior",
     "SoundEncoder",
 ]
