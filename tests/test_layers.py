@@ -15,7 +15,7 @@ LAYERS = (
     | {"knobs", "settings", "sound", "stream", "processor"},
     {"processors", "routing", "hosted", "registry"},
     {"render", "fit", "networks", "presets", "report", "mix"},
-    {"cli", "live"},
+    {"cli", "studio", "live"},
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 ENGINES = {"recursion", "lti", "spectrogram"}

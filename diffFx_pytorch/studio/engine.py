@@ -1,0 +1,213 @@
+"""Sound through a rack: what comes out of every effect is kept, and only what follows a change is computed again."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..params import EffectParam
+from ..presets.chain_file import ChainFile
+from ..presets.saving import as_text
+from ..presets.steps import VERSION, own_knobs
+from ..processor import Processor
+from ..routing import Chain
+from ..sound import widened
+from .nodes import Node, content, settings_of, step_of, structure
+
+_BYTES_KEPT = 768 << 20
+_BUILT_KEPT = 256
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a sound, and what is before and after it as far as effects need it.
+
+    Args:
+        key: equal for equal parts.
+        read: gives samples (C, T) from one frame to another, silence outside of the sound.
+        start: first frame that is heard.
+        stop: frame after the last.
+        before: frames before ``start`` from which on effects run.
+        total: frames in the whole sound.
+    """
+
+    key: str
+    read: Callable[[int, int], Tensor] = field(repr=False)
+    start: int
+    stop: int
+    before: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Take:
+    """A part of the sound through the rack.
+
+    Args:
+        key: equal for equal takes.
+        sound: (C, T), float32.
+        steps: by id of the node, what goes into it and what comes out, both (C, T), in time with ``sound``.
+        ran: ids of the nodes that were computed; what came out of the others was kept.
+        seconds: of work.
+    """
+
+    key: str
+    sound: Tensor
+    steps: dict[str, tuple[Tensor, Tensor]]
+    ran: list[str]
+    seconds: float
+
+
+class Engine:
+    """Builds effects and runs sound through them; safe from several threads.
+
+    Args:
+        folder: below which files lie that effects name.
+    """
+
+    def __init__(self, folder: str = "") -> None:
+        self.folder = folder
+        self._lock = threading.RLock()
+        self._built: OrderedDict[tuple[str, str, float], Processor] = OrderedDict()
+        self._outputs: OrderedDict[str, Tensor] = OrderedDict()
+
+    def built(self, node: Node, rate: float) -> Processor:
+        """The processor of a node, with its settings.
+
+        Raises:
+            ValueError: for what cannot be built, or a value that is not legal.
+        """
+        with self._lock:
+            key = (node.id, structure(node), rate)
+            fx = self._built.pop(key, None)
+            if fx is None:
+                step = step_of(replace(node, bypass=False), params=False, bypassed=False)
+                if step is None:
+                    raise ValueError(f"{node.name or node.kind}: there is nothing in it to be heard")
+                fx = self._from_step(step, rate)
+            fx.set(settings_of(node))
+            self._built[key] = fx
+            while len(self._built) > _BUILT_KEPT:
+                self._built.popitem(last=False)
+            return fx
+
+    def with_built(self, node: Node, rate: float, look: Callable[[Processor], Any]) -> Any:
+        """What a function finds at the processor of a node, which nobody turns meanwhile."""
+        with self._lock:
+            return look(self.built(node, rate))
+
+    def knobs(self, node: Node, rate: float) -> dict[str, EffectParam]:
+        """The knobs that are set at a node itself."""
+        return dict(own_knobs(self.built(_awake(node), rate)))
+
+    def chain(self, nodes: Sequence[Node], rate: float) -> tuple[Chain, list[Node]]:
+        """The chain of what is heard, and its nodes.
+
+        Raises:
+            ValueError: for nothing to be heard, or effects that do not fit together.
+        """
+        heard = heard_of(nodes)
+        return Chain(**{node.name: self.built(node, rate) for node in heard}), heard
+
+    def take(self, nodes: Sequence[Node], part: Part, rate: float) -> Take:
+        """A part of a sound through the rack.
+
+        Args:
+            nodes: of the rack.
+            part: of the sound.
+            rate: in Hz.
+
+        Raises:
+            ValueError: for effects that do not take the sound.
+        """
+        with self._lock, torch.no_grad():
+            began = time.perf_counter()
+            if not heard_of(nodes):
+                return self._dry(part)
+            chain, heard = self.chain(nodes, rate)
+            late = chain.latency_samples
+            x = part.read(part.start - part.before, part.stop + late)
+            wide = widened(x.shape[0], chain.channels)
+            if wide is None:
+                raise ValueError(f"the rack takes {chain.channels} channels, and the sound has {x.shape[0]}")
+            x = x.expand(wide, -1)[None].contiguous()
+            plans = chain.plan(x).parts
+            key = _digest(part.key, str((part.start, part.stop, part.before, late, wide, rate)))
+            past, ran, steps = 0, [], {}
+            window = part.stop - part.start
+            for node in heard:
+                key = _digest(key, content(node), str(past))
+                y = self._kept(key)
+                if y is None:
+                    first = part.start - part.before
+                    y = self._keep(key, plans[node.name](x, None, None, first, part.total + late)[0])
+                    ran.append(node.id)
+                before = part.before + past
+                past += chain[node.name].latency_samples
+                after = part.before + past
+                steps[node.id] = (x[0, :, before : before + window], y[0, :, after : after + window])
+                x = y
+            sound = x[0, :, part.before + late :]
+            return Take(key, sound, steps, ran, time.perf_counter() - began)
+
+    def _dry(self, part: Part) -> Take:
+        return Take(_digest(part.key, f"{part.start} {part.stop}"), part.read(part.start, part.stop), {}, [], 0.0)
+
+    def _from_step(self, step: dict[str, Any], rate: float) -> Processor:
+        text = as_text({"version": VERSION, "chain": [step]})
+        return ChainFile(text, self.folder + "/rack" if self.folder else "rack").build(rate)[0][0]
+
+    def _kept(self, key: str) -> Tensor | None:
+        y = self._outputs.get(key)
+        if y is not None:
+            self._outputs.move_to_end(key)
+        return y
+
+    def _keep(self, key: str, y: Tensor) -> Tensor:
+        self._outputs[key] = y
+        held = sum(t.nbytes for t in self._outputs.values())
+        while held > _BYTES_KEPT and len(self._outputs) > 1:
+            held -= self._outputs.popitem(last=False)[1].nbytes
+        return y
+
+
+def heard_of(nodes: Sequence[Node]) -> list[Node]:
+    """The nodes of a rack that are heard: those that are soloed, if any are, less those that are bypassed or empty."""
+    solo = any(node.solo for node in nodes)
+    chosen = (node for node in nodes if not solo or node.solo)
+    return [node for node in chosen if not node.bypass and step_of(node, bypassed=False) is not None]
+
+
+def part_of(sound: Tensor, key: str, start: int, stop: int, before: int) -> Part:
+    """A part of a sound (C, T) in memory."""
+
+    def read(first: int, last: int) -> Tensor:
+        inner = sound[:, max(first, 0) : max(last, 0)]
+        return F.pad(inner, (max(-first, 0), last - first - max(-first, 0) - inner.shape[-1]))
+
+    return Part(key, read, start, stop, min(before, start), sound.shape[-1])
+
+
+def _awake(node: Node) -> Node:
+    """A node with all that is in it, bypassed or not."""
+    children = tuple(child and _awake(child) for child in node.children)
+    return replace(node, bypass=False, children=children)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha1("\0".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+
+def as_float32(sound: Tensor) -> np.ndarray:
+    """Samples (C, T) as a browser takes them: channel after channel."""
+    return np.ascontiguousarray(sound.float().numpy())

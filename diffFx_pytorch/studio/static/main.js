@@ -1,0 +1,192 @@
+// What holds the page together: state from the server, sound to the player, pictures to the eyes.
+import * as api from "./api.js";
+import { $, colour, h, icon, paper, toast } from "./dom.js";
+import { dropAnywhere, openDialog, renderDialog, saveDialog } from "./files.js";
+import { clock } from "./format.js";
+import { Match } from "./match.js";
+import { Palette } from "./palette.js";
+import { Player } from "./player.js";
+import { Rack } from "./rack.js";
+import { Side } from "./side.js";
+import { Wave } from "./wave.js";
+
+const player = new Player(), rack = new Rack(), wave = new Wave(player), match = new Match(player);
+const side = new Side(match);
+const palette = new Palette((request) => { if (request.op === "add" || request.op === "load") view("rack"); });
+const studio = (window.studio = { player, state: null, take: null, dry: null, pictures: null, turned: null, lag: null, api });
+let state = null;
+
+// State ---------------------------------------------------------------------------------------------------------------
+
+function show(next) {
+  if (state && next.revision < state.revision) return;
+  state = studio.state = next;
+  [rack.loop, rack.seconds] = [next.loop, next.source?.seconds || 10];
+  rack.update(next.nodes);
+  rack.release();
+  wave.update(next);
+  side.update(next);
+  match.update?.(next);
+  $("file-name").textContent = next.source ? next.source.name : "Open a sound";
+  $("file-about").textContent = next.source ? clock(next.source.seconds, false) : "";
+  for (const slot of ["A", "B"]) $(`slot-${slot.toLowerCase()}`).setAttribute("aria-checked", next.slot === slot);
+  $("copy").textContent = `Copy to ${next.slot === "A" ? "B" : "A"}`;
+  $("copy").disabled = next.same;
+  for (const way of ["undo", "redo"]) {
+    $(way).disabled = !next[way];
+    $(way).title = next[way] ? `${way === "undo" ? "Undo" : "Redo"}: ${next[way]}` : "";
+  }
+  for (const id of ["play", "render", "bypass"]) $(id).disabled = !next.source;
+  $("save").disabled = !next.nodes.length;
+  document.title = `${next.source ? `${next.source.name} · ` : ""}difffx studio`;
+  if (next.source) sound();
+}
+
+// Sound ---------------------------------------------------------------------------------------------------------------
+
+let rendering = false, again = false, dryFor = "", looking = null;
+
+/** Ask for the sound of the state that is shown; one request at a time, the last one counts. */
+async function sound() {
+  if (rendering) { again = true; return; }
+  rendering = true;
+  do {
+    again = false;
+    if (!state.source) break;
+    const about = JSON.stringify([state.source, state.loop]);
+    const before = about === dryFor;
+    try {
+      const take = await api.take(false, before ? studio.take?.key : "");
+      if (take.frames) {
+        player.load("wet", take.rate, take.sound);
+        wave.load("wet", take.sound);
+        studio.take = take;
+      }
+      studio.takeRevision = take.revision;
+      if (studio.turned) [studio.lag, studio.turned] = [performance.now() - studio.turned, null];
+      if (!before) {
+        studio.dry = await api.take(true);
+        player.load("dry", studio.dry.rate, studio.dry.sound);
+        wave.load("dry", studio.dry.sound);
+        dryFor = about;
+      }
+      clearTimeout(looking);
+      looking = setTimeout(look, 90);
+    } catch (error) {
+      if (error.refused) toast(error.message, true);
+    }
+  } while (again || (state.source && studio.takeRevision < state.revision && navigator.onLine && !api.busy() && online));
+  rendering = false;
+}
+
+async function look() {
+  try {
+    const found = await api.get("/api/pictures");
+    studio.pictures = found;
+    side.spectra(found);
+    const [dry, wet] = [found.dry.lufs, found.wet.lufs];
+    player.matched(dry !== null && wet !== null ? Math.min(8, 10 ** ((wet - dry) / 20)) : 1);
+  } catch { /* the next take brings its own */ }
+}
+
+// Sight ---------------------------------------------------------------------------------------------------------------
+
+let level = -90;
+
+function frame() {
+  const found = studio.pictures, at = player.position();
+  const index = found && player.duration && (player.playing || at > 0) && !player.bypassed ? Math.floor(at * found.rate) : -1;
+  rack.light(found, index);
+  wave.light();
+  level = Math.max(player.level(), level - 0.9);
+  const { pen, width, height } = paper($("meter"));
+  const full = Math.max(0, Math.min(1, 1 + level / 60));
+  pen.fillStyle = level > -0.1 ? colour("bad") : colour("ok");
+  pen.fillRect(0, height * (1 - full), width, height * full);
+  requestAnimationFrame(frame);
+}
+
+// Controls ------------------------------------------------------------------------------------------------------------
+
+function play() {
+  if (!state?.source) return;
+  player.playing ? player.pause() : player.play();
+  setTimeout(() => {
+    $("play").innerHTML = icon(player.playing ? "pause" : "play");
+    $("play").setAttribute("aria-label", player.playing ? "Pause" : "Play");
+  }, 30);
+}
+
+function bypass() {
+  player.bypass(!player.bypassed);
+  $("bypass").setAttribute("aria-pressed", player.bypassed);
+}
+
+function view(name) {
+  document.body.dataset.view = name;
+  document.querySelectorAll(".dock button").forEach((button) => button.setAttribute("aria-pressed", button.dataset.view === name));
+  if (name === "rack") rack.modules.forEach((module) => module.drawCurve());
+}
+
+function theme() {
+  const dark = document.documentElement.dataset.theme ? document.documentElement.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  document.documentElement.dataset.theme = dark ? "light" : "dark";
+  localStorage.setItem("difffx-theme", document.documentElement.dataset.theme);
+  repaint();
+}
+
+function repaint() {
+  rack.modules.forEach((module) => module.drawCurve());
+  wave.draw();
+  side.drawSpectrum();
+}
+
+function keys(event) {
+  const typing = event.target.closest("input:not([type=range]):not([type=checkbox]), textarea, select, dialog");
+  const command = event.ctrlKey || event.metaKey;
+  if (command && event.key.toLowerCase() === "z" && !typing) {
+    event.preventDefault();
+    api.act({ op: event.shiftKey ? "redo" : "undo" });
+  } else if (command && event.key.toLowerCase() === "y" && !typing) {
+    event.preventDefault();
+    api.act({ op: "redo" });
+  } else if (event.key === " " && !typing && !event.target.closest("button, [role=tab]")) {
+    event.preventDefault();
+    play();
+  }
+}
+
+for (const [id, name] of [["play", "play"], ["undo", "undo"], ["redo", "redo"], ["theme", "theme"]]) $(id).innerHTML = icon(name);
+$("play").addEventListener("click", play);
+$("bypass").addEventListener("click", bypass);
+$("undo").addEventListener("click", () => api.act({ op: "undo" }));
+$("redo").addEventListener("click", () => api.act({ op: "redo" }));
+$("theme").addEventListener("click", theme);
+$("slot-a").addEventListener("click", () => api.act({ op: "slot", slot: "A" }));
+$("slot-b").addEventListener("click", () => api.act({ op: "slot", slot: "B" }));
+$("copy").addEventListener("click", () => api.act({ op: "copy" }));
+$("open").addEventListener("click", () => openDialog(state).catch((error) => toast(error.message, true)));
+$("save").addEventListener("click", () => saveDialog(state));
+$("render").addEventListener("click", () => renderDialog(state));
+$("volume").addEventListener("input", (event) => player.setVolume(10 ** (event.target.value / 20)));
+document.querySelectorAll(".dock button").forEach((button) => button.addEventListener("click", () => view(button.dataset.view)));
+rack.onadd = () => { view("palette"); $("search").focus(); };
+addEventListener("keydown", keys);
+for (const kind of ["pointermove", "keydown", "wheel"]) addEventListener(kind, () => (studio.turned ??= api.busy() ? performance.now() : null), { passive: true });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+dropAnywhere();
+
+let online = true;
+api.on("state", show);
+api.on("problem", (text) => toast(text, true));
+api.on("online", (now) => {
+  online = now;
+  $("connection").hidden = now;
+  if (now && state?.source) sound();
+});
+view("rack");
+await palette.load().catch((error) => toast(error.message, true));
+await api.refresh();
+api.listen();
+requestAnimationFrame(frame);
+studio.ready = true;
