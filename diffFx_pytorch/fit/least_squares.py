@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from .features import Feature
+from .progress import Watch
 from .task import Task
 
 _CHANGE = 1e-3
@@ -75,7 +75,7 @@ class LeastSquares:
         position: Tensor,
         steps: int,
         deadline: float = math.inf,
-        advance: Callable[[float], None] = lambda error: None,
+        advance: Watch = lambda error, place: None,
     ) -> tuple[Tensor, float]:
         """Minimise from one setting (P,) by Levenberg's and Marquardt's steps.
 
@@ -86,7 +86,7 @@ class LeastSquares:
             position: start.
             steps: largest number of steps.
             deadline: of ``time.monotonic()``.
-            advance: called after every step with the error.
+            advance: called after every step with the error and its setting.
 
         Returns:
             The best setting (P,) and its error.
@@ -117,7 +117,7 @@ class LeastSquares:
                     break
             else:
                 damping *= 1e3
-            advance(error)
+            advance(error, position)
             if damping > _GIVE_UP:
                 break
         return position, error

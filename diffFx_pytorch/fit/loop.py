@@ -21,7 +21,7 @@ from .features import Waveform
 from .knobs import FreeKnobs, Search, start_positions
 from .least_squares import LeastSquares
 from .losses import check_pair
-from .progress import progress_bar
+from .progress import Watch, progress_bar
 from .search import AutomaticSearch
 from .stage import Stage, descend, scanned
 from .task import Task
@@ -83,7 +83,7 @@ def fit(
     time_budget_s: float | None = None,
     align: bool | None = None,
     device: str | torch.device | None = None,
-    progress: bool | None = None,
+    progress: bool | Watch | None = None,
 ) -> FitResult:
     """Find settings with which ``fx`` turns ``dry`` into ``wet``.
 
@@ -112,7 +112,8 @@ def fit(
         align: whether a wet recording that is out of step is moved; None does so without ``stages``.
         device: where it is computed, "cuda" say; None is where ``dry`` is. The result is where ``fx`` and ``dry`` are.
             Where there is no such device a warning says so, and the CPU does it.
-        progress: whether to show a progress bar; None shows it on a terminal.
+        progress: whether to show a progress bar, None shows it on a terminal; or a function of the lowest error so far
+            and a setting (P,), called after each step. What it raises ends the fit, KeyboardInterrupt as Ctrl-C does.
 
     Returns:
         The best settings found, by the residual over the whole signal.
@@ -169,7 +170,7 @@ def fit(
 
 
 def _searched(
-    task: Task, free: FreeKnobs, starts: Tensor, seed: int, deadline: float, progress: bool | None
+    task: Task, free: FreeKnobs, starts: Tensor, seed: int, deadline: float, progress: bool | Watch | None
 ) -> tuple[Tensor, list[list[float]], bool]:
     """Search on an excerpt, then walk on over the whole; returns as ``_staged`` does."""
     excerpt, generator = task.samples(_EXCERPT_S), torch.Generator().manual_seed(seed)
@@ -192,7 +193,7 @@ def _staged(
     positions: Tensor,
     constant: tuple[str, ...],
     deadline: float | None,
-    progress: bool | None,
+    progress: bool | Watch | None,
 ) -> tuple[Tensor, list[list[float]], bool]:
     """The stages, in order: the settings met, (n, P), the errors, and whether time ran out."""
     history: list[list[float]] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -13,6 +12,7 @@ from torch import Tensor
 from .features import EchoPattern, Feature, LogSpectrum, Waveform
 from .knobs import FreeKnobs
 from .least_squares import LeastSquares
+from .progress import Watch
 from .proposals import Proposals
 from .task import Task
 
@@ -56,7 +56,7 @@ class AutomaticSearch:
         samples: length of the excerpt searched on.
         seconds: what it may take.
         generator: of the random numbers.
-        advance: called with the lowest error so far.
+        advance: called with the lowest error so far and its setting.
     """
 
     task: Task
@@ -64,7 +64,7 @@ class AutomaticSearch:
     samples: int
     seconds: float
     generator: torch.Generator
-    advance: Callable[[float], None] = lambda error: None
+    advance: Watch = lambda error, place: None
     history: list[float] = field(default_factory=list)
     screened: int = 0
     interrupted: bool = False
@@ -175,7 +175,7 @@ class AutomaticSearch:
         # where the waveform cannot be met, the spectrum decides
         self._enter("bins", float(self.fits["bins"].errors(place[None])[0]), place)
         self.history.append(self._best())
-        self.advance(self.history[-1])
+        self.advance(self.history[-1], self.leaders["wave"][0][1] if self.leaders["wave"] else place)
 
     def _best(self) -> float:
         leaders = self.leaders["wave"]

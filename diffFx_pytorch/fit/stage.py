@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,6 +16,7 @@ from .features import Waveform
 from .knobs import Search
 from .least_squares import LeastSquares
 from .losses import ErrorToSignalRatio
+from .progress import Watch
 from .spectral_losses import MultiResolutionSTFT
 from .task import Loss, Task
 
@@ -99,7 +100,7 @@ def scanned(task: Task, positions: Tensor, stage: Stage) -> Tensor:
 
 
 def descend(
-    task: Task, knobs: Search, stage: Stage, deadline: float | None, advance: Callable[[float], None]
+    task: Task, knobs: Search, stage: Stage, deadline: float | None, advance: Watch
 ) -> tuple[list[float], Tensor, bool]:
     """Minimise the loss of a stage over ``knobs``, every setting of the batch on its own.
 
@@ -108,7 +109,7 @@ def descend(
         knobs: initial settings.
         stage: loss, method and number of steps.
         deadline: of ``time.monotonic()``, after which no step is taken.
-        advance: called after every step with the lowest loss so far.
+        advance: called after every step with the lowest loss so far, and where the best setting stands now.
 
     Returns:
         The lowest loss after every step, the best ``stage.keep`` positions in order (keep, P), whether time ran out.
@@ -143,14 +144,14 @@ def descend(
             knobs.logits.copy_(start + sizes * (knobs.logits - start))
         schedule.step()
         history.append(float(best_loss.min()))
-        advance(history[-1])
+        advance(history[-1], knobs().detach()[best_loss.argmin()])
     with torch.no_grad():
         knobs.logits.copy_(best)
         return history, knobs()[best_loss.argsort()[: max(1, stage.keep)]], out_of_time
 
 
 def _gauss_newton(
-    task: Task, knobs: Search, stage: Stage, deadline: float | None, advance: Callable[[float], None]
+    task: Task, knobs: Search, stage: Stage, deadline: float | None, advance: Watch
 ) -> tuple[list[float], Tensor, bool]:
     """``descend`` by Gauss-Newton: one setting after another, as each has a curvature of its own."""
     loss: ErrorToSignalRatio = stage.measure  # type: ignore[assignment]  # Stage checks it
@@ -159,9 +160,9 @@ def _gauss_newton(
     for position in knobs().detach():
         steps: list[float] = []
 
-        def told(error: float, steps: list[float] = steps) -> None:
+        def told(error: float, place: Tensor, steps: list[float] = steps) -> None:
             steps.append(error)
-            advance(error)
+            advance(error, place)
 
         end, error = fit.descend(position, stage.steps, math.inf if deadline is None else deadline, told)
         ends.append((error, end, steps))

@@ -27,6 +27,11 @@ def _set(session: Session, r: Request) -> None:
     session.put(f"{node.name} {r['knob']}".strip(), nodes, r, check=False)
 
 
+def _settings(session: Session, r: Request) -> None:
+    """Many knobs at once, as a match found them."""
+    session.put("keep a match", edits.with_settings(session.desk, session.nodes, r["rows"]), r, check=False)
+
+
 def _option(session: Session, r: Request) -> None:
     nodes = edits.with_option(session.desk, session.nodes, r["node"], r["option"], r.get("value"))
     session.put(f"{r['option']}", nodes, r)
@@ -143,6 +148,7 @@ def _save(session: Session, r: Request) -> None:
 
 ACTIONS: dict[str, Callable[[Session, Request], None]] = {
     "set": _set,
+    "settings": _settings,
     "option": _option,
     "add": _add,
     "remove": _remove,

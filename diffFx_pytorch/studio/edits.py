@@ -178,6 +178,29 @@ def with_value(desk: Desk, nodes: Nodes, id: str, knob: str, value: Any) -> Node
     return new
 
 
+def with_settings(desk: Desk, nodes: Nodes, rows: Sequence[Mapping[str, Any]]) -> Nodes:
+    """The nodes with many knobs at values: each row names a ``node``, the ``path`` of a knob in it, and a ``value``.
+
+    Raises:
+        ValueError: if one of them is not there any more, or a value is not legal.
+    """
+    for row in rows:
+        node, knob = _home(find(nodes, row["node"]), str(row["path"]))
+        nodes = with_value(desk, nodes, node.id, knob, row["value"])
+    return nodes
+
+
+def _home(node: Node, path: str) -> tuple[Node, str]:
+    """The node in which a knob lives that is named from outside, and its name there."""
+    if path in node.params:
+        return node, path
+    first, _, rest = path.partition(".")
+    for place, child in enumerate(node.children):
+        if child is not None and (node.branches[place] if node.branches else child.name) == first:
+            return _home(child, rest)
+    raise ValueError(f"{path}: is not in the rack any more")
+
+
 def with_option(desk: Desk, nodes: Nodes, id: str, option: str, value: Any) -> Nodes:
     """The nodes with an effect built otherwise; its knobs stay as far as it still has them."""
     node = find(nodes, id)

@@ -302,6 +302,15 @@ class Studio:
                 rendering, self.session, str(said.get("name", "")), bool(said.get("overwrite"))
             )
             self.jobs.start("render", work)
+        elif kind == "match":
+            from .matching import matching
+
+            how, seconds = said.get("how", "wet"), float(said.get("seconds", 20))
+            frozen = tuple(map(str, said.get("frozen", ())))
+            work = await run_in_threadpool(
+                matching, self.session, str(said.get("name", "")), how, min(max(seconds, 1.0), 600.0), frozen
+            )
+            self.jobs.start("match", work)
         else:
             raise ValueError(f"{kind!r} is no job")
         return JSONResponse(self.jobs.states)
