@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .automation import values_of
 from .control import Knobs, KnobValue, as_dict, check_rate, unknown_name
-from .curve import Curve, draw
+from .curve import Curve
 from .kernels.precision import has_float64
 from .knobs import by_keyword_only, check_equation, in_context, keywords_of, read_table
 from .lines import Read, at_samples, read_knobs
@@ -22,6 +22,7 @@ from .plan import Plan
 from .settings import Adjustable
 from .sound import Sound
 from .stream import OnNan, Stream, kind_of, run_block, undisturbed
+from .views.drawn import Drawn
 
 State = Any
 """What a block leaves for the next: nested tuples and dicts of tensors, or None for silence before time zero."""
@@ -34,7 +35,7 @@ before its input (latency aside). odd: fx(-x) = -fx(x). memoryless: y[t] depends
 """
 
 
-class Processor(Adjustable):
+class Processor(Adjustable, Drawn):
     """Base of every effect: maps, checks and broadcasts knobs, keeps state, and calls the equations of a subclass.
 
     A subclass gives
@@ -350,16 +351,6 @@ class Processor(Adjustable):
             knobs = self._knobs_alone(norm_params, dsp_params)
             return float(torch.as_tensor(self.tail(**knobs), dtype=torch.float64).max())
 
-    def plot(self, *, norm_params: Knobs | None = None, dsp_params: Knobs | None = None, ax: Any = None) -> Any:
-        """Draw the effect's curve (needs matplotlib) and return the axes.
-
-        Raises:
-            NotImplementedError: if the effect has no curve.
-            ImportError: without matplotlib, with the command that installs it.
-        """
-        with torch.no_grad(), undisturbed(self._device()):
-            return draw(self.curve(**self._knobs_alone(norm_params, dsp_params)), ax)
-
     def extra_repr(self) -> str:
         """What ``repr`` shows of the construction, and the settings."""
         return f"sample_rate={self.sample_rate:g}, {super().extra_repr()}"
@@ -371,7 +362,17 @@ class Processor(Adjustable):
         held = itertools.chain(self.buffers(), self.parameters())
         return next((t.device for t in held if has_float64(t.device)), torch.device("cpu"))
 
+    def _setting(self, norm_params: Knobs | None, dsp_params: Knobs | None) -> tuple[dict[str, float], Curve | None]:
+        values = self._values_alone(norm_params, dsp_params)
+        still = {name: float(value.flatten()[0]) for name, value in values.items()}
+        if type(self).curve is Processor.curve:
+            return still, None
+        return still, self.curve(**self.heard({name: value[:1, :, :1] for name, value in values.items()}))
+
     def _knobs_alone(self, norm_params: Knobs | None, dsp_params: Knobs | None) -> dict[str, Tensor]:
+        return self.heard(self._values_alone(norm_params, dsp_params))
+
+    def _values_alone(self, norm_params: Knobs | None, dsp_params: Knobs | None) -> dict[str, Tensor]:
         given = norm_params if norm_params is not None else dsp_params
         given = {name: values_of(v) for name, v in as_dict({} if given is None else given, self.params).items()}
         settings = {name: values_of(v) for name, v in self.settings.items() if name not in given}
@@ -382,7 +383,7 @@ class Processor(Adjustable):
         is_norm = norm_params is not None
         positions, values = (given, None) if is_norm else (None, given)
         n = torch.arange(points, dtype=torch.float64, device=x.device)
-        return self.heard(at_samples(read_knobs(self.params, x, positions, values, settings), n, points))
+        return at_samples(read_knobs(self.params, x, positions, values, settings), n, points)
 
     def _knobs_of(
         self, x: Tensor, norm_params: Knobs | None, dsp_params: Knobs | None, settings: Mapping[str, KnobValue]

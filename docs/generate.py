@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -216,9 +217,14 @@ def _overload(name: str, function: Any, state: bool) -> list[str]:
 
 
 def telling(fx: Processor) -> dict[str, float]:
-    """A setting whose curve tells something: what stands at neutral by default is turned to three quarters."""
-    still = (name for name, value in fx.neutral.items() if fx.params[name].default == value)
-    return {name: fx.params[name].to_physical(0.75) for name in still}
+    """A setting whose picture tells something: the defaults, or, where they leave the sound alone, knobs turned."""
+    if any(fx.params[name].default != value for name, value in fx.neutral.items()):
+        return {}
+    turned = zip(fx.neutral, itertools.cycle(_TURNED), strict=False)
+    return {name: fx.params[name].to_physical(position) for name, position in turned}
+
+
+_TURNED = (0.75, 0.3, 0.65, 0.4)
 
 
 def main() -> None:

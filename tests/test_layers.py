@@ -11,7 +11,7 @@ LAYERS = (
     {"kernels"},
     {"dsp", "files"},
     {"recursion", "lti", "spectrogram"},
-    {"params", "options", "notices", "explaining", "automation", "control", "curve", "lines", "plan"}
+    {"params", "options", "notices", "explaining", "automation", "control", "curve", "lines", "plan", "views"}
     | {"knobs", "settings", "sound", "stream", "processor"},
     {"processors", "routing", "hosted", "registry"},
     {"render", "fit", "networks", "presets", "report", "mix"},

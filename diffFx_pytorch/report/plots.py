@@ -1,7 +1,13 @@
-"""Plots of sound: waveforms, spectra, spectrograms, before and after. Needs matplotlib."""
+"""Plots of effects and of sound. Needs matplotlib.
+
+``effect`` (or ``fx.plot``) draws what an effect does, ``compare`` two sounds, ``room`` an impulse response,
+``response`` the frequency response of one, ``echoes`` its echoes, ``stereo`` the image of a sound,
+``gain_over_time`` what was done to a level. Colours are those of ``views.palette``, for light pages and dark.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,11 +17,83 @@ from ..control import Knobs
 from ..curve import pyplot
 from ..dsp.power_spectrogram import power_spectrogram
 from ..processor import Processor
+from ..sound import Sound
+from ..views import COLOURS, Theme, View, figure_of, number
+from ..views.compared import compared_views
+from ..views.filters import response_views
+from ..views.levels import sounds_views
+from ..views.rooms import echo_views, room_views
+from ..views.stereo import correlation_view, goniometer_view
 
-BEFORE, AFTER = "#7a8793", "#d1495b"
+BEFORE, AFTER = COLOURS["light"]["dry"], COLOURS["light"]["wet"]
 """Colours of the dry and the wet signal, everywhere."""
 
 _FLOOR_DB = -100.0
+
+
+def effect(
+    fx: Processor,
+    *,
+    norm_params: Knobs | None = None,
+    dsp_params: Knobs | None = None,
+    x: Sound | None = None,
+    theme: Theme | None = None,
+) -> Any:
+    """A figure of what an effect does; ``fx.plot``, which see."""
+    return fx.plot(norm_params=norm_params, dsp_params=dsp_params, x=x, theme=theme)
+
+
+def compare(dry: Sound, wet: Sound, sample_rate: float, *, theme: Theme | None = None) -> Any:
+    """A figure of two sounds, (T,), (C, T) or (1, C, T): levels over time, spectra, the change of the spectrum.
+
+    Two stereo sounds show their images too: goniometers, and the correlation of the sides over frequency.
+    """
+    before, after = sound_of(dry), sound_of(wet)
+    views = compared_views(before, after, sample_rate)
+    if before.shape[0] == after.shape[0] == 2:
+        sides = (goniometer_view(before, "goniometer, before", "dry"), goniometer_view(after, "goniometer, after"))
+        views = [*views, correlation_view(before, after, sample_rate), *sides]
+    return figure_of(views, theme=theme)
+
+
+def room(h: Sound, sample_rate: float, *, theme: Theme | None = None) -> Any:
+    """A figure of an impulse response, (T,) or (C, T): itself, energy decay, echo density, T60 by octave."""
+    return figure_of(room_views(sound_of(h), sample_rate), theme=theme)
+
+
+def response(h: Sound, sample_rate: float, *, theme: Theme | None = None) -> Any:
+    """A figure of the magnitude and phase of an impulse response, (T,) or (C, T)."""
+    return figure_of(response_views(sound_of(h), sample_rate), theme=theme)
+
+
+def echoes(h: Sound, sample_rate: float, *, theme: Theme | None = None) -> Any:
+    """A figure of the echoes of an impulse response, (T,) or (C, T), in time and level, by side."""
+    return figure_of(echo_views(sound_of(h), sample_rate), theme=theme)
+
+
+def gain_over_time(dry: Sound, wet: Sound, sample_rate: float, *, theme: Theme | None = None) -> Any:
+    """A figure of two sounds' levels, and the gain that one has over the other, by frequency where it differs there."""
+    return figure_of(sounds_views(sound_of(dry), sound_of(wet), sample_rate), theme=theme)
+
+
+def stereo(x: Sound, sample_rate: float, *, theme: Theme | None = None) -> Any:
+    """A figure of the goniometer of a stereo sound (2, T) and the correlation of its sides over frequency."""
+    sound = sound_of(x)
+    if sound.shape[0] != 2:
+        raise ValueError(f"stereo takes two channels, (2, T), got shape {tuple(sound.shape)}")
+    correlation = correlation_view(sound, None, sample_rate)
+    return figure_of([goniometer_view(sound), correlation], theme=theme)
+
+
+def views(views: Sequence[View], title: str = "", *, theme: Theme | None = None) -> Any:
+    """A figure of views, as ``fx.views()`` gives them."""
+    return figure_of(views, title, theme)
+
+
+def sound_of(x: Sound) -> Tensor:
+    """The first sound of a batch, (T,), (C, T) or (B, C, T), as (C, T) in float64."""
+    sound = torch.atleast_2d(torch.as_tensor(x)).detach().double().cpu()
+    return sound[0] if sound.dim() == 3 else sound
 
 
 def before_after(
@@ -52,7 +130,6 @@ def before_after(
     figure.suptitle(type(fx).__name__)
     if "curve" in axes:
         fx.plot(norm_params=norm_params, dsp_params=dsp_params, ax=axes["curve"])
-        axes["curve"].set_title("")
     # The louder is drawn behind, so that neither hides the other.
     order = sorted([(dry, "before", BEFORE), (wet, "after", AFTER)], key=lambda s: -float(s[0].abs().max()))
     for signal, label, colour in order:
@@ -96,6 +173,7 @@ def spectrum(x: Tensor, sample_rate: float, ax: Any = None, **style: Any) -> Any
     level = 10 * ((weights @ power) / weights.sum(1)).log10()
     ax.plot(centres.numpy(), level.numpy(), **{"linewidth": 1.5, **style})
     ax.set(xlabel="frequency (Hz)", ylabel="level (dB)", xscale="log")
+    ax.xaxis.set_major_formatter(lambda value, _: number(value))
     ax.grid(True, which="both", alpha=0.3)
     return ax
 
@@ -120,6 +198,7 @@ def spectrogram(
     grid = (t.numpy() for t in (seconds, freqs[1:], levels[1:]))
     image = ax.pcolormesh(*grid, vmin=top - range_db, vmax=top, cmap="magma", shading="nearest", rasterized=True)
     ax.set(xlabel="time (s)", ylabel="frequency (Hz)", yscale="log", ylim=(40, sample_rate / 2))
+    ax.yaxis.set_major_formatter(lambda value, _: number(value))
     return image
 
 
@@ -127,8 +206,8 @@ def loss_history(history: list[list[float]], ax: Any = None) -> Any:
     """Draw the loss of a fit over its steps, one line per stage."""
     ax = _axes(ax)
     done = 0
-    for number, losses in enumerate(history, 1):
-        ax.plot(range(done, done + len(losses)), losses, label=f"stage {number}")
+    for stage, losses in enumerate(history, 1):
+        ax.plot(range(done, done + len(losses)), losses, label=f"stage {stage}")
         done += len(losses)
     ax.set(xlabel="step", ylabel="loss", yscale="log")
     ax.grid(True, which="both", alpha=0.3)

@@ -1,0 +1,89 @@
+"""Views of filters: magnitude and phase over frequency, bands marked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .view import Axis, Line, Mark, Role, View
+
+HZ = "frequency (Hz)"
+_POINTS, _RANGE_DB, _LABELLED = 600, 60.0, 8
+_ROLES: tuple[Role, ...] = ("wet", "second", "third")
+_SIDES: tuple[tuple[str, Role], ...] = (("left", "wet"), ("right", "second"))
+
+
+def named(lines: Sequence[Tensor]) -> list[tuple[Tensor, str, Role]]:
+    """Lines of the channels with their names and roles; one where all are alike."""
+    first = lines[0]
+    if all(torch.allclose(line, first, rtol=1e-6, atol=1e-9) for line in lines[1:]):
+        return [(first, "", "wet")]
+    names = _SIDES if len(lines) == 2 else [(f"channel {i + 1}", _ROLES[i % 3]) for i in range(len(lines))]
+    return [(line, label, role) for line, (label, role) in zip(lines, names, strict=True)]
+
+
+def response_views(h: Tensor, rate: float, bands: Sequence[tuple[str, float]] = ()) -> list[View]:
+    """Magnitude and phase of a response.
+
+    Args:
+        h: impulse response (C, T).
+        rate: sample rate in Hz.
+        bands: name and frequency in Hz of what is marked on the curve.
+    """
+    freqs, spectrum = frequency_response(h, rate)
+    level = 20 * spectrum.abs().clamp_min(1e-12).log10()
+    top = max(float(level.max()), -80.0)
+    floor = top - _RANGE_DB
+    across = Axis(HZ, log=True, span=(20.0, float(freqs[-1])))
+    marks = []
+    for label, f in bands:
+        y = float(np.interp(f, freqs.numpy(), level[0].numpy()))
+        marks.append(Mark(label if len(bands) <= _LABELLED else "", f, max(y, floor)))
+    lines = [Line(freqs, line.clamp_min(floor), label, role) for line, label, role in named(list(level))]
+    low = min(float(line.y.min()) for line in lines)
+    spread = max(top - low, 6.0)
+    margin = 0.2 * spread
+    middle = (top + low) / 2
+    span = (middle - spread / 2 - margin, middle + spread / 2 + margin)
+    flat = [Line(freqs[[0, -1]], torch.zeros(2), role="guide")] if span[0] < 0 < span[1] else []
+    magnitude = View("magnitude", across, Axis("gain (dB)", span=span), [*flat, *lines], marks)
+    phases = [_phase(row, rate, freqs) for row in h]
+    heard = [line > floor for line in level]
+    phase_lines = [Line(freqs[heard[0]], phase[heard[0]], label, role) for phase, label, role in named(phases)]
+    phase = View("phase", across, Axis("phase (deg)", period=45.0), phase_lines)
+    return [magnitude, phase]
+
+
+def frequency_response(h: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+    """Frequencies (F,), evenly spread over the octaves from 20 Hz, and the complex response (C, F) at them."""
+    top = min(20000.0, 0.5 * rate)
+    freqs = torch.logspace(math.log10(20.0), math.log10(top), _POINTS, dtype=torch.float64)
+    spectrum = torch.fft.rfft(h.double(), _size(h))
+    place = freqs / rate * _size(h)
+    below = place.floor().long().clamp_max(spectrum.shape[-1] - 2)
+    share = place - below
+    return freqs, spectrum[:, below] * (1 - share) + spectrum[:, below + 1] * share
+
+
+def _size(h: Tensor) -> int:
+    return 1 << max(17, (h.shape[-1] - 1).bit_length())
+
+
+def _phase(h: Tensor, rate: float, freqs: Tensor) -> Tensor:
+    """Phase in degrees, without jumps, within half a turn where the response is loudest: (T,) to (F,)."""
+    spectrum = torch.fft.rfft(h.double(), _size(h))
+    angle = spectrum.angle()
+    step = angle.diff()
+    step = step - 2 * math.pi * (step / (2 * math.pi)).round()
+    whole = torch.cat((angle[:1], angle[0] + step.cumsum(0)))
+    loudest = int(spectrum.abs().argmax())
+    whole = whole - 2 * math.pi * torch.round(whole[loudest] / (2 * math.pi))
+    place = (freqs / rate * _size(h)).round().long().clamp_max(len(whole) - 1)
+    phase = torch.rad2deg(whole[place])
+    if float(phase.max() - phase.min()) > 1440:  # a delay: its turns would hide the rest
+        phase = phase - 360 * torch.round(phase / 360)
+    return phase
