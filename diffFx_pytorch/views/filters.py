@@ -22,7 +22,9 @@ def named(lines: Sequence[Tensor]) -> list[tuple[Tensor, str, Role]]:
     first = lines[0]
     if all(torch.allclose(line, first, rtol=1e-6, atol=1e-9) for line in lines[1:]):
         return [(first, "", "wet")]
-    names = _SIDES if len(lines) == 2 else [(f"channel {i + 1}", _ROLES[i % 3]) for i in range(len(lines))]
+    names: Sequence[tuple[str, Role]] = _SIDES
+    if len(lines) != 2:
+        names = [(f"channel {i + 1}", _ROLES[i % 3]) for i in range(len(lines))]
     return [(line, label, role) for line, (label, role) in zip(lines, names, strict=True)]
 
 

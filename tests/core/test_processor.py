@@ -42,14 +42,14 @@ def test_knobs_are_documented_from_the_table():
     assert "depth: 0 leaves the signal alone" in Tremolo.__doc__
 
 
-def test_plot_names_what_it_lacks():
-    with pytest.raises(NotImplementedError, match="Chain has no curve"):
-        Chain(Gain()).plot()
+def test_a_chain_is_drawn_as_what_it_is_together():
+    views = Chain(Gain(), Tremolo()).views(dsp_params={"tremolo.depth": 1.0})
+    assert [view.name for view in views] == ["gain over time", "a tone of 1000 Hz"]
 
 
 def test_plot_draws_a_curve():
     pytest.importorskip("matplotlib").use("Agg")
-    ax = Tremolo().plot(dsp_params={"depth": 1.0})
+    ax = Tremolo().plot(dsp_params={"depth": 1.0}).axes[0]
     assert "time (s)" in ax.get_xlabel()
     low, high = ax.get_lines()[0].get_ydata().min(), ax.get_lines()[0].get_ydata().max()
     assert low == pytest.approx(0.0, abs=1e-4)
