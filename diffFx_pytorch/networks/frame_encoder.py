@@ -71,7 +71,7 @@ class FrameEncoder(nn.Module):
         layers = layers or (4 if cell == "tcn" else 1)
         self.options = {"cell": cell, "hidden": hidden, "layers": layers, "period": period, "controls": controls}
         self.features, self.period, self.controls = hidden, period, controls
-        self.heard = heard or level_and_peak
+        self.heard, self.restorable = heard or level_and_peak, heard is None
         self.inlet, self.turned = nn.Linear(num_heard, hidden), FiLM(controls, hidden)
         recurrent = {"lstm": nn.LSTM, "gru": nn.GRU}
         self.cell = (

@@ -55,7 +55,7 @@ class SettingSampler:
         self.centre = positions_of(fx, {})[0].numpy().copy()
         self.low, self.high = np.zeros(len(self.params)), np.ones(len(self.params))
         self.uniform = np.zeros(len(self.params), bool)
-        self.functions: dict[int, Callable[[np.random.Generator], float]] = {}
+        self.functions: dict[int, Any] = {}
         for i, (name, param) in enumerate(self.params.items()):
             rule: Any = given.get(name, usual)
             longest = seconds / _SECONDS[param.unit] if seconds and param.unit in _SECONDS else param.max_val

@@ -8,6 +8,7 @@
       - effect: ParametricEqualizer
         name: eq                  # optional; the effect in snake case, numbered where it occurs again
         options: {num_peaks: 3}   # optional; keywords of the constructor
+        ranges: {peak_1_gain_db: [-6, 6]}   # optional; ranges of knobs that are not the usual ones
         params:                   # optional; what is left out takes its default
           peak_1_gain_db: 3.0
           peak_1_freq_hz: [200, 800]   # points evenly spaced over the signal

@@ -69,6 +69,8 @@ def _step(name: str, fx: Processor, given: Mapping[str, KnobValue], path: str) -
     step["name"] = name
     if options := _options_of(name, fx):
         step["options"] = options
+    if "effect" in step and (ranges := _ranges_of(fx)):
+        step["ranges"] = ranges
     if own:
         step["params"] = {knob: plain(path + knob, given.get(path + knob, row.default)) for knob, row in own.items()}
     return step
@@ -106,6 +108,16 @@ def _options_of(name: str, fx: Processor) -> dict[str, Any]:
             )
         options[option] = value
     return options
+
+
+def _ranges_of(fx: Processor) -> dict[str, list[Any]]:
+    """Ranges of knobs that the constructor was given, where they are not those of the class at this rate."""
+    usual, ranges = type(fx)(fx.sample_rate, **fx.construction).params, {}
+    for knob, row in fx.params.items():
+        was = usual[knob]
+        if (row.min_val, row.max_val, row.curve) != (was.min_val, was.max_val, was.curve):
+            ranges[knob] = [row.min_val, row.max_val, *([row.curve] if row.curve != was.curve else [])]
+    return ranges
 
 
 def plain(name: str, value: Any) -> Any:

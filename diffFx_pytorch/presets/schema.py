@@ -132,6 +132,11 @@ def _step(known: Collection[str]) -> Schema:
         "sidechain": {"type": "string", "description": "Sound file that keys the step, beside the chain file."},
         "bypass": {"type": "boolean", "description": "Checked, and left out."},
         "options": {"type": "object"},
+        "ranges": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "minItems": 2, "maxItems": 3},
+            "description": "Of knobs whose range is another than usual: [min, max] or [min, max, curve].",
+        },
         "params": {"type": "object"},
     }
     cases = [

@@ -25,7 +25,7 @@ TOP = ("version", "about", "tempo_bpm", "chain")
 """The keys of a chain file."""
 KINDS = ("effect", "vst3", "preset", "chain", "parallel", "dry_wet", "send", "mid_side", "multi_band", "keyed")
 _WITH_OPTIONS = ("effect", "vst3", "multi_band", "keyed")
-_KEYS = (*KINDS, "name", "options", "params", "sidechain", "mix", "bypass")
+_KEYS = (*KINDS, "name", "options", "ranges", "params", "sidechain", "mix", "bypass")
 PLACED = (Chain, DryWet, Keyed, MidSide, Parallel, Send)
 """Routings whose parts are steps with settings of their own."""
 _DEEPEST, _MOST = 16, 500
@@ -126,6 +126,8 @@ class StepReader:
             return None
         if "options" in keys and kinds[0] not in _WITH_OPTIONS:
             reader.problem(keys["options"], f"{kinds[0]} has no options")
+        if "ranges" in keys and kinds[0] != "effect":
+            reader.problem(keys["ranges"], f"{kinds[0]} has no ranges; give them to the effects in it")
         fx = self._built(kinds[0], keys, depth)
         name = self._name(keys)
         if fx is None:
@@ -213,7 +215,23 @@ class StepReader:
         options = self._options(keys, cls)
         if options is None:
             return None
-        return self._try(keys.get("options", keys["effect"]), lambda: cls(sample_rate=self.sample_rate, **options))
+        ranges = self._ranges(keys, cls)
+        at = keys.get("options", keys.get("ranges", keys["effect"]))
+        return self._try(at, lambda: cls(sample_rate=self.sample_rate, param_range=ranges, **options))
+
+    def _ranges(self, keys: Mapping[str, yaml.Node], cls: type[Processor]) -> dict[str, EffectParam]:
+        """The rows of the table of knobs that a step replaces."""
+        node, reader, rows = keys.get("ranges"), self.reader, {}
+        if node is None or not isinstance(node, yaml.MappingNode):
+            return {} if node is None else reader.mapping(node, (), f"ranges of {cls.__name__}")
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for knob, row in reader.mapping(node, names, f"ranges of {cls.__name__}").items():
+            said = reader.plain(row)
+            if not isinstance(said, list) or len(said) not in (2, 3):
+                reader.problem(row, f"the range of {knob} must be [min, max] or [min, max, curve], got {said!r}")
+            elif (made := self._try(row, lambda said=said: EffectParam(*said[:2], None, *said[2:]))) is not None:
+                rows[knob] = made
+        return rows
 
     def _plugin(self, keys: Mapping[str, yaml.Node]) -> Processor | None:
         node, path = keys["vst3"], self.reader.scalar(keys["vst3"], "vst3")
