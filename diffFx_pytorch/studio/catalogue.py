@@ -77,7 +77,8 @@ def option_rows(options: Mapping[str, Option]) -> list[dict[str, Any]]:
         elif isinstance(option, (Integer, Number)):
             step = option.step if isinstance(option, Integer) else "any"
             ends = {"min": option.min_val, "max": option.max_val}
-            said |= {"kind": "number", **ends, "step": step, "default": option.default}
+            unit = option.unit if isinstance(option, Number) else ""
+            said |= {"kind": "number", "unit": unit, **ends, "step": step, "default": option.default}
         else:
             plain = option.default if isinstance(option.default, (str, int, float, list, type(None))) else None
             said |= {"kind": "given", "default": plain}

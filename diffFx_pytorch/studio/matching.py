@@ -24,7 +24,7 @@ from .session import Session
 
 How = Literal["wet", "reference"]
 _LONGEST = 10.0
-_SHOWN_EVERY = 0.25
+_SHOWN_EVERY, _MOST_SHOWN = 0.25, 400
 _STEPS, _STARTS, _FFT = 120, 4, 2048
 
 
@@ -129,11 +129,14 @@ class _Watch:
         if self.stop.is_set():
             raise KeyboardInterrupt
         self.steps += 1
+        shown = _shown(error, self.how)
+        self.errors.append(min(shown, self.errors[-1]) if self.errors else shown)
+        if len(self.errors) > _MOST_SHOWN:
+            self.errors = self.errors[::2]
         now = time.monotonic()
         if now - self.told < _SHOWN_EVERY:
             return
         self.told = now
-        self.errors.append(_shown(error, self.how))
         values = self.chain.to_dict(self.chain.map_parameters(place[None]))
         self.chain.set({name: float(value) for name, value in values.items()})
         curves = {

@@ -72,6 +72,11 @@ def loudness_lufs(sound: Tensor, rate: float) -> float | None:
     return found if math.isfinite(found) else None
 
 
+def power_db(sound: Tensor) -> float:
+    """Mean power in dB, where loudness is not defined: of what is short, or very soft."""
+    return 10 * math.log10(max(float(sound.double().square().mean()), 1e-20))
+
+
 def overview(path: Path, info: AudioInfo) -> Iterator[dict[str, Any]]:
     """The picture of a whole file, lowest and highest sample of each of ``COLUMNS`` stretches, as far as it is read."""
     hop = max(1, math.ceil(info.frames / COLUMNS))

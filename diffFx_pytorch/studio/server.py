@@ -349,6 +349,7 @@ def _about(sound: Any, rate: float) -> dict[str, Any]:
         "level_db": pictures.levels_db(sound, rate),
         "spectrum": pictures.spectrum_db(sound, rate),
         "lufs": pictures.loudness_lufs(sound, rate),
+        "power_db": pictures.power_db(sound),
     }
 
 

@@ -2,11 +2,9 @@
 
 import json
 import struct
-import threading
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -15,30 +13,9 @@ import torch
 
 from diffFx_pytorch.presets import load_chain
 
-uvicorn = pytest.importorskip("uvicorn", reason="the extra studio is not installed")
+pytest.importorskip("uvicorn", reason="the extra studio is not installed")
 pytest.importorskip("starlette", reason="the extra studio is not installed")
-
-WAIT = 60
-
-
-@contextmanager
-def serving(session, token=""):
-    """A server of a session on a free port; gives its address."""
-    from diffFx_pytorch.studio.server import app
-
-    config = uvicorn.Config(app(session, token), port=0, log_level="warning", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    until = time.monotonic() + WAIT
-    while not server.started and time.monotonic() < until:
-        time.sleep(0.02)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(WAIT)
-        assert not thread.is_alive()
+from tests.studio.serving import WAIT, serving  # needs both
 
 
 def ask(url, body=None, method=None, headers=None):

@@ -10,7 +10,7 @@ import { Rack } from "./rack.js";
 import { Side } from "./side.js";
 import { Wave } from "./wave.js";
 
-const player = new Player(), rack = new Rack(), wave = new Wave(player), match = new Match(player);
+const player = new Player(), rack = new Rack(), wave = new Wave(player), match = new Match(rack);
 const side = new Side(match);
 const palette = new Palette((request) => { if (request.op === "add" || request.op === "load") view("rack"); });
 const studio = (window.studio = { player, state: null, take: null, dry: null, pictures: null, turned: null, lag: null, api });
@@ -26,7 +26,6 @@ function show(next) {
   rack.release();
   wave.update(next);
   side.update(next);
-  match.update?.(next);
   $("file-name").textContent = next.source ? next.source.name : "Open a sound";
   $("file-about").textContent = next.source ? clock(next.source.seconds, false) : "";
   for (const slot of ["A", "B"]) $(`slot-${slot.toLowerCase()}`).setAttribute("aria-checked", next.slot === slot);
@@ -84,8 +83,8 @@ async function look() {
     const found = await api.get("/api/pictures");
     studio.pictures = found;
     side.spectra(found);
-    const [dry, wet] = [found.dry.lufs, found.wet.lufs];
-    player.matched(dry !== null && wet !== null ? Math.min(8, 10 ** ((wet - dry) / 20)) : 1);
+    const measure = found.dry.lufs !== null && found.wet.lufs !== null ? "lufs" : "power_db";
+    player.matched(Math.min(8, 10 ** ((found.wet[measure] - found.dry[measure]) / 20)));
   } catch { /* the next take brings its own */ }
 }
 

@@ -2,7 +2,7 @@
 import { act, get } from "./api.js";
 import { Lane } from "./automation.js";
 import { drawCurve } from "./chart.js";
-import { colour, h, icon, iconButton, menu, paper } from "./dom.js";
+import { colour, dialog, h, icon, iconButton, menu, paper } from "./dom.js";
 import { moves } from "./format.js";
 import { Knob } from "./knob.js";
 
@@ -51,7 +51,7 @@ export class Module {
     this.meter = h("canvas", { "aria-hidden": "true" });
     const top = h("div", { class: "top" }, this.grip, h("div", { class: "title" }, h("h2", {}, this.title.replace(/_/g, " ")), h("small", {}, about)),
       h("div", { class: "lamp", title: node.family === "dynamics" ? "Gain reduction" : "Change of level" }, this.readout, this.meter), node.knobs.some((k) => k.automatable) && this.auto, this.solo, this.power, more);
-    this.el = h("article", { class: `module ${node.kind}`, style: `--family: var(--${node.family})`, "aria-label": `${this.title}, ${about}`, "data-node": node.id }, top);
+    this.el = h("article", { class: `module ${node.kind}${node.knobs.length > 8 ? " many" : ""}`, style: `--family: var(--${node.family})`, "aria-label": `${this.title}, ${about}`, "data-node": node.id }, top);
     if (node.children.length) this.el.append(this.inside(node));
     const body = h("div", { class: "body" });
     if (node.has_curve) {
@@ -89,7 +89,7 @@ export class Module {
         const choices = row.values.map((value, i) => h("option", { value: String(i), selected: value === now }, value === null ? "none" : String(value).replace(/_/g, " ")));
         return h("label", {}, row.label, h("select", { ...focus, onchange: (e) => set(row.values[+e.target.value]) }, ...choices));
       }
-      return h("label", {}, row.label, h("input", { type: "number", min: row.min, max: row.max, step: row.step, value: now ?? "", style: "width: 84px", ...focus, onchange: (e) => set(e.target.value === "" ? null : +e.target.value) }));
+      return h("label", {}, row.unit ? `${row.label} (${row.unit})` : row.label, h("input", { type: "number", min: row.min, max: row.max, step: row.step, value: now ?? "", style: "width: 84px", ...focus, onchange: (e) => set(e.target.value === "" ? null : +e.target.value) }));
     }));
   }
 
@@ -126,8 +126,11 @@ export class Module {
   }
 
   rename() {
-    const name = prompt("Name of this effect (letters, digits, underscores)", this.node.name);
-    if (name) act({ op: "rename", node: this.id, name });
+    const field = h("input", { type: "text", value: this.node.name, pattern: "[A-Za-z_][A-Za-z0-9_]*", "aria-label": "Name of this effect" });
+    const done = () => { box.close(); if (field.value !== this.node.name) act({ op: "rename", node: this.id, name: field.value.trim().replace(/\s+/g, "_") }); };
+    field.addEventListener("keydown", (event) => event.key === "Enter" && done());
+    const box = dialog(`Rename ${this.title}`, field, h("div", { class: "foot" }, h("button", { class: "primary", onclick: done }, "Rename")));
+    field.select();
   }
 
   reset() {
