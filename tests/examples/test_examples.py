@@ -57,6 +57,13 @@ def test_the_controller_halves_its_error():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("script", ["style_transfer.py", "pedal.py", "train_controller.py"])
+def test_a_recipe_beats_its_baseline_in_small(script):
+    done = run(script, "--smoke")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
 def test_a_chain_is_fitted_to_files(tmp_path):
     import soundfile
 
