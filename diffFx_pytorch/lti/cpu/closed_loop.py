@@ -27,7 +27,7 @@ from .spectra import (
 
 
 @jit
-def closed_loop_pieces(start: int, stop: int, left: Any, matrix: Any, right: Any, rhs: Any, y: np.ndarray) -> None:
+def closed_loop_pieces(start, stop, left, matrix, right, rhs, y):
     """Pieces ``start`` to ``stop - 1`` of y with (I - diag(left) A diag(right)) y = rhs; pieces count within items.
 
     Args:
@@ -56,19 +56,7 @@ def closed_loop_pieces(start: int, stop: int, left: Any, matrix: Any, right: Any
 
 
 @jit
-def closed_loop_adjoint_pieces(
-    start: int,
-    stop: int,
-    left: Any,
-    matrix: Any,
-    right: Any,
-    grad_y: Any,
-    y: Any,
-    z: np.ndarray,
-    to_left: np.ndarray,
-    to_matrix: np.ndarray,
-    to_right: np.ndarray,
-) -> None:
+def closed_loop_adjoint_pieces(start, stop, left, matrix, right, grad_y, y, z, to_left, to_matrix, to_right):
     """All gradients: z solves the adjoint loop driven by grad_y, and each other one is a product with it.
 
     Args:

@@ -15,9 +15,7 @@ WIDE = 8
 
 
 @jit
-def delay_rows(
-    start: int, stop: int, whole: np.ndarray, fraction: np.ndarray, nfft: int, log_gamma: float, response: np.ndarray
-) -> None:
+def delay_rows(start, stop, whole, fraction, nfft, log_gamma, response):
     """Rows ``start`` to ``stop - 1`` of z^-(whole + fraction) on the upper half of a circle.
 
     Args:
@@ -53,16 +51,14 @@ def delay_rows(
 
 
 @jit
-def _turned(m: int, f: float, k: int, nfft: int) -> tuple[float, float]:
+def _turned(m, f, k, nfft):
     """exp(-2 pi j k (m + f) / nfft), with whole turns of the whole part taken off before it becomes an angle."""
     angle = -2.0 * math.pi * ((m * k % nfft) + f * k) / nfft
     return math.cos(angle), math.sin(angle)
 
 
 @jit
-def delay_slope_rows(
-    start: int, stop: int, grad: np.ndarray, response: np.ndarray, nfft: int, log_gamma: float, slope: np.ndarray
-) -> None:
+def delay_slope_rows(start, stop, grad, response, nfft, log_gamma, slope):
     """Gradients to delays: the sum over points of Re(conj(grad) (-ln z) response).
 
     Args:

@@ -18,7 +18,7 @@ LONGEST_SUM = 64
 
 
 @jit
-def loop_rows(start: int, stop: int, matrix: Any, delays: Any, b: Any, c: Any, x: np.ndarray, h: np.ndarray) -> None:
+def loop_rows(start, stop, matrix, delays, b, c, x, h):
     """Impulse responses of rows ``start`` to ``stop - 1``; a row is an item and one of its inputs.
 
     Args:
@@ -54,18 +54,7 @@ def loop_rows(start: int, stop: int, matrix: Any, delays: Any, b: Any, c: Any, x
 
 
 @jit
-def loop_adjoint_rows(
-    start: int,
-    stop: int,
-    grad_h: Any,
-    matrix: Any,
-    delays: Any,
-    c: Any,
-    x: np.ndarray,
-    to_matrix: np.ndarray,
-    to_b: np.ndarray,
-    to_c: np.ndarray,
-) -> None:
+def loop_adjoint_rows(start, stop, grad_h, matrix, delays, c, x, to_matrix, to_b, to_c):
     """Gradients of ``loop_rows``: the loop run backwards, its matrix transposed, driven by grad_h through c.
 
     Args:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
 from diffFx_pytorch.kernels.vector import constant, lanes_of
 
 from .elimination import eliminate
@@ -25,7 +21,7 @@ from .spectra import (
 
 
 @jit
-def solve_pieces(start: int, stop: int, matrix: Any, rhs: Any, x: np.ndarray) -> None:
+def solve_pieces(start, stop, matrix, rhs, x):
     """Pieces ``start`` to ``stop - 1`` of x with matrix x = rhs at every point; pieces count within items.
 
     Args:
@@ -49,9 +45,7 @@ def solve_pieces(start: int, stop: int, matrix: Any, rhs: Any, x: np.ndarray) ->
 
 
 @jit
-def solve_adjoint_pieces(
-    start: int, stop: int, matrix: Any, x: Any, grad_x: Any, z: np.ndarray, to_matrix: np.ndarray
-) -> None:
+def solve_adjoint_pieces(start, stop, matrix, x, grad_x, z, to_matrix):
     """Both gradients: z with matrix^H z = grad_x is that of the right-hand side, -z x^H that of the matrix.
 
     Args:

@@ -15,7 +15,7 @@ WIDE = 8
 
 
 @jit
-def sos_pieces(start: int, stop: int, sos: np.ndarray, w: np.ndarray, response: np.ndarray) -> None:
+def sos_pieces(start, stop, sos, w, response):
     """Pieces ``start`` to ``stop - 1`` of the product of sections; pieces count within rows.
 
     Args:
@@ -57,9 +57,7 @@ def _section(c: np.ndarray, at: int, w: Any) -> Any:
 
 
 @jit
-def sos_slope_pieces(
-    start: int, stop: int, grad: np.ndarray, sos: np.ndarray, w: np.ndarray, slope: np.ndarray
-) -> None:
+def sos_slope_pieces(start, stop, grad, sos, w, slope):
     """Gradients to sections, summed over each piece.
 
     The gradient to b_n is the product of the other sections over a, times w^n; that to a_n is the same times -b / a.

@@ -42,7 +42,7 @@ def pieces(points: int) -> int:
 
 
 @jit
-def aligned(count: int, like: np.ndarray) -> np.ndarray:
+def aligned(count, like):
     """A buffer of ``like``'s type that begins on a cache line, so that no vector lies across two."""
     buffer = np.empty(count + BYTES // like.itemsize, like.dtype)
     skip = (-buffer.ctypes.data % BYTES) // buffer.itemsize
@@ -50,7 +50,7 @@ def aligned(count: int, like: np.ndarray) -> np.ndarray:
 
 
 @jit
-def tile_of(count: int, like: np.ndarray) -> np.ndarray:
+def tile_of(count, like):
     """A tile for so many complex vectors."""
     return aligned(2 * lanes_of(like) * count, like)
 

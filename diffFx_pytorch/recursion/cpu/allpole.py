@@ -83,7 +83,7 @@ def _dot_run(u, v, count):  # pragma: no cover
 
 
 @jit
-def plain_recursion(u: np.ndarray, a: np.ndarray, y: np.ndarray, at: int, count: int) -> None:
+def plain_recursion(u, a, y, at, count):
     """``y[at + k] = u[k] - sum_m a[m] y[at + k - 1 - m]``, one sample after the other."""
     order = a.shape[0]
     for k in range(count):
@@ -94,7 +94,7 @@ def plain_recursion(u: np.ndarray, a: np.ndarray, y: np.ndarray, at: int, count:
 
 
 @jit
-def block_responses(a: np.ndarray, toeplitz: np.ndarray, response: np.ndarray) -> float:
+def block_responses(a, toeplitz, response):
     """What a sample, and what each past output, adds to the samples of its block; the largest sum of the latter."""
     order = a.shape[0]
     impulse = np.zeros(BLOCK, a.dtype)
@@ -150,7 +150,7 @@ def _overload_recursion(u, a, y, at, count, toeplitz, response, in_blocks):
 
 
 @jit
-def zero_denormals(y: np.ndarray, start: int, stop: int, denormal_threshold: float) -> None:
+def zero_denormals(y, start, stop, denormal_threshold):
     """Set a state below ``denormal_threshold`` to zero, before denormal numbers slow the arithmetic."""
     for k in range(start, stop):
         if not abs(y[k]) < denormal_threshold:
@@ -159,18 +159,7 @@ def zero_denormals(y: np.ndarray, start: int, stop: int, denormal_threshold: flo
 
 
 @jit
-def constant_forward(
-    start: int,
-    stop: int,
-    x: np.ndarray,
-    a: np.ndarray,
-    zi: np.ndarray,
-    x_row: np.ndarray,
-    a_row: np.ndarray,
-    y: np.ndarray,
-    zf: np.ndarray,
-    denormal_threshold: float,
-) -> None:
+def constant_forward(start, stop, x, a, zi, x_row, a_row, y, zf, denormal_threshold):
     """Rows ``start`` to ``stop - 1`` of y and zf.
 
     Args:
@@ -214,7 +203,7 @@ def constant_forward(
 
 
 @jit
-def _lagged_output(y: np.ndarray, zi: np.ndarray, last: int, count: int, lagged: np.ndarray) -> None:
+def _lagged_output(y, zi, last, count, lagged):
     """``lagged[k] = y[last - 1 - k]``, k up to count + N - 1; before time zero stand the past outputs."""
     order = zi.shape[0]
     reach = count + order - 1
@@ -251,20 +240,8 @@ def _overload_correlate(g, lagged, count, sums):
 
 @jit
 def constant_backward(
-    start: int,
-    stop: int,
-    grad_y: np.ndarray,
-    grad_zf: np.ndarray,
-    y: np.ndarray,
-    a: np.ndarray,
-    zi: np.ndarray,
-    a_row: np.ndarray,
-    grad_x: np.ndarray,
-    grad_a: np.ndarray,
-    grad_zi: np.ndarray,
-    needs_a: bool,
-    denormal_threshold: float,
-) -> None:
+    start, stop, grad_y, grad_zf, y, a, zi, a_row, grad_x, grad_a, grad_zi, needs_a, denormal_threshold
+):
     """The adjoint of :func:`constant_forward`: the same recursion run backwards in time, one row at a time.
 
     Args:

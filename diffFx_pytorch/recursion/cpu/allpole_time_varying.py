@@ -27,7 +27,7 @@ LONGEST = 256
 
 
 @jit
-def _tile_length(order: int) -> int:
+def _tile_length(order):
     return max(LANES, min(LONGEST, COEFFICIENTS // order // LANES * LANES))
 
 
@@ -59,20 +59,7 @@ def _add_rows(target, places, count, tile, rows):  # pragma: no cover
 
 
 @jit
-def time_varying_forward_lanes(
-    start: int,
-    stop: int,
-    x: np.ndarray,
-    a: np.ndarray,
-    zi: np.ndarray,
-    rows: np.ndarray,
-    x_row: np.ndarray,
-    a_row: np.ndarray,
-    samples: int,
-    y: np.ndarray,
-    zf: np.ndarray,
-    denormal_threshold: float,
-) -> None:
+def time_varying_forward_lanes(start, stop, x, a, zi, rows, x_row, a_row, samples, y, zf, denormal_threshold):
     """The rows ``rows[start:stop]`` of y and zf, LANES at a time.
 
     Args:
@@ -125,23 +112,23 @@ def time_varying_forward_lanes(
 
 @jit
 def time_varying_backward_lanes(
-    start: int,
-    stop: int,
-    grad_y: np.ndarray,
-    grad_zf: np.ndarray,
-    y: np.ndarray,
-    a: np.ndarray,
-    zi: np.ndarray,
-    rows: np.ndarray,
-    a_row: np.ndarray,
-    samples: int,
-    grad_x: np.ndarray,
-    grad_a: np.ndarray,
-    grad_zi: np.ndarray,
-    needs_a: bool,
-    shared: int,
-    denormal_threshold: float,
-) -> None:
+    start,
+    stop,
+    grad_y,
+    grad_zf,
+    y,
+    a,
+    zi,
+    rows,
+    a_row,
+    samples,
+    grad_x,
+    grad_a,
+    grad_zi,
+    needs_a,
+    shared,
+    denormal_threshold,
+):
     """The adjoint of :func:`time_varying_forward_lanes`, backwards in time.
 
     Args:
@@ -220,20 +207,7 @@ def time_varying_backward_lanes(
 
 
 @jit
-def time_varying_forward_row(
-    start: int,
-    stop: int,
-    x: np.ndarray,
-    a: np.ndarray,
-    zi: np.ndarray,
-    rows: np.ndarray,
-    x_row: np.ndarray,
-    a_row: np.ndarray,
-    samples: int,
-    y: np.ndarray,
-    zf: np.ndarray,
-    denormal_threshold: float,
-) -> None:
+def time_varying_forward_row(start, stop, x, a, zi, rows, x_row, a_row, samples, y, zf, denormal_threshold):
     """As :func:`time_varying_forward_lanes`, one row at a time, real or complex."""
     order = zi.shape[1]
     length = _tile_length(order)
@@ -263,23 +237,23 @@ def time_varying_forward_row(
 
 @jit
 def time_varying_backward_row(
-    start: int,
-    stop: int,
-    grad_y: np.ndarray,
-    grad_zf: np.ndarray,
-    y: np.ndarray,
-    a: np.ndarray,
-    zi: np.ndarray,
-    rows: np.ndarray,
-    a_row: np.ndarray,
-    samples: int,
-    grad_x: np.ndarray,
-    grad_a: np.ndarray,
-    grad_zi: np.ndarray,
-    needs_a: bool,
-    shared: int,
-    denormal_threshold: float,
-) -> None:
+    start,
+    stop,
+    grad_y,
+    grad_zf,
+    y,
+    a,
+    zi,
+    rows,
+    a_row,
+    samples,
+    grad_x,
+    grad_a,
+    grad_zi,
+    needs_a,
+    shared,
+    denormal_threshold,
+):
     """As :func:`time_varying_backward_lanes`, one row at a time, real or complex; grad_a begins as zeros."""
     order = zi.shape[1]
     length = _tile_length(order)

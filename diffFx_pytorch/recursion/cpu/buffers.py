@@ -11,7 +11,7 @@ from diffFx_pytorch.kernels.vector_type import BYTES
 
 
 @njit(nogil=True, cache=True)
-def aligned_zeros(count: int, like: np.ndarray) -> np.ndarray:
+def aligned_zeros(count, like):
     """A buffer of ``like``'s type that begins on a cache line, so that no vector lies across two."""
     buffer = np.zeros(count + BYTES // like.itemsize, like.dtype)
     skip = (-buffer.ctypes.data % BYTES) // buffer.itemsize
@@ -19,14 +19,14 @@ def aligned_zeros(count: int, like: np.ndarray) -> np.ndarray:
 
 
 @njit(nogil=True, cache=True)
-def copy_run(source: np.ndarray, target: np.ndarray) -> None:
+def copy_run(source, target):
     """``target[k] = source[k]``, converted."""
     for k in range(np.uintp(source.size)):
         target[k] = source[k]
 
 
 @njit(nogil=True, cache=True)
-def copy_reversed(source: np.ndarray, target: np.ndarray) -> None:
+def copy_reversed(source, target):
     """``target[k] = source[-1 - k]``, converted; unsigned indices, since wrapping ones would make gathers of it."""
     last = np.uintp(source.size) - np.uintp(1)
     for k in range(np.uintp(source.size)):

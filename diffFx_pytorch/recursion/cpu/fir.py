@@ -11,9 +11,7 @@ TILE = 512
 
 
 @jit
-def fir_rows(
-    start: int, stop: int, x: np.ndarray, b: np.ndarray, x_row: np.ndarray, b_row: np.ndarray, y: np.ndarray
-) -> None:
+def fir_rows(start, stop, x, b, x_row, b_row, y):
     """Rows ``start`` to ``stop - 1`` of ``y[t] = sum_k b[k] x[t - k]``, x silent before time zero.
 
     Args:
@@ -41,6 +39,6 @@ def fir_rows(
 
 
 @jit
-def _add_scaled(c: float, x: np.ndarray, y: np.ndarray) -> None:
+def _add_scaled(c, x, y):
     for k in range(np.uintp(x.size)):
         y[k] += c * x[k]

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from diffFx_pytorch.kernels import njit
 
 
 @njit(nogil=True, cache=True)
-def forward(
-    start: int,
-    stop: int,
-    u: Any,
-    u_row: Any,
-    A: Any,
-    A_row: Any,
-    zi: Any,
-    zi_row: Any,
-    threshold: float,
-    s: Any,
-    zf: Any,
-) -> None:
+def forward(start, stop, u, u_row, A, A_row, zi, zi_row, threshold, s, zf):
     """Rows ``start`` to ``stop - 1`` of states s and of the last state."""
     samples, order = s.shape[1:]
     state, new_state = np.empty(order), np.empty(order)
@@ -43,23 +29,7 @@ def forward(
 
 
 @njit(nogil=True, cache=True)
-def backward(
-    start: int,
-    stop: int,
-    gs: Any,
-    gzf: Any,
-    u: Any,
-    u_row: Any,
-    A: Any,
-    A_row: Any,
-    zi: Any,
-    zi_row: Any,
-    s: Any,
-    threshold: float,
-    gu: Any,
-    gA: Any,
-    gzi: Any,
-) -> None:
+def backward(start, stop, gs, gzf, u, u_row, A, A_row, zi, zi_row, s, threshold, gu, gA, gzi):
     """The gradients of rows ``start`` to ``stop - 1``."""
     samples, order = s.shape[1:]
     carry, new_carry = np.empty(order), np.empty(order)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from diffFx_pytorch.kernels import njit
 
 FASTMATH = {"contract", "nsz"}
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def overlap_add_blocks(start: int, stop: int, frames: np.ndarray, window: np.ndarray, hop: int, x: np.ndarray) -> None:
+def overlap_add_blocks(start, stop, frames, window, hop, x):
     """Write the blocks ``start`` to ``stop - 1`` of ``hop`` samples of the windowed overlap-add of frames (M, N)."""
     M, N = frames.shape
     overlap = -(-N // hop)
@@ -27,7 +25,7 @@ def overlap_add_blocks(start: int, stop: int, frames: np.ndarray, window: np.nda
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def fold_and_pad(x: np.ndarray, left: np.ndarray, right: np.ndarray, weight: np.ndarray) -> None:
+def fold_and_pad(x, left, right, weight):
     """Solve for the signal inside the padded x, in place, and continue it again at both ends.
 
     Args:
@@ -54,7 +52,7 @@ def fold_and_pad(x: np.ndarray, left: np.ndarray, right: np.ndarray, weight: np.
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def cut_frames(start: int, stop: int, x: np.ndarray, window: np.ndarray, hop: int, frames: np.ndarray) -> None:
+def cut_frames(start, stop, x, window, hop, frames):
     """Windowed frames ``start`` to ``stop - 1`` of x into frames (M, N)."""
     N = frames.shape[1]
     for m in range(start, stop):

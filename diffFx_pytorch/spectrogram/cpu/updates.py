@@ -16,7 +16,7 @@ LEAST = 1e-19
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _distance(spectrum: np.ndarray, target: np.ndarray, scratch: np.ndarray) -> float:
+def _distance(spectrum, target, scratch):
     for f in range(target.size):
         re, im = spectrum[2 * f], spectrum[2 * f + 1]
         d = np.sqrt(re * re + im * im) - target[f]
@@ -28,7 +28,7 @@ def _distance(spectrum: np.ndarray, target: np.ndarray, scratch: np.ndarray) -> 
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _onto(spectrum: np.ndarray, target: np.ndarray, scratch: np.ndarray) -> None:
+def _onto(spectrum, target, scratch):
     """Give the row the target's magnitudes; zero has phase zero."""
     zeros = 0
     # Literals would turn the loops into float64.
@@ -48,7 +48,7 @@ def _onto(spectrum: np.ndarray, target: np.ndarray, scratch: np.ndarray) -> None
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def onto_rows(start: int, stop: int, spectrum: np.ndarray, target: np.ndarray) -> None:
+def onto_rows(start, stop, spectrum, target):
     """Give the spectrum the target's magnitudes, in place."""
     scratch = np.empty(target.shape[1], spectrum.dtype)
     for m in range(start, stop):
@@ -56,18 +56,7 @@ def onto_rows(start: int, stop: int, spectrum: np.ndarray, target: np.ndarray) -
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def momentum_rows(
-    start: int,
-    stop: int,
-    spectrum: np.ndarray,
-    target: np.ndarray,
-    error: np.ndarray,
-    alpha: float,
-    beta: float,
-    gamma: float,
-    previous: np.ndarray,
-    slow: np.ndarray,
-) -> None:
+def momentum_rows(start, stop, spectrum, target, error, alpha, beta, gamma, previous, slow):
     """Run t = (1 - gamma) d + gamma c; c = t + alpha (t - t_prev); d = t + beta (t - t_prev); P_A c goes in place.
 
     ``previous`` holds t_prev, ``slow`` d (no rows where gamma is 1).
@@ -95,16 +84,7 @@ def momentum_rows(
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def reflection_rows(
-    start: int,
-    stop: int,
-    spectrum: np.ndarray,
-    target: np.ndarray,
-    error: np.ndarray,
-    rho: float,
-    beta: float,
-    shadow: np.ndarray,
-) -> None:
+def reflection_rows(start, stop, spectrum, target, error, rho, beta, shadow):
     """Run z = (rho y + c) / (1 + rho); a = P_A(2 z - y) in place of c; y = beta (a + y - z) + (1 - beta) z (shadow)."""
     F = target.shape[1]
     scratch = np.empty(F, spectrum.dtype)
