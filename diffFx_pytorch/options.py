@@ -170,7 +170,10 @@ class Given(Option):
 
 
 CONTROL_PERIOD = Integer(
-    1, 65536, 32, doc="Samples between the points at which knobs that move are heard; between them they go on smoothly."
+    1,
+    65536,
+    32,
+    doc="Samples between the points at which moving knobs are evaluated; between them their effect is interpolated.",
 )
 """The option of every effect that designs: 1 designs at every sample."""
 
@@ -237,7 +240,7 @@ def documented(
     rows = [
         "Args:",
         "    sample_rate: in Hz.",
-        "    param_range: rows of the table of knobs to replace.",
+        "    param_range: new ranges of knobs by name, as ``EffectParam``.",
         *(f"    {name}: {o.doc} {o.legal()}; default {default_text(o)}." for name, o in options.items()),
         "",
     ]

@@ -55,7 +55,7 @@ class Processor(Adjustable, Drawn):
 
     Args:
         sample_rate: in Hz, 8000 .. 192000 are tested.
-        param_range: rows of the table of knobs to replace, ``{"ratio": EffectParam(1.0, 8.0)}``.
+        param_range: new ranges of knobs by name, ``{"ratio": EffectParam(1.0, 8.0)}``.
         options: those of the table ``options``.
 
     Raises:

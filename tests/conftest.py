@@ -66,6 +66,15 @@ def _seed():
 
 
 @pytest.fixture
+def one_thread():
+    """One thread for torch's own operations."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
 def poisoned_memory():
     """Fill torch.empty with NaN, so that memory nobody wrote shows."""
     torch.use_deterministic_algorithms(True)

@@ -118,7 +118,7 @@ def _forward(
 
 
 def _backward(
-    batch_shape: tuple[int, ...],
+    batch_shape: Any,
     grads: Any,
     inputs: Any,
     saved: Any,

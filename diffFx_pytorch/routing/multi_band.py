@@ -155,7 +155,7 @@ class MultiBand(Bands):
     Args:
         fx: the effect.
         num_bands: 2 .. 16.
-        param_range: rows of the table to replace.
+        param_range: new ranges of knobs by name, as ``EffectParam``.
         settings: values of knobs that stay, ``crossover_1_hz=200``.
 
     Raises:

@@ -32,7 +32,7 @@ class Routing(Processor, abstract=True):
         steps: the effects by name, in the order of their knobs.
         own: the routing's own knobs, after those of the effects.
         sample_rate: in Hz; None takes the one that the effects share.
-        param_range: rows of the table to replace.
+        param_range: new ranges of knobs by name, as ``EffectParam``.
         settings: values of knobs that stay, in their units.
 
     Raises:

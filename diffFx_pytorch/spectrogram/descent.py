@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from .cycle import KernelCycle, TensorCycle
+from .metrics import Metric, metric_of
 from .redescent import Redescent
 from .rules import Rule, Tensors
 
@@ -56,11 +57,11 @@ class Run:
         callback: as for ``invert_spectrogram``.
         progress: write iterations to the error stream.
         every: report each of so many iterations.
-        measure: from the present signals, (B, T) as ``finish`` takes them, to what is reported in place of the last of
-            the history, (B,).
+        metric: what is reported in place of the last of the history: a name or function of ``metrics``, or None.
+        compared: from the present signals, (B, T) as ``finish`` takes them, to the two magnitudes of the metric.
 
     Raises:
-        ValueError: for a number of iterations that is no integer of at least 0, or an ``every`` below 1.
+        ValueError: for an ``n_iter`` that is no integer of at least 0, an ``every`` below 1, or an unknown metric.
     """
 
     caller: str
@@ -70,9 +71,12 @@ class Run:
     callback: Callback | None = None
     progress: bool = False
     every: int = 1
-    measure: Callable[[Tensor], Tensor] | None = None
+    metric: str | Metric | None = None
+    compared: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
 
     def __post_init__(self) -> None:
+        if self.metric is not None:
+            metric_of(self.caller, self.metric)
         for name, value, least in (("n_iter", self.n_iter, 0), ("evaluate_every", self.every, 1)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"{self.caller}: {name} must be an integer of at least {least}. Got {value!r}.")
@@ -99,13 +103,18 @@ class Run:
         """
         if (self.callback is None and not self.progress) or iteration % self.every:
             return False
-        latest = levels() if self.measure is None else self.measure(signals())
+        latest = levels() if self.metric is None else self._measured(self.metric, signals())
         if self.progress:
             sys.stderr.write(f"\r{prefix}iteration {iteration} of {self.n_iter}: {float(latest.mean()):.2f} dB ")
             sys.stderr.flush()
         return self.callback is not None and bool(
             self.callback(iteration, latest.reshape(self.batch_shape), lambda: finish(signals()))
         )
+
+    def _measured(self, metric: str | Metric, signals: Tensor) -> Tensor:
+        assert self.compared is not None
+        with torch.no_grad():
+            return metric_of(self.caller, metric)(*self.compared(signals)).flatten()
 
     def close(self) -> None:
         """End the line on the error stream."""
@@ -240,7 +249,7 @@ def descend(
         The finished signals, and the ``Inversion``.
     """
     # One after the other where there is no callback: each stays in the caches, and its memory serves the next.
-    groups = [starts] if run.callback or run.measure else [[start] for start in starts]
+    groups = [starts] if run.callback or run.metric else [[start] for start in starts]
     signals, history, iterations, converged = [], [], [], []
 
     def run_group(group: Sequence[Callable[[], Descent]], prefix: str) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from .cycle import KernelCycle, TensorCycle
 from .descent import Callback, Descent, Inversion, Run, descend
 from .initial import broadcasts, initial_spectrum, power_of_two
-from .metrics import Metric, metric_of
+from .metrics import Metric
 from .redescent import Redescent
 from .representation import search
 from .rules import Rule, schedule_of, with_magnitude
@@ -83,23 +83,12 @@ def invert_spectrogram(
     scale = (
         power_of_two(magnitude.detach().amax((-1, -2), keepdim=True)) if method != "lbfgs" else magnitude.new_ones(())
     )
-    distance = None if metric is None else metric_of("invert_spectrogram", metric)
 
-    def measure(x: Tensor) -> Tensor:
-        assert distance is not None
-        X = stft.magnitude(x.detach().reshape(*batch_shape, solved)) * scale
-        return distance(X, magnitude.detach()).reshape(B)
+    def compared(x: Tensor) -> tuple[Tensor, Tensor]:
+        return stft.magnitude(x.detach().reshape(*batch_shape, solved)) * scale, magnitude.detach()
 
-    run = Run(
-        "invert_spectrogram",
-        batch_shape,
-        n_iter,
-        tolerance_db,
-        callback,
-        progress,
-        evaluate_every,
-        None if metric is None else measure,
-    )
+    reported = callback, progress, evaluate_every, metric, compared
+    run = Run("invert_spectrogram", batch_shape, n_iter, tolerance_db, *reported)
 
     def rows(spectrum: Tensor) -> Tensor:
         return spectrum.reshape(B, *magnitude.shape[-2:]).mT

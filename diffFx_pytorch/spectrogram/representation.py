@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .descent import CONVERGED_DB, PATIENCE, Callback, Inversion, Run, decibels
 from .lbfgs import minimize
-from .metrics import Metric, metric_of
+from .metrics import Metric
 
 Transform = Callable[[Tensor], Tensor]
 """Signals (b, length) to what is known of them, (b, ...): differentiable, and item by item."""
@@ -111,23 +111,12 @@ def invert(
             )
         else:
             start = init.to(A.device, A.dtype.to_real()).expand(*batch_shape, length).reshape(len(A), length)
-    distance = None if metric is None else metric_of("invert", metric)
 
-    def measure(x: Tensor) -> Tensor:
-        assert distance is not None
-        with torch.no_grad():
-            return distance(transform(x).reshape(len(A), 1, -1), A.reshape(len(A), 1, -1))
+    def compared(x: Tensor) -> tuple[Tensor, Tensor]:
+        return transform(x).reshape(len(A), 1, -1), A.reshape(len(A), 1, -1)
 
-    run = Run(
-        "invert",
-        batch_shape,
-        n_iter,
-        tolerance_db,
-        callback,
-        progress,
-        evaluate_every,
-        None if metric is None else measure,
-    )
+    reported = callback, progress, evaluate_every, metric, compared
+    run = Run("invert", batch_shape, n_iter, tolerance_db, *reported)
     x, info = search(
         A,
         transform,

@@ -10,7 +10,7 @@ from ...options import Choice, Flag
 from ...params import EffectParam
 from ...processor import State
 from ..choices import RECURSIVE_INTERPOLATION, TEMPO
-from .timed import TimedDelay, count_echoes
+from .timed import TimedDelay, count_echoes, echo_time
 from .tone import TONE, highpass_pole, lowpass_pole, toned
 
 _COMB = {
@@ -48,15 +48,7 @@ class FeedbackDelay(TimedDelay):
         "interpolation": RECURSIVE_INTERPOLATION,
         "comb": Flag(False, doc="A universal comb: ``feedforward`` and ``blend`` say what of the line is heard."),
     }
-    time_ms = EffectParam(
-        10.0,
-        5000.0,
-        350.0,
-        "log",
-        "ms",
-        search="echo",
-        doc="Time from the sound to its first echo, and between echoes.",
-    )
+    time_ms = echo_time(350.0)
     rest = {
         "feedback": EffectParam(-0.99, 0.99, 0.35, doc="Level of each echo over the one before; below 0 inverts."),
         **TONE,

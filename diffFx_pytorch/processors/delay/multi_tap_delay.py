@@ -32,7 +32,7 @@ class MultiTapDelay(TimedDelay):
         "repeats after {tap_#_delay_beats} at {tap_#_gain_db}, {tap_#_pan:side}",
     )
     options = {
-        "num_taps": Integer(1, 64, 4, doc="Taps on the line."),
+        "num_taps": Integer(1, 64, 4, doc="Number of taps on the line."),
         "tempo_bpm": TEMPO,
         "law": LAW,
         "interpolation": INTERPOLATION,

@@ -12,7 +12,7 @@ from ...curve import Curve
 from ...options import Flag
 from ...params import EffectParam
 from ...processor import State
-from .timed import TimedDelay, count_echoes
+from .timed import TimedDelay, count_echoes, echo_time
 from .tone import TONE, highpass_pole, lowpass_pole, toned
 
 _SIDES = ("left", "right")
@@ -43,15 +43,7 @@ class PingPongDelay(TimedDelay):
         "repeats from side to side after {delay_beats} with {feedback:share} of the one before, "
         "above {highpass_hz} and below {lowpass_hz}, {width:share} wide",
     )
-    time_ms = EffectParam(
-        10.0,
-        5000.0,
-        250.0,
-        "log",
-        "ms",
-        search="echo",
-        doc="Time from the sound to its first echo, and between echoes.",
-    )
+    time_ms = echo_time(250.0)
     rest = {
         "feedback": EffectParam(-0.99, 0.99, 0.5, doc="Level of each echo over the one before; below 0 inverts."),
         **TONE,

@@ -20,6 +20,14 @@ from .crossfade import FADE_MS, faded_read
 NOTE = EffectParam(
     1 / 16, 4.0, 0.75, "log", "beats", doc="Note length from the sound to its first echo; 1 is a quarter note."
 )
+
+
+def echo_time(default_ms: float) -> EffectParam:
+    """The knob of a time in milliseconds."""
+    doc = "Time from the sound to its first echo, and between echoes."
+    return EffectParam(10.0, 5000.0, default_ms, "log", "ms", search="echo", doc=doc)
+
+
 RING_SAMPLES = 16
 """What an interpolation rings for, at most."""
 

@@ -60,8 +60,6 @@ class BitCrusher(Processor):
         self, x: Tensor, state: State, *, drive_db: Tensor, bits: Tensor, hold: Tensor, mix: Tensor, output_db: Tensor
     ) -> tuple[Tensor, State]:
         """Hold, then round; the state is the clock and what it holds."""
-        if x.shape[-1] == 0:
-            return x, state
         held = x
         if state is not None or not all_equal(hold, 1.0):
             held, state = _held(x, hold, state)

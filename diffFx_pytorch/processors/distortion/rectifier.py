@@ -24,7 +24,7 @@ class Rectifier(Shaper):
     words = ("{drive_db:drives} and folds what is negative up", "{output_db:adds} behind it")
     params = {
         "drive_db": SHAPER_KNOBS["drive_db"],
-        "amount": EffectParam(0.0, 1.0, 1.0, doc="0 leaves the signal alone, 1 cuts its lower half off."),
+        "amount": EffectParam(0.0, 1.0, 1.0, doc="0 leaves the signal alone, 1 takes away its negative half."),
         **{name: row for name, row in SHAPER_KNOBS.items() if name != "drive_db"},
     }
 

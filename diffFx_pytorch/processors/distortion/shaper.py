@@ -127,8 +127,6 @@ class ShaperStage:
             gain: into the shaper, an amplitude.
             bias: added to what goes into the shaper.
         """
-        if x.shape[-1] == 0:
-            return x, dict(state)
         factor, f = self.oversampler.factor, shape.f
         even, up = self.oversampler.up(x * gain, state.get("up"))
         if self._is_symmetric(shape, bias, state):
@@ -219,7 +217,7 @@ class Shaper(Processor, abstract=True):
         "phase": Choice(
             "linear",
             "minimum",
-            doc='Of the oversampling filters: "linear" has 64, 72, 75 samples of latency, "minimum" 3 or 4.',
+            doc='Phase of the oversampling filters: "linear" has 64, 72, 75 samples of latency, "minimum" 3 or 4.',
         ),
         "antialias": Choice(
             None,

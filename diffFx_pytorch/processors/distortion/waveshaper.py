@@ -30,7 +30,7 @@ class Waveshaper(Shaper):
     """
 
     words = ("{drive_db:drives} and bends the wave along a curve", "{output_db:adds} behind it")
-    options = {"num_points": Integer(1, 16, 4, doc="On either side of 0."), **Shaper.options}
+    options = {"num_points": Integer(1, 16, 4, doc="Points on either side of 0."), **Shaper.options}
     variants = ({}, {"num_points": 2, "oversampling": 2, "antialias": "adaa"})
 
     def table(self) -> dict[str, EffectParam]:

@@ -32,9 +32,8 @@ class Compressor(Processor):
     less the make-up gain, is applied to the signal, and ``mix`` blends with the dry one.
 
     ``attack_ms`` and ``release_ms`` are the times in which the gain reduction, in dB, covers 1 - 1/e (63 %) of a step
-    of the level. The 10 ms for which a peak counts come before the release, the averaging of the RMS detector before
-    both. Levels are in dB of full scale: a sine of amplitude 1
-    has a peak of 0 dB and an RMS level of -3.01 dB.
+    of the level. A peak counts for 10 ms, so the release begins that much later; the averaging of the RMS detector
+    delays both. Levels are in dB of full scale: a sine of amplitude 1 has a peak of 0 dB and an RMS level of -3.01 dB.
 
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design: a tutorial and analysis",
@@ -132,8 +131,6 @@ class Compressor(Processor):
         mix: Tensor,
     ) -> tuple[Tensor, State]:
         """Level, curve, ballistics, gain; the state holds the filters of the key, the reduction and the look-ahead."""
-        if x.shape[-1] == 0:
-            return x, state
         state = state or {}
         key, new_state = self._key(x if sidechain is None else sidechain, state)
         if self.knee_shape == "exponential":

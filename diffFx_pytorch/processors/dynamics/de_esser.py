@@ -88,8 +88,6 @@ class DeEsser(Processor):
         release_ms: Tensor,
     ) -> tuple[Tensor, State]:
         """Bands, powers, ballistics, shelf; the state holds the filters, the powers and the reduction."""
-        if x.shape[-1] == 0:
-            return x, state
         state, new_state = state or {}, {}
         bands, new_state["bands"] = filter_sections(x.unsqueeze(1), self._sections(freq_hz), state.get("bands"))
         high, band, low = bands.unbind(1)

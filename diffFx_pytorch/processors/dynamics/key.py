@@ -17,9 +17,9 @@ from ...processor import Processor, State
 from ...recursion import running_max
 from ..choices import LINK
 
-LOOKAHEAD = Number(0, 1000, 0.0, "ms", doc="Delay of the signal (``latency_samples``) against the key.")
+LOOKAHEAD = Number(0, 1000, 0.0, "ms", doc="Delay of the signal behind the key, declared as latency.")
 
-MAKEUP = EffectParam(-24.0, 36.0, 0.0, unit="dB", doc="Gain applied to all that comes out.")
+MAKEUP = EffectParam(-24.0, 36.0, 0.0, unit="dB", doc="Gain of the output.")
 
 PEAK_MS = 10.0
 """A peak counts for so long: half a period of 50 Hz, so that a steady tone has one level, zero crossings included."""
@@ -118,8 +118,6 @@ class KeyedGain(Processor, abstract=True):
         self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
     ) -> tuple[Tensor, State]:
         """Level, gain, look-ahead; the state holds the peaks, the gain and the delayed signal."""
-        if x.shape[-1] == 0:
-            return x, state
         state = state or {}
         peak, new_peak = self._peak(x if sidechain is None else sidechain, state.get("peak"))
         gain, new_state = self.gain(peak, state, **knobs)

@@ -61,7 +61,7 @@ class Limiter(Processor):
     }
     options = {
         "lookahead_ms": Number(
-            0, 1000, 5.0, "ms", doc="D as a time; the shorter, the more the limiting of bass distorts."
+            0, 1000, 5.0, "ms", doc="Look-ahead D in milliseconds; the shorter, the more bass is distorted."
         ),
         "true_peak": Flag(False, doc="Whether the peaks between the samples are limited too."),
         "link": LINK,

@@ -57,8 +57,6 @@ class TransientShaper(Processor):
 
     def process(self, x: Tensor, state: State, *, attack_db: Tensor, sustain_db: Tensor) -> tuple[Tensor, State]:
         """Peaks, envelopes, gain; the state holds the peaks and the envelopes."""
-        if x.shape[-1] == 0:
-            return x, state
         state, new_state, level = state or {}, {}, {}
         peak, new_state["peak"] = self._peak(x, state.get("peak"))
         for name, times_ms in _ENVELOPES_MS.items():

@@ -60,7 +60,7 @@ class DynamicEqualizer(Processor):
         "{band_#_release_ms} release",
     )
     options = {
-        "num_bands": Integer(1, 32, 3, doc="Peaks."),
+        "num_bands": Integer(1, 32, 3, doc="Number of peaks."),
         "direction": Given(
             "above",
             Direction | Sequence[Direction],
@@ -98,8 +98,6 @@ class DynamicEqualizer(Processor):
         self, x: Tensor, state: State, sidechain: Tensor | None = None, **knobs: Tensor
     ) -> tuple[Tensor, State]:
         """Levels and gains of all bands at once, then the peaks; the state holds the filters, powers and gains."""
-        if x.shape[-1] == 0:
-            return x, state
         state = state or {}
         bands = self._by_band(knobs)
         still = bands["freq_hz"].shape[-1] == bands["q"].shape[-1] == 1
@@ -219,7 +217,9 @@ def _band(name: str, centre: float, side: Direction) -> dict[str, EffectParam]:
     of = name.replace("_", " ")
     beyond = "over" if side == "above" else "under"
     return {
-        f"{name}_freq_hz": EffectParam(20.0, 20000.0, centre, "log", "Hz", f"Centre of {of}, heard and moved."),
+        f"{name}_freq_hz": EffectParam(
+            20.0, 20000.0, centre, "log", "Hz", f"Centre of {of}, for its level and its gain."
+        ),
         f"{name}_q": EffectParam(0.1, 10.0, 1.0, "log", doc=f"Narrowness of {of}: freq_hz over its width."),
         f"{name}_threshold_db": EffectParam(
             -80.0, 0.0, -30.0, unit="dB", doc=f"Level in {of} {beyond} which its gain moves."
@@ -232,12 +232,12 @@ def _band(name: str, centre: float, side: Direction) -> dict[str, EffectParam]:
             24.0,
             -12.0,
             unit="dB",
-            doc=f"The furthest gain of {of}: negative cuts, positive boosts, 0 is neutral.",
+            doc=f"Largest gain of {of}: negative cuts, positive boosts, 0 is neutral.",
         ),
         f"{name}_attack_ms": EffectParam(
-            0.01, 500.0, 10.0, "log", "ms", doc=f"Time to 63 % of a gain of {of} that grows."
+            0.01, 500.0, 10.0, "log", "ms", doc=f"Time to 63 % of a growing gain of {of}."
         ),
         f"{name}_release_ms": EffectParam(
-            1.0, 5000.0, 150.0, "log", "ms", doc=f"Time to 63 % of a gain of {of} that returns."
+            1.0, 5000.0, 150.0, "log", "ms", doc=f"Time to 63 % of a shrinking gain of {of}."
         ),
     }

@@ -42,7 +42,7 @@ class FIRFilter(TapsFilter):
 
     options = {
         "num_taps": Integer(1, 16383, 33, doc="N, the length of the filter."),
-        "phase": Choice("any", "linear", "minimum", doc="What is made of the taps."),
+        "phase": Choice("any", "linear", "minimum", doc="Phase of the filter that is made of the taps, see above."),
         "normalize": Flag(False, doc="Scale each filter to unit energy, so that white noise keeps its level."),
         **TapsFilter.options,
     }

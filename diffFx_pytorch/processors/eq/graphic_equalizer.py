@@ -66,8 +66,8 @@ class GraphicEqualizer(SectionFilter):
             "octave",
             Literal["octave", "third_octave"] | Sequence[float],
             "'octave', 'third_octave' or centre frequencies in Hz, positive and rising",
-            doc="10 bands, 31.5 Hz .. 16 kHz, or 31 bands, 20 Hz .. 20 kHz, or one's own centres. What lies over 0.49 "
-            "of the sample rate is left out of a named set, with a warning; one of one's own there is an error.",
+            doc="10 bands, 31.5 Hz .. 16 kHz, or 31 bands, 20 Hz .. 20 kHz, or your own centres. What lies over 0.49 "
+            "of the sample rate is left out of a named set, with a warning; a centre of your own there is an error.",
             check=lambda bands: bool(_wanted(bands)),
         ),
         "q": Given(

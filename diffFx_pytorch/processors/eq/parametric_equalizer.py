@@ -28,7 +28,7 @@ class ParametricEqualizer(SectionFilter):
         "{peak_#_gain_db:adds} around {peak_#_freq_hz}{peak_#_q:flat}",
         "{high_shelf_gain_db:adds} above {high_shelf_freq_hz}{high_shelf_q:flat}",
     )
-    options = {"num_peaks": Integer(0, 64, 3, doc="Peaks between the shelves."), "design": DESIGN}
+    options = {"num_peaks": Integer(0, 64, 3, doc="Number of peaks between the shelves."), "design": DESIGN}
     variants = ({}, {"num_peaks": 1, "design": "bilinear"})
 
     def table(self) -> dict[str, EffectParam]:

@@ -44,7 +44,9 @@ class PassFilter(SingleFilter, abstract=True):
     """Base of low- and high-pass, which have a slope."""
 
     options = {
-        "slope_db_per_octave": Choice(6, 12, 24, 48, default=12, doc="Only at 12 is there a ``q``."),
+        "slope_db_per_octave": Choice(
+            6, 12, 24, 48, default=12, doc="Slope beyond the corner; only 12 has the knob ``q``."
+        ),
         "design": DESIGN,
     }
     kind: Literal["low_pass", "high_pass"]

@@ -58,7 +58,7 @@ class SpectralEqualizer(TapsFilter):
             check=lambda points: bool(_frequencies(points, _HIGHEST_HZ)),
         ),
         "num_taps": Integer(3, 16383, 1023, doc="N, the length of the filter, odd."),
-        "phase": Choice("zero", "minimum", doc="Of the response."),
+        "phase": Choice("zero", "minimum", doc="Phase of the response."),
         **TapsFilter.options,
     }
     variants = (

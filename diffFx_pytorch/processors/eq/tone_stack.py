@@ -30,8 +30,8 @@ class ToneStack(SectionFilter):
     that stay stable while pots are turned. The network only ever takes away, 10 dB and more, and nothing makes up for
     that unless ``makeup_db`` is given. The bass pot keeps 1e-5 of its track at its end.
 
-    The Vox has no mid pot: C3 goes to the top of a fixed R3, where the wiper of the bass pot is, whose other end is
-    grounded. That is the same network with m = 1 and R3 beside what is left of the bass pot.
+    The Vox has no mid pot: C3 goes to the wiper of the bass pot, and from there a fixed R3 to ground. That is the same
+    network with m = 1 and R3 in parallel with what is left of the bass pot.
 
     Of the 26 rows that Guitarix tabulates, two are left out, since nothing says what amplifier they are of:
     "fender_default" and "gibsen". What names no schematic (Engl, AC15) has Guitarix's table as its only source.
@@ -50,7 +50,7 @@ class ToneStack(SectionFilter):
         "treble": EffectParam(0.0, 1.0, 0.5, doc="Treble pot; 1 is full."),
     }
     options = {
-        "preset": Choice(*CIRCUITS, doc="Whose components; ``CIRCUITS`` names their sources."),
+        "preset": Choice(*CIRCUITS, doc="Amplifier whose components are taken; ``CIRCUITS`` names the sources."),
         "makeup_db": Number(-120, 120, 0.0, "dB", doc="Gain after the network."),
         "bass_taper": Choice(
             "linear",

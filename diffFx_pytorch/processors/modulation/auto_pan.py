@@ -29,7 +29,9 @@ class AutoPan(InTempo):
         "the sides {phase_deg} apart",
     )
     params = {
-        "rate_hz": EffectParam(0.05, 20.0, 1.0, "log", "Hz", search="rate", doc="Turns of the image per second."),
+        "rate_hz": EffectParam(
+            0.05, 20.0, 1.0, "log", "Hz", search="rate", doc="How often the image goes round in a second."
+        ),
         "depth": EffectParam(0.0, 1.0, 1.0, doc="0 stays in the centre, 1 goes from end to end."),
         "phase_deg": EffectParam(0.0, 360.0, 0.0, unit="deg", doc="Phase at the start; 0 is the centre, going right."),
     }

@@ -34,7 +34,9 @@ class AutoWah(Processor):
         "{sensitivity_db} sensitive, in {attack_ms} and back in {release_ms}",
     )
     params = {
-        "sensitivity_db": EffectParam(-20.0, 40.0, 12.0, unit="dB", doc="Gain of the level that opens the filter."),
+        "sensitivity_db": EffectParam(
+            -20.0, 40.0, 12.0, unit="dB", doc="Gain applied to the level that opens the filter."
+        ),
         "freq_hz": EffectParam(100.0, 1000.0, 350.0, "log", "Hz", doc="Frequency of the filter in silence."),
         "octaves": EffectParam(0.0, 4.0, 2.5, doc="Largest rise of the frequency above freq_hz."),
         "q": EffectParam(0.5, 12.0, 4.0, "log", doc="Sharpness of the resonance."),
@@ -63,8 +65,6 @@ class AutoWah(Processor):
         mix: Tensor,
     ) -> tuple[Tensor, State]:
         """Follow the level, move the filter; the state is the peaks', the envelope's and the filter's."""
-        if x.shape[-1] == 0:
-            return x, state
         peak, envelope, filtered = (None, None, None) if state is None else state
         attack, release = (smoothing(ms, self.sample_rate) for ms in (attack_ms, release_ms))
         level, peak = self._peak(x, peak)

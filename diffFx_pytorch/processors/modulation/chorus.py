@@ -77,7 +77,11 @@ class MultiVoiceChorus(ChorusEffect):
         "thickens with voices that sway at {rate_hz} around {delay_ms}, {depth:share} deep",
         "thickens with voices that sway every {period_beats} around {delay_ms}, {depth:share} deep",
     )
-    options = {"num_voices": Integer(2, 64, 3, doc="N."), "voice_knobs": _VOICE_KNOBS, **SweptEffect.options}
+    options = {
+        "num_voices": Integer(2, 64, 3, doc="Number N of voices."),
+        "voice_knobs": _VOICE_KNOBS,
+        **SweptEffect.options,
+    }
     variants = (
         {},
         {"num_voices": 4, "shape": "square", "interpolation": "cubic"},
@@ -110,7 +114,7 @@ class StereoChorus(ChorusEffect):
     )
     params = {**_KNOBS, "phase_deg": SIDES, **_MIX}
     options = {
-        "num_voices": Integer(1, 64, 1, doc="N, on each side."),
+        "num_voices": Integer(1, 64, 1, doc="Number N of voices on each side."),
         "voice_knobs": _VOICE_KNOBS,
         **SweptEffect.options,
     }

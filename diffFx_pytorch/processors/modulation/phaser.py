@@ -52,8 +52,8 @@ class Phaser(InTempo):
         "mix": EffectParam(0.0, 1.0, 1.0, doc="Share of the effect; the notches are deepest at 1."),
     }
     options = {
-        "num_stages": Integer(2, 64, 6, doc="N.", step=2),
-        "stage_order": Choice(1, 2, doc="Of the all-passes; those of second order have a ``q``."),
+        "num_stages": Integer(2, 64, 6, doc="Number N of all-passes.", step=2),
+        "stage_order": Choice(1, 2, doc="Order of the all-passes; those of second order have the knob ``q``."),
         "shape": SHAPE,
         "tempo_bpm": TEMPO,
     }

@@ -19,7 +19,7 @@ from ..choices import INTERPOLATION, SHAPE, TEMPO
 from ..delay.crossfade import FADE_MS, crossfaded
 from .tempo import InTempo
 
-SIDES = EffectParam(0.0, 180.0, 90.0, unit="deg", doc="Angle of the right oscillator before the left one.")
+SIDES = EffectParam(0.0, 180.0, 90.0, unit="deg", doc="Phase by which the right oscillator leads the left one.")
 
 _PIECE = 8
 """Of a fade in a loop; the few samples of a delay shorter than that are written by one sweep and read by the other."""

@@ -63,7 +63,11 @@ class ConvolutionReverb(ResponseReverb):
             doc="Impulse response, (L,) or (C, L), or the path of a sound file; None is a built-in room of 0.9 s.",
         ),
         "ir_rate": Number(
-            1000, 1e6, None, "samples/s", doc="Of a tensor ``ir``, None for that of the effect; another is resampled."
+            1000,
+            1e6,
+            None,
+            "samples/s",
+            doc="Sample rate of a tensor ``ir``; None is the effect's, another is resampled.",
         ),
         "normalize": Flag(True, doc="Scale the response to the level of pink noise, or take it as it is."),
         "true_stereo": Flag(False, doc="Take four channels as above; otherwise ``ir`` has one or two."),
@@ -72,7 +76,7 @@ class ConvolutionReverb(ResponseReverb):
         "latency": Choice(
             0,
             *(1 << k for k in range(5, 15)),
-            doc="Samples by which the output comes late; blocks shorter than that then cost less.",
+            doc="Latency in samples; with more of it, short blocks cost less.",
         ),
     }
     variants = ({}, {"true_stereo": True, "normalize": False, "latency": 64}, {"trim": True})

@@ -56,7 +56,8 @@ class FDNReverb(Processor):
     d is the input after a predelay and three all-passes a side; M loses nothing, so that what decays, and how fast, is
     decided by the filters alone: :math:`|A_i(f)| = 10^{-3 m_i / (f_s T(f))}` exactly, so that every path of n samples
     is turned down by the same :math:`10^{-3 n / (f_s T(f))}`. Left and right go into different lines and come out of
-    different ones. g holds the energy of the reverberation at that of the input whatever T and size, within 17 dB.
+    different ones. The gain g makes up for T and ``size``: over their whole ranges the energy of the reverberation
+    stays within 17 dB of that of the input.
 
     - ``decay="three_band"``: T is ``decay_s`` between the crossovers. The rate of decay 1 / T goes to that of the lows,
       ``decay_s * decay_low_ratio``, and of the highs, along first-order shelves, half way at the crossover and nine
@@ -87,11 +88,15 @@ class FDNReverb(Processor):
 
     words = ("adds a room that dies in {decay_s}, {predelay_ms} after the sound",)
     options = {
-        "num_lines": Choice(4, 8, 16, default=8, doc="N. More lines are denser in time and frequency, and cost more."),
-        "matrix": Choice(*FEEDBACKS, doc="M."),
-        "decay": Choice("three_band", "octave", doc="Where T60 is set: see above."),
+        "num_lines": Choice(
+            4, 8, 16, default=8, doc="Number N of delay lines; more are denser in time and frequency, and cost more."
+        ),
+        "matrix": Choice(*FEEDBACKS, doc="Kind of the feedback matrix M."),
+        "decay": Choice("three_band", "octave", doc="Where T60 is set: in three bands or in octaves, see above."),
         "modulation": Flag(False, doc="Lines that move slowly, against ringing: adds mod_rate_hz and mod_depth_ms."),
-        "compute": Choice("time", "frequency", doc="See above; not with modulation."),
+        "compute": Choice(
+            "time", "frequency", doc="In the time domain or, without modulation, in the frequency domain; see above."
+        ),
         "seed": SEED,
     }
     neutral = {"mix": 0.0}

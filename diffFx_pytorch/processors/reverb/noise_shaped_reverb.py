@@ -43,18 +43,23 @@ class NoiseShapedReverb(ResponseReverb):
     """
 
     words = ("adds band # of a room at {band_#_gain_db}, dying in {band_#_decay_s}",)
-    options = {"num_bands": Integer(1, 64, 12, doc="Bands of the noise."), "ir_seconds": SECONDS, "seed": SEED}
+    options = {
+        "num_bands": Integer(1, 64, 12, doc="Number of bands of the noise."),
+        "ir_seconds": SECONDS,
+        "seed": SEED,
+    }
     variants = ({}, {"num_bands": 3, "ir_seconds": 0.5, "seed": 7})
 
     def table(self) -> dict[str, EffectParam]:
         """Level and decay of every band, then what all reverbs of a response have."""
         table: dict[str, EffectParam] = {}
         for b, f in enumerate(band_centres(self.num_bands, self.sample_rate), 1):
+            where = f"{float(format(f, '.3g')):g} Hz"
             table[f"band_{b}_gain_db"] = EffectParam(
-                -36.0, 12.0, 0.0, unit="dB", doc=f"Level of the band at {f:.3g} Hz.", automatable=False
+                -36.0, 12.0, 0.0, unit="dB", doc=f"Level of the band at {where}.", automatable=False
             )
             decay = max(0.1, 0.6 * self.ir_seconds / (1 + f / 8000))
-            doc = f"Time in which the band at {f:.3g} Hz decays by 60 dB."
+            doc = f"Time in which the band at {where} decays by 60 dB."
             table[f"band_{b}_decay_s"] = EffectParam(
                 0.1, self.ir_seconds, decay, "log", "s", doc=doc, automatable=False
             )

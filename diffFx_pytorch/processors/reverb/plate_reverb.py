@@ -81,7 +81,7 @@ class PlateReverb(DelayGraphReverb):
     params = {
         "decay_s": EffectParam(0.3, 30.0, 2.0, "log", "s", doc="Time in which the reverberation falls by 60 dB (T60)."),
         "damping_hz": EffectParam(
-            500.0, 20000.0, 8000.0, "log", "Hz", doc="Low-pass in the tank, at every turn; off at the top of its range."
+            500.0, 20000.0, 8000.0, "log", "Hz", doc="Low-pass in the loop of the tank; off at the top of its range."
         ),
         "bandwidth_hz": EffectParam(
             500.0, 20000.0, 20000.0, "log", "Hz", doc="Low-pass on the input; off at the top of its range."

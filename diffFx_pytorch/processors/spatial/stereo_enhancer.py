@@ -32,7 +32,7 @@ class StereoEnhancer(Processor):
         "delay_ms": EffectParam(1.0, 40.0, 15.0, "log", "ms", search="echo", doc="Delay of one side."),
         "mix": EffectParam(0.0, 1.0, 1.0, doc="Share of the delayed sound on the delayed side."),
     }
-    options = {"side": Choice("right", "left", doc="The one that is delayed."), "interpolation": INTERPOLATION}
+    options = {"side": Choice("right", "left", doc="The delayed side."), "interpolation": INTERPOLATION}
     neutral = {"mix": 0.0}
     traits = {"linear", "time_invariant", "causal", "odd"}
     channels = (1, 2)

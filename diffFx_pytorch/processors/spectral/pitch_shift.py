@@ -65,7 +65,7 @@ class PitchShift(Processor):
             500,
             46.0,
             "ms",
-            doc="N as a time; it becomes the nearest power of two. Longer separates low notes, shorter keeps attacks.",
+            doc="Window N, rounded to a power of two samples. Longer separates low notes, shorter keeps attacks.",
         ),
         "link": Flag(True, doc="Channels turn together, so that the image stays; False shifts each on its own."),
     }

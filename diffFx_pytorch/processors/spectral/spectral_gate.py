@@ -91,7 +91,7 @@ class SpectralGate(Processor):
             check=lambda noise: noise in ("follow", "quantile") if isinstance(noise, str) else _is_recording(noise),
         ),
         "quantile": Number(0, 1, 0.1, doc='For noise="quantile".'),
-        "window_ms": Number(2, 500, 32.0, "ms", doc="N as a time; it becomes the nearest power of two."),
+        "window_ms": Number(2, 500, 32.0, "ms", doc="Window N in milliseconds, rounded to a power of two samples."),
         "link": LINK,
     }
     neutral = {"reduction_db": 0.0}
@@ -153,8 +153,6 @@ class SpectralGate(Processor):
         smoothing_hz: Tensor,
     ) -> tuple[Tensor, dict[str, Any]]:
         T, N, H = x.shape[-1], self.window, self.hop
-        if x.numel() == 0:
-            return x, state
         silence = x.new_zeros(*x.shape[:-1], N - 1)
         line = torch.cat((state.get("line", silence[..., : N - H]), x), -1)
         delayed_x, dry = delayed(x, N - 1, state.get("dry"))

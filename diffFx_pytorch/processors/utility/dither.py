@@ -45,7 +45,7 @@ class Dither(Processor):
         )
     }
     options = {
-        "bits": Integer(2, 24, 16, doc="Of the numbers that are written."),
+        "bits": Integer(2, 24, 16, doc="Bits of the numbers that are written."),
         "quantize": Flag(True, doc="False adds the noise and leaves the rounding to what follows."),
         "seed": SEED,
     }

@@ -40,9 +40,9 @@ class Fade(Processor):
 
     words = ("fades in over {fade_in_s}", "fades out over {fade_out_s}")
     options = {
-        "shape": Choice(*SHAPES, default="s_curve", doc="Of the ramp."),
+        "shape": Choice(*SHAPES, default="s_curve", doc="Shape of the ramp."),
         "length_s": Number(
-            0.001, 1e6, None, "s", doc="Of the whole signal; None takes that of what it is called with."
+            0.001, 1e6, None, "s", doc="Length of the whole signal; None takes that of the signal given."
         ),
     }
     traits = {"linear", "causal", "odd"}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Literal, overload
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,32 +15,18 @@ from diffFx_pytorch.recursion.cpu import allpass_loop as kernels
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK
 from diffFx_pytorch.recursion.fallback.allpass_loop import allpass_loop_rows
 from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, define_cascade, over_rows
-from diffFx_pytorch.recursion.ops.sections import rows_by_coefficient
+from diffFx_pytorch.recursion.ops.sections import Array, rows_by_coefficient
 
 
 def _forward(
-    x: np.ndarray,
-    coef: np.ndarray,
-    rows: np.ndarray,
-    zi: np.ndarray,
-    y: np.ndarray,
-    zf: np.ndarray,
-    checkpoints: np.ndarray,
+    x: Array, coef: Array, rows: Array, zi: Array, y: Array, zf: Array, checkpoints: Array
 ) -> Callable[[], None]:
     inputs = (x, coef, rows, zi, DENORMAL_THRESHOLD, BLOCK)
     return bound_rows(kernels.forward, x.shape[0], 2, *inputs, y, zf, checkpoints)
 
 
 def _backward(
-    gy: np.ndarray,
-    gzf: np.ndarray,
-    x: np.ndarray,
-    coef: np.ndarray,
-    rows: np.ndarray,
-    checkpoints: np.ndarray,
-    gx: np.ndarray,
-    gcoef: np.ndarray,
-    gzi: np.ndarray,
+    gy: Array, gzf: Array, x: Array, coef: Array, rows: Array, checkpoints: Array, gx: Array, gcoef: Array, gzi: Array
 ) -> None:
     gcoef[...] = 0.0  # the kernel adds, since several rows may share a coefficient
     order, bounds = rows_by_coefficient(rows, coef.shape[0])
@@ -53,30 +37,6 @@ def _backward(
 _allpass_loop = define_cascade("allpass_loop", functools.partial(over_rows, allpass_loop_rows), _forward, _backward)
 
 
-@overload
-def allpass_loop(
-    x: Tensor,
-    coef: Tensor | float,
-    feedback: Tensor | float,
-    stages: int,
-    *,
-    outer: Tensor | float | None = ...,
-    zi: Tensor | None = ...,
-    return_zf: Literal[False] = ...,
-    time_varying: bool | None = ...,
-) -> Tensor: ...
-@overload
-def allpass_loop(
-    x: Tensor,
-    coef: Tensor | float,
-    feedback: Tensor | float,
-    stages: int,
-    *,
-    outer: Tensor | float | None = ...,
-    zi: Tensor | None = ...,
-    return_zf: Literal[True],
-    time_varying: bool | None = ...,
-) -> tuple[Tensor, Tensor]: ...
 @where_float64_is
 def allpass_loop(
     x: Tensor,

@@ -78,13 +78,13 @@ def _bind(
 
 
 def _backward(
-    batch_shape: tuple[int, ...],
+    batch_shape: Any,
     grads: Any,
     inputs: Any,
     saved: Any,
     needs: Any,
-    steps: list[int],
-    longest: list[int],
+    steps: Any,
+    longest: Any,
     nodes: int,
     outputs: int,
 ) -> list[Tensor]:

@@ -105,14 +105,7 @@ def _bind(
 
 
 def _backward(
-    batch_shape: tuple[int, ...],
-    grads: Any,
-    inputs: Any,
-    saved: Any,
-    needs: Any,
-    interpolation: str,
-    saturate: bool,
-    limit: float,
+    batch_shape: Any, grads: Any, inputs: Any, saved: Any, needs: Any, interpolation: str, saturate: bool, limit: float
 ) -> list[Tensor | None]:
     x, delay, feedback, lowpass, highpass, _, tail = inputs
     rows, parameters = math.prod(batch_shape), (delay, feedback, lowpass, highpass)

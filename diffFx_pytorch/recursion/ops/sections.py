@@ -26,6 +26,8 @@ from diffFx_pytorch.recursion.ops.cascade import (
     define_cascade,
 )
 
+Array = np.ndarray
+
 
 def rows_by_coefficient(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The rows in the order of the coefficients they use, and where each coefficient's rows begin."""
@@ -123,14 +125,7 @@ def _rest(signal: np.ndarray) -> np.ndarray:
 
 
 def _forward_in_stages(
-    x: np.ndarray,
-    c: np.ndarray,
-    rows: np.ndarray,
-    zi: np.ndarray,
-    unit: bool,
-    y: np.ndarray,
-    zf: np.ndarray,
-    checkpoints: np.ndarray,
+    x: Array, c: Array, rows: Array, zi: Array, unit: bool, y: Array, zf: Array, checkpoints: Array
 ) -> None:
     groups = -(-len(x) // sections_staged.HALF)
     run_rows(sections_staged.forward, groups, 1, x, c, rows, zi, unit, DENORMAL_THRESHOLD, y, zf, checkpoints)
@@ -144,15 +139,7 @@ def _forward_in_stages(
 
 
 def _backward_in_pairs(
-    gy: np.ndarray,
-    gzf: np.ndarray,
-    x: np.ndarray,
-    c: np.ndarray,
-    rows: np.ndarray,
-    unit: bool,
-    checkpoints: np.ndarray,
-    gx: np.ndarray,
-    gzi: np.ndarray,
+    gy: Array, gzf: Array, x: Array, c: Array, rows: Array, unit: bool, checkpoints: Array, gx: Array, gzi: Array
 ) -> np.ndarray:
     """Gradient (R, K, 5) of each row's coefficients."""
     by_row = np.empty((len(x), *c.shape[1:]))
@@ -181,13 +168,7 @@ def _joined(states: np.ndarray) -> np.ndarray:
 
 
 def _constant_forward(
-    x: np.ndarray,
-    sos: np.ndarray,
-    rows: np.ndarray,
-    zi: np.ndarray,
-    y: np.ndarray,
-    zf: np.ndarray,
-    checkpoints: np.ndarray,
+    x: Array, sos: Array, rows: Array, zi: Array, y: Array, zf: Array, checkpoints: Array
 ) -> Callable[[], None]:
     cascade = _constant_cascade(sos)
     scale = cascade.gains[rows, :, None]
@@ -222,15 +203,7 @@ def _staged_or_cut(cascade: _Constant, inputs: tuple[Any, ...], outputs: tuple[A
 
 
 def _constant_backward(
-    gy: np.ndarray,
-    gzf: np.ndarray,
-    x: np.ndarray,
-    sos: np.ndarray,
-    rows: np.ndarray,
-    checkpoints: np.ndarray,
-    gx: np.ndarray,
-    gsos: np.ndarray,
-    gzi: np.ndarray,
+    gy: Array, gzf: Array, x: Array, sos: Array, rows: Array, checkpoints: Array, gx: Array, gsos: Array, gzi: Array
 ) -> None:
     cascade = _constant_cascade(sos)
     c, unit, scale = cascade.coef, cascade.unit, cascade.gains[rows, :, None]
@@ -268,15 +241,7 @@ def _add_to_sections(gsos: np.ndarray, by_row: np.ndarray, sos: np.ndarray, rows
 
 
 def run_time_varying(
-    one_by_one: Any,
-    few: int,
-    x: np.ndarray,
-    coef: np.ndarray,
-    rows: np.ndarray,
-    zi: np.ndarray,
-    y: np.ndarray,
-    zf: np.ndarray,
-    checkpoints: np.ndarray,
+    one_by_one: Any, few: int, x: Array, coef: Array, rows: Array, zi: Array, y: Array, zf: Array, checkpoints: Array
 ) -> Callable[[], None]:
     """Filter rows side by side, or ``few`` rows and less one after the other."""
     arguments = (x, coef, rows, zi, DENORMAL_THRESHOLD, y, zf, checkpoints)
@@ -287,15 +252,15 @@ def run_time_varying(
 
 def run_time_varying_adjoint(
     adjoint: Any,
-    gy: np.ndarray,
-    gzf: np.ndarray,
-    x: np.ndarray,
-    coef: np.ndarray,
-    rows: np.ndarray,
-    checkpoints: np.ndarray,
-    gx: np.ndarray,
-    gcoef: np.ndarray,
-    gzi: np.ndarray,
+    gy: Array,
+    gzf: Array,
+    x: Array,
+    coef: Array,
+    rows: Array,
+    checkpoints: Array,
+    gx: Array,
+    gcoef: Array,
+    gzi: Array,
 ) -> None:
     """The adjoint, coefficient by coefficient, each with all rows that use it."""
     order, bounds = rows_by_coefficient(rows, len(coef))

@@ -8,16 +8,7 @@ import torch
 from torch import Tensor
 
 
-def feedback_network(
-    x: Tensor,
-    delays: list[int] | Tensor,
-    matrix: Tensor,
-    input_gains: Tensor,
-    output_gains: Tensor,
-    absorption: Tensor,
-    past: Tensor | None = None,
-    zi: Tensor | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
+def feedback_network(x, delays, matrix, input_gains, output_gains, absorption, past=None, zi=None):
     """One network: ``u_i = A_i s_i[n - m_i]``, ``s = B x + M u``, ``y = C u``.
 
     Args:
