@@ -217,7 +217,7 @@ def _one_row_backward(
     return carry
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy")
+@njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, boundscheck=False, error_model="numpy", compact=True)
 def attack_release_backward_rows(
     start,
     stop,
