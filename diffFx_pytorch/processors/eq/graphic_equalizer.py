@@ -41,8 +41,8 @@ _ROUNDS = 4
 class GraphicEqualizer(SectionFilter):
     """Peaks in series, one per band, whose gains are solved for so that the curve goes through the sliders.
 
-    A peak of gain g dB is as wide as gives it 0.38 g at the nearer of its neighbours' centres: u being f / f0 - f0 / f
-    there,
+    The width of a peak of gain g dB is such that it has 0.38 g at the nearer of its neighbours' centres: with
+    u = f / f0 - f0 / f there,
 
         1 / Q^2 = u^2 sinh(0.38 G) / sinh(0.62 G),    G = g ln(10) / 20.
 

@@ -174,7 +174,7 @@ class Peak(SingleFilter):
 class LowShelf(SingleFilter):
     """Low shelf A (s^2 + s sqrt(A)/q + A) / (A s^2 + s sqrt(A)/q + 1), A = 10^(gain / 40).
 
-    ``gain_db`` far below ``freq_hz``, half of it, in dB, there, nothing far above.
+    The gain is ``gain_db`` far below ``freq_hz``, half of it (in dB) at ``freq_hz``, and 0 dB far above.
 
     References:
         M. Vicanek, "Matched second order digital filters", 2016.
@@ -194,7 +194,7 @@ class LowShelf(SingleFilter):
 class HighShelf(SingleFilter):
     """High shelf A (A s^2 + s sqrt(A)/q + 1) / (s^2 + s sqrt(A)/q + A), A = 10^(gain / 40).
 
-    ``gain_db`` far above ``freq_hz``, half of it, in dB, there, nothing far below.
+    The gain is ``gain_db`` far above ``freq_hz``, half of it (in dB) at ``freq_hz``, and 0 dB far below.
 
     References:
         M. Vicanek, "Matched second order digital filters", 2016.

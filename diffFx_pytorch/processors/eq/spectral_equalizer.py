@@ -26,10 +26,10 @@ class SpectralEqualizer(TapsFilter):
     the last it goes on level. The curve is sampled, transformed to an impulse response, and cut by a Hann window to
     ``num_taps`` samples: by ``phase``
 
-    - ``"zero"``: of no phase, N samples about its middle: (N - 1) / 2 samples of latency, which are declared; where
-      they are made up for, no frequency is moved in time, and sharp sounds ring before as after,
-    - ``"minimum"``: of the phase that the magnitude brings about in analogue filters, its first N samples, the window
-      falling from the first to the last: no latency, nothing rings before.
+    - ``"zero"``: zero phase, N samples around the middle, with a declared latency of (N - 1) / 2 samples. Once that is
+      made up for, no frequency is moved in time; sharp sounds ring before as well as after,
+    - ``"minimum"``: minimum phase, as analogue filters have: the first N samples under a falling window, without
+      latency; nothing rings before.
 
     A filter of N samples tells frequencies 2 sample_rate / N apart (86 Hz at 44.1 kHz by default): more bends in the
     bass want more taps.

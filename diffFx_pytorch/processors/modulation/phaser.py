@@ -25,12 +25,12 @@ class Phaser(InTempo):
     """Swept notches: u[n] = (1 - g^2) x[n] + g v[n - 1], v = A^N u, y[n] = (1 - m) x[n] + m (u[n] + v[n]) / 2.
 
     A is a first-order all-pass that turns the phase by 90 degrees at f[n] = centre 2^(2 depth o(phi[n])). Where N of
-    them turn by an odd multiple of 180, what goes in and what comes out cancel: N / 2 notches, to the bottom at a mix
-    of 1 whatever the feedback g, which sharpens the peaks between. The factor 1 - g^2 holds their gain at 1 + |g|. The
-    all-passes are normalised ladders, which keep their energy however fast they move.
+    them turn it by an odd multiple of 180 degrees, input and output cancel: N / 2 notches, complete at a mix of 1. The
+    feedback g sharpens the peaks between them; the factor 1 - g^2 holds their gain at 1 + |g|. The all-passes are
+    normalised ladders, which keep their energy however fast they move.
 
-    With ``stage_order=2`` A is a second-order all-pass, turning by 180 degrees at f[n], and ``q`` says how near to it:
-    N notches, the closer together the higher it is.
+    With ``stage_order=2`` A is a second-order all-pass, turning by 180 degrees at f[n], and ``q`` sets how steeply: N
+    notches, closer together at a higher ``q``.
 
     Raises:
         ValueError: for a range of feedback that reaches 1.

@@ -45,8 +45,8 @@ class EarlyReflections(Processor):
         g_i = 1.2\, \frac{1 + \cos \theta_i}{2} \, (1 - \alpha)^{k_i / 2} \, \frac{r_0}{r_i}
 
     r_i is the way from image i to the microphone, r_0 from the source to the middle of the pair, theta the angle off
-    the microphone's axis, k the number of walls met. Echoes between samples are interpolated through ten of them.
-    All echoes having one sign, they would boom: H is a Butterworth high-pass at 100 Hz, as Allen and Berkley put one
+    the microphone's axis, k the number of walls met. Echoes between samples are interpolated through ten of them. Since
+    all echoes have the same sign, they would boom: H is a Butterworth high-pass at 100 Hz, as Allen and Berkley put one
     behind theirs. With the factor 1.2 pink noise is as loud as it was in the default room.
 
     The pair stands at 0.37, 0.46 and 0.4 of length, width and height and looks along the length. The source is mono,

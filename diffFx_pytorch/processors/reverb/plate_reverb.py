@@ -53,15 +53,15 @@ class PlateReverb(DelayGraphReverb):
     r"""A tank of two halves that feed each other, with all-passes that an oscillator moves, tapped fourteen times.
 
     The mean of both sides goes, after the predelay and a one-pole low-pass (``bandwidth_hz``), through four all-pass
-    diffusers into both halves of the tank. A half is an all-pass of 672 (908) samples at 29761 Hz, moved by up to 16,
-    a delay of 4453 (4217), a one-pole low-pass (``damping_hz``), the gain g, an all-pass of 1800 (2656), a delay of
-    3720 (3163), and g again on the way into the other half. Once round takes 0.725 s times ``size`` and four times g:
+    diffusers into both halves of the tank. A half is an all-pass of 672 (908) samples at 29761 Hz, moved by up to 16, a
+    delay of 4453 (4217), a one-pole low-pass (``damping_hz``), the gain g, an all-pass of 1800 (2656), a delay of 3720
+    (3163), and g again on the way into the other half. One round takes 0.725 s times ``size`` and passes g four times:
 
     .. math:: g = 10^{-3 \cdot 0.725\,\mathrm{size} / (4 T)}, \qquad
         T = \max(T_{60} - 0.08\,\mathrm{size},\ T_{60} / 2)
 
-    for the all-passes hold most of what is heard longer than their mean delay, and the decay is as long as is asked
-    for rather than as the paper's loop alone would be.
+    The second term makes up for the all-passes, which hold most of the sound longer than their mean delay: so the decay
+    is as long as is asked for.
 
     Left and right are sums of seven taps each, out of both halves, times 0.53. The all-pass behind g has the gain
     g + 0.15 within 0.25 .. 0.5, the moved one -0.7. Lengths are scaled to the sample rate and rounded; the moved ones

@@ -27,11 +27,10 @@ class VelvetReverb(ResponseReverb):
     .. math:: h = s_1 + L_1 \{ s_2 + L_2 \{ s_3 + \dots \}\}, \qquad
         s_i(n) = \frac{1}{\sqrt E} \sum_{k_p \in S_i} \pm 10^{-3 k_p / (f_s T)} \delta(n - d - k_p)
 
-    The pulses k_p lie in segments S_i, short ones first; each L_i is a one-pole low-pass that at 8 kHz (0.4 of lower
-    sample rates) takes away what high frequencies decay faster by during a segment: there the decay by 60 dB lasts
-    ``decay_high_ratio`` times ``decay_s``. Low frequencies decay in T = ``decay_s`` exactly. E is the energy of the
-    pulses: noise is as loud as it was, before it darkens. The sides have pulses of their own. Mono or stereo in, stereo
-    out.
+    The pulses k_p lie in segments S_i, short ones first; each L_i is a one-pole low-pass that darkens the segments
+    after it, so that at 8 kHz (0.4 of lower sample rates) the decay by 60 dB lasts ``decay_high_ratio`` times
+    ``decay_s``. Low frequencies decay in T = ``decay_s`` exactly. E is the energy of the pulses: noise is as loud as it
+    was, before it darkens. The sides have pulses of their own. Mono or stereo in, stereo out.
 
     With few pulses the onset is grainy, as in a small hard room; from 2000 a second it is smoother than Gaussian noise.
 

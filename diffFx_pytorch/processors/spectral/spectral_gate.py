@@ -44,8 +44,8 @@ class SpectralGate(Processor):
             while it falls,
         y = x - sum over frames of w (frame of (1 - 10^(-reduction s / 20)) X) / 2
 
-    The spreading steadies the level of noise, which would else open single bands at random (chirps), and lets what is
-    loud open the bands around it, where it would mask the noise anyway.
+    The spreading steadies the level of noise, which would otherwise open single bands at random (chirps), and lets what
+    is loud open the bands around it, where it would mask the noise anyway.
 
     So what is taken away is computed and subtracted, and with nothing to take away the sound passes bit by bit. It is
     late by N - 1 samples (``latency_samples``).

@@ -18,8 +18,8 @@ from ...recursion import sosfilt
 class DCBlocker(Processor):
     """First-order high-pass under the audible range: y[n] = g (x[n] - x[n-1]) + R y[n-1].
 
-    With t = tan(pi f / fs): g = 1 / (1 + t), R = (1 - t) / (1 + t). The zero stands on DC exactly, -3 dB on f, and the
-    gain at half the sample rate is 1.
+    With t = tan(pi f / fs): g = 1 / (1 + t), R = (1 - t) / (1 + t). The zero is at DC exactly; the gain is -3 dB at f,
+    and 1 at half the sample rate.
 
     References:
         J. O. Smith, Introduction to Digital Filters with Audio Applications, W3K Publishing 2007, "DC Blocker".
