@@ -16,6 +16,7 @@ from typing import Any
 
 from diffFx_pytorch import Processor, recursion, registry
 from diffFx_pytorch.options import Choice, Flag, Integer, Number, Option, default_text
+from diffFx_pytorch.views import svg_of
 
 FOLDER = Path(__file__).parent / "effects"
 PACKAGE = Path(__file__).parents[1] / "diffFx_pytorch"
@@ -44,8 +45,7 @@ def page(cls: type[Processor]) -> str:
     lines.append(f"- Crosses channels: {'yes' if fx.crosses_channels else 'no'}.")
     for check, reason in cls.exempt.items():
         lines.append(f"- Exempt from {check}: {reason}")
-    if cls.curve is not Processor.curve:
-        lines += ["", f"![{cls.__name__}]({cls.__name__}.svg)"]
+    lines += ["", f"![{cls.__name__}]({cls.__name__}.svg)"]
     return "\n".join(lines) + "\n"
 
 
@@ -227,24 +227,21 @@ def telling(fx: Processor) -> dict[str, float]:
 _TURNED = (0.75, 0.3, 0.65, 0.4)
 
 
+def picture(cls: type[Processor]) -> str:
+    """The plot of an effect as SVG, light or dark with the page."""
+    fx = cls()
+    return svg_of(fx.views(dsp_params=telling(fx))) + "\n"
+
+
 def main() -> None:
     """Write every page and plot."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "diffFx"
-    import matplotlib.pyplot as plt
-
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "README.md").write_text(index())
     for path, text in stubs().items():
         path.write_text(text)
     for cls in built_in():
         (FOLDER / f"{cls.__name__}.md").write_text(page(cls))
-        if cls.curve is not Processor.curve:
-            figure = (fx := cls()).plot(dsp_params=telling(fx)).figure
-            figure.savefig(FOLDER / f"{cls.__name__}.svg", metadata={"Date": None})
-            plt.close(figure)
+        (FOLDER / f"{cls.__name__}.svg").write_text(picture(cls))
 
 
 if __name__ == "__main__":

@@ -25,3 +25,11 @@ def test_index_lists_every_effect():
 def test_the_names_that_type_checkers_see_are_those_of_the_code():
     for path, text in generate.stubs().items():
         assert path.read_text() == text, f"{path}: run python docs/generate.py"
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("cls", generate.built_in(), ids=lambda c: c.__name__)
+def test_plot_is_what_the_code_draws_on_any_machine(cls):
+    assert (DOCS / "effects" / f"{cls.__name__}.svg").read_text() == generate.picture(cls), (
+        "run python docs/generate.py"
+    )

@@ -4,6 +4,7 @@ from .choice import Mechanism, mechanism, views_of
 from .drawing import draw_view, figure_of
 from .palette import COLOURS, DASHES, LEVELS, Theme
 from .subject import Subject
+from .vector import svg_of
 from .view import Axis, Image, Line, Mark, View, number, ticks, view_of
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "figure_of",
     "mechanism",
     "number",
+    "svg_of",
     "ticks",
     "view_of",
     "views_of",

@@ -21,7 +21,7 @@ Mechanism = Literal["gain", "filter", "echo", "room", "stereo", "moving", "level
 
 _DENSE, _SHORT_S, _LONGEST_S = 0.3, 0.06, 8.0
 _IN_TIME = ("decay", "size", "room", "feedback", "delay", "reverb")
-_OF_LEVELS = ("attack_ms", "release_ms", "threshold_db", "ceiling_db", "sensitivity")
+_OF_LEVELS = ("attack", "release", "sustain", "threshold", "ceiling")
 
 
 def mechanism(subject: Subject) -> Mechanism:
@@ -45,7 +45,7 @@ def mechanism(subject: Subject) -> Mechanism:
     if "linear" in traits:
         dense = _has_time(subject) and fx.crosses_channels and _density(_response(subject), subject.rate) > _DENSE
         return "room" if dense else "moving"
-    if any(name.endswith(_OF_LEVELS) for name in fx.params):
+    if any(word in name for name in fx.params for word in _OF_LEVELS):
         return "level"
     curve = subject.curve
     if curve is not None:

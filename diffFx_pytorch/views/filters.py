@@ -76,14 +76,15 @@ def _size(h: Tensor) -> int:
 
 
 def _phase(h: Tensor, rate: float, freqs: Tensor) -> Tensor:
-    """Phase in degrees, without jumps, within half a turn where the response is loudest: (T,) to (F,)."""
+    """Phase in degrees, without jumps, within half a turn at the lowest frequency that passes: (T,) to (F,)."""
     spectrum = torch.fft.rfft(h.double(), _size(h))
     angle = spectrum.angle()
     step = angle.diff()
     step = step - 2 * math.pi * (step / (2 * math.pi)).round()
     whole = torch.cat((angle[:1], angle[0] + step.cumsum(0)))
-    loudest = int(spectrum.abs().argmax())
-    whole = whole - 2 * math.pi * torch.round(whole[loudest] / (2 * math.pi))
+    level = spectrum.abs()
+    first = int((level > 0.5 * level.max()).to(torch.uint8).argmax())
+    whole = whole - 2 * math.pi * torch.round(whole[first] / (2 * math.pi))
     place = (freqs / rate * _size(h)).round().long().clamp_max(len(whole) - 1)
     phase = torch.rad2deg(whole[place])
     if float(phase.max() - phase.min()) > 1440:  # a delay: its turns would hide the rest

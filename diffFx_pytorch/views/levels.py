@@ -13,13 +13,19 @@ from .subject import Subject, hits
 from .view import BEFORE_AFTER, Axis, Image, Line, Mark, View, view_of
 
 _COLUMNS, _FFT, _ROWS = 600, 2048, 72
-_QUIET_DB, _FRAMES = -75.0, 5
+_QUIET_DB, _FRAMES, _LEFT = -75.0, 5, 0.1
 
 
 def level_views(subject: Subject) -> list[View]:
     """The effect's own curve with its thresholds and input = output, the sound, and the gain that it gets."""
-    x = hits(subject.rate).expand(1, subject.inputs, -1) if subject.sound is None else subject.sound[None]
+    x = loud_hits(subject).expand(1, subject.inputs, -1) if subject.sound is None else subject.sound[None]
     return [static_view(subject), *sounds_views(x[0].double().cpu(), subject.run(x)[0], subject.rate, subject.bands())]
+
+
+def loud_hits(subject: Subject) -> Tensor:
+    """``hits`` whose loudest is well above what the effect has for a threshold or ceiling, and at least 0 dB."""
+    ends = [v for n, v in subject.settings.items() if n.endswith(("threshold_db", "ceiling_db"))]
+    return hits(subject.rate) * 10 ** (max(0.0, max(ends, default=-20.0) + 10.0) / 20)
 
 
 def sounds_views(x: Tensor, y: Tensor, rate: float, bands: Sequence[tuple[str, float]] = ()) -> list[View]:
@@ -80,7 +86,8 @@ def sound_view(x: Tensor, y: Tensor, rate: float) -> View:
     for sound, (label, role) in zip((x, y), BEFORE_AFTER, strict=True):
         time, level = _levels(sound, rate)
         lines.append(Line(time, level.clamp_min(_QUIET_DB), label, role))
-    return View("level", across, Axis("level (dB)", span=(_QUIET_DB, 3.0)), lines)
+    top = max(0.0, *(float(line.y.max()) for line in lines))
+    return View("level", across, Axis("level (dB)", span=(_QUIET_DB, top + 3.0)), lines)
 
 
 def gain_over_time(x: Tensor, y: Tensor, rate: float) -> tuple[Tensor, Tensor]:
@@ -97,7 +104,7 @@ def gain_over_time(x: Tensor, y: Tensor, rate: float) -> tuple[Tensor, Tensor]:
 
 def gain_image(x: Tensor, y: Tensor, rate: float) -> Image | None:
     """Gain in dB over time and frequency; None where it is one gain for all frequencies."""
-    if x.shape[-1] < 2 * _FFT:
+    if x.shape[-1] < 2 * _FFT or is_one_gain(x, y, rate):
         return None
     before, after = (_power(s, max(256, x.shape[-1] // 250)) for s in (x, y))
     top = min(16000.0, 0.45 * rate)
@@ -110,7 +117,7 @@ def gain_image(x: Tensor, y: Tensor, rate: float) -> Image | None:
     before, after = inside @ before, inside @ after
     gain = 10 * (after.clamp_min(1e-14) / before.clamp_min(1e-14)).log10()
     heard = before > before.amax() * 1e-7
-    if not bool(heard.any()) or float(torch.where(heard, gain, gain.median()).std(0).median()) < 0.5:
+    if not bool(heard.any()):
         return None
     seen = gain[heard]
     low, high = (float(seen.quantile(q)) for q in (0.01, 0.99))
@@ -118,6 +125,16 @@ def gain_image(x: Tensor, y: Tensor, rate: float) -> Image | None:
     hop = max(256, x.shape[-1] // 250)
     time = torch.arange(gain.shape[1], dtype=torch.float64) * hop / rate
     return Image(time, freqs, gain.clamp(low, high), (float(low), float(max(high, low + 3))), "gain (dB)")
+
+
+def is_one_gain(x: Tensor, y: Tensor, rate: float) -> bool:
+    """Whether y is x times a gain that moves: little of the change, and of y, is left when that is taken out."""
+    width = max(8, round(0.002 * rate))
+    count = min(x.shape[-1], y.shape[-1]) // width
+    x, y = (s[..., : count * width].reshape(-1, count, width) for s in (x, y))
+    gain = (x * y).sum((0, 2)) / x.square().sum((0, 2)).clamp_min(1e-20)
+    left, changed = (y - gain[:, None] * x).square().sum(), (y - x).square().sum()
+    return float(left) <= _LEFT * min(float(changed), float(y.square().sum()))
 
 
 def _power(x: Tensor, hop: int) -> Tensor:

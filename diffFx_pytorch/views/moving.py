@@ -17,6 +17,8 @@ _RANGE_DB = 36.0
 
 def moving_views(subject: Subject) -> list[View]:
     """The oscillator, gain by side where it moves a gain, and the moving response or the tone that comes out."""
+    if subject.curve is not None and not _rates(subject):
+        return [view_of(subject.curve)]
     seconds = _period(subject)
     moments, responses = responses_over_time(subject, seconds)
     views = [view_of(subject.curve)] if subject.curve is not None else []
@@ -24,15 +26,12 @@ def moving_views(subject: Subject) -> list[View]:
     # What moves a gain alone has one gain at all frequencies.
     low = level[:, 0, : _ROWS // 2]
     if float((low.amax(-1) - low.amin(-1)).median()) < 1.0:
-        gain = responses.sum(-1)
-        size = gain.abs().amax()
-        sides = named([gain[:, c] for c in range(gain.shape[1])])
-        if len(sides) > 1 or subject.curve is None or "gain" not in subject.curve.y_label:
-            lines = [Line(moments, g, label, role) for g, label, role in sides]
-            if float(size) > 0 and float(gain.std()) > 1e-3:
-                across = Axis("time (s)", span=(0.0, float(moments[-1])))
-                own = [] if len(sides) > 1 else views
-                views = [*own, View("gain over time", across, Axis("gain"), lines)]
+        sides = named(list(responses.sum(-1).T))
+        told = len(sides) == 1 and subject.curve is not None and "gain" in subject.curve.y_label
+        if not told and float(low.mean(-1).max() - low.mean(-1).min()) > 2.0:
+            across = Axis("time (s)", span=(0.0, float(moments[-1])))
+            gains = [Line(moments, gain, label, role) for gain, label, role in sides]
+            views = [*views[: len(sides) == 1], View("gain over time", across, Axis("gain"), gains)]
         views.append(tone_view(subject))
     else:
         views += _image_views(moments, freqs, level)
@@ -57,14 +56,14 @@ def responses_over_time(subject: Subject, seconds: float) -> tuple[Tensor, Tenso
 
 def tone_view(subject: Subject, freq_hz: float = 1000.0) -> View:
     """The spectrum of a steady tone, before and after, about its frequency."""
-    rate, slowest, fastest = subject.rate, *_rates(subject)
-    size = 1 << min(19, max(15, math.ceil(math.log2(12 * rate / slowest))))
+    rate, rates = subject.rate, _rates(subject) or [1.0, 5.0]
+    size = 1 << min(19, max(15, math.ceil(math.log2(12 * rate / min(rates)))))
     freq = round(freq_hz / rate * size) * rate / size
     x = torch.sin(2 * math.pi * freq / rate * torch.arange(size, dtype=torch.float64))
     y = subject.run(x.expand(1, subject.inputs, -1))[0, 0]
     window = torch.hann_window(size, dtype=torch.float64).square()
     bins = torch.arange(size // 2 + 1, dtype=torch.float64) * rate / size - freq
-    reach = min(0.95 * freq, max(5.5 * fastest, 40 * rate / size))
+    reach = min(0.95 * freq, max(5.5 * max(rates), 40 * rate / size))
     near = bins.abs() < reach
     lines = []
     for sound, (label, role) in zip((x, y), BEFORE_AFTER, strict=True):
@@ -74,12 +73,11 @@ def tone_view(subject: Subject, freq_hz: float = 1000.0) -> View:
     return View(f"a tone of {freq_hz:g} Hz", across, Axis("level (dB)", span=(-80.0, 6.0)), lines)
 
 
-def _rates(subject: Subject) -> tuple[float, float]:
-    """The slowest and the fastest rate of the oscillators, in Hz."""
+def _rates(subject: Subject) -> list[float]:
+    """Rates of the oscillators in Hz; where no knob says one, its frequencies."""
     params = subject.fx.params
     rates = [v for n, v in subject.settings.items() if params[n].search == "rate" or n.endswith("rate_hz")]
-    rates = rates or [v for n, v in subject.settings.items() if params[n].unit == "Hz"]
-    return (min(rates), max(rates)) if rates else (1.0, 5.0)
+    return rates or [v for n, v in subject.settings.items() if params[n].unit == "Hz"]
 
 
 def _period(subject: Subject) -> float:
@@ -88,7 +86,7 @@ def _period(subject: Subject) -> float:
     if curve is not None and "time" in curve.x_label:
         seconds = float(curve.x[-1]) * (1e-3 if "(ms)" in curve.x_label else 1.0)
     else:
-        seconds = 2 / _rates(subject)[0]
+        seconds = 2 / min(_rates(subject) or [1.0])
     return min(max(seconds, 0.02), 6.0)
 
 

@@ -30,7 +30,7 @@ def impulse_view(h: Tensor, rate: float) -> View:
             Line(time, left, "left", "wet", "area", zero),
             Line(time, -right, "right", "second", "area", zero),
         ]
-        label = "amplitude, left up and right down"
+        label = "left up, right down"
     else:
         piece = _pieces(h[:1], rate)[1][0]
         lines = [Line(time, piece.amax(-1), "", "wet", "area", piece.amin(-1))]

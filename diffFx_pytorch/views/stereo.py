@@ -17,14 +17,15 @@ def stereo_views(x: Tensor, y: Tensor, rate: float) -> list[View]:
     """Goniometers before and after, and the correlation of the sides over frequency; (1 or 2, T) each."""
     x, y = (s.double().cpu().expand(2, -1) if s.shape[0] == 1 else s.double().cpu() for s in (x, y))
     reach = 1.05 * max(float(s.abs().sum(0).max()) / math.sqrt(2) for s in (x, y))
-    views = [
-        goniometer_view(x, "goniometer, before", "dry", reach),
-        goniometer_view(y, "goniometer, after", "wet", reach),
-        correlation_view(x, y, rate),
-    ]
     balance = balance_view(x, y, rate)
     before, after = (line.y for line in balance.lines)
-    return [*views, balance] if float((after - before).abs().max()) > 1.0 else views
+    tells = float((after - before).abs().max()) > 1.0
+    return [
+        correlation_view(x, y, rate),
+        *[balance] * tells,
+        goniometer_view(x, "goniometer, before", "dry", reach),
+        goniometer_view(y, "goniometer, after", "wet", reach),
+    ]
 
 
 def goniometer_view(x: Tensor, name: str = "goniometer", role: Role = "wet", reach: float | None = None) -> View:

@@ -165,13 +165,14 @@ def view_of(curve: Curve, marks: Sequence[Mark] = (), guides: Sequence[Line] = (
     """A curve as a view; one that turns back at the ends of its axis, as that of several bands, as several lines."""
     x, y = curve.x.detach().double().cpu(), curve.y.detach().double().cpu()
     span = None
-    if curve.x_log:
+    x_log = curve.x_log or ("(Hz)" in curve.x_label and 0 < 100 * float(x.min()) <= float(x.max()))
+    if x_log:
         x, y = x[x > 0], y[x > 0]
         span = (max(20.0, float(x.min())), float(x.max())) if len(x) else None
     backwards = torch.nonzero(x.diff() == 0).flatten() + 1 if not curve.stems else []
     pieces = zip(_split(x, backwards), _split(y, backwards), strict=True)
     roles: tuple[Role, ...] = ("wet", "second", "third", "dry")
-    several = len(backwards) > 0
+    several = len(backwards) > 0 and "(Hz)" in curve.x_label
     form: Form = "stems" if curve.stems else "line"
     lines = [
         Line(a, b, f"band {i + 1}" if several else "", roles[i % 4], form) for i, (a, b) in enumerate(pieces) if len(a)
@@ -179,7 +180,7 @@ def view_of(curve: Curve, marks: Sequence[Mark] = (), guides: Sequence[Line] = (
     period = 45.0 if "deg" in curve.y_label else None
     return View(
         curve.y_label.partition(" (")[0],
-        Axis(curve.x_label, curve.x_log, span),
+        Axis(curve.x_label, x_log, span),
         Axis(curve.y_label, log=curve.y_label.startswith("frequency"), period=period),
         [*guides, *lines],
         marks,
