@@ -33,6 +33,16 @@ MOST_SECONDS = 450.0
 SECONDS = 0.5
 """Of each measurement."""
 B, T, FS = 16, 65536, 48000
+SHRINK = 1
+"""What sizes are divided by: tests run every row at small ones."""
+
+
+def _rows(count: int) -> int:
+    return max(1, count // SHRINK)
+
+
+def _few(samples: int) -> int:
+    return max(64, samples // SHRINK)
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,14 @@ def _noise(device: str, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0)).to(device)
 
 
+def _sound(device: str, samples: int = T) -> Tensor:
+    return _noise(device, _rows(B), _few(samples))
+
+
+def _each(device: str, value: float) -> Tensor:
+    return torch.full((_rows(B),), value, device=device)
+
+
 def _level(device: str, rows: int, samples: int) -> Tensor:
     return _noise(device, rows, samples).abs().clamp_min(1e-5).log()
 
@@ -70,8 +88,8 @@ def _six(device: str) -> Tensor:
 
 
 def _sweep(device: str) -> Tensor:
-    f = 1000 * 2 ** torch.sin(torch.arange(T) * 2 * math.pi * 5 / FS)
-    ones = torch.ones(T)
+    f = 1000 * 2 ** torch.sin(torch.arange(_few(T)) * 2 * math.pi * 5 / FS)
+    ones = torch.ones(_few(T))
     return torch.stack([torch.tan(math.pi * f / FS), 0.2 * ones, 0 * ones, 0 * ones, ones], -1)[None, :, None].to(
         device
     )
@@ -85,11 +103,11 @@ def _network_inputs(device: str) -> list[Any]:
     matrix = torch.linalg.qr(_noise("cpu", 8, 8).double())[0] * 0.98
     delays = torch.tensor([1061.0, 1153, 1277, 1361, 1423, 1523, 1627, 1747], dtype=torch.float64)
     gains = torch.ones(8, 1, dtype=torch.float64) / 8
-    return [_noise(device, B, 1, T), *(t.to(device) for t in (delays, matrix, gains))]
+    return [_noise(device, _rows(B), 1, _few(T)), *(t.to(device) for t in (delays, matrix, gains))]
 
 
 def _loop_inputs(device: str) -> list[Any]:
-    z = torch.exp(-1j * torch.linspace(0, math.pi, 96000))[None] ** torch.arange(600, 616)[:, None]
+    z = torch.exp(-1j * torch.linspace(0, math.pi, _few(96000)))[None] ** torch.arange(600, 616)[:, None]
     matrix = torch.linalg.qr(_noise("cpu", 16, 16))[0] * 0.98
     return [z.to(device), matrix.to(device), torch.ones(16, 1, 1, dtype=torch.complex64, device=device)]
 
@@ -116,14 +134,18 @@ def _effects(device: str) -> list[Any]:
     chain = Chain(*(kind(44100) for kind in (ParametricEqualizer, Compressor, Chorus, FeedbackDelay, Limiter))).to(
         device
     )
-    return [_noise(device, 64, 2, 3 * 44100), torch.full((64, len(chain.params)), 0.5, device=device), chain]
+    return [
+        _noise(device, _rows(64), 2, _few(3 * 44100)),
+        torch.full((_rows(64), len(chain.params)), 0.5, device=device),
+        chain,
+    ]
 
 
 def _compressor(device: str) -> list[Any]:
     from diffFx_pytorch.processors import Compressor
 
     fx = Compressor(44100).to(device)
-    return [_noise(device, 64, 2, 2**17), torch.full((64, len(fx.params)), 0.5, device=device), fx]
+    return [_noise(device, _rows(64), 2, _few(2**17)), torch.full((_rows(64), len(fx.params)), 0.5, device=device), fx]
 
 
 def _process(x: Tensor, knobs: Tensor, fx: Any) -> Tensor:
@@ -131,13 +153,13 @@ def _process(x: Tensor, knobs: Tensor, fx: Any) -> Tensor:
 
 
 def _points(device: str) -> list[Any]:
-    at = torch.arange(0, T + 31, 32).clamp_max(T - 1)
-    return [_noise(device, B, T), _sweep("cpu")[:, at].contiguous().to(device), at.to(device)]
+    at = torch.arange(0, _few(T) + 31, 32).clamp_max(_few(T) - 1)
+    return [_noise(device, _rows(B), _few(T)), _sweep("cpu")[:, at].contiguous().to(device), at.to(device)]
 
 
 def _gain_inputs(device: str) -> list[Any]:
     numbers = (-3.0, 1.0, 0.75, 0.1, 0.9)
-    return [_noise(device, B, 2, T), *(torch.full((B, 1, 1), v, device=device) for v in numbers)]
+    return [_noise(device, _rows(B), 2, _few(T)), *(torch.full((_rows(B), 1, 1), v, device=device) for v in numbers)]
 
 
 def _gain(x: Tensor, threshold: Tensor, width: Tensor, *knobs: Tensor) -> Tensor:
@@ -149,7 +171,7 @@ def _effect(name: str) -> Callable[[str], list[Any]]:
         import diffFx_pytorch.processors as processors
 
         fx = getattr(processors, name)(44100).to(device)
-        return [_noise(device, B, 2, T), torch.full((B, len(fx.params)), 0.5, device=device), fx]
+        return [_noise(device, _rows(B), 2, _few(T)), torch.full((_rows(B), len(fx.params)), 0.5, device=device), fx]
 
     return make
 
@@ -163,10 +185,10 @@ def _rendering(device: str) -> Callable[[], Any]:
 
     folder = Path(tempfile.mkdtemp())
     weakref.finalize(render_batch, shutil.rmtree, folder, ignore_errors=True)
-    for i in range(B):
-        soundfile.write(folder / f"{i}.wav", _noise("cpu", 20 * 44100, 2).mul(0.1).numpy(), 44100, "PCM_16")
+    for i in range(_rows(B)):
+        soundfile.write(folder / f"{i}.wav", _noise("cpu", _few(20 * 44100), 2).mul(0.1).numpy(), 44100, "PCM_16")
     chain = load_chain("lead-vocal")
-    jobs = [(folder / f"{i}.wav", folder / device / f"{i}.wav") for i in range(B)]
+    jobs = [(folder / f"{i}.wav", folder / device / f"{i}.wav") for i in range(_rows(B))]
 
     def run() -> None:
         outcomes = list(render_batch(chain.build, jobs, device=None if device == "cpu" else device))
@@ -178,9 +200,9 @@ def _rendering(device: str) -> Callable[[], Any]:
 def _torchcomp(device: str) -> Callable[[], Any]:
     from torchcomp import compexp_gain
 
-    level = _noise(device, 128, 2**17).abs().requires_grad_()
+    level = _noise(device, _rows(128), _few(2**17)).abs().requires_grad_()
     numbers = (-20.0, 4.0, -60.0, 0.5, 0.05, 0.005)
-    knobs = [torch.full((128,), v, device=device, requires_grad=True) for v in numbers]
+    knobs = [torch.full((_rows(128),), v, device=device, requires_grad=True) for v in numbers]
 
     def run() -> Any:
         return torch.autograd.grad(compexp_gain(level, *knobs).sum(), [level, *knobs])
@@ -192,7 +214,10 @@ def _torchcomp(device: str) -> Callable[[], Any]:
 def _torchlpc(device: str) -> Callable[[], Any]:
     from torchlpc import sample_wise_lpc
 
-    x, a = _noise(device, 1, 2**22).requires_grad_(), torch.full((1, 2**22, 1), -0.999, device=device).requires_grad_()
+    x, a = (
+        _noise(device, 1, _few(2**22)).requires_grad_(),
+        torch.full((1, _few(2**22), 1), -0.999, device=device).requires_grad_(),
+    )
 
     def run() -> Any:
         return torch.autograd.grad(sample_wise_lpc(x, a).sum(), (x, a))
@@ -202,31 +227,32 @@ def _torchlpc(device: str) -> Callable[[], Any]:
 
 
 ROWS = (
-    Row("6 constant sections, 16 x 65536", lambda d: [_noise(d, B, T), _six(d)], R.sosfilt, (0.06, 0.2)),
+    Row("6 constant sections, 16 x 65536", lambda d: [_sound(d), _six(d)], R.sosfilt, (0.06, 0.2)),
     Row("constant section, 16 x 441000",
-        lambda d: [_noise(d, B, 441000), low_pass(torch.tensor(100.0), torch.tensor(0.7), FS)[None].to(d)], R.sosfilt),
-    Row("moving section, 16 x 65536", lambda d: [_noise(d, B, T), _sweep(d)], R.svfilt, (0.08, 0.25)),
-    Row("one pole, 1 x 16384", lambda d: [_noise(d, 1, 16384), torch.tensor([0.999], device=d)],
+        lambda d: [_sound(d, 441000), low_pass(torch.tensor(100.0), torch.tensor(0.7), FS)[None].to(d)], R.sosfilt),
+    Row("moving section, 16 x 65536", lambda d: [_sound(d), _sweep(d)], R.svfilt, (0.08, 0.25)),
+    Row("one pole, 1 x 16384", lambda d: [_noise(d, 1, _few(16384)), torch.tensor([0.999], device=d)],
         lambda x, c: R.one_pole(x, c, time_varying=False)),
-    Row("one pole, 16 x 441000", lambda d: [_noise(d, B, 441000), torch.full((B,), 0.999, device=d)], R.one_pole),
+    Row("one pole, 16 x 441000", lambda d: [_sound(d, 441000), _each(d, 0.999)], R.one_pole),
     Row("moving allpole N=1, 1 x 4194304",
-        lambda d: [_noise(d, 1, 2**22), torch.full((1, 2**22, 1), -0.999, device=d)], R.allpole,
+        lambda d: [_noise(d, 1, _few(2**22)), torch.full((1, _few(2**22), 1), -0.999, device=d)], R.allpole,
         peer=("torchlpc", _torchlpc)),
     Row("attack/release, 16 x 65536",
-        lambda d: [_level(d, B, T), torch.full((B,), 0.99, device=d), torch.full((B,), 0.9999, device=d)],
+        lambda d: [_level(d, _rows(B), _few(T)), _each(d, 0.99), _each(d, 0.9999)],
         R.attack_release, (0.25, 0.35)),
-    Row("feedback delay 441, 16 x 65536", lambda d: [_noise(d, B, T), torch.full((B,), 441.0, device=d)],
+    Row("feedback delay 441, 16 x 65536", lambda d: [_sound(d), _each(d, 441.0)],
         lambda x, delay: R.feedback_delay(x, delay, 0.7), (0.5, 1.2)),
     Row("network of 8 lines, 16 x 65536", _network_inputs, _network, (0.5, 1.5)),
     Row("moving section, points every 32, 16 x 65536", _points, lambda x, c, at: R.svfilt(x, c, at=at)),
     Row("attack/release, 1 x 65536",
-        lambda d: [_level(d, 1, T), torch.full((1,), 0.99, device=d), torch.full((1,), 0.9999, device=d)],
+        lambda d: [_level(d, 1, _few(T)), torch.full((1,), 0.99, device=d), torch.full((1,), 0.9999, device=d)],
         R.attack_release),
     Row("gain computer, 16 x 2 x 65536", _gain_inputs, _gain),
     Row("FDNReverb, 16 x 2 x 65536", _effect("FDNReverb"), _process),
-    Row("PlateReverb (plain operations), 16 x 2 x 65536", _effect("PlateReverb"), _process),
-    Row("running maximum 220, 16 x 65536", lambda d: [_noise(d, B, T)], lambda x: R.running_max(x, 220)),
-    Row("backlash, 16 x 65536", lambda d: [_level(d, B, T)], lambda x: R.backlash(x, 3.0)),
+    Row("PlateReverb, 16 x 2 x 65536", _effect("PlateReverb"), _process),
+    Row("SchroederReverb, 16 x 2 x 65536", _effect("SchroederReverb"), _process),
+    Row("running maximum 220, 16 x 65536", lambda d: [_sound(d)], lambda x: R.running_max(x, 220)),
+    Row("backlash, 16 x 65536", lambda d: [_level(d, _rows(B), _few(T))], lambda x: R.backlash(x, 3.0)),
     Row("FDN step of 16 lines, 96000 points", _loop_inputs, _closed_loop, peer=("linalg.solve", _linalg_solve)),
     Row("Compressor, 64 x 2 x 131072", _compressor, _process, peer=("torchcomp", _torchcomp)),
     Row("chain of five, 64 x 2 x 3 s", _effects, _process),
@@ -275,24 +301,23 @@ def _launches(call: Callable[[], Any]) -> int:
     return sum(event.count for event in seen.key_averages() if "LaunchKernel" in event.key)
 
 
-def measured(row: Row, device: str = "cuda") -> list[str]:
-    """The row's cells."""
-    cuda = device == "cuda"
+def measured(row: Row, device: str = "cuda", events: bool = True) -> list[str]:
+    """The row's cells; times by the device's events, or by the clock."""
     if row.whole:
         ours, theirs = (_median_ms(row.whole(d), False) for d in (device, "cpu"))
         return [row.name, f"{ours:.1f}", *"----", f"{theirs:.1f}", "-", f"{theirs / ours:.1f}", "-"]
     forward, both, x = _calls(row, device)
-    times = [_median_ms(call, cuda) for call in (forward, both)]
+    times = [_median_ms(call, events) for call in (forward, both)]
     to = torch.empty_like(x)
-    copy = _median_ms(lambda: to.copy_(x), cuda)
-    launches = _launches(both) if cuda else 0
+    copy = _median_ms(lambda: to.copy_(x), events)
+    launches = _launches(both) if events else 0
     cpu_forward, cpu_both, _ = _calls(row, "cpu")
     on_cpu = [_median_ms(call, False) for call in (cpu_forward, cpu_both)]
     peer = "-"
     if row.peer:
         name, make = row.peer
         try:
-            peer = f"{name} {_median_ms(make(device), cuda):.2f}"
+            peer = f"{name} {_median_ms(make(device), events):.2f}"
         except Exception as error:
             peer = f"{name}: {type(error).__name__}"
     asked = "/".join("-" if a is None else f"{a:g}" for a in row.asked)

@@ -11,6 +11,7 @@ from torch import Tensor
 import diffFx_pytorch.recursion as R
 from diffFx_pytorch.dsp.gain_computer import compress, overshoot
 from diffFx_pytorch.lti import ops
+from tests.cuda.diagram import diagram, run_diagram
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -112,6 +113,11 @@ def _few(samples: int) -> int:
     return min(samples, 100)
 
 
+def _blocks(samples: int) -> int:
+    """Four blocks at most where they are interpreted."""
+    return samples if samples > 1000 else min(samples, 300)
+
+
 def _absorption(*shape: int) -> Tensor:
     """Second-order sections of a few hundred Hz and more, (*shape, 6)."""
     g = torch.tan(torch.pi * 300 * 30 ** between(0, 1, *shape, seed=15) / 48000)
@@ -148,6 +154,28 @@ def _jumps(x: Tensor) -> Tensor:
 
 
 CALLS = {
+    "graph": Call(
+        {"delay_graph"},
+        lambda T: [
+            *(noise(2, 2, _blocks(T)), between(0.2, 0.6, 2, 4, 1), between(150, 175, 2, 1, 1)),
+            *(noise(1, sum(diagram().longest)), noise(2, 2)),
+        ],
+        run_diagram,
+        1e-5,
+        reorders=True,
+    ),
+    "graph, moving": Call(
+        {"delay_graph"},
+        lambda T: [
+            *(noise(1, 2, _blocks(T)), between(0.2, 0.6, 1, 4, _blocks(T))),
+            160 + 12 * torch.sin(torch.arange(_blocks(T), dtype=torch.float64) / 30).view(1, 1, -1),
+            *(noise(1, sum(diagram().longest)), noise(2, 2)),
+        ],
+        run_diagram,
+        1e-5,
+        variant=True,
+        reorders=True,
+    ),
     "one pole": Call(
         {"allpole"},
         lambda T: [noise(2, 2, T), between(0.98, 1, 2, 1), noise(2)],

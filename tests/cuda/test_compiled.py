@@ -20,10 +20,10 @@ DOUBLE = {
 }
 """Double-precision instructions that kernels of float32 sound are meant to have: for states between chunks and sums."""
 IN_DOUBLE = {"sosfilt, moving", "allpole of order 2, moving"} | {
-    *("network, filtered", "network, filtered in groups", "network, filters moving"),
+    *("graph", "graph, moving", "network, filtered", "network, filtered in groups", "network, filters moving"),
 }
 """Calls whose recursion is meant to run in float64."""
-BARRIERS = {"_round": 1, "_run": 5, "_run_back": 4, "_echoes": 1, "_echoes_adjoint": 2}
+BARRIERS = {"_round": 1, "_play": 3, "_play_back": 7, "_run": 5, "_run_back": 4, "_echoes": 1, "_echoes_adjoint": 2}
 """Barriers between blocks that read what others wrote: the interpreter does not see where one is missing."""
 REPRESENTATIVE = {"running_max": 75, "feedback delay": 90}
 """Calls compiled in every run, for one capability each; compilers take their time."""

@@ -9,6 +9,9 @@ import torch
 SECTIONS = 512
 """Samples of a second-order section that one program scans."""
 
+GRAPH = 256
+"""Samples between the states of a graph's filters that its gradient reads, and of its longest block."""
+
 BLOCK_DOUBLINGS = 6
 """A block of a constant cascade has 2 ** BLOCK_DOUBLINGS samples."""
 MOST_SECTIONS = 32

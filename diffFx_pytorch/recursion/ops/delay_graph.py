@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import Kernel, bound_rows, define, run_rows
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, denormal_threshold
 from diffFx_pytorch.recursion.checks import check_signal
@@ -19,6 +20,7 @@ from diffFx_pytorch.recursion.cpu.delay_graph import CHUNK, delay_graph_rows
 from diffFx_pytorch.recursion.cpu.delay_graph_backward import delay_graph_backward_rows
 from diffFx_pytorch.recursion.cpu.delay_graph_plan import planned
 from diffFx_pytorch.recursion.cpu.taps import kernel_tables
+from diffFx_pytorch.recursion.cuda.chunks import GRAPH
 from diffFx_pytorch.recursion.fallback import delay_graph as fallback
 from diffFx_pytorch.recursion.graph import WIDTH, DelayGraph
 
@@ -154,7 +156,16 @@ _graph = define(
         },
     ),
     settings={"steps": list[int], "longest": list[int], "nodes": int, "outputs": int},
-    waits=True,
+)
+_graph.register(
+    device="cuda",
+    kernel=triton_kernel(
+        "diffFx_pytorch.recursion.cuda.delay_graph",
+        {
+            "lines": _all_lines,
+            "pole_states": lambda x, *rest: ((-(-x.shape[-1] // GRAPH), rest[3].shape[-1]), torch.float64),
+        },
+    ),
 )
 
 
@@ -177,8 +188,8 @@ def delay_graph(
         x: the graph's inputs (..., inputs, T), float32 or float64.
         graph: the block diagram.
         gains: value of every gain and pole by name, a number or tensor: constant with the batch dimensions of ``x``
-            or fewer, time-varying with one axis more, of length T (or 1). Or all of them at once, float64, as
-            ``stacked_gains`` gives them.
+            or fewer, time-varying with one axis more, of length T (or 1). Or all of them at once, as ``stacked_gains``
+            gives them.
         delays: of every time-varying delay in samples, likewise, or all of them at once; a block is as long as the
             shortest delay allows.
         zi: state from a call before; None is silence.
@@ -238,7 +249,7 @@ def _stacked(kind: str, given: Mapping[str, Tensor | float] | Tensor, names: lis
                 f"delay_graph: stacked {kind} of shape {tuple(given.shape)} do not fit; they must have {x.ndim} axes, "
                 f"(..., {len(names)}, T or 1), in the order {', '.join(names)}."
             )
-        return given
+        return given.double()
     _check_names(kind, given, names)
     rows = []
     for name in names:
