@@ -12,18 +12,7 @@ import diffFx_pytorch.recursion as R
 from diffFx_pytorch.dsp.gain_computer import compress, overshoot
 from diffFx_pytorch.lti import ops
 from tests.cuda.diagram import diagram, run_diagram
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def noise(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64, generator=generator(seed))
-
-
-def between(low: float, high: float, *shape: int, seed: int = 1) -> Tensor:
-    return low + (high - low) * torch.rand(*shape, dtype=torch.float64, generator=generator(seed))
+from tests.cuda.signals import absorption, between, blocks, few, network, noise, shelves
 
 
 @dataclass(frozen=True)
@@ -101,37 +90,6 @@ def _sweep(samples: int) -> Tensor:
     return torch.stack([g, 0.2 * ones, 0.5 * ones, -0.7 * ones, 0.3 * ones], -1).unsqueeze(-2)
 
 
-def _network(lines: int, inputs: int, outputs: int) -> list[Tensor]:
-    """Delays, matrix, gains of inputs and outputs; the delays differ between two items."""
-    matrix = torch.linalg.qr(noise(lines, lines, seed=11))[0] * 0.9
-    delays = 40 + between(0, 17, 2, lines, seed=12).floor()
-    return [delays, matrix, noise(lines, inputs, seed=13), noise(outputs, lines, seed=14)]
-
-
-def _few(samples: int) -> int:
-    """Three blocks: filtered networks take the interpreter long."""
-    return min(samples, 100)
-
-
-def _blocks(samples: int) -> int:
-    """Four blocks at most where they are interpreted."""
-    return samples if samples > 1000 else min(samples, 300)
-
-
-def _absorption(*shape: int) -> Tensor:
-    """Second-order sections of a few hundred Hz and more, (*shape, 6)."""
-    g = torch.tan(torch.pi * 300 * 30 ** between(0, 1, *shape, seed=15) / 48000)
-    r, (h, b, low) = between(0.5, 1.5, *shape, seed=16), between(-0.5, 0.5, 3, *shape, seed=17)
-    return R.svf_to_sos(torch.stack([g, r, h, b, low], -1))
-
-
-def _shelves(samples: int) -> Tensor:
-    """First-order sections that move, (T, 3, 1, 6)."""
-    pole = between(-0.7, -0.2, samples, 3, 1)
-    zeros = torch.zeros_like(pole)
-    return torch.stack([0.9 * (1 + pole), 0.1 * pole, zeros, zeros + 1, pole, zeros], -1)
-
-
 def _with_state(found: tuple[Tensor, tuple[Tensor, Tensor]]) -> tuple[Tensor, ...]:
     return found[0], *found[1]
 
@@ -157,7 +115,7 @@ CALLS = {
     "graph": Call(
         {"delay_graph"},
         lambda T: [
-            *(noise(2, 2, _blocks(T)), between(0.2, 0.6, 2, 4, 1), between(150, 175, 2, 1, 1)),
+            *(noise(2, 2, blocks(T)), between(0.2, 0.6, 2, 4, 1), between(150, 175, 2, 1, 1)),
             *(noise(1, sum(diagram().longest)), noise(2, 2)),
         ],
         run_diagram,
@@ -167,8 +125,8 @@ CALLS = {
     "graph, moving": Call(
         {"delay_graph"},
         lambda T: [
-            *(noise(1, 2, _blocks(T)), between(0.2, 0.6, 1, 4, _blocks(T))),
-            160 + 12 * torch.sin(torch.arange(_blocks(T), dtype=torch.float64) / 30).view(1, 1, -1),
+            *(noise(1, 2, blocks(T)), between(0.2, 0.6, 1, 4, blocks(T))),
+            160 + 12 * torch.sin(torch.arange(blocks(T), dtype=torch.float64) / 30).view(1, 1, -1),
             *(noise(1, sum(diagram().longest)), noise(2, 2)),
         ],
         run_diagram,
@@ -282,7 +240,7 @@ CALLS = {
     ),
     "network": Call(
         {"feedback_network"},
-        lambda T: [noise(2, 2, T), *_network(3, 2, 2), noise(3, 60), noise(1, 2, 2)],
+        lambda T: [noise(2, 2, T), *network(3, 2, 2), noise(3, 60), noise(1, 2, 2)],
         lambda x, m, M, b, c, past, direct: _with_state(
             R.feedback_network(
                 x, m, M, b, c, longest=58, direct=direct, zi=(past, past.new_zeros(0, 1, 2, 8)), return_zf=True
@@ -292,28 +250,50 @@ CALLS = {
     ),
     "network, wide": Call(
         {"feedback_network"},
-        lambda T: [noise(1, 1, T), *_network(17, 1, 1)],
+        lambda T: [noise(1, 1, T), *network(17, 1, 1)],
         lambda x, m, M, b, c: (R.feedback_network(x, m, M, b, c, longest=58),),
         1e-5,
         variant=True,
     ),
     "network, filtered": Call(
         {"feedback_network"},
-        lambda T: [noise(1, _few(T)), *_network(3, 1, 1), _absorption(3, 2), noise(3, 60), noise(2, 1, 2, 8)],
+        lambda T: [noise(1, few(T)), *network(3, 1, 1), absorption(3, 2), noise(3, 60), noise(2, 1, 2, 8)],
         _filtered_network,
         1e-5,
         variant=True,
     ),
     "network, filtered in groups": Call(
         {"feedback_network"},
-        lambda T: [noise(1, _few(T)), *_network(9, 1, 1), _absorption(9, 1), noise(9, 60), noise(1, 2, 2, 8)],
+        lambda T: [noise(1, few(T)), *network(9, 1, 1), absorption(9, 1), noise(9, 60), noise(1, 2, 2, 8)],
         _filtered_network,
         1e-5,
         variant=True,
     ),
+    "network, modulated": Call(
+        {"feedback_network"},
+        lambda T: [noise(2, 2, few(T)), *network(3, 2, 2), 6 + 5 * noise(2, 3, few(T)).sin(), noise(3, 90)],
+        lambda x, m, M, b, c, offset, past: _with_state(
+            R.feedback_network(
+                x, m, M, b, c, longest=88, modulation=offset, zi=(past, past.new_zeros(0, 1, 2, 8)), return_zf=True
+            )
+        ),
+        1e-5,
+        variant=True,
+        reorders=True,
+    ),
+    "network, modulated and filtered": Call(
+        {"feedback_network"},
+        lambda T: [noise(1, 1, few(T)), *network(3, 1, 1), absorption(3, 1), 6 + 5 * noise(3, few(T)).sin()],
+        lambda x, m, M, b, c, sos, offset: (
+            R.feedback_network(x, m, M, b, c, sos, longest=88, modulation=offset, time_varying=False),
+        ),
+        1e-5,
+        variant=True,
+        reorders=True,
+    ),
     "network, filters moving": Call(
         {"feedback_network"},
-        lambda T: [noise(2, 1, _few(T)), *_network(3, 1, 2), _shelves(_few(T))],
+        lambda T: [noise(2, 1, few(T)), *network(3, 1, 2), shelves(few(T))],
         lambda x, m, M, b, c, sos: (R.feedback_network(x, m, M, b, c, sos, longest=58, time_varying=True),),
         1e-5,
         variant=True,

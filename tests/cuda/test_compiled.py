@@ -20,7 +20,15 @@ DOUBLE = {
 }
 """Double-precision instructions that kernels of float32 sound are meant to have: for states between chunks and sums."""
 IN_DOUBLE = {"sosfilt, moving", "allpole of order 2, moving"} | {
-    *("graph", "graph, moving", "network, filtered", "network, filtered in groups", "network, filters moving"),
+    *(
+        "graph",
+        "graph, moving",
+        "network, modulated",
+        "network, modulated and filtered",
+        "network, filtered",
+        "network, filtered in groups",
+        "network, filters moving",
+    ),
 }
 """Calls whose recursion is meant to run in float64."""
 BARRIERS = {"_round": 1, "_play": 3, "_play_back": 7, "_run": 5, "_run_back": 4, "_echoes": 1, "_echoes_adjoint": 2}

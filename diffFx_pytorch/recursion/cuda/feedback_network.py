@@ -3,7 +3,8 @@
 Within a block everything that the lines give is known: they are read side by side into a tile (lines, samples),
 filtered by scans in float64, and multiplied by the matrix. Backwards the same network runs with its matrix transposed
 and its time reversed: what comes back to a line is read where the line was, so nothing is added up in an order that
-varies. The gradients of filters, matrix and delays then follow from what was read and what came back, all at once.
+varies, but where delays move. The gradients of filters, matrix and delays then follow from what was read and what came
+back, all at once.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels.cuda import Rows, shared_rows
 
-from . import sections
+from . import network_taps, sections
+from .network_taps import moved_back, moved_lines, shortest
 from .section_steps import forward_map, then
 
 MOST_LINES = 32
@@ -44,10 +46,11 @@ class _Size(NamedTuple):
 
 
 class _Network(NamedTuple):
-    """What does not change: x (IN, T), delays (N), matrix (N + IN, W), filters (1 or T, K, G, 5, 8)."""
+    """What is read: x (IN, T), delays (N), their motion (N, T), matrix (N + IN, W), filters (1 or T, K, G, 5, 8)."""
 
     x: Rows
     delay: Rows
+    offset: Rows
     mixing: Rows
     coef: Rows
 
@@ -107,12 +110,13 @@ def _run(net, zi, to, size, RING: tl.constexpr, SHAPE: tl.constexpr, KIND: tl.co
     OP: tl.constexpr = SHAPE[3]
     L: tl.constexpr = SHAPE[4]
     LANES: tl.constexpr = SHAPE[5]
+    MOVED: tl.constexpr = SHAPE[6]
     T, N, IN, OUT = size.T, size.N, size.IN, size.OUT
     PAST, WIDTH, ROOM, G = size.PAST, size.WIDTH, size.ROOM, size.G
     row = tl.program_id(0).to(tl.int64)
     n, o, i = tl.arange(0, NP), tl.arange(0, OP), tl.arange(0, L)
     m = _delays(net.delay, row, n, N)
-    count = tl.minimum(tl.min(m, 0), L)
+    count = tl.minimum(shortest(net, m, row, n, T, N, PAST, L) if MOVED else tl.min(m, 0), L)
     matrix = _mixed(net.mixing, row, N, WIDTH, NP, OP, N + IN, False, KIND)
     from_x = net.mixing.base + (row // net.mixing.each % net.mixing.count) * ((N + IN) * WIDTH) + N * WIDTH + o
     lines = to.lines + row * N * ROOM + n * ROOM
@@ -128,9 +132,12 @@ def _run(net, zi, to, size, RING: tl.constexpr, SHAPE: tl.constexpr, KIND: tl.co
     for first in range(0, T, count):
         t = first + i
         used = (i < count) & (t < T)
-        at = t[None, :] - m[:, None] + PAST
-        at = at % ROOM if RING else at
-        u = tl.load(lines[:, None] + at, mask=(n < N)[:, None] & used[None, :], other=0.0)
+        if MOVED:
+            u = moved_lines(net, m, lines, row, n, t, used, T, N, PAST, ROOM, RING, KIND)
+        else:
+            at = t[None, :] - m[:, None] + PAST
+            at = at % ROOM if RING else at
+            u = tl.load(lines[:, None] + at, mask=(n < N)[:, None] & used[None, :], other=0.0)
         if K > 0:
             v = u.to(tl.float64)
             for k in range(K):
@@ -174,12 +181,13 @@ def _run_back(net, gy, to, size, SHAPE: tl.constexpr, KIND: tl.constexpr):
     OP: tl.constexpr = SHAPE[3]
     L: tl.constexpr = SHAPE[4]
     LANES: tl.constexpr = SHAPE[5]
+    MOVED: tl.constexpr = SHAPE[6]
     T, N, IN, OUT = size.T, size.N, size.IN, size.OUT
     PAST, WIDTH, ROOM, G = size.PAST, size.WIDTH, size.ROOM, size.G
     row = tl.program_id(0).to(tl.int64)
     n, o, i = tl.arange(0, NP), tl.arange(0, OP), tl.arange(0, L)
     m = _delays(net.delay, row, n, N)
-    count = tl.minimum(tl.min(m, 0), L)
+    count = tl.minimum(shortest(net, m, row, n, T, N, PAST, L) if MOVED else tl.min(m, 0), L)
     matrix = _mixed(net.mixing, row, N, WIDTH, NP, OP, N + IN, True, KIND)
     of_line = _delays(net.delay, row, o, N)
     read, filtered = to.read + row * N * T, to.filtered + row * N * T
@@ -190,10 +198,13 @@ def _run_back(net, gy, to, size, SHAPE: tl.constexpr, KIND: tl.constexpr):
         t = T - 1 - first - i
         used = (i < count) & (t >= 0)
         line = (o < N)[:, None] & used[None, :]
-        later = t[None, :] + of_line[:, None]
-        back = tl.load(read + o[:, None] * T + later, mask=line & (later < T), other=0.0)
-        back += tl.load(lines[:, None] + PAST + t[None, :], mask=line, other=0.0)
-        tl.store(lines[:, None] + PAST + t[None, :], back, mask=line)
+        if MOVED:
+            back = tl.load(lines[:, None] + PAST + t[None, :], mask=line, other=0.0, cache_modifier=".cg")
+        else:
+            later = t[None, :] + of_line[:, None]
+            back = tl.load(read + o[:, None] * T + later, mask=line & (later < T), other=0.0)
+            back += tl.load(lines[:, None] + PAST + t[None, :], mask=line, other=0.0)
+            tl.store(lines[:, None] + PAST + t[None, :], back, mask=line)
         of_y = ((o >= N) & (o < N + OUT))[:, None] & used[None, :]
         back += tl.load(heard[:, None] + t[None, :], mask=of_y, other=0.0).to(KIND)
         g = tl.dot(matrix, back, input_precision="ieee", out_dtype=KIND)
@@ -220,6 +231,8 @@ def _run_back(net, gy, to, size, SHAPE: tl.constexpr, KIND: tl.constexpr):
                 tl.store(place + LANES, _at_end(n2), mask=n < N)
             g = v.to(KIND)
         tl.store(read + at, g, mask=mask)
+        if MOVED:
+            moved_back(net, m, to.lines, g, row, n, t, used, T, N, PAST, ROOM)
         tl.debug_barrier()
 
 
@@ -233,9 +246,9 @@ class _Back(NamedTuple):
 
 
 def serves(inputs: Any, outputs: int) -> bool:
-    """Delays that stand still, as many as fit into a tile."""
+    """As many lines as fit into a tile."""
     lines = inputs.past.shape[-2]
-    return inputs.offset is None and 0 < lines <= MOST_LINES and lines + outputs <= 2 * MOST_LINES
+    return 0 < lines <= MOST_LINES and lines + outputs <= 2 * MOST_LINES
 
 
 class _Call:
@@ -248,7 +261,9 @@ class _Call:
         K, groups = inputs.coef.shape[-4:-2]
         # Clamped to what there is, NaN to one sample.
         self.delay = inputs.delay.nan_to_num(1.0).clamp(1, past - 2).round().int()
-        given = (x, 2), (self.delay, 1), (inputs.mixing.to(kind), 2), (inputs.coef.double(), 5)
+        moved = inputs.offset is not None
+        offset = inputs.offset.double() if moved else self.delay.new_zeros(1, 1, dtype=torch.float64)
+        given = (x, 2), (self.delay, 1), (offset, 2), (inputs.mixing.to(kind), 2), (inputs.coef.double(), 5)
         self.net = _Network(*(shared_rows(t, core, batch_shape) for t, core in given))
         lines, outs = (max(16, triton.next_power_of_2(n)) for n in (N, N + outputs))
         moving, double = inputs.coef.shape[-5] != 1, kind == torch.float64
@@ -259,7 +274,7 @@ class _Call:
         room = triton.next_power_of_2(past + length) if ring else past + x.shape[-1]
         self.size = _Size(x.shape[-1], N, x.shape[-2], outputs, past, inputs.mixing.shape[-1], room, groups)
         self.about = {
-            "SHAPE": (K, moving, lines, outs, length, LANES),
+            "SHAPE": (K, moving, lines, outs, length, LANES, moved),
             "KIND": tl.float64 if double else tl.float32,
             **{"num_warps": 16, "enable_fp_fusion": True},
         }
@@ -300,17 +315,23 @@ def backward(
     to_zi = grads.zf.double().expand(*batch_shape, *grads.zf.shape[-4:]).clone(memory_format=torch.contiguous_format)
     gy = shared_rows(grads.y, 2, batch_shape)
     _run_back[(call.rows,)](call.net, gy, _Back(back, read, filtered, to_zi), call.size, **call.about)
-    whole = call.delay.expand(shape)[..., None]
-    # What was read of the past goes there.
-    early = torch.arange(past, device=x.device) - past + whole
-    there = (early >= 0) & (early < T)
-    back[..., :past] += read.gather(-1, early.clamp(0, T - 1)) * there
-    then = torch.arange(past, past + T, device=x.device) - whole
-    u = lines.gather(-1, then)
-    to_delay = None
-    if needs.delay:  # whole delays have no slope: that of the line around the sample
-        slope = lines.gather(-1, (then - 1).clamp_min(0)) - lines.gather(-1, then + 1)
-        to_delay = (read * slope).sum(-1, dtype=torch.float64) / 2
+    whole = call.delay.expand(shape)
+    to_delay = to_offset = None
+    if inputs.offset is not None:
+        u, slope = network_taps.read(lines, whole, inputs.offset.expand(*shape, T), past)
+        to_offset = read.double() * slope
+        to_delay = to_offset.sum(-1)
+    else:
+        # What was read of the past goes there.
+        whole = whole[..., None]
+        early = torch.arange(past, device=x.device) - past + whole
+        there = (early >= 0) & (early < T)
+        back[..., :past] += read.gather(-1, early.clamp(0, T - 1)) * there
+        then = torch.arange(past, past + T, device=x.device) - whole
+        u = lines.gather(-1, then)
+        if needs.delay:  # whole delays have no slope: that of the line around the sample
+            slope = lines.gather(-1, (then - 1).clamp_min(0)) - lines.gather(-1, then + 1)
+            to_delay = (read * slope).sum(-1, dtype=torch.float64) / 2
     to_coef = None
     if K and (needs.coef or needs.mixing):
         u, to_coef = _of_filters(call, inputs, u, filtered, grads.zf, bool(needs.coef))
@@ -322,7 +343,7 @@ def backward(
     if needs.mixing:
         given = torch.cat([u, x.expand(*batch_shape, *x.shape[-2:])], -2)
         to_mixing = torch.nn.functional.pad(given @ to_all.mT, (0, inputs.mixing.shape[-1] - N - count))
-    return [to_x, to_delay, None, to_mixing, to_coef, back[..., :past], to_zi]
+    return [to_x, to_delay, to_offset, to_mixing, to_coef, back[..., :past], to_zi]
 
 
 def _of_filters(
