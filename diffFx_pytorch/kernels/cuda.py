@@ -95,6 +95,11 @@ def has_tf32(device: torch.device) -> bool:
     return device.type != "cuda" or torch.cuda.get_device_capability(device) >= (8, 0)
 
 
+def countable(*given: tuple[Tensor, int]) -> bool:
+    """Whether 32 bits count the numbers in a row of every tensor, of so many core axes each: kernels count so."""
+    return all(math.prod(t.shape[t.dim() - core :]) < 2**31 for t, core in given)
+
+
 class Rows(NamedTuple):
     """What a kernel reads of a tensor that rows may share: row r of the output reads row ``r // each % count``.
 

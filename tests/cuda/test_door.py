@@ -1,7 +1,9 @@
 """Where CUDA kernels do not run, the equation does, and one notice says why."""
 
+import importlib
 import importlib.util
 import warnings
+from types import SimpleNamespace
 from unittest import mock
 
 import pytest
@@ -51,6 +53,31 @@ def test_the_equation_serves_what_is_declined(declines):
         allpole(x.requires_grad_(), a.requires_grad_()).square().sum().backward()
     assert torch.allclose(x.grad, expected[0].grad)
     assert torch.allclose(a.grad, expected[1].grad)
+
+
+_LONG, _ONE = torch.empty(1, 2**31, device="meta"), torch.empty(1, 1, 1, device="meta")
+_ROWS = torch.empty(2**12, 2**20, device="meta")
+OF_KERNELS = {
+    "allpole": {"a": torch.empty(1, 1, device="meta")},
+    "attack_release": {},
+    "backlash": {},
+    "cascade": {"zi": torch.empty(2, 2, device="meta")},
+    "sections": {"coef": _ONE},
+    "svf_points": {},
+    "feedback_delay": {"feedback": _ONE, "settings": ("linear", False, 10.0)},
+    "feedback_network": {"past": torch.empty(8, 10, device="meta"), "settings": (1,)},
+    "delay_graph": {"settings": ([0] * 6, [100], 1, 1)},
+    "running_max": {"settings": (9,)},
+}
+
+
+@pytest.mark.parametrize("name", OF_KERNELS)
+def test_rows_that_32_bits_do_not_count_are_left_to_the_equation(name):
+    serves = importlib.import_module(f"diffFx_pytorch.recursion.cuda.{name}").serves
+    others = dict(OF_KERNELS[name])
+    settings = others.pop("settings", ())
+    assert serves(SimpleNamespace(x=_ROWS, **others), *settings)
+    assert not serves(SimpleNamespace(x=_LONG, **others), *settings)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.kernels.cuda import shared_rows
+from diffFx_pytorch.kernels.cuda import countable, shared_rows
 
 from . import cascade, first_order, sections
 
@@ -19,7 +19,8 @@ LEAST = 1e-4
 def serves(inputs: Any) -> bool:
     """Real; of first order, or of second order and two samples or more."""
     order = inputs.a.shape[-1]
-    return not inputs.x.dtype.is_complex and (order == 1 or (order == 2 and inputs.x.shape[-1] > 1))
+    served = order == 1 or (order == 2 and inputs.x.shape[-1] > 1)
+    return served and not inputs.x.dtype.is_complex and countable((inputs.x, 1), (inputs.a, 2))
 
 
 def forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:

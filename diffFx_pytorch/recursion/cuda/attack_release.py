@@ -24,7 +24,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from diffFx_pytorch.kernels.cuda import Rows, shared_rows
+from diffFx_pytorch.kernels.cuda import Rows, countable, shared_rows
 
 from . import first_order
 from .first_order import last_of, then
@@ -170,8 +170,8 @@ class _Chunks(NamedTuple):
 
 
 def serves(inputs: Any) -> bool:
-    """All."""
-    return True
+    """All that can be counted."""
+    return countable((inputs.x, 1))
 
 
 def forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:

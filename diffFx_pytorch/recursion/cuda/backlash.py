@@ -9,7 +9,7 @@ import torch
 import triton
 import triton.language as tl
 
-from diffFx_pytorch.kernels.cuda import shared_rows
+from diffFx_pytorch.kernels.cuda import countable, shared_rows
 
 CHUNK = 1024
 """Samples that are scanned at once."""
@@ -54,8 +54,8 @@ def _sources(x, width, start, source_ptr, lifted_ptr, T, MOVING: tl.constexpr, L
 
 
 def serves(inputs: Any) -> bool:
-    """All."""
-    return True
+    """All that can be counted."""
+    return countable((inputs.x, 1))
 
 
 def forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:

@@ -23,7 +23,7 @@ import triton.language as tl
 from torch import Tensor
 from torch.nn.functional import pad
 
-from diffFx_pytorch.kernels.cuda import Rows, has_tf32, shared_rows
+from diffFx_pytorch.kernels.cuda import Rows, countable, has_tf32, shared_rows
 
 from .cascade_design import Blocks, block_matrices
 from .cascade_kernel import designed
@@ -255,7 +255,7 @@ class _Filter:
 
 def serves(inputs: Any) -> bool:
     """As many sections as fit into registers."""
-    return 0 < inputs.zi.shape[-2] <= MOST_SECTIONS
+    return 0 < inputs.zi.shape[-2] <= MOST_SECTIONS and countable((inputs.x, 1))
 
 
 def forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:

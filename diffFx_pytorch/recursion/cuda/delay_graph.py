@@ -54,7 +54,7 @@ class _Made(NamedTuple):
     checkpoints: Tensor
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["T", "room", "size"])
 def _play(graph, past, poles, to, T, room, size, SHAPE: tl.constexpr, RING: tl.constexpr):
     LINES: tl.constexpr = len(SHAPE[1])
     L: tl.constexpr = SHAPE[8]
@@ -202,7 +202,7 @@ def _stepped_back(
     return grads, to_gains, to_delay, state
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["T", "size"])
 def _play_back(graph, gy, lines, checkpoints, to, T, size, SHAPE: tl.constexpr):
     COUNT: tl.constexpr = len(SHAPE[0])
     IN: tl.constexpr = SHAPE[3]
@@ -271,8 +271,9 @@ class _Call:
 
 
 def serves(inputs: Any, steps: list[int], longest: list[int], nodes: int, outputs: int) -> bool:
-    """Graphs that are not too long to be one kernel."""
-    return len(steps) <= MOST_STEPS * WIDTH and inputs.x.shape[-1] < 2**30 and bool(longest)
+    """Graphs that are not too long to be one kernel, and lines that 32 bits can count."""
+    samples = sum(longest) + len(longest) * inputs.x.shape[-1]
+    return len(steps) <= MOST_STEPS * WIDTH and samples < 2**31 and bool(longest)
 
 
 def forward(

@@ -246,9 +246,10 @@ class _Back(NamedTuple):
 
 
 def serves(inputs: Any, outputs: int) -> bool:
-    """As many lines as fit into a tile."""
-    lines = inputs.past.shape[-2]
-    return 0 < lines <= MOST_LINES and lines + outputs <= 2 * MOST_LINES
+    """As many lines as fit into a tile, and of samples in all lines as 32 bits can count."""
+    lines, past = inputs.past.shape[-2:]
+    samples = (lines + outputs) * (past + inputs.x.shape[-1])
+    return 0 < lines <= MOST_LINES and lines + outputs <= 2 * MOST_LINES and samples < 2**31
 
 
 class _Call:

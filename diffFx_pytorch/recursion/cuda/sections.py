@@ -16,7 +16,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from diffFx_pytorch.kernels.cuda import Rows, shared_rows
+from diffFx_pytorch.kernels.cuda import Rows, countable, shared_rows
 
 from . import chunks
 from .first_order import last_of
@@ -238,8 +238,8 @@ class _Cascade:
 
 
 def serves(inputs: Any) -> bool:
-    """All."""
-    return True
+    """All that can be counted."""
+    return countable((inputs.x, 1), (inputs.coef, 3))
 
 
 def forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, at: Tensor | None = None) -> None:
