@@ -27,7 +27,7 @@ from .section_steps import forward_map, then
 MOST_LINES = 32
 """Of a tile; as many again may be outputs."""
 TILE = (4096, 2048, 1024, 512)
-"""Numbers in a tile: without filters, with them, backwards with them, with filters that move."""
+"""Numbers in a tile: without filters, with them or delays that move, backwards with them, with filters that move."""
 LANES = 8
 """Lines in a group, as the operator lays out their filters."""
 
@@ -270,7 +270,7 @@ class _Call:
         moving, double = inputs.coef.shape[-5] != 1, kind == torch.float64
         # The numbers of a single section are kept, not read again.
         filtered = TILE[3] if moving or K == 1 else TILE[1 + back]
-        numbers = filtered if K else TILE[0] // (1 + double) // (1 + (outs > 16))
+        numbers = filtered if K else TILE[moved] // (1 + double) // (1 + (outs > 16))
         length = max(16, numbers // max(lines, outs))
         room = triton.next_power_of_2(past + length) if ring else past + x.shape[-1]
         self.size = _Size(x.shape[-1], N, x.shape[-2], outputs, past, inputs.mixing.shape[-1], room, groups)
