@@ -144,10 +144,10 @@ def _kept(values, base, row, t, used, T, MOVES: tl.constexpr, L: tl.constexpr):
 
 @triton.jit
 def _stepped_back(
-    graph, gy, lines, pending, carried, nodes, before, grads, to_gains, to_delay, row, begin, start, stop, T,
+    graph, gy, lines, pending, carried, nodes, before, grads, to_gains, to_delay, row, start, stop, T,
     s: tl.constexpr, SHAPE: tl.constexpr,
 ):  # fmt: skip
-    """What step s hands back in the block from ``start`` to ``stop`` of the chunk at ``begin``.
+    """What step s hands back in the block from ``start`` to ``stop``, a part of a chunk.
 
     To nodes, gains, delays and lines; and to the state before a filter, else 0.
     """
@@ -158,6 +158,7 @@ def _stepped_back(
     k: tl.constexpr = SHAPE[0][s][4]
     L: tl.constexpr = SHAPE[8]
     OUTS: tl.constexpr = SHAPE[10]
+    begin = start // L * L
     t = begin + tl.arange(0, L)
     used = (t >= start) & (t < stop)
     state = 0.0
@@ -227,7 +228,7 @@ def _play_back(graph, gy, lines, checkpoints, to, T, size, SHAPE: tl.constexpr):
         after = ()
         for back in tl.static_range(COUNT):
             grads, to_gains, to_delay, state = _stepped_back(
-                graph, gy, lines, pending, carried, nodes, before, grads, to_gains, to_delay, row, begin, start, stop,
+                graph, gy, lines, pending, carried, nodes, before, grads, to_gains, to_delay, row, start, stop,
                 T, COUNT - 1 - back, SHAPE,
             )  # fmt: skip
             if SHAPE[0][COUNT - 1 - back][0] == IS_POLE:
