@@ -340,6 +340,13 @@ CALLS = {
         lambda x, c, zi: R.sosfilt(x, c, zi, True),
         1e-5,
     ),
+    "sosfilt, a cascade an item": Call(
+        {"sections", "sections_time_varying"},
+        lambda T: [noise(2, 2, T), R.svf_to_sos(_svf(2, 1, 3))],
+        lambda x, c: (R.sosfilt(x, c),),
+        1e-5,
+        variant=True,
+    ),
     "sosfilt, many": Call(
         {"sections", "sections_time_varying"},
         lambda T: [noise(1, T), R.svf_to_sos(_svf(17))],

@@ -27,7 +27,8 @@ class Coordinates(NamedTuple):
 
     def of(self, zi: Tensor) -> Tensor:
         """(..., 2 K)."""
-        return torch.stack([zi[..., 0], (zi[..., 0] + self.sign * zi[..., 1]) / self.theta], -1).flatten(-2)
+        moved = (zi[..., 0] + self.sign * zi[..., 1]) / self.theta
+        return torch.stack([zi[..., 0].expand(moved.shape), moved], -1).flatten(-2)
 
     def back(self, states: Tensor) -> Tensor:
         """(..., K, 2)."""
