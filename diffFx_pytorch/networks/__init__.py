@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from .bands import LogBands
 from .controller import Controlled, Controller, ControlState
+from .even_knobs import even_knobs
 from .film import FiLM
 from .frame_encoder import FrameEncoder
 from .head import ParameterHead
@@ -33,6 +34,7 @@ __all__ = [
     "SettingSampler",
     "SettingsPrior",
     "SoundEncoder",
+    "even_knobs",
     "load_controlled",
     "save_controlled",
 ]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..fit.training import Criterion, as_criteria
 from .controller import Controlled
+from .even_knobs import even_knobs
 from .priors import SettingsPrior
 
 try:
@@ -36,6 +37,7 @@ class ControlLearner(LightningModule):
         settings_weight: of the mean absolute error of the turned knobs' positions; 0 leaves it out.
         prior: term of the predicted settings, with ``prior_weight``.
         prior_weight: of ``prior``.
+        even: whether the gradient of the sound comes to every knob in the same size (``even_knobs``).
         hears: what the controller hears: "wet", "dry", or None for wet without a reference and dry with one.
         learning_rate: of AdamW.
         optimizer: makes another one of the parameters that learn.
@@ -53,6 +55,7 @@ class ControlLearner(LightningModule):
         settings_weight: float = 0.0,
         prior: SettingsPrior | None = None,
         prior_weight: float = 1e-2,
+        even: bool = False,
         hears: Literal["wet", "dry"] | None = None,
         learning_rate: float = 1e-3,
         optimizer: Callable[[Any], torch.optim.Optimizer] | None = None,
@@ -63,6 +66,7 @@ class ControlLearner(LightningModule):
         self.losses = torch.nn.ModuleList(t.loss for t in self.terms if isinstance(t.loss, torch.nn.Module))
         self.settings_weight, self.prior, self.prior_weight = settings_weight, prior, prior_weight
         self.hears = hears or ("dry" if device.controller.reference else "wet")
+        self.even = even
         self.learning_rate, self.optimizer, self.sounds = learning_rate, optimizer, sounds
 
     def forward(self, batch: Mapping[str, Tensor]) -> Any:
@@ -98,7 +102,8 @@ class ControlLearner(LightningModule):
 
     def _loss(self, batch: Mapping[str, Tensor], stage: str) -> tuple[Tensor, Any, Tensor]:
         positions = self(batch)
-        y = self.controlled.fx(batch["dry"], norm_params=positions)
+        turned = even_knobs(positions) if self.even and isinstance(positions, Tensor) else positions
+        y = self.controlled.fx(batch["dry"], norm_params=turned)
         values = {t.label: t(self.controlled, y, batch["wet"]) for t in self.terms}
         loss = torch.stack([t.weight * values[t.label] for t in self.terms]).sum()
         if self.settings_weight:

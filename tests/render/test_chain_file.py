@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from diffFx_pytorch import Chain, EffectParam, Processor, presets, registry
-from diffFx_pytorch.presets import ChainFileError, load_chain, save_chain
-from diffFx_pytorch.processors import Gain, Tremolo
+from diffFx_pytorch.presets import ChainFileError, dump_chain, load_chain, save_chain
+from diffFx_pytorch.processors import Compressor, Gain, Tremolo
 
 GOOD = """\
 version: 1
@@ -61,6 +61,29 @@ def test_every_effect_in_every_construction_comes_back(tmp_path):
             again, params = load_chain(tmp_path / "chain.yaml").build(chain.sample_rate)
             assert dict(again["fx"].construction) == dict(options), name
             assert [params[knob] for knob in again.param_names] == flat[0].tolist(), name
+
+
+def test_ranges_that_are_not_the_usual_ones_come_back(tmp_path):
+    ranges = {"ratio": EffectParam(1.5, 8.0), "threshold_db": EffectParam(-50.0, -5.0, -20.0)}
+    chain = Chain(comp=Compressor(48000, ranges, ratio=3.0), gain=Gain(48000, {"gain_db": EffectParam(-6.0, 6.0)}))
+    save_chain(tmp_path / "chain.yaml", chain)
+    back, _ = load_chain(tmp_path / "chain.yaml").build(48000)
+    for name, row in chain.params.items():
+        assert (row.min_val, row.max_val, row.curve) == (
+            back.params[name].min_val,
+            back.params[name].max_val,
+            back.params[name].curve,
+        )
+    assert back.settings["comp.ratio"] == 3.0
+    assert "ranges" not in dump_chain(Chain(Compressor(48000)))
+    for said, wanted in (
+        ("{effect: Gain, ranges: {gain_db: 6}}", r"must be [min, max] or [min, max, curve], got 6"),
+        ("{effect: Gain, ranges: {gain_db: [6, -6]}}", "finite min_val < max_val"),
+        ("{effect: Gain, ranges: {gain: [-6, 6]}}", "unknown"),
+        ("{effect: Gain, ranges: {gain_db: [-6, 6]}, params: {gain_db: 9}}", "must lie in -6 .. 6 dB"),
+        ("{dry_wet: {effect: Gain}, ranges: {mix: [0, 1]}}", "dry_wet has no ranges"),
+    ):
+        assert wanted in complaints(step(said))[0], said
 
 
 def test_numbers_of_options_are_read_as_those_of_knobs():
