@@ -17,6 +17,9 @@ from diffFx_pytorch.processors.distortion.clippers import DoubleSoftClipper as _
 from diffFx_pytorch.processors.distortion.clippers import ExponentialClipper as _ExponentialClipper
 from diffFx_pytorch.processors.distortion.clippers import HardClipper as _HardClipper
 from diffFx_pytorch.processors.distortion.clippers import SoftClipper as _SoftClipper
+from diffFx_pytorch.processors.distortion.harmonics import BassEnhancer as _BassEnhancer
+from diffFx_pytorch.processors.distortion.harmonics import Exciter as _Exciter
+from diffFx_pytorch.processors.distortion.multi_band_saturator import MultiBandSaturator as _MultiBandSaturator
 from diffFx_pytorch.processors.distortion.overdrive import Overdrive as _Overdrive
 from diffFx_pytorch.processors.distortion.rectifier import Rectifier as _Rectifier
 from diffFx_pytorch.processors.distortion.tanh import TanH as _TanH
@@ -32,9 +35,11 @@ from diffFx_pytorch.processors.dynamics.multi_band import MultiBandNoiseGate as 
 from diffFx_pytorch.processors.dynamics.multi_band import MultiBandTransientShaper as _MultiBandTransientShaper
 from diffFx_pytorch.processors.dynamics.noise_gate import NoiseGate as _NoiseGate
 from diffFx_pytorch.processors.dynamics.transient_shaper import TransientShaper as _TransientShaper
+from diffFx_pytorch.processors.eq.de_hum import DeHum as _DeHum
 from diffFx_pytorch.processors.eq.dynamic_equalizer import DynamicEqualizer as _DynamicEqualizer
 from diffFx_pytorch.processors.eq.fir_filter import FIRFilter as _FIRFilter
 from diffFx_pytorch.processors.eq.graphic_equalizer import GraphicEqualizer as _GraphicEqualizer
+from diffFx_pytorch.processors.eq.linear_phase_equalizer import LinearPhaseEqualizer as _LinearPhaseEqualizer
 from diffFx_pytorch.processors.eq.parametric_equalizer import ParametricEqualizer as _ParametricEqualizer
 from diffFx_pytorch.processors.eq.single_filters import AllPass as _AllPass
 from diffFx_pytorch.processors.eq.single_filters import BandPass as _BandPass
@@ -45,6 +50,7 @@ from diffFx_pytorch.processors.eq.single_filters import LowShelf as _LowShelf
 from diffFx_pytorch.processors.eq.single_filters import Notch as _Notch
 from diffFx_pytorch.processors.eq.single_filters import Peak as _Peak
 from diffFx_pytorch.processors.eq.spectral_equalizer import SpectralEqualizer as _SpectralEqualizer
+from diffFx_pytorch.processors.eq.tilt_equalizer import TiltEqualizer as _TiltEqualizer
 from diffFx_pytorch.processors.eq.tone_stack import ToneStack as _ToneStack
 from diffFx_pytorch.processors.modulation.auto_pan import AutoPan as _AutoPan
 from diffFx_pytorch.processors.modulation.auto_wah import AutoWah as _AutoWah
@@ -54,8 +60,10 @@ from diffFx_pytorch.processors.modulation.chorus import StereoChorus as _StereoC
 from diffFx_pytorch.processors.modulation.flanger import FeedbackFlanger as _FeedbackFlanger
 from diffFx_pytorch.processors.modulation.flanger import Flanger as _Flanger
 from diffFx_pytorch.processors.modulation.flanger import StereoFlanger as _StereoFlanger
+from diffFx_pytorch.processors.modulation.lfo_filter import LFOFilter as _LFOFilter
 from diffFx_pytorch.processors.modulation.phaser import Phaser as _Phaser
 from diffFx_pytorch.processors.modulation.ring_modulator import RingModulator as _RingModulator
+from diffFx_pytorch.processors.modulation.through_zero_flanger import ThroughZeroFlanger as _ThroughZeroFlanger
 from diffFx_pytorch.processors.modulation.tremolo import Tremolo as _Tremolo
 from diffFx_pytorch.processors.modulation.vibrato import Vibrato as _Vibrato
 from diffFx_pytorch.processors.reverb.convolution_reverb import ConvolutionReverb as _ConvolutionReverb
@@ -93,6 +101,7 @@ __all__ = [
     "AutoWah",
     "BandPass",
     "BasicDelay",
+    "BassEnhancer",
     "BitCrusher",
     "Chorus",
     "Compressor",
@@ -100,10 +109,12 @@ __all__ = [
     "CubicClipper",
     "DCBlocker",
     "DeEsser",
+    "DeHum",
     "Dither",
     "DoubleSoftClipper",
     "DynamicEqualizer",
     "EarlyReflections",
+    "Exciter",
     "Expander",
     "ExponentialClipper",
     "FDNReverb",
@@ -118,7 +129,9 @@ __all__ = [
     "HighPass",
     "HighShelf",
     "Invert",
+    "LFOFilter",
     "Limiter",
+    "LinearPhaseEqualizer",
     "LowPass",
     "LowShelf",
     "MonoMaker",
@@ -126,6 +139,7 @@ __all__ = [
     "MultiBandExpander",
     "MultiBandLimiter",
     "MultiBandNoiseGate",
+    "MultiBandSaturator",
     "MultiBandTransientShaper",
     "MultiTapDelay",
     "MultiVoiceChorus",
@@ -153,6 +167,8 @@ __all__ = [
     "StereoPanning",
     "StereoWidener",
     "TanH",
+    "ThroughZeroFlanger",
+    "TiltEqualizer",
     "ToneStack",
     "TransientShaper",
     "Tremolo",
@@ -417,6 +433,91 @@ class ExponentialClipper(_LikeArcTanClipper, _ExponentialClipper): ...
 class HardClipper(_LikeArcTanClipper, _HardClipper): ...
 class SoftClipper(_LikeArcTanClipper, _SoftClipper): ...
 
+class _BassEnhancerKnobs(TypedDict, total=False):
+    freq_hz: KnobValue
+    drive_db: KnobValue
+    bias: KnobValue
+    amount: KnobValue
+
+class _LikeBassEnhancer:
+    freq_hz: _Setting
+    drive_db: _Setting
+    bias: _Setting
+    amount: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        oversampling: Literal[8, 4, 2, 1] = 4,
+        phase: Literal["linear", "minimum"] = "linear",
+        antialias: Literal[None, "adaa"] = None,
+        control_period: int = 32,
+        **settings: Unpack[_BassEnhancerKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _BassEnhancerKnobs | Knobs | None = None,
+        dsp_params: _BassEnhancerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_BassEnhancerKnobs],
+    ) -> Sound: ...
+
+class BassEnhancer(_LikeBassEnhancer, _BassEnhancer): ...
+class Exciter(_LikeBassEnhancer, _Exciter): ...
+
+_MultiBandSaturatorKnobs = TypedDict(
+    "_MultiBandSaturatorKnobs",
+    {
+        "band_1.drive_db": KnobValue,
+        "band_1.bias": KnobValue,
+        "band_1.mix": KnobValue,
+        "band_1.output_db": KnobValue,
+        "band_2.drive_db": KnobValue,
+        "band_2.bias": KnobValue,
+        "band_2.mix": KnobValue,
+        "band_2.output_db": KnobValue,
+        "band_3.drive_db": KnobValue,
+        "band_3.bias": KnobValue,
+        "band_3.mix": KnobValue,
+        "band_3.output_db": KnobValue,
+        "crossover_1_hz": KnobValue,
+        "crossover_2_hz": KnobValue,
+    },
+    total=False,
+)
+
+class _LikeMultiBandSaturator:
+    crossover_1_hz: _Setting
+    crossover_2_hz: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        num_bands: int = 3,
+        oversampling: Literal[8, 4, 2, 1] = 4,
+        phase: Literal["linear", "minimum"] = "linear",
+        antialias: Literal[None, "adaa"] = None,
+        level_match: bool = False,
+        ceiling: Literal["filtered", "strict"] = "filtered",
+        control_period: int = 32,
+        **settings: KnobValue,
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _MultiBandSaturatorKnobs | Knobs | None = None,
+        dsp_params: _MultiBandSaturatorKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class MultiBandSaturator(_LikeMultiBandSaturator, _MultiBandSaturator): ...
+
 class _OverdriveKnobs(TypedDict, total=False):
     drive_db: KnobValue
     bias: KnobValue
@@ -567,6 +668,8 @@ class _LikeCompressor:
         lookahead_ms: float = 0.0,
         key_highpass_hz: float | None = None,
         rms_ms: float = 25.0,
+        auto_times: bool = False,
+        auto_makeup: bool = False,
         control_period: int = 32,
         **settings: Unpack[_CompressorKnobs],
     ) -> None: ...
@@ -730,6 +833,8 @@ class _LikeMultiBandCompressor:
         link: bool = True,
         lookahead_ms: float = 0.0,
         rms_ms: float = 25.0,
+        auto_times: bool = False,
+        auto_makeup: bool = False,
         control_period: int = 32,
         **settings: KnobValue,
     ) -> None: ...
@@ -1012,6 +1117,37 @@ class _LikeTransientShaper:
 
 class TransientShaper(_LikeTransientShaper, _TransientShaper): ...
 
+class _DeHumKnobs(TypedDict, total=False):
+    freq_hz: KnobValue
+    width_hz: KnobValue
+    amount: KnobValue
+
+class _LikeDeHum:
+    freq_hz: _Setting
+    width_hz: _Setting
+    amount: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        num_harmonics: int = 16,
+        series: Literal["all", "odd", "even"] = "all",
+        control_period: int = 32,
+        **settings: Unpack[_DeHumKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _DeHumKnobs | Knobs | None = None,
+        dsp_params: _DeHumKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_DeHumKnobs],
+    ) -> Sound: ...
+
+class DeHum(_LikeDeHum, _DeHum): ...
+
 class _DynamicEqualizerKnobs(TypedDict, total=False):
     band_1_freq_hz: KnobValue
     band_1_q: KnobValue
@@ -1218,6 +1354,63 @@ class _LikeGraphicEqualizer:
     ) -> Sound: ...
 
 class GraphicEqualizer(_LikeGraphicEqualizer, _GraphicEqualizer): ...
+
+class _LinearPhaseEqualizerKnobs(TypedDict, total=False):
+    low_shelf_gain_db: KnobValue
+    low_shelf_freq_hz: KnobValue
+    low_shelf_q: KnobValue
+    peak_1_gain_db: KnobValue
+    peak_1_freq_hz: KnobValue
+    peak_1_q: KnobValue
+    peak_2_gain_db: KnobValue
+    peak_2_freq_hz: KnobValue
+    peak_2_q: KnobValue
+    peak_3_gain_db: KnobValue
+    peak_3_freq_hz: KnobValue
+    peak_3_q: KnobValue
+    high_shelf_gain_db: KnobValue
+    high_shelf_freq_hz: KnobValue
+    high_shelf_q: KnobValue
+
+class _LikeLinearPhaseEqualizer:
+    low_shelf_gain_db: _Setting
+    low_shelf_freq_hz: _Setting
+    low_shelf_q: _Setting
+    peak_1_gain_db: _Setting
+    peak_1_freq_hz: _Setting
+    peak_1_q: _Setting
+    peak_2_gain_db: _Setting
+    peak_2_freq_hz: _Setting
+    peak_2_q: _Setting
+    peak_3_gain_db: _Setting
+    peak_3_freq_hz: _Setting
+    peak_3_q: _Setting
+    high_shelf_gain_db: _Setting
+    high_shelf_freq_hz: _Setting
+    high_shelf_q: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        num_peaks: int = 3,
+        num_taps: int = 4095,
+        design: Literal["matched", "bilinear"] = "matched",
+        layout: Literal["shared", "stereo", "mid_side"] = "shared",
+        control_period: int = 32,
+        **settings: KnobValue,
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _LinearPhaseEqualizerKnobs | Knobs | None = None,
+        dsp_params: _LinearPhaseEqualizerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class LinearPhaseEqualizer(_LikeLinearPhaseEqualizer, _LinearPhaseEqualizer): ...
 
 class _ParametricEqualizerKnobs(TypedDict, total=False):
     low_shelf_gain_db: KnobValue
@@ -1456,6 +1649,33 @@ class _LikeSpectralEqualizer:
     ) -> Sound: ...
 
 class SpectralEqualizer(_LikeSpectralEqualizer, _SpectralEqualizer): ...
+
+class _TiltEqualizerKnobs(TypedDict, total=False):
+    tilt_db: KnobValue
+    pivot_hz: KnobValue
+
+class _LikeTiltEqualizer:
+    tilt_db: _Setting
+    pivot_hz: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        control_period: int = 32,
+        **settings: Unpack[_TiltEqualizerKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _TiltEqualizerKnobs | Knobs | None = None,
+        dsp_params: _TiltEqualizerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_TiltEqualizerKnobs],
+    ) -> Sound: ...
+
+class TiltEqualizer(_LikeTiltEqualizer, _TiltEqualizer): ...
 
 class _ToneStackKnobs(TypedDict, total=False):
     bass: KnobValue
@@ -1760,6 +1980,43 @@ class _LikeStereoFlanger:
 
 class StereoFlanger(_LikeStereoFlanger, _StereoFlanger): ...
 
+class _LFOFilterKnobs(TypedDict, total=False):
+    rate_hz: KnobValue
+    octaves: KnobValue
+    freq_hz: KnobValue
+    q: KnobValue
+    phase_deg: KnobValue
+    mix: KnobValue
+
+class _LikeLFOFilter:
+    rate_hz: _Setting
+    octaves: _Setting
+    freq_hz: _Setting
+    q: _Setting
+    phase_deg: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        kind: Literal["low_pass", "band_pass", "high_pass"] = "low_pass",
+        shape: Literal["sine", "triangle", "square"] = "sine",
+        tempo_bpm: float | None = None,
+        **settings: KnobValue,
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _LFOFilterKnobs | Knobs | None = None,
+        dsp_params: _LFOFilterKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class LFOFilter(_LikeLFOFilter, _LFOFilter): ...
+
 class _PhaserKnobs(TypedDict, total=False):
     rate_hz: KnobValue
     depth: KnobValue
@@ -1822,6 +2079,40 @@ class _LikeRingModulator:
     ) -> Sound: ...
 
 class RingModulator(_LikeRingModulator, _RingModulator): ...
+
+class _ThroughZeroFlangerKnobs(TypedDict, total=False):
+    rate_hz: KnobValue
+    depth: KnobValue
+    delay_ms: KnobValue
+    mix: KnobValue
+
+class _LikeThroughZeroFlanger:
+    rate_hz: _Setting
+    depth: _Setting
+    delay_ms: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        shape: Literal["sine", "triangle", "square"] = "sine",
+        interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
+        tempo_bpm: float | None = None,
+        invert: bool = False,
+        **settings: KnobValue,
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _ThroughZeroFlangerKnobs | Knobs | None = None,
+        dsp_params: _ThroughZeroFlangerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class ThroughZeroFlanger(_LikeThroughZeroFlanger, _ThroughZeroFlanger): ...
 
 class _TremoloKnobs(TypedDict, total=False):
     rate_hz: KnobValue

@@ -28,12 +28,30 @@ def static_reduction(level, T, R, W, shape):
     return (1 - 1 / R) * over if over > 0 else 0.0
 
 
+def squares(keys, link):
+    powers = [[s * s for s in key] for key in keys]
+    return [[max(several) for several in zip(*powers, strict=True)]] if link else powers
+
+
+def crest(powers, sample_rate):
+    """The square of the crest factor: peak and mean square over 200 ms."""
+    hold, peak, mean, result = math.exp(-5 / sample_rate), 0.0, 0.0, []
+    for p in powers:
+        mean = hold * mean + (1 - hold) * p
+        peak = max(p, hold * peak + (1 - hold) * p)
+        result.append((peak + 1e-20) / (mean + 1e-20))
+    return result
+
+
 def twin(
     x, sample_rate, threshold_db, ratio, knee_db, attack_ms, release_ms, makeup_db, mix,
     detector="peak", knee_shape="quadratic", link=True, lookahead_ms=0.0, key_highpass_hz=None, rms_ms=25.0,
-    sidechain=None,
+    auto_times=False, auto_makeup=False, sidechain=None,
 ):  # fmt: skip
     keys = x if sidechain is None else sidechain
+    if auto_makeup:
+        makeup_db -= threshold_db * (1 - 1 / ratio) / 2
+    crests = [crest(powers, sample_rate) for powers in squares(keys, link)] if auto_times else None
     if key_highpass_hz:
         keys = [highpass(key, key_highpass_hz, sample_rate) for key in keys]
     sizes = [[abs(s) for s in key] for key in keys]
@@ -53,7 +71,11 @@ def twin(
         reduction, y = 0.0, []
         for n, size in enumerate(sizes[c % len(sizes)]):
             asked = static_reduction(20 * math.log10(max(size, 1e-10)), threshold_db, ratio, knee_db, knee_shape)
-            time_ms = attack_ms if asked > reduction else release_ms
+            rising = asked > reduction
+            time_ms = attack_ms if rising else release_ms
+            if crests:
+                longest = attack_ms if rising else max(release_ms - attack_ms, 0.01)
+                time_ms = 2 * longest / crests[c % len(crests)][n]
             hold = math.exp(-1000 / (sample_rate * time_ms))
             reduction = hold * reduction + (1 - hold) * asked
             dry = channel[n - late] if n >= late else 0.0

@@ -5,6 +5,9 @@ from diffFx_pytorch.processors import DoubleSoftClipper as DoubleSoftClipper
 from diffFx_pytorch.processors import ExponentialClipper as ExponentialClipper
 from diffFx_pytorch.processors import HardClipper as HardClipper
 from diffFx_pytorch.processors import SoftClipper as SoftClipper
+from diffFx_pytorch.processors import BassEnhancer as BassEnhancer
+from diffFx_pytorch.processors import Exciter as Exciter
+from diffFx_pytorch.processors import MultiBandSaturator as MultiBandSaturator
 from diffFx_pytorch.processors import Overdrive as Overdrive
 from diffFx_pytorch.processors import Rectifier as Rectifier
 from diffFx_pytorch.processors import TanH as TanH

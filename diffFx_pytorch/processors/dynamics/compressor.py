@@ -15,12 +15,15 @@ from ...dsp.ballistics import smoothing
 from ...dsp.gain_computer import FLOOR, compress, exponential_knee, knee, overshoot
 from ...dsp.levels import NEPER_PER_DB, amp_to_db, db_to_amp
 from ...dsp.whole_delay import delayed
-from ...options import Choice, Number
+from ...options import Choice, Flag, Number
 from ...params import EffectParam
 from ...processor import Processor, State
-from ...recursion import allpole, attack_release, sosfilt
+from ...recursion import allpole, attack_release, one_pole, sosfilt
 from ..choices import KNEE_SHAPE, LINK, RMS
 from .key import LOOKAHEAD, PeakLevel
+
+_CREST_MS = 200.0
+_SHORTEST_MS, _SILENT = 0.01, 1e-20
 
 
 class Compressor(Processor):
@@ -35,9 +38,16 @@ class Compressor(Processor):
     of the level. A peak counts for 10 ms, so the release begins that much later; the averaging of the RMS detector
     delays both. Levels are in dB of full scale: a sine of amplitude 1 has a peak of 0 dB and an RMS level of -3.01 dB.
 
+    ``auto_times`` makes both times follow the crest factor c of the key, its peak over its RMS, each over 200 ms:
+    attack 2 A / c^2 and release 2 (R - A) / c^2, for knobs A and R. A tone, whose c^2 is 2, has the attack of the knob;
+    drums are caught and let go faster. ``auto_makeup`` adds -T (1 - 1/R) / 2 dB, for a threshold T and a ratio R: half
+    of what a sound of full scale loses.
+
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design: a tutorial and analysis",
         JAES 60(6), 2012: equation 4 (curve), 16 (smooth branching detector), figure 7c (log-domain, after the curve).
+        D. Giannoulis, M. Massberg, J. D. Reiss, "Parameter automation in a dynamic range compressor", JAES 61(10),
+        2013 (times by the crest factor, make-up gain by the static curve).
         S. Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024 (exponential
         knee: ``dsp.gain_computer.exponential_knee``).
     """
@@ -69,6 +79,8 @@ class Compressor(Processor):
             1, 20000, None, "Hz", doc="Corner of a second-order Butterworth high-pass on the key, against pumping bass."
         ),
         "rms_ms": RMS,
+        "auto_times": Flag(False, doc="Whether the times follow the crest factor of the key: faster for drums."),
+        "auto_makeup": Flag(False, doc="Whether half of what a sound of full scale loses is added to ``makeup_db``."),
     }
     neutral = {"ratio": 1.0, "makeup_db": 0.0}
     traits = {"time_invariant", "causal", "odd"}
@@ -78,6 +90,7 @@ class Compressor(Processor):
         {"detector": "rms"},
         {"link": False, "lookahead_ms": 2.0, "knee_shape": "exponential"},
         {"detector": "rms", "link": False, "lookahead_ms": 1.0, "key_highpass_hz": 100.0},
+        {"auto_times": True, "auto_makeup": True},
     )
 
     def prepare(self) -> None:
@@ -89,6 +102,7 @@ class Compressor(Processor):
         # The mean square is left 1 / (1 - c) too large: a threshold to match spares a pass over the signal.
         rms = self.detector == "rms"
         self._key_gain_db = -10 * math.log10(1 - self._rms_smoothing) if rms else 0.0
+        self._crest_smoothing = math.exp(-1000 / (self.sample_rate * _CREST_MS))
         self._peak = PeakLevel(self.sample_rate, self.link)
         corner = self.key_highpass_hz
         self._key_sos = None if corner is None else _highpass(corner, self.sample_rate)
@@ -105,13 +119,18 @@ class Compressor(Processor):
         mix: Tensor,
     ) -> dict[str, Tensor]:
         """The static curve and the make-up gain in neper, the ballistics as smoothing coefficients."""
+        slope = 1 - 1 / ratio
+        if self.auto_makeup:
+            makeup_db = makeup_db - 0.5 * threshold_db * slope
+        if self.auto_times:
+            release_ms = (release_ms - attack_ms).clamp_min(_SHORTEST_MS)
         threshold, width = knee(threshold_db + self._key_gain_db, knee_db)
         return {
             "threshold": threshold,
             "width": width,
             "attack": smoothing(attack_ms, self.sample_rate),
             "release": smoothing(release_ms, self.sample_rate),
-            "slope": 1 - 1 / ratio,
+            "slope": slope,
             "makeup": NEPER_PER_DB * makeup_db,
             "mix": mix,
         }
@@ -139,6 +158,9 @@ class Compressor(Processor):
             asked = overshoot(key, threshold, width, power=True, link=self.link)
         else:
             asked, new_state["peak"] = self._peak.overshoot(key, state.get("peak"), threshold, width)
+        if self.auto_times:
+            half_crest, new_state["crest"] = self._half_crest(x if sidechain is None else sidechain, state.get("crest"))
+            attack, release = attack**half_crest, release**half_crest
         # Smoothing commutes with the slope 1 - 1/R. Before it, a ratio of 1 would leave nothing to tell attack from
         # release, and the gradient would not know which.
         over, new_state["overshoot"] = attack_release(asked, attack, release, state.get("overshoot"), return_zf=True)
@@ -169,6 +191,17 @@ class Compressor(Processor):
             peak, state = self._peak(key, state)
             level = peak.clamp_min(FLOOR).log()
         return exponential_knee(level - threshold, width), state
+
+    def _half_crest(self, key: Tensor, state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Half the square of the crest factor of the key, 1 for a tone, and the state of peak and mean square."""
+        peak, mean = (None, None) if state is None else state
+        power = key.double().square()
+        if self.link:
+            power = power.amax(1, keepdim=True)
+        peaks, peak = attack_release(power, 0.0, self._crest_smoothing, peak, return_zf=True)
+        pole = constant(self._crest_smoothing, torch.float64, key.device)
+        means, mean = one_pole(power, pole, mean, return_zf=True)
+        return 0.5 * (peaks + _SILENT) / (means + _SILENT), (peak, mean)
 
     def _key(self, key: Tensor, state: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
         """The key, filtered, as an amplitude or a power, and the state of its filters."""

@@ -1,6 +1,8 @@
+from diffFx_pytorch.processors import DeHum as DeHum
 from diffFx_pytorch.processors import DynamicEqualizer as DynamicEqualizer
 from diffFx_pytorch.processors import FIRFilter as FIRFilter
 from diffFx_pytorch.processors import GraphicEqualizer as GraphicEqualizer
+from diffFx_pytorch.processors import LinearPhaseEqualizer as LinearPhaseEqualizer
 from diffFx_pytorch.processors import ParametricEqualizer as ParametricEqualizer
 from diffFx_pytorch.processors import AllPass as AllPass
 from diffFx_pytorch.processors import BandPass as BandPass
@@ -11,4 +13,5 @@ from diffFx_pytorch.processors import LowShelf as LowShelf
 from diffFx_pytorch.processors import Notch as Notch
 from diffFx_pytorch.processors import Peak as Peak
 from diffFx_pytorch.processors import SpectralEqualizer as SpectralEqualizer
+from diffFx_pytorch.processors import TiltEqualizer as TiltEqualizer
 from diffFx_pytorch.processors import ToneStack as ToneStack

@@ -71,7 +71,7 @@ class FIRFilter(TapsFilter):
         self.neutral = {name: float(name.endswith("tap_1")) for name in self.params}
         self.transform = 8 << (self.taps - 1).bit_length()
 
-    def design(self, curve: Tensor) -> Tensor:
+    def taps_of(self, curve: Tensor) -> Tensor:
         """The taps by their phase, and their energy."""
         if self.phase == "linear":
             taps = torch.cat((curve[..., 1:].flip(-1), curve), -1)

@@ -112,7 +112,7 @@ class SpectralEqualizer(TapsFilter):
         for name, value in {"_after": after, "_share": share, "_window": window}.items():
             self.register_buffer(name, value, persistent=False)
 
-    def design(self, curve: Tensor) -> Tensor:
+    def taps_of(self, curve: Tensor) -> Tensor:
         """Magnitude, response, window."""
         log_magnitude = NEPER_PER_DB * torch.lerp(curve[..., self._after - 1], curve[..., self._after], self._share)
         if self.phase == "minimum":

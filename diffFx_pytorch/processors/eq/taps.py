@@ -32,7 +32,7 @@ _ELEMENTS = 1 << 22
 
 
 class TapsFilter(Processor, abstract=True):
-    """Base of FIR filters: a subclass gives ``rows``, the knobs of one filter, and ``design``, its taps.
+    """Base of FIR filters: a subclass gives ``rows``, the knobs of one filter, and ``taps_of``, its taps.
 
     Taps that move are joined by straight lines between the control points; each point costs a transform.
     """
@@ -48,9 +48,9 @@ class TapsFilter(Processor, abstract=True):
         """The knobs of one filter, by name, after the options are known."""
         raise NotImplementedError(f"{type(self).__name__} defines no rows()")
 
-    def design(self, curve: Tensor) -> Tensor:
+    def taps_of(self, curve: Tensor) -> Tensor:
         """Taps (..., ``taps``) of knobs (..., K), both float64."""
-        raise NotImplementedError(f"{type(self).__name__} defines no design()")
+        raise NotImplementedError(f"{type(self).__name__} defines no taps_of()")
 
     def table(self) -> dict[str, EffectParam]:
         """The knobs of every side."""
@@ -68,7 +68,7 @@ class TapsFilter(Processor, abstract=True):
         """The knobs as one tensor (B, sides, F, K); the taps too where they stand still."""
         curve = torch.stack(torch.broadcast_tensors(*knobs.values()), -1).double()
         curve = curve.unflatten(-1, (len(_SIDES[self.layout]), -1)).squeeze(1).transpose(1, 2)
-        return {"curve": curve, "still": self.design(curve) if curve.shape[2] == 1 else curve[:1, :1, :1, :0]}
+        return {"curve": curve, "still": self.taps_of(curve) if curve.shape[2] == 1 else curve[:1, :1, :1, :0]}
 
     def process(self, x: Tensor, state: State, *, curve: Tensor | ControlPoints, still: Tensor) -> tuple[Tensor, State]:
         """Convolve; the state is the last samples of the input."""
@@ -134,7 +134,7 @@ class TapsFilter(Processor, abstract=True):
         pieces = []
         following = torch.cat((at[1:], at[-1:] + longest))
         for first, last in itertools.pairwise(ends):
-            taps = self.design(curve[:, :, first : min(last + 1, points)]).to(whole.dtype)
+            taps = self.taps_of(curve[:, :, first : min(last + 1, points)]).to(whole.dtype)
             taps = torch.cat((taps, taps[:, :, -1:]), 2)[:, :, : last - first + 1]
             places = begin[first:last, None].clamp_max(samples) + torch.arange(frame, device=at.device)
             heard = padded[..., places.clamp_max(padded.shape[-1] - 1)]

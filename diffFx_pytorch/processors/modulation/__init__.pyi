@@ -6,7 +6,9 @@ from diffFx_pytorch.processors import StereoChorus as StereoChorus
 from diffFx_pytorch.processors import FeedbackFlanger as FeedbackFlanger
 from diffFx_pytorch.processors import Flanger as Flanger
 from diffFx_pytorch.processors import StereoFlanger as StereoFlanger
+from diffFx_pytorch.processors import LFOFilter as LFOFilter
 from diffFx_pytorch.processors import Phaser as Phaser
 from diffFx_pytorch.processors import RingModulator as RingModulator
+from diffFx_pytorch.processors import ThroughZeroFlanger as ThroughZeroFlanger
 from diffFx_pytorch.processors import Tremolo as Tremolo
 from diffFx_pytorch.processors import Vibrato as Vibrato

@@ -225,3 +225,32 @@ def test_both_knees_bend_as_far_at_the_threshold_and_not_at_all_far_away():
     assert at_threshold == pytest.approx([-0.75 * 12 / 8] * 2, abs=1e-6)
     loud = [float(gain_of_key(f, key * 10**1.5, **knobs)[-1]) for f in fx.values()]
     assert loud == pytest.approx([-22.5] * 2, abs=1e-4)
+
+
+def test_times_follow_the_crest_factor():
+    """A tone has the times of the knobs; clicks, whose crest is higher, are let go faster."""
+    fixed, automatic = (
+        Compressor(RATE, threshold_db=-40, ratio=10, attack_ms=20, release_ms=400, auto_times=auto)
+        for auto in (False, True)
+    )
+    n = torch.arange(2 * RATE, dtype=torch.float64)
+    tone = (0.5 * torch.sin(2 * math.pi * 440 * n / RATE))[None, None]
+    steady = slice(RATE, None)
+    assert torch.allclose(fixed(tone)[..., steady], automatic(tone)[..., steady], rtol=1e-3, atol=1e-6)
+    clicks = 0.001 * tone
+    clicks[..., ::12000] = 0.9
+
+    def released(fx):
+        """Gain 100 ms after a click, over the gain long after."""
+        y = fx(clicks)
+        rms = [(y[0, 0, 48000 + a : 48000 + b].square().mean()).sqrt() for a, b in ((4800, 5800), (10000, 11900))]
+        return float(rms[0] / rms[1])
+
+    assert released(automatic) > 1.5 * released(fixed)
+
+
+def test_automatic_make_up_is_half_of_what_full_scale_loses():
+    fx = Compressor(RATE, threshold_db=-24, ratio=4, auto_makeup=True)
+    plain = Compressor(RATE, threshold_db=-24, ratio=4, makeup_db=9)
+    x = 0.3 * torch.randn(1, 1, 5000, dtype=torch.float64)
+    assert torch.allclose(fx(x), plain(x), rtol=1e-9, atol=0)
