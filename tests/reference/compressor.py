@@ -75,7 +75,7 @@ def twin(
             time_ms = attack_ms if rising else release_ms
             if crests:
                 longest = attack_ms if rising else max(release_ms - attack_ms, 0.01)
-                time_ms = 2 * longest / crests[c % len(crests)][n]
+                time_ms = 2 * longest / min(crests[c % len(crests)][n], 64.0)
             hold = math.exp(-1000 / (sample_rate * time_ms))
             reduction = hold * reduction + (1 - hold) * asked
             dry = channel[n - late] if n >= late else 0.0

@@ -23,6 +23,8 @@ from ..choices import KNEE_SHAPE, LINK, RMS
 from .key import LOOKAHEAD, PeakLevel
 
 _CREST_MS = 200.0
+_FASTEST = 32.0
+"""Times are at most so many times shorter than those of the knobs."""
 _SHORTEST_MS, _SILENT = 0.01, 1e-20
 
 
@@ -40,7 +42,7 @@ class Compressor(Processor):
 
     ``auto_times`` makes both times follow the crest factor c of the key, its peak over its RMS, each over 200 ms:
     attack 2 A / c^2 and release 2 (R - A) / c^2, for knobs A and R. A tone, whose c^2 is 2, has the attack of the knob;
-    drums are caught and let go faster. ``auto_makeup`` adds -T (1 - 1/R) / 2 dB, for a threshold T and a ratio R: half
+    drums are caught and let go faster, up to 32 times. ``auto_makeup`` adds -T (1 - 1/R) / 2 dB, for a threshold T and a ratio R: half
     of what a sound of full scale loses.
 
     References:
@@ -201,7 +203,7 @@ class Compressor(Processor):
         peaks, peak = attack_release(power, 0.0, self._crest_smoothing, peak, return_zf=True)
         pole = constant(self._crest_smoothing, torch.float64, key.device)
         means, mean = one_pole(power, pole, mean, return_zf=True)
-        return 0.5 * (peaks + _SILENT) / (means + _SILENT), (peak, mean)
+        return (0.5 * (peaks + _SILENT) / (means + _SILENT)).clamp_max(_FASTEST), (peak, mean)
 
     def _key(self, key: Tensor, state: dict[str, Any]) -> tuple[Tensor, dict[str, Any]]:
         """The key, filtered, as an amplitude or a power, and the state of its filters."""

@@ -51,7 +51,7 @@ class ThroughZeroFlanger(InTempo):
     }
     neutral = {"mix": 0.0}
     traits = {"linear", "causal", "odd"}
-    variants = ({}, {"interpolation": "cubic", "shape": "triangle", "invert": True})
+    variants = ({}, {"interpolation": "cubic", "shape": "square", "invert": True})
 
     def prepare(self) -> None:
         """The length of the line."""
