@@ -37,7 +37,7 @@ def studio(
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
     quiet: Quiet = False,
 ) -> None:
-    """Open a rack of effects in the browser (pip install 'diffFx-pytorch[studio]').
+    """Open a rack of effects in the browser (pip install -e '.[studio]').
 
     Turn knobs and hear them, draw automation, compare, look for settings, save chain files and render. All it needs is
     on this machine. It reads and writes below one folder only.
@@ -45,7 +45,7 @@ def studio(
     try:
         from ..studio.serving import serve
     except ImportError as error:
-        refuse(ImportError(f"the studio needs {error.name}: pip install 'diffFx-pytorch[studio]'"))
+        refuse(ImportError(f"the studio needs {error.name}: pip install -e '.[studio]'"))
     from ..presets import presets
     from ..studio import Folder, Session
 

@@ -12,7 +12,7 @@ from .saving import CHAIN, CONFIG, WEIGHTS, load_controlled, save_controlled
 try:
     from huggingface_hub import ModelHubMixin, snapshot_download
 except ImportError as error:
-    raise ImportError("HubControlled needs huggingface_hub: pip install 'diffFx-pytorch[train]'") from error
+    raise ImportError("HubControlled needs huggingface_hub: pip install -e '.[train]'") from error
 
 
 class HubControlled(

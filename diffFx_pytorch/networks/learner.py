@@ -17,7 +17,7 @@ try:
     from lightning.pytorch import LightningModule
     from lightning.pytorch.loggers import TensorBoardLogger
 except ImportError as error:
-    raise ImportError("ControlLearner needs lightning: pip install 'diffFx-pytorch[train]'") from error
+    raise ImportError("ControlLearner needs lightning: pip install -e '.[train]'") from error
 
 
 class ControlLearner(LightningModule):

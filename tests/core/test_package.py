@@ -67,11 +67,11 @@ def test_nobody_is_told_to_install_the_other_package_of_this_name():
 
 
 def test_an_extra_for_users_holds_what_the_package_imports():
-    """Oracles of tests and peers of benchmarks are no extras of their own; a notebook's kernel is Jupyter's."""
+    """Oracles of tests and peers of benchmarks are no extras of their own; others import a kernel and TensorBoard."""
     table = (ROOT / "pyproject.toml").read_text().split("[project.optional-dependencies]")[1].split("\n[")[0]
     extras = dict(re.findall(r"^(\w+) = \[(.*?)\]", table, re.MULTILINE | re.DOTALL))
     code = "".join(path.read_text() for path in (ROOT / "diffFx_pytorch").rglob("*.py"))
-    for extra in extras.keys() - {"test", "bench", "dev"}:
+    for extra in extras.keys() - {"test", "bench", "dev", "docs"}:
         for package in re.findall(r'"([\w-]+)', extras[extra]):
             used = re.search(rf'(import|from) {package}\b|"{package}"', code)
-            assert used or package == "ipykernel", f"{extra}: {package}"
+            assert used or package in ("ipykernel", "tensorboard"), f"{extra}: {package}"

@@ -42,8 +42,8 @@ class Compressor(Processor):
 
     ``auto_times`` makes both times follow the crest factor c of the key, its peak over its RMS, each over 200 ms:
     attack 2 A / c^2 and release 2 (R - A) / c^2, for knobs A and R. A tone, whose c^2 is 2, has the attack of the knob;
-    drums are caught and let go faster, up to 32 times. ``auto_makeup`` adds -T (1 - 1/R) / 2 dB, for a threshold T and a ratio R: half
-    of what a sound of full scale loses.
+    drums are caught and let go faster, up to 32 times. ``auto_makeup`` adds -T (1 - 1/R) / 2 dB, for a threshold T and
+    a ratio R: half of what a sound of full scale loses.
 
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design: a tutorial and analysis",
