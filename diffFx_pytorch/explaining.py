@@ -33,7 +33,7 @@ def sentence(fx: Any, values: Mapping[str, Any]) -> str:
     like in ``_VERBS``, ``side`` ("30 % left"), ``share`` (in percent), ``flat`` (nothing at a Q of 0.71).
 
     Args:
-        fx: with ``params``, ``neutral``, ``words`` and ``construction``.
+        fx: with ``params``, ``neutral``, ``clauses`` and ``construction``.
         values: in their units, by knob: numbers, tensors of which the first item counts, or points.
     """
     neutral = fx.neutral
@@ -44,7 +44,7 @@ def sentence(fx: Any, values: Mapping[str, Any]) -> str:
     if neutral and (all(map(still, neutral)) or ("mix" in neutral and still("mix"))):
         return NOTHING
     clauses, said = [], set()
-    for clause in fx.words:
+    for clause in fx.clauses():
         for text in _each_band(clause, fx.params):
             names = [name for name, _ in _FIELD.findall(text)]
             if said.issuperset(names):  # another way to say it, for where a knob is not there

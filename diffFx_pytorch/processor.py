@@ -209,6 +209,10 @@ class Processor(Adjustable, Drawn):
         """The effects that ``process`` is given as ``effects``, with their knobs; ``like``: B, dtype and device."""
         return {}
 
+    def clauses(self) -> tuple[str, ...]:
+        """``words``, where they depend on the options."""
+        return self.words
+
     def heard(self, knobs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The knobs in the units of ``process``, where those are not the user's."""
         return knobs

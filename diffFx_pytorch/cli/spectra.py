@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from .app import Overwrite, Quiet, Subtype, app, progress_bar, refuse, refuse_existing, report_written
+from .grouped import grouped
 
 _OUT = typer.Option("--out", "-o", metavar="OUT", help="Sound file to write.", show_default=False)
 
-# What `stretch` and `pitch` both take.
 _Sound = Annotated[Path, typer.Argument(metavar="IN", help="Sound file.", show_default=False)]
-_Beside = Annotated[
-    Path | None,
-    typer.Option(
-        "--out", "-o", metavar="OUT", help="Sound file to write; beside the input if not given.", show_default=False
-    ),
-]
-_Window = Annotated[
-    int, typer.Option("--n-fft", min=4, help="Window in samples, even: long for low notes, short for attacks.")
-]
-_Vocoder = Annotated[
-    str, typer.Option("--method", help="locked (phases locked to peaks) or gradient (phase gradient integration).")
-]
+
+
+@dataclass(frozen=True)
+class Vocoder:
+    """What `stretch` and `pitch` both take."""
+
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="OUT", help="Sound file to write; beside the input if not given.", show_default=False
+        ),
+    ] = None
+    n_fft: Annotated[
+        int, typer.Option("--n-fft", min=4, help="Window in samples, even: long for low notes, short for attacks.")
+    ] = 2048
+    method: Annotated[
+        str, typer.Option("--method", help="locked (phases locked to peaks) or gradient (phase gradient integration).")
+    ] = "locked"
+    subtype: Subtype = None
+    overwrite: Overwrite = False
+    quiet: Quiet = False
 
 
 @app.command()
@@ -83,45 +93,35 @@ def invert(
 
 
 @app.command()
+@grouped
 def stretch(
     source: _Sound,
     rate: Annotated[float, typer.Option(help="How much faster: 1.25 takes 4/5 of the time.", show_default=False)],
-    out: _Beside = None,
-    n_fft: _Window = 2048,
-    method: _Vocoder = "locked",
-    subtype: Subtype = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
+    how: Vocoder,
 ) -> None:
     """Make a sound faster or slower, at its pitch."""
-    how = {"n_fft": n_fft, "method": method, "subtype": subtype}
-    _stretch(source, out, f"x{rate:g}", overwrite, quiet, rate=rate, **how)
+    _stretch(source, f"x{rate:g}", how, rate=rate)
 
 
 @app.command()
+@grouped
 def pitch(
     source: _Sound,
     semitones: Annotated[float, typer.Option(help="Up, or negative down; 12 is an octave.", show_default=False)],
-    out: _Beside = None,
-    n_fft: _Window = 2048,
-    method: _Vocoder = "locked",
-    subtype: Subtype = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
+    how: Vocoder,
 ) -> None:
     """Make a sound higher or lower, at its speed."""
-    how = {"n_fft": n_fft, "method": method, "subtype": subtype}
-    _stretch(source, out, f"{semitones:+g}st", overwrite, quiet, semitones=semitones, **how)
+    _stretch(source, f"{semitones:+g}st", how, semitones=semitones)
 
 
-def _stretch(source: Path, out: Path | None, suffix: str, overwrite: bool, quiet: bool, **settings: Any) -> None:
+def _stretch(source: Path, suffix: str, how: Vocoder, **change: float) -> None:
     from ..render.spectral_files import stretch_file
 
-    out = source.with_name(f"{source.stem}_{suffix}{source.suffix}") if out is None else out
+    out = source.with_name(f"{source.stem}_{suffix}{source.suffix}") if how.out is None else how.out
     try:
         if out.absolute() != source.absolute():  # which is refused in any case
-            refuse_existing([out], overwrite)
-        written = stretch_file(source, out, **settings)
+            refuse_existing([out], how.overwrite)
+        written = stretch_file(source, out, n_fft=how.n_fft, method=how.method, subtype=how.subtype, **change)
     except (OSError, ValueError) as error:
         refuse(error)
-    report_written(out, written.warnings, quiet)
+    report_written(out, written.warnings, how.quiet)

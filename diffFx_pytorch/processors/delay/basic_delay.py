@@ -21,7 +21,7 @@ class BasicDelay(TimedDelay):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.5.
     """
 
-    words = ("repeats once after {delay_ms}", "repeats once after {delay_beats}")
+    words = ("repeats once after {delay_ms}",)
     time_ms = EffectParam(1.0, 5000.0, 250.0, "log", "ms", search="echo", doc="Time from the sound to its echo.")
     rest = {"mix": EffectParam(0.0, 1.0, 0.5, doc="Share of the echo in the output; 1 is the delayed sound alone.")}
     variants = ({}, {"tempo_bpm": 950.0, "interpolation": "linear"})

@@ -39,8 +39,6 @@ class FeedbackDelay(TimedDelay):
 
     words = (
         "repeats after {delay_ms} with {feedback:share} of the one before, above {highpass_hz} and below {lowpass_hz}",
-        "repeats after {delay_beats} with {feedback:share} of the one before, "
-        "above {highpass_hz} and below {lowpass_hz}",
     )
     options = {
         "tempo_bpm": TEMPO,

@@ -27,10 +27,7 @@ class MultiTapDelay(TimedDelay):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.6.
     """
 
-    words = (
-        "repeats after {tap_#_delay_ms} at {tap_#_gain_db}, {tap_#_pan:side}",
-        "repeats after {tap_#_delay_beats} at {tap_#_gain_db}, {tap_#_pan:side}",
-    )
+    words = ("repeats after {tap_#_delay_ms} at {tap_#_gain_db}, {tap_#_pan:side}",)
     options = {
         "num_taps": Integer(1, 64, 4, doc="Number of taps on the line."),
         "tempo_bpm": TEMPO,

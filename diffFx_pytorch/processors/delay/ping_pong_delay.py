@@ -40,8 +40,6 @@ class PingPongDelay(TimedDelay):
     words = (
         "repeats from side to side after {delay_ms} with {feedback:share} of the one before, "
         "above {highpass_hz} and below {lowpass_hz}, {width:share} wide",
-        "repeats from side to side after {delay_beats} with {feedback:share} of the one before, "
-        "above {highpass_hz} and below {lowpass_hz}, {width:share} wide",
     )
     time_ms = echo_time(250.0)
     rest = {

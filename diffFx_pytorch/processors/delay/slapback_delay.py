@@ -24,10 +24,7 @@ class SlapbackDelay(TimedDelay):
         above, echo from about 50 ms.
     """
 
-    words = (
-        "repeats once after {delay_ms}, above {highpass_hz} and below {lowpass_hz}",
-        "repeats once after {delay_beats}, above {highpass_hz} and below {lowpass_hz}",
-    )
+    words = ("repeats once after {delay_ms}, above {highpass_hz} and below {lowpass_hz}",)
     time_ms = EffectParam(40.0, 200.0, 110.0, "log", "ms", search="echo", doc="Time from the sound to its echo.")
     note = EffectParam(1 / 16, 0.5, 0.25, "log", "beats", doc="Note length from the sound to its echo; 1 is a quarter.")
     rest = {**TONE, "mix": EffectParam(0.0, 1.0, 0.3, doc="Share of the echo in the output.")}

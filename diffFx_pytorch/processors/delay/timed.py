@@ -60,6 +60,10 @@ class TimedDelay(Processor, abstract=True):
         """The time, and the rest."""
         return {f"delay_{self.unit}": self.time_ms if self.unit == "ms" else self.note, **self.rest}
 
+    def clauses(self) -> tuple[str, ...]:
+        """``words``, which are written for milliseconds alone."""
+        return tuple(clause.replace("delay_ms}", f"delay_{self.unit}}}") for clause in self.words)
+
     def prepare(self) -> None:
         """The length of the line.
 

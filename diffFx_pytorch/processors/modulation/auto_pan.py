@@ -23,11 +23,7 @@ class AutoPan(InTempo):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, chapter 5.
     """
 
-    words = (
-        "moves it between left and right at {rate_hz} with a depth of {depth:share}, the sides {phase_deg} apart",
-        "moves it between left and right every {period_beats} with a depth of {depth:share}, "
-        "the sides {phase_deg} apart",
-    )
+    words = ("moves it between left and right at {rate_hz} with a depth of {depth:share}, the sides {phase_deg} apart",)
     params = {
         "rate_hz": EffectParam(
             0.05, 20.0, 1.0, "log", "Hz", search="rate", doc="How often the image goes round in a second."

@@ -54,10 +54,7 @@ class Chorus(ChorusEffect):
         J. Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
     """
 
-    words = (
-        "thickens with a voice that sways at {rate_hz} around {delay_ms}, {depth:share} deep",
-        "thickens with a voice that sways every {period_beats} around {delay_ms}, {depth:share} deep",
-    )
+    words = ("thickens with a voice that sways at {rate_hz} around {delay_ms}, {depth:share} deep",)
 
 
 class MultiVoiceChorus(ChorusEffect):
@@ -73,10 +70,7 @@ class MultiVoiceChorus(ChorusEffect):
         J. Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
     """
 
-    words = (
-        "thickens with voices that sway at {rate_hz} around {delay_ms}, {depth:share} deep",
-        "thickens with voices that sway every {period_beats} around {delay_ms}, {depth:share} deep",
-    )
+    words = ("thickens with voices that sway at {rate_hz} around {delay_ms}, {depth:share} deep",)
     options = {
         "num_voices": Integer(2, 64, 3, doc="Number N of voices."),
         "voice_knobs": _VOICE_KNOBS,
@@ -108,8 +102,6 @@ class StereoChorus(ChorusEffect):
 
     words = (
         "thickens with voices that sway at {rate_hz} around {delay_ms}, {depth:share} deep, "
-        "the sides {phase_deg} apart",
-        "thickens with voices that sway every {period_beats} around {delay_ms}, {depth:share} deep, "
         "the sides {phase_deg} apart",
     )
     params = {**_KNOBS, "phase_deg": SIDES, **_MIX}

@@ -40,10 +40,7 @@ class Flanger(FlangingEffect):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.6.
     """
 
-    words = (
-        "sweeps a comb at {rate_hz} around {delay_ms}, {depth:share} deep",
-        "sweeps a comb every {period_beats} around {delay_ms}, {depth:share} deep",
-    )
+    words = ("sweeps a comb at {rate_hz} around {delay_ms}, {depth:share} deep",)
     params = {**_KNOBS, **_MIX}
 
 
@@ -58,10 +55,7 @@ class FeedbackFlanger(FlangingEffect):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.6.
     """
 
-    words = (
-        "sweeps a comb at {rate_hz} around {delay_ms}, {depth:share} deep, {feedback:share} fed back",
-        "sweeps a comb every {period_beats} around {delay_ms}, {depth:share} deep, {feedback:share} fed back",
-    )
+    words = ("sweeps a comb at {rate_hz} around {delay_ms}, {depth:share} deep, {feedback:share} fed back",)
     params = {**_KNOBS, **_FEEDBACK, **_MIX}
 
 
@@ -77,8 +71,6 @@ class StereoFlanger(FlangingEffect):
     words = (
         "sweeps a comb at {rate_hz} around {delay_ms}, {depth:share} deep, {feedback:share} fed back, "
         "the sides {phase_deg} apart",
-        "sweeps a comb every {period_beats} around {delay_ms}, {depth:share} deep, "
-        "{feedback:share} fed back, the sides {phase_deg} apart",
     )
     params = {**_KNOBS, **_FEEDBACK, "phase_deg": SIDES, **_MIX}
     channels = (1, 2)

@@ -40,10 +40,7 @@ class Phaser(InTempo):
         A. H. Gray, J. D. Markel, "A normalized digital filter structure", IEEE Trans. ASSP 23(3), 1975.
     """
 
-    words = (
-        "sweeps notches at {rate_hz} around {center_hz}, {depth:share} deep, {feedback:share} fed back",
-        "sweeps notches every {period_beats} around {center_hz}, {depth:share} deep, {feedback:share} fed back",
-    )
+    words = ("sweeps notches at {rate_hz} around {center_hz}, {depth:share} deep, {feedback:share} fed back",)
     params = {
         "rate_hz": EffectParam(0.02, 10.0, 0.5, "log", "Hz", search="rate", doc="Speed of the oscillator."),
         "depth": EffectParam(0.0, 1.0, 0.5, doc="0 stands still, 1 sweeps two octaves up and two down."),

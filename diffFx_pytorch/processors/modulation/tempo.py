@@ -25,6 +25,12 @@ class InTempo(Processor, abstract=True):
             return dict(rows)
         return dict(("period_beats", PERIOD) if name == "rate_hz" else (name, row) for name, row in rows)
 
+    def clauses(self) -> tuple[str, ...]:
+        """``words``, which are written for the rate alone."""
+        if self.tempo_bpm is None:
+            return self.words
+        return tuple(clause.replace("at {rate_hz}", "every {period_beats}") for clause in self.words)
+
     def heard(self, knobs: dict[str, Tensor]) -> dict[str, Tensor]:
         """The rate in Hz."""
         if self.tempo_bpm is None:

@@ -22,10 +22,7 @@ class Tremolo(InTempo):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 3.3.4.
     """
 
-    words = (
-        "moves the level up and down at {rate_hz} with a depth of {depth:share}, the sides {phase_deg} apart",
-        "moves the level up and down every {period_beats} with a depth of {depth:share}, the sides {phase_deg} apart",
-    )
+    words = ("moves the level up and down at {rate_hz} with a depth of {depth:share}, the sides {phase_deg} apart",)
     params = {
         "rate_hz": EffectParam(0.1, 20.0, 5.0, "log", "Hz", search="rate", doc="Speed of the oscillator."),
         "depth": EffectParam(0.0, 1.0, 0.5, doc="0 leaves the signal alone, 1 closes fully."),

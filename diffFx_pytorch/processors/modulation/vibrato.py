@@ -31,10 +31,7 @@ class Vibrato(InTempo):
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.6.1.
     """
 
-    words = (
-        "moves the pitch up and down at {rate_hz} with a depth of {depth:share}",
-        "moves the pitch up and down every {period_beats} with a depth of {depth:share}",
-    )
+    words = ("moves the pitch up and down at {rate_hz} with a depth of {depth:share}",)
     params = {
         "rate_hz": EffectParam(0.1, 14.0, 5.5, "log", "Hz", search="rate", doc="Speed of the oscillator."),
         "depth": EffectParam(0.0, 1.0, 0.25, doc="0 leaves the pitch alone, 1 moves the delay over 5 ms."),
