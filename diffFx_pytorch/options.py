@@ -49,10 +49,19 @@ class Option(ABC):
 
 
 class Choice(Option):
-    """One of a few values: ``Choice("peak", "rms", doc=...)``; the first is the default unless another is named."""
+    """One of a few values: ``Choice("peak", "rms", doc=...)``; the first is the default unless another is named.
 
-    def __init__(self, *values: str | int | None, default: str | int | None = ..., doc: str = "") -> None:  # type: ignore[assignment]
-        self.values = values
+    ``searched`` says that ``fit`` tries the others where the one it was given explains too little.
+    """
+
+    def __init__(
+        self,
+        *values: str | int | None,
+        default: str | int | None = ...,  # type: ignore[assignment]
+        doc: str = "",
+        searched: bool = False,
+    ) -> None:
+        self.values, self.searched = values, searched
         super().__init__(values[0] if default is ... else default, Literal[values], doc)
 
     def legal(self) -> str:

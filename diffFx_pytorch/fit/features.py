@@ -41,8 +41,7 @@ class LogSpectrum:
     """
 
     def __init__(self, like: Tensor, n_fft: int = 1024, bands: int | None = None) -> None:
-        self.n_fft = n_fft
-        self.hop = n_fft // 4 if bands is None else n_fft // 2
+        self.n_fft, self.hop = n_fft, n_fft // 2 if bands is None else n_fft
         self.edges = None
         if bands is not None:
             self.edges = (
@@ -64,44 +63,77 @@ class LogSpectrum:
         return (sums[..., self.edges[1:], :] - sums[..., self.edges[:-1], :]).clamp_min(0.0)
 
 
-class EchoPattern:
-    """Where echoes are and how loud, frame by frame: the response from dry to wet, its lags blurred.
+class Responses:
+    """Spectra of responses from dry to sounds, H = Y X* / (|X|^2 + epsilon): without the dry sound's own colour.
 
-    |h|^2 with h = IFFT(Y X* / (|X|^2 + epsilon)) of each frame, blurred by a bell along the lag and compressed: the
-    wider the bell, the farther off an echo is still drawn to its place, moving echoes included.
+    Features of the same sounds share them.
 
     Args:
         dry: (1, C, T).
-        like: the sound that is looked for, (1, C', T).
-        blur: width of the bell in samples.
-        n_fft: length of a frame; echoes up to half of it are seen.
+        samples: length of the sounds.
+        channels: of the sounds; where they are not those of ``dry`` its mean counts.
     """
 
-    def __init__(self, dry: Tensor, like: Tensor, blur: float, n_fft: int = 4096) -> None:
-        self.n_fft, self.hop = n_fft, n_fft // 4
-        self.stride = max(1, round(blur / 2))
-        lags = torch.arange(-round(3 * blur), round(3 * blur) + 1, device=like.device)
-        bell = torch.exp(-0.5 * (lags / blur).square())
-        self.bell = (bell / bell.sum()).to(like)[None, None]
-        dry = dry if dry.shape[1] == like.shape[1] else dry.mean(1, keepdim=True)
-        X = self._spectra(dry[..., : like.shape[-1]])
+    def __init__(self, dry: Tensor, samples: int, channels: int) -> None:
+        self.length = 1024 * math.ceil(samples / 1024)  # quick to transform
+        dry = dry if dry.shape[1] == channels else dry.mean(1, keepdim=True)
+        X = torch.fft.rfft(dry[..., :samples], self.length)
         power = X.real.square() + X.imag.square()
-        self.inverse = X.conj() / (power + 1e-3 * power.mean() + 1e-20)
-        self.floor = 0.0
-        self.floor = 1e-4 * float(self._pattern(like).max()) + 1e-20
+        self.inverse = X.conj() / (power + 3e-3 * power.mean() + 1e-20)
+        self._sounds: Tensor | None = None
+        self._spectra = X
 
     def __call__(self, y: Tensor) -> Tensor:
-        """(B, C, T) to (B, C frames lags)."""
-        return (self._pattern(y) + self.floor).sqrt().sqrt().flatten(1)
+        """(B, C, T) to (B, C, bins)."""
+        if self._sounds is not y:
+            self._sounds, self._spectra = y, torch.fft.rfft(y, self.length) * self.inverse
+        return self._spectra
 
-    def _pattern(self, y: Tensor) -> Tensor:
-        h = torch.fft.irfft(self._spectra(y) * self.inverse, dim=-1)[..., : self.n_fft // 2].square()
-        blurred = F.conv1d(
-            h.reshape(-1, 1, h.shape[-1]), self.bell, stride=self.stride, padding=self.bell.shape[-1] // 2
-        )
-        return blurred.reshape(*h.shape[:3], -1)
 
-    def _spectra(self, y: Tensor) -> Tensor:
-        y = F.pad(y, (0, max(0, self.n_fft - y.shape[-1])))
-        window = torch.hann_window(self.n_fft).to(y)
-        return torch.fft.rfft(y.unfold(-1, self.n_fft, self.hop) * window)
+class LowResponse:
+    """The response from dry to a sound below a frequency, and in its first moments.
+
+    The lower the frequency, the farther off a delay is still drawn to its place, moving ones included; the shorter the
+    moment, the farther off the size of a room.
+
+    Args:
+        responses: what is compared.
+        rate: in Hz.
+        top_hz: where a slope to silence, an octave long, ends.
+        seconds: what is compared of the response; None is all of it.
+    """
+
+    def __init__(self, responses: Responses, rate: float, top_hz: float, seconds: float | None = None) -> None:
+        self.responses = responses
+        n = min(math.ceil(top_hz * responses.length / rate), responses.length // 2 + 1)
+        k = torch.arange(n, device=responses.inverse.device) / n
+        self.slope = (0.5 + 0.5 * torch.cos(math.pi * (2 * k - 1).clamp(0.0, 1.0))).to(responses.inverse.real)
+        self.kept = None if seconds is None else max(8, math.ceil(seconds * 2 * top_hz))
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """(B, C, T) to (B, N)."""
+        H = self.responses(y)[..., : len(self.slope)] * self.slope
+        if self.kept is None:
+            return torch.view_as_real(H).flatten(1)
+        return torch.fft.irfft(H, 2 * len(self.slope))[..., : self.kept].flatten(1)
+
+
+class Decay:
+    """How the response from dry to a sound dies away: logarithms of its energy by octave and moment.
+
+    Args:
+        responses: what is compared.
+        like: the sound that is looked for, (1, C, T): 60 dB under the loudest differences do not count.
+    """
+
+    def __init__(self, responses: Responses, like: Tensor) -> None:
+        self.responses = responses
+        self.spectrum = LogSpectrum(self._response(like), 1024, bands=12)
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """(B, C, T) to (B, N)."""
+        return self.spectrum(self._response(y))
+
+    def _response(self, y: Tensor) -> Tensor:
+        h = torch.fft.irfft(self.responses(y), self.responses.length)
+        return h[..., : 3 * self.responses.length // 4]

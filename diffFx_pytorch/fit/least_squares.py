@@ -17,9 +17,13 @@ _CHANGE = 1e-3
 for the knob to act linearly."""
 _TURNS = 1e-6, 2e-2
 """The smallest and the largest turn of a knob, in positions, by which a derivative is measured."""
-_DAMPINGS = (1e-2, 1e-1, 1.0, 10.0, 100.0)
+_DAMPINGS = (0.03, 1.0, 30.0)
 _GIVE_UP = 1e5
 _STALLED = 5e-4
+_SLOW = 0.1
+_MANY = 6
+"""Knobs above which derivatives are carried on from step to step (Broyden) before they are measured anew."""
+_CARRIED = 3
 
 
 class LeastSquares:
@@ -41,33 +45,54 @@ class LeastSquares:
 
     def differences(self, sounds: Tensor) -> Tensor:
         """Squared differences of sounds (B, C, samples), relative to the target's energy: (B,) in float64."""
-        error = (self.feature(sounds) - self.target).double().square().sum(1) / self.energy
-        return error.nan_to_num(math.inf)
+        return torch.tensor(self._error(self.feature(sounds)), dtype=torch.float64)
+
+    def mixed(self, sounds: Tensor, dry: Tensor) -> Tensor:
+        """``differences`` of the best mixtures a sound + b dry, for a feature that is linear: (B,).
+
+        So settings are chosen by what they do, however much of it and how loud.
+
+        Args:
+            sounds: (B, C, samples).
+            dry: (1, C, samples).
+        """
+        y, x, t = self.feature(sounds), self.feature(dry)[0], self.target[0]
+        yy, yx, yt = y.square().sum(1).double(), (y @ x).double(), (y @ t).double()
+        xx, xt = float(x.double().square().sum()) + 1e-20, float((x.double() * t.double()).sum())
+        own = (yy - yx.square() / xx).clamp_min(0.0)
+        taken = torch.where(own > 1e-6 * yy, (yt - yx * xt / xx).square() / own.clamp_min(1e-30), 0.0)
+        left = float(t.double().square().sum()) - xt**2 / xx - taken
+        return (left.clamp_min(0.0) / self.energy).nan_to_num(math.inf)
 
     def errors(self, positions: Tensor) -> Tensor:
         """``differences`` at settings (B, P)."""
-        together = self.task.together(self.samples)
-        return torch.cat([self.differences(self.task.sounds(p, self.samples)) for p in positions.split(together)])
+        return torch.tensor(self._error(self.seen(positions)), dtype=torch.float64)
 
-    def jacobian(self, position: Tensor, turns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def seen(self, positions: Tensor) -> Tensor:
+        """The feature at settings (B, P): (B, N)."""
+        together = self.task.together(self.samples)
+        return torch.cat([self.feature(self.task.sounds(p, self.samples)) for p in positions.split(together)])
+
+    def jacobian(self, position: Tensor, turns: Tensor, at: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Feature and its derivatives by the positions of the free knobs, from differences towards the inside.
 
         Args:
             position: of one setting, (P,).
             turns: by how much each knob is turned, (K,).
+            at: the feature there, (N,), where it is known.
 
         Returns:
             Difference from the target (N,), derivatives (K, N), and turns that suit better next time (K,).
         """
         inwards = torch.where(position[self.free] > 0.5, -turns, turns)
-        turned = position.repeat(len(turns) + 1, 1)
-        turned[torch.arange(1, len(turned)), self.free] += inwards
-        together = self.task.together(self.samples)
-        seen = torch.cat([self.feature(self.task.sounds(p, self.samples)) for p in turned.split(together)])
-        change = (seen[1:] - seen[:1]).nan_to_num(0.0, 0.0, 0.0)
-        size = change.norm(dim=1) / seen[0].norm().clamp_min(1e-9)
+        turned = position.repeat(len(turns) + (at is None), 1)
+        turned[torch.arange(len(turned) - len(turns), len(turned)), self.free] += inwards
+        seen = self.seen(turned)
+        at, seen = (seen[0], seen[1:]) if at is None else (at, seen)
+        change = (seen - at).nan_to_num(0.0, 0.0, 0.0)
+        size = change.norm(dim=1) / at.norm().clamp_min(1e-9)
         better = (turns * (_CHANGE / size.clamp_min(1e-12)).clamp(0.1, 10.0)).clamp(*_TURNS)
-        return seen[0] - self.target[0], change / inwards[:, None], better
+        return at - self.target[0], change / inwards[:, None], better
 
     @torch.no_grad()
     def descend(
@@ -76,51 +101,70 @@ class LeastSquares:
         steps: int,
         deadline: float = math.inf,
         advance: Watch = lambda error, place: None,
+        hopeless: float = math.inf,
     ) -> tuple[Tensor, float]:
         """Minimise from one setting (P,) by Levenberg's and Marquardt's steps.
 
         (J^T J + lambda diag J^T J) d = -J^T r within the ranges; all dampings lambda are tried at once, in one batch.
-        Ends early where no damping lowers the error, or by nothing that counts.
+        Of many knobs the derivatives are measured only at some steps, and between them changed as little as what a step
+        did demands (Broyden). Ends early where no damping lowers the error, or by nothing that counts.
 
         Args:
             position: start.
             steps: largest number of steps.
             deadline: of ``time.monotonic()``.
             advance: called after every step with the error and its setting.
+            hopeless: an error above which slow steps end the descent.
 
         Returns:
             The best setting (P,) and its error.
 
         References:
             D. W. Marquardt, "An algorithm for least-squares estimation of nonlinear parameters", J. SIAM 11(2), 1963.
+            C. G. Broyden, "A class of methods for solving nonlinear simultaneous equations", Math. Comp. 19, 1965.
         """
-        position, error = position.clone(), float(self.errors(position[None])[0])
+        position = position.clone()
+        at = self.seen(position[None])[0]
+        error = self._error(at[None])[0]
         turns, damping = torch.full((len(self.free),), 1e-3).to(position), 0.1
+        J, carried = torch.empty(0), _CARRIED
         for _ in range(steps):
             if time.monotonic() >= deadline or not math.isfinite(error) or not len(self.free):
                 break
-            r, J, turns = self.jacobian(position, turns)
-            r, J = r.double(), J.double()
-            A, g = J @ J.T, J @ r
+            if carried >= _CARRIED or len(self.free) < _MANY:
+                r, J, turns = self.jacobian(position, turns, at)
+                carried = 0
+            r = at - self.target[0]
+            A, g = (J @ J.T).double(), (J @ r).double()
             scale = A.diagonal().clamp_min(1e-9 * float(A.diagonal().max()) + 1e-30)
             place = position[self.free].double()
             dampings = [damping * d for d in _DAMPINGS]
             moves = torch.stack([_bounded(A + torch.diag(d * scale), g, -place, 1 - place) for d in dampings])
             tried = position.repeat(len(moves), 1)
             tried[:, self.free] = (place + moves).clamp(0.0, 1.0).to(tried)
-            errors = self.errors(tried)
-            best = int(errors.argmin())
-            if float(errors[best]) < error:
-                gain, error, position = error / max(float(errors[best]), 1e-30) - 1, float(errors[best]), tried[best]
+            seen = self.seen(tried)
+            errors = self._error(seen)
+            best = min(range(len(errors)), key=errors.__getitem__)
+            if errors[best] < error:
+                gain = error / max(errors[best], 1e-30) - 1
+                move = tried[best][self.free] - position[self.free]
+                J = J + torch.outer(move, seen[best] - at - move @ J) / move.square().sum().clamp_min(1e-20)
+                carried += 1 if gain > _SLOW else _CARRIED
+                at, error, position = seen[best], errors[best], tried[best]
                 damping = min(max(dampings[best], 1e-9), 1e3)
-                if gain < _STALLED:
+                if gain < (_SLOW if error > hopeless else _STALLED):
                     break
+            elif carried > 0:
+                carried = _CARRIED
             else:
                 damping *= 1e3
             advance(error, position)
             if damping > _GIVE_UP:
                 break
         return position, error
+
+    def _error(self, seen: Tensor) -> list[float]:
+        return ((seen - self.target).square().sum(1).double() / self.energy).nan_to_num(math.inf).tolist()
 
 
 def _bounded(A: Tensor, g: Tensor, low: Tensor, high: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import copy
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -17,7 +17,9 @@ from ..kernels.devices import device_here
 from ..processor import Processor
 from .alignment import aligned, check_recordings
 from .certainty import Certainty, certainties, sentences
-from .features import Waveform
+from .choices import alternatives
+from .drift import drift, without_drift
+from .features import LogSpectrum, Waveform
 from .knobs import FreeKnobs, Search, start_positions
 from .least_squares import LeastSquares
 from .losses import check_pair
@@ -30,6 +32,14 @@ _SECONDS = 60.0
 _EXCERPT_S = 2.0
 _LAST_STEPS = 15
 _UNRELATED = 0.05
+_MET_DB = -10.0
+"""Residual above which the waveform is not met, and the spectrum decides."""
+_NEARER = 0.5
+"""Share of the distance between the spectra that must go for a pair to be related, the waveform aside."""
+_SURE_DB = -60.0
+"""Residual under which no option is doubted."""
+_BETTER_DB = 3.0
+"""By how much another option must lower the residual to be taken."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +94,7 @@ def fit(
     align: bool | None = None,
     device: str | torch.device | None = None,
     progress: bool | Watch | None = None,
+    choose: bool = True,
 ) -> FitResult:
     """Find settings with which ``fx`` turns ``dry`` into ``wet``.
 
@@ -114,9 +125,12 @@ def fit(
             Where there is no such device a warning says so, and the CPU does it.
         progress: whether to show a progress bar, None shows it on a terminal; or a function of the lowest error so far
             and a setting (P,), called after each step. What it raises ends the fit, KeyboardInterrupt as Ctrl-C does.
+        choose: whether options that their table calls ``searched`` (a filter's slope) may be chosen too, where the one
+            given explains too little; not with ``stages``.
 
     Returns:
-        The best settings found, by the residual over the whole signal.
+        The best settings found: by the residual over the whole signal, or, where that cannot be met (reverberations
+        whose modes differ), by the spectrum.
 
     Raises:
         ValueError: for shapes that do not fit or nothing to learn; for recordings that are silent, hold NaN or are too
@@ -138,25 +152,39 @@ def fit(
         delays = any(param.search == "echo" for param in fx.params.values())
         sound = task.sounds(positions[:1], wet.shape[-1])
         check_pair(sound, wet)
+        if share := drift(sound, wet):
+            share += drift(sound, without_drift(wet, share), least=0.0)  # what a fast drift blurred
+            wet = without_drift(wet, share)
+            fast = "fast" if share > 0 else "slow"
+            notices.append(f"the clock of the wet recording ran {1e6 * abs(share):.0f} ppm {fast}; it was resampled")
         moved = aligned(sound, wet, fx.sample_rate, may_be_late=not delays)
         notices += moved.notices
         task = Task(fx, dry, moved.wet, sidechain, compensate_latency, moved.skipped)
     if stages is None:
         seconds = _SECONDS if time_budget_s is None else time_budget_s
+        others = list(alternatives(given)) if choose else []
+        seconds /= 2 if others else 1
         candidates, history, out_of_time = _searched(task, free, positions, seed, began + seconds, progress)
     else:
         candidates, history, out_of_time = _staged(task, stages, positions, tuple(frozen), deadline, progress)
+        others = []
     residuals = task.residuals(candidates)
     winner = int(residuals.nan_to_num(math.inf).argmin())
+    nearer = 0.0
+    if stages is None and float(residuals[winner]) > _MET_DB:
+        winner, nearer = _nearest_by_spectrum(task, free, candidates)
+        notices.append(
+            f"the waveform was not met: these settings are {100 * nearer:.0f} % nearer than dry by their spectrum"
+        )
     norm_params = candidates[winner : winner + 1].to(home, copy=True)
     settings = {name: float(value) for name, value in given.to_dict(given.map_parameters(norm_params)).items()}  # type: ignore[arg-type]
     waveform = LeastSquares(task, task.samples(_EXCERPT_S), Waveform(0.0), free.index)
     certainty = certainties(waveform, free.names, candidates[winner])
     notices += sentences(certainty, {name: fx.params[name].unit for name in free.names})
     explained = 1 - 10 ** (float(residuals[winner]) / 10)
-    if explained < _UNRELATED:
+    if explained < _UNRELATED and nearer < _NEARER:
         notices.insert(0, f"this explains {100 * max(explained, 0):.0f} % of the wet recording: another effect made it")
-    return FitResult(
+    result = FitResult(
         fx=copy.deepcopy(given).frozen().set(settings),
         settings=settings,
         norm_params=norm_params,
@@ -167,6 +195,37 @@ def fit(
         certainty=certainty,
         notices=notices,
     )
+    for number, (what, other) in enumerate(others):
+        if result.residual_db < _SURE_DB:
+            break
+        held = {n: v for n, v in (frozen.items() if isinstance(frozen, Mapping) else []) if n in other.params}
+        again = fit(
+            other,
+            dry,
+            wet,
+            init={name: value for name, value in settings.items() if name in other.params},
+            frozen=held or [name for name in frozen if name in other.params],
+            seed=seed,
+            compensate_latency=compensate_latency,
+            sidechain=sidechain,
+            time_budget_s=max(0.0, began + 2 * seconds - time.monotonic()) / (len(others) - number),
+            align=align,
+            progress=progress,
+            choose=False,
+        )
+        if again.residual_db < result.residual_db - _BETTER_DB:
+            result = replace(again, notices=[f"{what} explains more than what was given", *again.notices])
+    return replace(result, seconds=time.monotonic() - began)
+
+
+def _nearest_by_spectrum(task: Task, free: FreeKnobs, candidates: Tensor) -> tuple[int, float]:
+    """The setting whose spectrum is nearest to the wet one's, and how much of the way from the dry one's that is."""
+    spectrum = LeastSquares(task, task.wet.shape[-1], LogSpectrum(task.wet), free.index)
+    errors = spectrum.errors(candidates)
+    dry = task.dry[..., task.latency :]
+    dry = dry if dry.shape[1] == task.wet.shape[1] else dry.mean(1, keepdim=True).expand_as(task.wet)
+    before = float(spectrum.differences(dry)[0])
+    return int(errors.argmin()), 1 - math.sqrt(float(errors.min()) / max(before, 1e-20))
 
 
 def _searched(

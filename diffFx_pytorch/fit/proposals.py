@@ -8,15 +8,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..dsp.power_spectrogram import power_spectrogram
 from .echo import impulse_response
 from .knobs import FreeKnobs
+from .modulation import periods, rates, vertex
 from .task import Task
 
 _ECHOES = 24
-_RATES = 6
 _INFORMED = 0.75
 """How often a knob that the sounds say something about is put there, and not anywhere."""
+_ZOOMS = {"echo": (1.0, 0.05), "rate": (1.0, 0.1), "stairs": (1.0, 0.1, 0.01), "period": (1.0, 0.01, 1e-4)}
+"""Shares of its range over which a knob is tried, by what it is."""
 _NUMBERED = re.compile(r"^(.*?)(\d+)(.*)$")
 
 
@@ -34,7 +35,7 @@ class Proposals:
         params = task.fx.params
         found = {
             search: seen(task) if any(params[n].search == search for n in free.names) else []
-            for search, seen in {"echo": echoes, "rate": rates}.items()
+            for search, seen in {"echo": echoes, "rate": rates, "period": periods}.items()
         }
         self.likely: dict[int, Tensor] = {}
         """Likely positions, most likely first, by the column of a free knob."""
@@ -43,6 +44,12 @@ class Proposals:
             values = [v for v in found.get(param.search, []) if param.min_val <= v <= param.max_val]
             if values:
                 self.likely[column] = param.to_norm(torch.tensor(values, dtype=torch.float64)).float()
+        self.scans = [
+            (column, width)
+            for column, name in enumerate(free.names)
+            for width in _ZOOMS.get(params[name].search, (1.0,))
+        ]
+        """Columns and shares of their range for ``along``."""
         self.groups = _groups(free.names)
         self.swaps = _swaps(free.names)
 
@@ -68,10 +75,14 @@ class Proposals:
                     near[row, column] = drawn[row, column]
         return near
 
-    def along(self, place: Tensor, column: int, count: int) -> Tensor:
-        """Settings like one (K,) with one knob at every place of its range, or where it is likely: (n, K)."""
+    def along(self, place: Tensor, scan: int, count: int) -> Tensor:
+        """Settings like one (K,) with one knob at every place of a part of its range, or where it is likely: (n, K)."""
+        column, width = self.scans[scan % len(self.scans)]
         grid = (torch.arange(count) + 0.5) / count
-        grid = torch.cat([self.likely.get(column, grid[:0]), grid])
+        if width < 1:
+            grid = (place[column] + width * (grid - 0.5)).clamp(0.0, 1.0)
+        else:
+            grid = torch.cat([self.likely.get(column, grid[:0]), grid])
         along = place.repeat(len(grid), 1)
         along[:, column] = grid
         return along
@@ -97,43 +108,8 @@ def echoes(task: Task) -> list[float]:
     for h in response:
         peaks = (h == F.max_pool1d(h[None], 2 * round(rate / 4000) + 1, 1, round(rate / 4000))[0]).nonzero()[:, 0]
         largest = peaks[h[peaks].argsort(descending=True)[:_ECHOES]]
-        found += [(float(h[n] / h.max().clamp_min(1e-20)), _vertex(h, int(n)) * 1000 / rate) for n in largest]
+        found += [(float(h[n] / h.max().clamp_min(1e-20)), vertex(h, int(n)) * 1000 / rate) for n in largest]
     return [time for _, time in sorted(found, reverse=True)]
-
-
-def _vertex(h: Tensor, n: int) -> float:
-    """Where the parabola through a peak and its neighbours is highest."""
-    if not 0 < n < len(h) - 1:
-        return float(n)
-    before, at, after = (float(h[i]) for i in (n - 1, n, n + 1))
-    bend = before - 2 * at + after
-    return n + 0.5 * (before - after) / bend if bend < 0 else float(n)
-
-
-def rates(task: Task) -> list[float]:
-    """Rates in Hz at which level or colour of the wet come and go beside the dry, the strongest first."""
-    hop, n_fft = 256, 1024
-    T = task.wet.shape[-1]
-    if 8 * n_fft > T:
-        return []
-    channels = min(task.dry.shape[1], task.wet.shape[1])
-    dry, wet = (power_spectrogram(s[0, :channels, :T], n_fft, hop) for s in (task.dry, task.wet))
-    floor = 1e-5 * dry.max().clamp_min(1e-12)
-    change = ((wet + floor) / (dry + floor)).log()  # (C, bins, frames)
-    edges = torch.tensor([1, 2, 4, 8, 16, 32, 64, 128, 256, 513])
-    sums = F.pad(change.cumsum(1), (0, 0, 1, 0))
-    bands = (sums[:, edges[1:]] - sums[:, edges[:-1]]) / (edges[1:] - edges[:-1])[:, None]
-    bands = bands - bands.mean(-1, keepdim=True)
-    padded = 8 * bands.shape[-1]
-    window = torch.hann_window(bands.shape[-1], dtype=bands.dtype)
-    strength = torch.fft.rfft(bands * window, padded).abs().square().flatten(0, 1).sum(0)
-    frames_per_second = task.fx.sample_rate / hop
-    f = torch.arange(len(strength)) * frames_per_second / padded
-    peaks = (strength[1:-1] > strength[:-2]) & (strength[1:-1] >= strength[2:])
-    at = peaks.nonzero()[:, 0] + 1
-    strongest = at[strength[at].argsort(descending=True)[:_RATES]]
-    # Colour that goes up and down in both halves of a turn shows at twice the rate.
-    return [float(f[i]) * share for i in strongest for share in (1.0, 0.5)]
 
 
 def _groups(names: list[str]) -> list[list[int]]:

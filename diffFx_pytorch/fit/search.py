@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from .features import EchoPattern, Feature, LogSpectrum, Waveform
+from .features import Decay, Feature, LogSpectrum, LowResponse, Responses, Waveform
 from .knobs import FreeKnobs
 from .least_squares import LeastSquares
 from .progress import Watch
@@ -27,14 +28,25 @@ _GAIN = 0.8
 """An error less than this share of the best counts as a gain."""
 _PATIENCE = 10
 """Descents a knob without a gain after which the search ends, and in all where the error is below -60 dB already."""
+_LOW_HZ = {"low": 200.0, "middle": 800.0, "high": 3200.0}
+"""Features that hear the waveform below a frequency."""
+_EARLY = {"size": (400.0, 0.02), "early": (800.0, 0.04), "walls": (1600.0, 0.08), "room": (3200.0, 0.16)}
+"""Features that hear the first moments of a reverberation below a frequency."""
 _PATH = {
     "wave": (("wave", 12),),
-    "bands": (("bands", 8), ("bins", 6), ("wave", 12)),
+    "bands": (("bands", 6), ("bins", 6), ("wave", 12)),
     "bins": (("bins", 8), ("wave", 12)),
-    "echoes": (("echoes", 8), ("echo", 6), ("wave", 12)),
-    "echo": (("echo", 8), ("wave", 12)),
+    "low": (("low", 6), ("middle", 5), ("high", 5), ("wave", 12)),
+    "middle": (("middle", 6), ("high", 5), ("wave", 12)),
+    "high": (("high", 6), ("wave", 12)),
+    "decay": (("decay", 6), ("size", 4), ("early", 4), ("walls", 4), ("room", 4), ("wave", 12)),
+    "size": (("size", 6), ("early", 4), ("walls", 4), ("room", 4), ("wave", 12)),
+    "walls": (("walls", 6), ("room", 5), ("wave", 12)),
 }
 """From the feature that chose a start: features and steps, from the one that sees far to the exact one."""
+_LINEAR = ("wave", *_LOW_HZ, *_EARLY)
+"""Features in which sounds add up: a candidate may be mixed with the dry sound, however loud, to be chosen."""
+_SCREENED_BY = ("wave", "bands", "low", "high", "decay", "size", "walls")
 _LEADERS = 4
 _GRID = 48
 
@@ -71,16 +83,24 @@ class AutomaticSearch:
 
     def __post_init__(self) -> None:
         target = self.task.wet[..., : self.samples]
+        rate, params = self.task.fx.sample_rate, self.task.fx.params
+        responses = Responses(self.task.dry, self.samples, target.shape[1])
         features: dict[str, Feature] = {
             "wave": Waveform(),
             "bins": LogSpectrum(target),
             "bands": LogSpectrum(target, bands=32),
+            **{name: LowResponse(responses, rate, top) for name, top in _LOW_HZ.items()},
         }
-        if any(self.task.fx.params[name].search == "echo" for name in self.free.names):
-            for name, blur in {"echoes": 40.0, "echo": 8.0}.items():
-                features[name] = EchoPattern(self.task.dry, target, blur)
-        index = self.free.index
+        if any(params[name].search == "decay" for name in self.free.names):
+            features["decay"] = Decay(responses, target)
+            features |= {n: LowResponse(responses, rate, top, seconds) for n, (top, seconds) in _EARLY.items()}
+        smooth = [params[name].search not in ("stairs", "period") for name in self.free.names]
+        index = self.free.index[torch.tensor(smooth)]
         self.fits = {name: LeastSquares(self.task, self.samples, f, index) for name, f in features.items()}
+        dry = self.task.dry[..., self.task.latency : self.task.latency + self.samples]
+        if dry.shape[1] != target.shape[1]:
+            dry = dry.mean(1, keepdim=True).expand_as(target)
+        self.dry = F.pad(dry, (0, self.samples - dry.shape[-1]))
         self.proposals = Proposals(self.task, self.free, self.generator)
         self.leaders: dict[str, list[tuple[float, Tensor]]] = {"wave": [], "bins": []}
         """The best settings found under two features, the best first."""
@@ -129,9 +149,17 @@ class AutomaticSearch:
         return ranked
 
     def _errors(self, positions: Tensor) -> dict[str, Tensor]:
-        sounds = self.task.sounds(positions, self.samples)
+        """Errors of settings (B, P) by the features that choose, a few at a time."""
         self.screened += len(positions)
-        return {name: fit.differences(sounds) for name, fit in self.fits.items()}
+        together = self.task.together(self.samples)
+        errors = [self._errors_of(sounds) for sounds in self.task.sounds(positions, self.samples).split(together)]
+        return {name: torch.cat([e[name] for e in errors]) for name in errors[0]}
+
+    def _errors_of(self, sounds: Tensor) -> dict[str, Tensor]:
+        fits = {name: self.fits[name] for name in _SCREENED_BY if name in self.fits}
+        return {
+            name: f.mixed(sounds, self.dry) if name in _LINEAR else f.differences(sounds) for name, f in fits.items()
+        }
 
     def _screen(self, starts: Tensor, until: float) -> list[tuple[str, Tensor]]:
         positions, errors = [starts], [self._errors(starts)]
@@ -140,7 +168,7 @@ class AutomaticSearch:
             near = self.proposals.near(starts[0][self.free.index].cpu(), _BATCH // 2)
             positions.append(self._all(torch.cat([self.proposals.anywhere(_BATCH // 2), near])))
             errors.append(self._errors(positions[-1]))
-        together = {name: torch.cat([e[name] for e in errors]) for name in self.fits}
+        together = {name: torch.cat([e[name] for e in errors]) for name in errors[0]}
         others = [("wave", start) for start in starts[1:]]
         return others + self._ranked(torch.cat(positions), together, 8)
 
@@ -150,7 +178,6 @@ class AutomaticSearch:
     def _varied(self) -> list[tuple[str, Tensor]]:
         """What is worth descending from among variations of the leaders, and some fresh settings."""
         places = [self._all(self.proposals.anywhere(2 * _BATCH))]
-        K = len(self.free.index)
         for leaders in self.leaders.values():
             for _, leader in leaders[:2]:
                 place = leader[self.free.index].cpu()
@@ -158,14 +185,15 @@ class AutomaticSearch:
             if leaders:
                 self._columns += 1
                 place = leaders[0][1][self.free.index].cpu()
-                places.append(self._all(self.proposals.along(place, self._columns % K, _GRID)))
+                places.append(self._all(self.proposals.along(place, self._columns, _GRID)))
         positions = torch.cat(places)
         return self._ranked(positions, self._errors(positions), 2)
 
     def _descend(self, feature: str, place: Tensor, deadline: float) -> None:
         best, error = self._best(), math.inf
         for name, steps in _PATH[feature]:
-            place, error = self.fits[name].descend(place, steps, deadline)
+            hopeless = 2 * best if name == "wave" else math.inf
+            place, error = self.fits[name].descend(place, steps, deadline, hopeless=hopeless)
             if name in self.leaders:
                 self._enter(name, error, place)
         while error < _GAIN * best and error > _FOUND and time.monotonic() < deadline:  # a new best goes on

@@ -9,13 +9,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..processor import Processor
+from ..routing import Chain
 from .losses import residual_db
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """From y (B, C, T) and target (1, C, T) to one number per item, (B,)."""
 
-_BLOCK = 2**22
-"""Samples processed at once where no gradient is needed: bounds memory."""
+_BLOCK = 2**19
+"""Samples processed at once where no gradient is needed: few enough to stay in a cache."""
 
 
 class Task:
@@ -65,8 +66,22 @@ class Task:
 
     @torch.no_grad()
     def sounds(self, positions: Tensor, samples: int) -> Tensor:
-        """The processed signals of all settings, without gradient, a few at a time: (B, P) to (B, C', samples)."""
-        return torch.cat([self.run(p, samples) for p in positions.split(self.together(samples))])
+        """The processed signals of all settings, without gradient, a few at a time: (B, P) to (B, C', samples).
+
+        An effect of a chain runs once for all settings that agree on it and on those before it.
+        """
+        x, which = self.dry[..., : samples + self.latency], torch.zeros(len(positions), dtype=torch.long)
+        if not isinstance(self.fx, Chain) or self.sidechain is not None:
+            return torch.cat([self.run(p, samples) for p in positions.split(self.together(samples))])
+        first = 0
+        for fx in self.fx:
+            knobs = positions[:, first : first + len(fx.params)]
+            first += len(fx.params)
+            here = torch.cat([which[:, None].to(knobs), knobs], 1)
+            distinct, which = here.unique(dim=0, return_inverse=True)
+            pairs = distinct.split(self.together(samples))
+            x = torch.cat([fx(x[p[:, 0].long()], norm_params=p[:, 1:]) for p in pairs])
+        return x[which][..., self.latency :]
 
     @torch.no_grad()
     def losses(self, positions: Tensor, loss: Loss, samples: int) -> Tensor:

@@ -8,11 +8,26 @@ import torch
 from diffFx_pytorch import Chain, EffectParam, Processor
 from diffFx_pytorch.fit import fit
 from diffFx_pytorch.fit.alignment import aligned
+from diffFx_pytorch.fit.choices import alternatives
+from diffFx_pytorch.fit.drift import drift, without_drift
 from diffFx_pytorch.fit.least_squares import LeastSquares
-from diffFx_pytorch.fit.proposals import echoes, rates
+from diffFx_pytorch.fit.modulation import periods, rates
+from diffFx_pytorch.fit.proposals import echoes
 from diffFx_pytorch.fit.search import AutomaticSearch
 from diffFx_pytorch.fit.task import Task
-from diffFx_pytorch.processors import Compressor, FeedbackDelay, Gain, ParametricEqualizer, TanH, Tremolo
+from diffFx_pytorch.processors import (
+    BitCrusher,
+    Compressor,
+    FeedbackDelay,
+    Gain,
+    HighPass,
+    LowPass,
+    ParametricEqualizer,
+    RingModulator,
+    TanH,
+    Tremolo,
+    Vibrato,
+)
 
 RATE = 16000
 
@@ -216,3 +231,47 @@ def test_a_random_start_is_that_of_the_seed(monkeypatch):
         fit(Gain(RATE), dry, 0.5 * dry, init="random", seed=seed, time_budget_s=600)
     assert torch.equal(begun[0], begun[1])
     assert not torch.equal(begun[0], begun[2])
+
+
+def test_clocks_that_drift_are_brought_together():
+    dry, ppm = sound(4.0), -300
+    fx = TanH(RATE)
+    wet = without_drift(rendered(fx, dry, drive_db=12.0), -1e-6 * ppm)
+    assert 1e6 * drift(dry, wet) == pytest.approx(ppm, rel=0.1)
+    assert drift(dry, rendered(fx, dry, drive_db=12.0)) == 0
+    assert drift(dry, rendered(Vibrato(RATE), dry, rate_hz=0.3)) == 0  # no straight one
+    dull = rendered(LowPass(RATE, slope_db_per_octave=48), dry, freq_hz=3000.0)  # resampling dulls it no more
+    found = fit(Gain(RATE), dull, without_drift(0.5 * dull, -1e-6 * ppm), time_budget_s=600)
+    assert found.residual_db < -30
+    assert any(" ppm " in notice for notice in found.notices)
+
+
+def test_a_slope_is_chosen():
+    dry = sound(0.5)
+    wet = rendered(HighPass(RATE, slope_db_per_octave=6), dry, freq_hz=300.0)
+    found = fit(HighPass(RATE), dry, wet, time_budget_s=600)
+    assert found.fx.slope_db_per_octave == 6
+    assert found.settings["freq_hz"] == pytest.approx(300, rel=0.01)
+    assert any("slope_db_per_octave = 6" in notice for notice in found.notices)
+    chain = Chain(low=LowPass(RATE), gain=Gain(RATE, gain_db=-3.0))
+    others = dict(alternatives(chain))
+    assert [*others] == [f"low.slope_db_per_octave = {slope}" for slope in (6, 24, 48)]
+    assert [*others["low.slope_db_per_octave = 6"].params] == ["low.freq_hz", "gain.gain_db"]
+
+
+def test_an_oscillator_is_found():
+    dry, fx = sound(), RingModulator(RATE)
+    found = fit(fx, dry, rendered(fx, dry, freq_hz=1234.5, mix=0.6), init="random", time_budget_s=600)
+    assert found.settings["freq_hz"] == pytest.approx(1234.5, rel=1e-4)
+    crusher = BitCrusher(RATE)
+    held = periods(Task(crusher, dry, rendered(crusher, dry, hold=7.3, bits=6.0)))
+    assert min(abs(period - 7.3) for period in held) < 0.01
+
+
+def test_a_chain_runs_what_settings_share_once():
+    chain, dry = Chain(a=TanH(RATE), b=FeedbackDelay(RATE), c=Gain(RATE)), sound(0.3)
+    task = Task(chain, dry, dry)
+    positions = chain.random_params(1).repeat(12, 1)
+    positions[4:8, -1] = torch.rand(4)
+    positions[8:, 5] = torch.rand(4)
+    assert torch.equal(task.sounds(positions, 4000), task.run(positions, 4000).detach())

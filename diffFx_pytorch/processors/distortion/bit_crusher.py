@@ -40,9 +40,9 @@ class BitCrusher(Processor):
     words = ("{drive_db:drives} into {bits} bits, each sample held for {hold}", "{output_db:adds} behind it")
     params = {
         "drive_db": DRIVE,
-        "bits": EffectParam(1.0, 16.0, 8.0, doc="Bits per sample, 2^bits levels; need not be whole."),
+        "bits": EffectParam(1.0, 16.0, 8.0, search="stairs", doc="Bits per sample, 2^bits levels; need not be whole."),
         "hold": EffectParam(
-            1.0, 64.0, 1.0, "log", doc="Samples for which one sample is held; 1 keeps the sample rate."
+            1.0, 64.0, 1.0, "log", search="period", doc="Samples for which one sample is held; 1 keeps the sample rate."
         ),
         "mix": MIX,
         "output_db": OUTPUT,

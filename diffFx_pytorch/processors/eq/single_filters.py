@@ -45,7 +45,7 @@ class PassFilter(SingleFilter, abstract=True):
 
     options = {
         "slope_db_per_octave": Choice(
-            6, 12, 24, 48, default=12, doc="Slope beyond the corner; only 12 has the knob ``q``."
+            6, 12, 24, 48, default=12, doc="Slope beyond the corner; only 12 has the knob ``q``.", searched=True
         ),
         "design": DESIGN,
     }

@@ -26,7 +26,7 @@ class RingModulator(Processor):
 
     words = ("multiplies with a tone of {freq_hz}",)
     params = {
-        "freq_hz": EffectParam(10.0, 5000.0, 200.0, "log", "Hz", doc="Frequency of the oscillator."),
+        "freq_hz": EffectParam(10.0, 5000.0, 200.0, "log", "Hz", search="rate", doc="Frequency of the oscillator."),
         "mix": EffectParam(0.0, 1.0, 1.0, doc="0 is the dry signal, 1 the product."),
     }
     options = {"shape": SHAPE}

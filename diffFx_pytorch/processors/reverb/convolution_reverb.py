@@ -49,7 +49,13 @@ class ConvolutionReverb(ResponseReverb):
     params = {
         "predelay_ms": EARLIEST,
         "decay": EffectParam(
-            0.1, 2.0, 1.0, "log", doc="Factor on the response's decay time; 1 is as recorded.", automatable=False
+            0.1,
+            2.0,
+            1.0,
+            "log",
+            search="decay",
+            doc="Factor on the response's decay time; 1 is as recorded.",
+            automatable=False,
         ),
         **DARKNESS,
         "width": WIDTH,

@@ -61,7 +61,13 @@ class EarlyReflections(Processor):
     words = ("adds the walls of a room of {length_m} by {width_m} by {height_m} that take {absorption:share}",)
     params = {
         "length_m": EffectParam(
-            3.0, 40.0, 9.0, "log", "m", doc="Length of the room, in the direction in which the listener looks."
+            3.0,
+            40.0,
+            9.0,
+            "log",
+            "m",
+            search="decay",
+            doc="Length of the room, in the direction in which the listener looks.",
         ),
         "width_m": EffectParam(2.0, 30.0, 6.0, "log", "m", doc="Width of the room, from left to right."),
         "height_m": EffectParam(2.0, 15.0, 3.5, "log", "m", doc="Height of the room."),

@@ -15,7 +15,9 @@ OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 """Centres of the bands of ``decay="octave"``, in Hz."""
 
 _TYPICAL_S = (1.9, 2.0, 2.0, 1.9, 1.8, 1.5, 1.2, 0.8, 0.5)
-_DECAY = EffectParam(0.1, 20.0, 1.8, "log", "s", doc="Time in which the reverberation falls by 60 dB (T60).")
+_DECAY = EffectParam(
+    0.1, 20.0, 1.8, "log", "s", search="decay", doc="Time in which the reverberation falls by 60 dB (T60)."
+)
 THREE_BANDS = {
     "decay_s": _DECAY,
     "decay_low_ratio": EffectParam(0.3, 3.0, 1.1, "log", doc="T60 of low frequencies relative to decay_s."),

@@ -61,7 +61,7 @@ class NoiseShapedReverb(ResponseReverb):
             decay = max(0.1, 0.6 * self.ir_seconds / (1 + f / 8000))
             doc = f"Time in which the band at {where} decays by 60 dB."
             table[f"band_{b}_decay_s"] = EffectParam(
-                0.1, self.ir_seconds, decay, "log", "s", doc=doc, automatable=False
+                0.1, self.ir_seconds, decay, "log", "s", search="decay", doc=doc, automatable=False
             )
         return table | {"predelay_ms": EARLIEST, "width": WIDTH, "mix": MIX}
 

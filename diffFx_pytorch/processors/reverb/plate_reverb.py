@@ -79,7 +79,9 @@ class PlateReverb(DelayGraphReverb):
 
     words = ("adds a plate that dies in {decay_s}, {predelay_ms} after the sound, darker above {damping_hz}",)
     params = {
-        "decay_s": EffectParam(0.3, 30.0, 2.0, "log", "s", doc="Time in which the reverberation falls by 60 dB (T60)."),
+        "decay_s": EffectParam(
+            0.3, 30.0, 2.0, "log", "s", search="decay", doc="Time in which the reverberation falls by 60 dB (T60)."
+        ),
         "damping_hz": EffectParam(
             500.0, 20000.0, 8000.0, "log", "Hz", doc="Low-pass in the loop of the tank; off at the top of its range."
         ),

@@ -46,7 +46,9 @@ class SchroederReverb(DelayGraphReverb):
 
     words = ("adds a room of {room_size:share} size, {damping:share} damped, {predelay_ms} after the sound",)
     params = {
-        "room_size": EffectParam(0.0, 1.0, 0.5, doc="Length of the reverberation: T60 from 0.7 to 13 s."),
+        "room_size": EffectParam(
+            0.0, 1.0, 0.5, search="decay", doc="Length of the reverberation: T60 from 0.7 to 13 s."
+        ),
         "damping": EffectParam(0.0, 1.0, 0.5, doc="How much faster high frequencies decay."),
         "predelay_ms": PREDELAY,
         "width": EffectParam(0.0, 1.0, 1.0, doc="Width of the reverberation: 0 is mono, 1 two separate sides."),

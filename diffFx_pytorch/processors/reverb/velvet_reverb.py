@@ -58,6 +58,7 @@ class VelvetReverb(ResponseReverb):
                 0.5 * self.ir_seconds,
                 "log",
                 "s",
+                search="decay",
                 doc="Time in which low frequencies decay by 60 dB.",
                 automatable=False,
             ),
