@@ -19,8 +19,8 @@ _PERIODS = 6
 def rates(task: Task) -> list[float]:
     """Rates in Hz at which gain and colour of the wet come and go beside the dry, the likeliest first."""
     colours, lines = _colour_rates(task), _gain_rates(task)
-    # Colour that goes up and down in both halves of a turn shows at twice the rate.
-    slow = [rate * share for rate in colours for share in (1.0, 0.5)]
+    # Colour that goes up and down in both halves of a turn shows at twice the rate, three voices at three times.
+    slow = [rate * share for rate in colours for share in (1.0, 0.5, 1 / 3)]
     return [rate for pair in zip(lines, slow, strict=False) for rate in pair] + lines[len(slow) :] + slow[len(lines) :]
 
 

@@ -14,6 +14,8 @@ from .modulation import periods, rates, vertex
 from .task import Task
 
 _ECHOES = 24
+_DENSE = 8
+"""How much more often a knob that acts in steps is tried along its range."""
 _INFORMED = 0.75
 """How often a knob that the sounds say something about is put there, and not anywhere."""
 _ZOOMS = {"echo": (1.0, 0.05), "rate": (1.0, 0.1), "stairs": (1.0, 0.1, 0.01), "period": (1.0, 0.01, 1e-4)}
@@ -50,14 +52,22 @@ class Proposals:
             for width in _ZOOMS.get(params[name].search, (1.0,))
         ]
         """Columns and shares of their range for ``along``."""
+        self.steps = [params[name].search == "stairs" for name in free.names]
+        self.families = _families(free.names, self.likely)
         self.groups = _groups(free.names)
         self.swaps = _swaps(free.names)
 
     def anywhere(self, count: int) -> Tensor:
         """Positions of the free knobs (count, K)."""
         drawn = torch.rand(count, len(self.free.names), generator=self.generator)
-        for column in self.likely:
-            drawn[:, column] = self._informed(column, drawn[:, column])
+        for columns in self.families:
+            likely = self.likely[columns[0]]
+            # A race in which the likelier are faster; bands of one kind get different ones.
+            times = -torch.rand(count, len(likely), generator=self.generator).log() * (1 + torch.arange(len(likely)))
+            chosen = likely[times.argsort(1)[:, : len(columns)]]
+            for place, column in enumerate(columns[: chosen.shape[1]]):
+                informed = torch.rand(count, generator=self.generator) < _INFORMED
+                drawn[:, column] = torch.where(informed, chosen[:, place], drawn[:, column])
         return drawn
 
     def near(self, place: Tensor, count: int) -> Tensor:
@@ -78,7 +88,8 @@ class Proposals:
     def along(self, place: Tensor, scan: int, count: int) -> Tensor:
         """Settings like one (K,) with one knob at every place of a part of its range, or where it is likely: (n, K)."""
         column, width = self.scans[scan % len(self.scans)]
-        grid = (torch.arange(count) + 0.5) / count
+        count *= _DENSE if self.steps[column] and width == 1 else 1
+        grid = (torch.arange(count) + torch.rand((), generator=self.generator)) / count
         if width < 1:
             grid = (place[column] + width * (grid - 0.5)).clamp(0.0, 1.0)
         else:
@@ -86,13 +97,6 @@ class Proposals:
         along = place.repeat(len(grid), 1)
         along[:, column] = grid
         return along
-
-    def _informed(self, column: int, drawn: Tensor) -> Tensor:
-        likely = self.likely[column]
-        # The first are the likeliest: geometric, a quarter of the list on average.
-        chosen = (torch.rand(len(drawn), generator=self.generator).square() * len(likely)).long()
-        informed = torch.rand(len(drawn), generator=self.generator) < _INFORMED
-        return torch.where(informed, likely[chosen], drawn)
 
     def _number(self, stop: int) -> int:
         return int(torch.randint(stop, (), generator=self.generator))
@@ -110,6 +114,15 @@ def echoes(task: Task) -> list[float]:
         largest = peaks[h[peaks].argsort(descending=True)[:_ECHOES]]
         found += [(float(h[n] / h.max().clamp_min(1e-20)), vertex(h, int(n)) * 1000 / rate) for n in largest]
     return [time for _, time in sorted(found, reverse=True)]
+
+
+def _families(names: list[str], likely: dict[int, Tensor]) -> list[list[int]]:
+    """Columns of which the sounds say something: those of numbered bands with the same knob together."""
+    families: dict[object, list[int]] = {}
+    for column in likely:
+        numbered = _NUMBERED.match(names[column])
+        families.setdefault((numbered[1], numbered[3]) if numbered else column, []).append(column)
+    return list(families.values())
 
 
 def _groups(names: list[str]) -> list[list[int]]:
