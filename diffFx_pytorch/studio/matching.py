@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..dsp.power_spectrogram import power_spectrogram
 from ..files import audio_info, read_blocks, resampled_frames
-from ..fit import FitResult, Stage, fit
+from ..fit import Certainty, Stage, fit
 from ..processor import Processor
 from ..routing import Chain
 from . import pictures
@@ -86,7 +86,11 @@ def matching(
             )
         except KeyboardInterrupt:
             raise StoppedError from None
-        return _told(nodes, found, dry, wet, how)
+        if how == "wet":
+            return _told(nodes, found.fx, found.residual_db, how, found.certainty, found.notices)
+        near = watch.set_to_best()  # the fit's own choice is by the waveform, which a reference does not share
+        with torch.no_grad():
+            return _told(nodes, near, float(Likeness()(near(dry), wet)[0]), how, {}, [])
 
     return work
 
@@ -121,14 +125,18 @@ class _Watch:
     """Tells a page how a fit goes, now and then: the error, and curves at the settings by now."""
 
     def __init__(self, nodes: list[Node], chain: Chain, how: How, tell: Tell, stop: threading.Event) -> None:
-        self.nodes, self.chain, self.how, self.tell, self.stop = nodes, copy.deepcopy(chain), how, tell, stop
+        self.how: How = how
+        self.nodes, self.chain, self.tell, self.stop = nodes, copy.deepcopy(chain), tell, stop
         self.told, self.steps = 0.0, 0
         self.errors: list[float] = []
+        self.best: tuple[float, Tensor] | None = None
 
     def __call__(self, error: float, place: Tensor) -> None:
         if self.stop.is_set():
             raise KeyboardInterrupt
         self.steps += 1
+        if self.best is None or error < self.best[0]:
+            self.best = (error, place.detach().clone())
         shown = _shown(error, self.how)
         self.errors.append(min(shown, self.errors[-1]) if self.errors else shown)
         if len(self.errors) > _MOST_SHOWN:
@@ -137,12 +145,21 @@ class _Watch:
         if now - self.told < _SHOWN_EVERY:
             return
         self.told = now
-        values = self.chain.to_dict(self.chain.map_parameters(place[None]))
-        self.chain.set({name: float(value) for name, value in values.items()})
+        self._set(place)
         curves = {
             node.id: pictures.curve(self.chain[node.name]) for node in self.nodes if _is_light(self.chain[node.name])
         }
         self.tell(errors=list(self.errors), steps=self.steps, curves=curves, how=self.how)
+
+    def set_to_best(self) -> Chain:
+        """The chain at the best setting that was seen; as it was, where none was."""
+        if self.best is not None:
+            self._set(self.best[1])
+        return self.chain
+
+    def _set(self, place: Tensor) -> None:
+        flat: Any = self.chain.map_parameters(place[None])
+        self.chain.set({name: float(value) for name, value in self.chain.to_dict(flat).items()})
 
 
 def _is_light(fx: Processor) -> bool:
@@ -155,15 +172,19 @@ def _shown(error: float, how: How) -> float:
     return round(10 * torch.tensor(max(error, 1e-12)).log10().item(), 2) if how == "wet" else round(error, 3)
 
 
-def _told(nodes: list[Node], found: FitResult, dry: Tensor, wet: Tensor, how: How) -> dict[str, Any]:
-    with torch.no_grad():
-        end = found.residual_db if how == "wet" else float(Likeness()(found.fx(dry), wet)[0])
+def _value(fx: Processor, name: str) -> float:
+    held: Any = fx.setting(name)
+    return fx.params[name].default if held is None else float(held)
+
+
+def _told(
+    nodes: list[Node], fx: Processor, error: float, how: How, certainty: dict[str, Certainty], notices: list[str]
+) -> dict[str, Any]:
     of = {node.name: node for node in nodes}
     rows = []
-    for name, value in found.settings.items():
+    for name, param in fx.params.items():
         step, _, knob = name.partition(".")
-        known = found.certainty.get(name) if how == "wet" else None
-        param = found.fx.params[name]
+        known, value = certainty.get(name), _value(fx, name)
         rows.append(
             {
                 "node": of[step].id,
@@ -178,7 +199,7 @@ def _told(nodes: list[Node], found: FitResult, dry: Tensor, wet: Tensor, how: Ho
                 "determined": known is None or known.determined,
             }
         )
-    return {"error": end, "how": how, "rows": rows, "notices": found.notices if how == "wet" else []}
+    return {"error": error, "how": how, "rows": rows, "notices": notices}
 
 
 def _part(path: Any, rate: float, start: float, stop: float) -> Tensor:

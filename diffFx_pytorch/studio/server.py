@@ -227,15 +227,19 @@ class Studio:
     async def take(self, request: Request) -> Response:
         """The part of the sound that is looped, through the rack or (``dry=1``) as it is.
 
-        The length of a header, four bytes; the header, JSON; then the samples, float32, channel after channel.
+        The length of a header, four bytes; the header, JSON; then the samples, float32, channel after channel. With
+        ``near``, a place in seconds, only what is heard next.
         """
         dry = request.query_params.get("dry") == "1"
         known = request.query_params.get("known", "")
+        said = request.query_params.get("near")
+        near = None if said is None else float(said)
 
         def taken() -> bytes:
-            revision, take, sound = self.session.take()
-            with self._take_lock:
-                self._taken = (take, sound)
+            revision, take, sound = self.session.take(near)
+            if near is None:
+                with self._take_lock:
+                    self._taken = (take, sound)
             given = sound if dry else take.sound
             header = {
                 "revision": revision,

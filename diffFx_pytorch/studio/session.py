@@ -30,6 +30,8 @@ LONGEST_LOOP = 60.0
 _USUAL_LOOP, _SHORTEST_LOOP = 10.0, 0.05
 _BEFORE = 2.0
 """Seconds before the part from which on effects run, so that they have settled."""
+_NEAR, _BEFORE_NEAR = 1.5, 0.5
+"""Seconds of what is heard next, and before it."""
 _STEPS_KEPT = 500
 _REQUESTS_KEPT = 2000
 _SHOWN_KEPT = 500
@@ -229,8 +231,12 @@ class Session:
 
     # Sound -----------------------------------------------------------------------------------------------------------
 
-    def part(self) -> Part:
-        """The part of the sound that is looped.
+    def part(self, near: float | None = None) -> Part:
+        """The part of the sound that is looped, or what is heard next.
+
+        Args:
+            near: seconds from the beginning of the loop; what follows them, so short that it is computed at once, with
+                so little before it that what rings long is not quite right in it.
 
         Raises:
             ValueError: if no sound is open.
@@ -241,7 +247,11 @@ class Session:
             info, path = self.source.info, self.folder.path(self.source.name)
             rate = info.sample_rate
             start, stop = (round(edge * rate) for edge in self.loop)
-            before = min(start, round(_BEFORE * rate))
+            seconds = _BEFORE
+            if near is not None:
+                start = min(start + round(max(near, 0.0) * rate), stop - 1)
+                stop, seconds = min(stop, start + round(_NEAR * rate)), _BEFORE_NEAR
+            before = min(start, round(seconds * rate))
             about = (str(path), path.stat().st_mtime_ns, info.frames)
 
         def read(first: int, last: int) -> Tensor:
@@ -254,10 +264,10 @@ class Session:
 
         return Part(str(about), read, start, stop, before, info.frames)
 
-    def take(self) -> tuple[int, Take, Tensor]:
-        """The revision, the part through the rack, and the part itself."""
+    def take(self, near: float | None = None) -> tuple[int, Take, Tensor]:
+        """The revision, the part through the rack, and the part itself; ``near`` as for ``part``."""
         with self.lock:
-            revision, nodes, rate, part = self.revision, self.nodes, self.desk.rate, self.part()
+            revision, nodes, rate, part = self.revision, self.nodes, self.desk.rate, self.part(near)
         take = self.engine.take(nodes, part, rate)
         dry = part.read(part.start, part.stop)
         return revision, take, dry

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import numpy as np
 import pytest
@@ -242,3 +243,35 @@ def test_nothing_outside_of_the_folder_is_read(session, home, tmp_path_factory):
         session.apply({"op": "open", "name": "link.wav"})
     assert session.yaml() == before
     assert [sound["name"] for sound in session.folder.sounds()] == ["tone.wav"]
+
+
+def test_what_is_heard_next_is_computed_first_and_short(session):
+    whole = session.take()[1].sound
+    near = session.take(near=0.8)[1].sound
+    start = round(0.8 * 44100)
+    assert near.shape[1] == 2 * 44100 - start
+    session.apply({"op": "load", "text": "version: 1\nchain: [{effect: Compressor}, {effect: Gain}]\n"})
+    whole, near = session.take()[1].sound, session.take(near=0.8)[1].sound
+    torch.testing.assert_close(near[:, 4410:], whole[:, start + 4410 :], atol=2e-3, rtol=0)
+
+
+@pytest.mark.slow
+def test_an_hour_is_opened_looped_and_drawn(home):
+    from diffFx_pytorch.studio.overview import Overview
+
+    rate, rng = 8000, np.random.default_rng(0)
+    with soundfile.SoundFile(home / "hour.wav", "w", rate, 1, "PCM_16") as file:
+        for minute in range(60):
+            file.write(0.01 * (1 + minute) * rng.uniform(-1, 1, 60 * rate))
+    session = Session(Folder(home), "hour.wav")
+    session.apply({"op": "load", "text": "version: 1\nchain: [{effect: Gain, params: {gain_db: {0: 0, 3600: -60}}}]\n"})
+    session.apply({"op": "loop", "start": 1800, "stop": 1810})
+    _, take, dry = session.take()
+    assert take.sound.shape == (1, 10 * rate)
+    assert 20 * np.log10(float(take.sound.norm() / dry.norm())) == pytest.approx(-30.08, abs=0.05)
+    pictures, until = Overview(), time.monotonic() + 60
+    while not (seen := pictures.of(home / "hour.wav", session.source.info))["done"]:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert len(seen["high"]) == seen["columns"] <= 1200
+    assert seen["high"][-1] > 10 * seen["high"][0]

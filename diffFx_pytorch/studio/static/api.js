@@ -100,8 +100,8 @@ export function listen() {
 }
 
 /** A take: its header, and samples channel by channel. */
-export async function take(dry, known) {
-  const answer = await ask(`/api/take?${dry ? "dry=1&" : ""}known=${known || ""}`);
+export async function take({ dry = false, known = "", near = null } = {}) {
+  const answer = await ask(`/api/take?known=${known}${dry ? "&dry=1" : ""}${near === null ? "" : `&near=${near}`}`);
   const bytes = await answer.arrayBuffer();
   const length = new DataView(bytes).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));

@@ -43,6 +43,7 @@ function show(next) {
 
 // Sound ---------------------------------------------------------------------------------------------------------------
 
+const SLOW = 100; // milliseconds of work from which on what is heard next is asked for first
 let rendering = false, again = false, dryFor = "", looking = null;
 
 /** Ask for the sound of the state that is shown; one request at a time, the last one counts. */
@@ -55,16 +56,23 @@ async function sound() {
     const about = JSON.stringify([state.source, state.loop]);
     const before = about === dryFor;
     try {
-      const take = await api.take(false, before ? studio.take?.key : "");
+      if (before && player.playing && !player.bypassed && studio.work > SLOW) {
+        const at = player.position(), near = await api.take({ near: at.toFixed(4) });
+        player.patch(near.sound, Number(at.toFixed(4)));
+        lagged();
+        if (again || api.busy()) continue;
+      }
+      const take = await api.take({ known: before ? studio.take?.key : "" });
       if (take.frames) {
         player.load("wet", take.rate, take.sound);
         wave.load("wet", take.sound);
         studio.take = take;
+        studio.work = take.milliseconds;
       }
       studio.takeRevision = take.revision;
-      if (studio.turned) [studio.lag, studio.turned] = [performance.now() - studio.turned, null];
+      lagged();
       if (!before) {
-        studio.dry = await api.take(true);
+        studio.dry = await api.take({ dry: true });
         player.load("dry", studio.dry.rate, studio.dry.sound);
         wave.load("dry", studio.dry.sound);
         dryFor = about;
@@ -76,6 +84,11 @@ async function sound() {
     }
   } while (again || (state.source && studio.takeRevision < state.revision && navigator.onLine && !api.busy() && online));
   rendering = false;
+}
+
+/** Note how long it took from a turn of a knob to its sound. */
+function lagged() {
+  if (studio.turned) [studio.lag, studio.turned] = [performance.now() - studio.turned, null];
 }
 
 async function look() {

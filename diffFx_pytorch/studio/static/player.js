@@ -47,6 +47,19 @@ export class Player {
     if (this.playing && (which === "dry") === this.bypassed) this._start(this.position());
   }
 
+  /** Put samples into what plays, from a place in seconds on, for as long as the rest is not there yet. */
+  patch(channels, seconds) {
+    const before = this.buffers.wet;
+    if (!before || before.numberOfChannels !== channels.length) return;
+    const from = Math.round(seconds * before.sampleRate);
+    const whole = channels.map((samples, c) => {
+      const copy = before.getChannelData(c).slice();
+      copy.set(samples.subarray(0, Math.max(0, copy.length - from)), from);
+      return copy;
+    });
+    this.load("wet", before.sampleRate, whole);
+  }
+
   bypass(on) {
     if (on === this.bypassed) return;
     const at = this.position();
