@@ -221,15 +221,21 @@ class StepReader:
 
     def _ranges(self, keys: Mapping[str, yaml.Node], cls: type[Processor]) -> dict[str, EffectParam]:
         """The rows of the table of knobs that a step replaces."""
-        node, reader, rows = keys.get("ranges"), self.reader, {}
+        node, reader = keys.get("ranges"), self.reader
+        rows: dict[str, EffectParam] = {}
         if node is None or not isinstance(node, yaml.MappingNode):
-            return {} if node is None else reader.mapping(node, (), f"ranges of {cls.__name__}")
+            if node is not None:
+                reader.mapping(node, (), f"ranges of {cls.__name__}")
+            return rows
         names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         for knob, row in reader.mapping(node, names, f"ranges of {cls.__name__}").items():
             said = reader.plain(row)
             if not isinstance(said, list) or len(said) not in (2, 3):
                 reader.problem(row, f"the range of {knob} must be [min, max] or [min, max, curve], got {said!r}")
-            elif (made := self._try(row, lambda said=said: EffectParam(*said[:2], None, *said[2:]))) is not None:
+                continue
+            low, high, curve = (*said, None)[:3]
+            made = self._try(row, lambda low=low, high=high, curve=curve: EffectParam(low, high, curve=curve))
+            if made is not None:
                 rows[knob] = made
         return rows
 
