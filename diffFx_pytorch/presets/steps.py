@@ -233,8 +233,8 @@ class StepReader:
             if not isinstance(said, list) or len(said) not in (2, 3):
                 reader.problem(row, f"the range of {knob} must be [min, max] or [min, max, curve], got {said!r}")
                 continue
-            low, high, curve = (*said, None)[:3]
-            made = self._try(row, lambda low=low, high=high, curve=curve: EffectParam(low, high, curve=curve))
+            ends: list[Any] = [*said, None]
+            made = self._try(row, lambda ends=ends: EffectParam(ends[0], ends[1], curve=ends[2]))
             if made is not None:
                 rows[knob] = made
         return rows
