@@ -117,7 +117,8 @@ def _scale(axis: Axis, span: tuple[float, float], start: int, end: int) -> Place
     def place(value: Tensor | float) -> Tensor:
         v = torch.as_tensor(value, dtype=torch.float64)
         share = (v.clamp_min(1e-12) / low).log() / math.log(high / low) if axis.log else (v - low) / (high - low)
-        return start + share.clamp(-2, 3) * (end - start)
+        # Even steps end on halves of a tenth: a little beyond them, every machine rounds to the same side.
+        return start + share.clamp(-2, 3) * (end - start) + 1e-4
 
     return place
 
