@@ -6,6 +6,16 @@ from pathlib import Path
 
 import pytest
 
+RECIPES = (
+    "train_controller.py",
+    "reverse_engineering.py",
+    "match_equalizer.py",
+    "fit_room.py",
+    "mix_stems.py",
+    "wah.py",
+    "style_transfer.py",
+    "pedal.py",
+)
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -57,7 +67,7 @@ def test_the_controller_halves_its_error():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", ["style_transfer.py", "pedal.py", "train_controller.py"])
+@pytest.mark.parametrize("script", RECIPES)
 def test_a_recipe_beats_its_baseline_in_small(script):
     done = run(script, "--smoke")
     assert done.returncode == 0, done.stdout + done.stderr
