@@ -192,12 +192,7 @@ class Controlled(nn.Module):
         self.fx, self.controller = fx, controller
 
     def forward(
-        self,
-        x: Tensor,
-        controls: Tensor | None = None,
-        reference: Tensor | None = None,
-        *,
-        heard: Tensor | None = None,
+        self, x: Tensor, controls: Tensor | None = None, reference: Tensor | None = None, *, heard: Tensor | None = None
     ) -> Tensor:
         """The whole sound x, with the knobs that the controller gives for it, or for ``heard``."""
         return self.fx(x, norm_params=self.controller(x if heard is None else heard, controls, reference))

@@ -228,11 +228,7 @@ def _band(name: str, centre: float, side: Direction) -> dict[str, EffectParam]:
             1.0, 100.0, 2.0, "log", doc=f"The gain of {of} moves by 1 - 1/ratio dB for a dB {beyond} threshold."
         ),
         f"{name}_range_db": EffectParam(
-            -24.0,
-            24.0,
-            -12.0,
-            unit="dB",
-            doc=f"Largest gain of {of}: negative cuts, positive boosts, 0 is neutral.",
+            -24.0, 24.0, -12.0, unit="dB", doc=f"Largest gain of {of}: negative cuts, positive boosts, 0 is neutral."
         ),
         f"{name}_attack_ms": EffectParam(
             0.01, 500.0, 10.0, "log", "ms", doc=f"Time to 63 % of a growing gain of {of}."

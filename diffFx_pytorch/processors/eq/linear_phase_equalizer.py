@@ -45,10 +45,7 @@ class LinearPhaseEqualizer(TapsFilter):
         "design": DESIGN,
         **TapsFilter.options,
     }
-    variants = (
-        {"num_taps": 63},
-        {"num_peaks": 0, "num_taps": 33, "design": "bilinear", "layout": "mid_side"},
-    )
+    variants = ({"num_taps": 63}, {"num_peaks": 0, "num_taps": 33, "design": "bilinear", "layout": "mid_side"})
 
     def rows(self) -> dict[str, EffectParam]:
         """Gain, frequency and Q of the shelves and of every peak."""

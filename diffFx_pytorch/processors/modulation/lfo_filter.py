@@ -31,10 +31,7 @@ class LFOFilter(InTempo):
         A. Wishnick, "Time-varying filters for musical applications", DAFx 2014.
     """
 
-    words = (
-        "sweeps a filter (Q {q}) at {rate_hz} around {freq_hz}, {octaves} octaves to either side",
-        "sweeps a filter (Q {q}) every {period_beats} around {freq_hz}, {octaves} octaves to either side",
-    )
+    words = ("sweeps a filter (Q {q}) at {rate_hz} around {freq_hz}, {octaves} octaves to either side",)
     params = {
         "rate_hz": EffectParam(0.02, 20.0, 1.0, "log", "Hz", search="rate", doc="Speed of the oscillator."),
         "octaves": EffectParam(0.0, 4.0, 1.5, doc="How far the frequency goes up and down; 0 stands still."),

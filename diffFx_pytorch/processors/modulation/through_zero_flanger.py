@@ -33,10 +33,7 @@ class ThroughZeroFlanger(InTempo):
         J. Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997, section 5.
     """
 
-    words = (
-        "sweeps a comb through zero at {rate_hz}, {delay_ms} to either side, {depth:share} deep",
-        "sweeps a comb through zero every {period_beats}, {delay_ms} to either side, {depth:share} deep",
-    )
+    words = ("sweeps a comb through zero at {rate_hz}, {delay_ms} to either side, {depth:share} deep",)
     params = {
         "rate_hz": EffectParam(0.02, 10.0, 0.2, "log", "Hz", search="rate", doc="Speed of the oscillator."),
         "depth": EffectParam(0.0, 1.0, 0.7, doc="0 stands still in step, 1 sweeps as far as the delay."),

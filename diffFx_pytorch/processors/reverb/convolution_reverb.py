@@ -80,9 +80,7 @@ class ConvolutionReverb(ResponseReverb):
         "trim": Flag(False, doc="Cut silence, before the sound (60 dB under the peak) and after (-90 dB of energy)."),
         "learnable": Flag(False, doc="Make the response a parameter that training moves: ``fx.response``, (C, L)."),
         "latency": Choice(
-            0,
-            *(1 << k for k in range(5, 15)),
-            doc="Latency in samples; with more of it, short blocks cost less.",
+            0, *(1 << k for k in range(5, 15)), doc="Latency in samples; with more of it, short blocks cost less."
         ),
     }
     variants = ({}, {"true_stereo": True, "normalize": False, "latency": 64}, {"trim": True})
