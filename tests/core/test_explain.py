@@ -76,7 +76,8 @@ def test_a_knob_that_moves_says_from_where_to_where(name):
 
 def test_every_clause_is_said_somewhere():
     for cls in EFFECTS.values():
-        fields = {f for options in constructions(cls) for f in cls(**options).params}
+        choices = [{name: v} for name, option in cls.options.items() for v in getattr(option, "values", ())]
+        fields = {f for options in (*constructions(cls), *choices) for f in cls(**options).params}
         fields |= {re.sub(r"_\d+", "_#", field) for field in fields}
         for clause in cls.words:
             assert {name for name, _ in re.findall(r"\{([^{}:]+)(?::(\w+))?\}", clause)} <= fields, (cls, clause)
