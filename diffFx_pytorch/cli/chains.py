@@ -99,7 +99,8 @@ def convert(
 
     loaded = _loaded(chain)
     try:
-        text = dump_chain(loaded.build(sample_rate)[0], about=loaded.about)
+        fx = loaded.build(sample_rate)[0]
+        text = dump_chain(fx, about=loaded.about, limits=loaded.limits(fx))
         if out is not None and out.suffix.lower() not in (".yaml", ".yml", ".json"):
             raise ValueError(f"{out}: a chain file ends in .yaml or .json")
         if out is not None and out.suffix.lower() == ".json":

@@ -1,9 +1,12 @@
 """Fitting: losses, a loop that finds settings, a training loop. Networks that turn knobs are in ``networks``."""
 
+from .candidates import candidates
 from .certainty import Certainty
 from .echo import echo_ms
 from .knobs import FreeKnobs
 from .level_losses import FeatureError, balance_db, crest_db, envelope_db, loudness_lufs, loudness_range_lu, width_db
+from .likeness import Likeness, fit_like
+from .limits import Limit
 from .loop import FitResult, fit
 from .loss_profile import LossLandscape, loss_landscape
 from .losses import (
@@ -26,6 +29,7 @@ from .response_losses import (
 )
 from .spectral_losses import Bands, MultiResolutionSTFT, RandomResolutionSTFT, Resolution
 from .stage import Stage
+from .structure import Structure, Tried, fit_structure
 from .task import Loss
 from .training import Criterion, Repeated, TrainingHistory, train
 from .weighting import Weighting
@@ -42,6 +46,8 @@ __all__ = [
     "FeatureError",
     "FitResult",
     "FreeKnobs",
+    "Likeness",
+    "Limit",
     "LogCosh",
     "Loss",
     "LossLandscape",
@@ -54,14 +60,19 @@ __all__ = [
     "Resolution",
     "SignalToDistortion",
     "Stage",
+    "Structure",
     "TrainingHistory",
+    "Tried",
     "Weighting",
     "balance_db",
+    "candidates",
     "crest_db",
     "echo_ms",
     "envelope_db",
     "error_to_signal_ratio",
     "fit",
+    "fit_like",
+    "fit_structure",
     "loss_landscape",
     "loudness_lufs",
     "loudness_range_lu",

@@ -18,8 +18,8 @@ _MOVED = 0.995
 """Likeness to a band-limited impulse above which a pulse is one that lies between samples."""
 _FILTERED = 2
 """Samples by which a filter may seem to move a sound."""
-_EXACT = 0.02
-"""Fraction of a sample that counts as none."""
+_EXACT = 0.05
+"""Fraction of a sample that counts as none: effects that change in time blur the pulse by as much."""
 _CLEAR = 0.5
 """Share of the energy of the response that its largest peak must hold: otherwise no one time is meant."""
 _CLIPPED = 1e-3

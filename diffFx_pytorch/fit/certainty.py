@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from ..params import EffectParam
 from .least_squares import LeastSquares
 
 _HEARD = 1e-6
@@ -16,6 +18,9 @@ _BESIDE = 1e-2
 _LOOSE = 0.5
 """Share of its range over which a knob may move unheard, after which it counts as undetermined."""
 _PARTNER = 0.3
+_ALIKE = 1.26
+_APART = 0.05
+"""Share of its range by which a knob that other starts took elsewhere is reported."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Certainty:
         at_end: whether the value found lies at an end of its range that is not its default: perhaps the right one lies
             beyond.
         against: knobs that make up for its turns, strongest first; none where it is determined by itself.
+        reached: lowest and highest value that other starts of the search led to, with an error hardly larger.
     """
 
     low: float
@@ -36,9 +42,12 @@ class Certainty:
     determined: bool
     at_end: bool
     against: tuple[str, ...]
+    reached: tuple[float, float] = (math.nan, math.nan)
 
 
-def certainties(fit: LeastSquares, names: list[str], position: Tensor) -> dict[str, Certainty]:
+def certainties(
+    fit: LeastSquares, names: list[str], position: Tensor, others: Tensor | None = None
+) -> dict[str, Certainty]:
     """Of each free knob, from the curvature of the waveform's error around a setting.
 
     With J the derivatives of the waveform by the positions, a turn d changes the sound by d^T J^T J d; the farthest
@@ -48,6 +57,7 @@ def certainties(fit: LeastSquares, names: list[str], position: Tensor) -> dict[s
         fit: the waveform's error.
         names: of the free knobs.
         position: the setting, (P,).
+        others: where other starts led, (n, P).
     """
     if not names:
         return {}
@@ -60,10 +70,16 @@ def certainties(fit: LeastSquares, names: list[str], position: Tensor) -> dict[s
     # No knob moves by more than its range: an unheard one has a curvature of 1 for the whole.
     A = A + torch.eye(len(names), dtype=A.dtype, device=A.device)
     inverse = torch.linalg.inv(A)
+    met = position[None]
+    if others is not None and len(others):
+        error = float(fit.errors(met)[0])
+        # As good is what sounds the same, or is no worse by a decibel.
+        met = torch.cat([met, others[fit.errors(others.to(met)) < max(_ALIKE * error, _HEARD)]])
     found = {}
     for column, name in enumerate(names):
         param = fit.task.fx.params[name]
-        place = float(position[fit.free[column]])
+        at = int(fit.free[column])
+        place = float(position[at])
         reach = math.sqrt(float(inverse[column, column]))
         alone = 1 / math.sqrt(float(A[column, column]))
         low, high = max(0.0, place - reach), min(1.0, place + reach)
@@ -78,15 +94,22 @@ def certainties(fit: LeastSquares, names: list[str], position: Tensor) -> dict[s
             high - low < _LOOSE,
             (place < 1e-3 or place > 1 - 1e-3) and abs(place - param.to_norm(param.default)) > 0.01,
             tuple(partners),
+            (param.to_physical(float(met[:, at].min())), param.to_physical(float(met[:, at].max()))),
         )
     return found
 
 
-def sentences(certainty: dict[str, Certainty], units: dict[str, str]) -> list[str]:
+def sentences(certainty: dict[str, Certainty], params: Mapping[str, EffectParam]) -> list[str]:
     """What a person should know of the knobs that the sound does not settle."""
     said = []
     for name, known in certainty.items():
-        unit = units[name]
+        unit = params[name].unit
+        low, high = (params[name].to_norm(value) for value in known.reached)
+        if known.determined and high - low > _APART:
+            said.append(
+                f"{name} was found at {known.reached[0]:.3g} and at {known.reached[1]:.3g} {unit}".rstrip()
+                + " from other starts, as good"
+            )
         if not known.determined:
             against = f", {' and '.join(known.against)} making up for it" if known.against else ""
             said.append(

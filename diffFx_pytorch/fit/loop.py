@@ -11,18 +11,21 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..control import KnobValue
 from ..kernels.devices import device_here
 from ..processor import Processor
-from .alignment import aligned, check_recordings
+from .alignment import Alignment, aligned, check_recordings
 from .certainty import Certainty, certainties, sentences
 from .choices import alternatives
 from .drift import drift, without_drift
 from .features import LogSpectrum, Waveform
 from .knobs import FreeKnobs, Search, start_positions
 from .least_squares import LeastSquares
+from .limits import Limit, Limited
 from .losses import check_pair
+from .pairs import Pairs
 from .progress import Watch, progress_bar
 from .search import AutomaticSearch
 from .stage import Stage, descend, scanned
@@ -32,6 +35,8 @@ _SECONDS = 60.0
 _EXCERPT_S = 2.0
 _LAST_STEPS = 15
 _UNRELATED = 0.05
+_EQUAL = 1e-10
+"""Energy of a change, relative to the sound's, that is none (-100 dB)."""
 _MET_DB = -10.0
 """Residual above which the waveform is not met, and the spectrum decides."""
 _NEARER = 0.5
@@ -58,6 +63,10 @@ class FitResult:
         certainty: for every free knob, between which values the sound is the same.
         notices: what a person should know, a sentence each: how the pair was moved into step, knobs that the sound
             does not settle.
+        alignments: of each pair, the wet recording as it was compared, and by how much it was moved.
+        explained: share of the change that the settings make, 1 is all: of the energy of the difference between dry
+            and wet, or of wet where that is less. NaN where the two are equal.
+        interrupted: whether Ctrl-C ended it.
     """
 
     fx: Processor = field(repr=False)
@@ -69,24 +78,29 @@ class FitResult:
     stopped: bool
     certainty: dict[str, Certainty] = field(default_factory=dict, repr=False)
     notices: list[str] = field(default_factory=list)
+    alignments: list[Alignment] = field(default_factory=list, repr=False)
+    explained: float = math.nan
+    interrupted: bool = False
 
     def describe(self) -> str:
         """One line on the residual, one readable line per knob, and what else should be known."""
         steps = sum(map(len, self.history))
         end = ", stopped by its time budget" if self.stopped else ""
-        head = f"residual {self.residual_db:.1f} dB after {steps} steps in {self.seconds:.1f} s{end}"
+        share = "" if math.isnan(self.explained) else f", {percent(self.explained)} of the change explained,"
+        head = f"residual {self.residual_db:.1f} dB{share} after {steps} steps in {self.seconds:.1f} s{end}"
         return "\n".join([head, self.fx.describe(), *self.notices])
 
 
 def fit(
     fx: Processor,
-    dry: Tensor,
-    wet: Tensor,
+    dry: Tensor | Sequence[Tensor],
+    wet: Tensor | Sequence[Tensor],
     *,
     stages: Sequence[Stage] | None = None,
     starts: int = 8,
     init: Literal["default", "random"] | Mapping[str, KnobValue] | Tensor = "default",
     frozen: Iterable[str] | Mapping[str, float] = (),
+    limits: Mapping[str, Limit] | None = None,
     seed: int = 0,
     compensate_latency: bool = True,
     sidechain: Tensor | None = None,
@@ -107,7 +121,7 @@ def fit(
 
     Args:
         fx: the effect, or a ``Chain``.
-        dry: (1, C, T).
+        dry: (1, C, T); or a list of such, of several pairs for which one setting is looked for.
         wet: (1, C, T'); dry is cut or followed by silence to its length, so a tail may be given.
         stages: of the optimisation, in order; None searches without a recipe.
         starts: of ``stages``: number of initial settings, the first at ``init``, the others at random positions. A
@@ -115,6 +129,8 @@ def fit(
         init: "default" (where the effect holds its knobs), "random" (uniform positions), a dict of values in their
             units, or positions (S, P).
         frozen: names of knobs that stay constant, or a dict of name to value in its unit.
+        limits: by name of a knob a number where it stays, two between which it moves, or the name of the knob whose
+            value it has; options are then not chosen.
         seed: of the random numbers.
         compensate_latency: whether wet lines up with dry in time, as a renderer writes it; False where it is delayed
             by ``fx.latency_samples``, as ``fx(dry)`` is.
@@ -136,38 +152,58 @@ def fit(
         ValueError: for shapes that do not fit or nothing to learn; for recordings that are silent, hold NaN or are too
             short; as ``fx`` for wrong parameters.
     """
-    began, given = time.monotonic(), fx
+    began, effect = time.monotonic(), fx
+    if limits:
+        fx = Limited(fx, limits)  # type: ignore[assignment]  # all of an effect that a search sees
+        init, frozen = fx.begun(init), fx.frozen(frozen)  # type: ignore[operator, call-arg, arg-type]
+        progress = fx.watching(progress) if callable(progress) else progress  # type: ignore[operator]
     if set(fx.params) <= set(frozen):
-        raise ValueError(f"{type(fx).__name__}: every knob is frozen, there is nothing to fit")
+        raise ValueError(f"{type(effect).__name__}: every knob is frozen, there is nothing to fit")
+    given = fx
     deadline = None if time_budget_s is None else began + time_budget_s
-    home = dry.device
-    if device is not None and (there := device_here(device)) is not None:
-        dry, wet, sidechain = dry.to(there), wet.to(there), None if sidechain is None else sidechain.to(there)
-        fx = copy.deepcopy(fx).to(there)
-    task = Task(fx, dry, wet, sidechain, compensate_latency)
-    notices = check_recordings(dry, wet, fx.sample_rate)
-    positions = _starts(given, 1 if stages is None else starts, init, frozen, seed).to(dry.device)
-    free = FreeKnobs(given, frozen, rest=positions[:1]).to(dry.device)
-    if stages is None if align is None else align:
-        delays = any(param.search == "echo" for param in fx.params.values())
-        sound = task.sounds(positions[:1], wet.shape[-1])
-        check_pair(sound, wet)
-        if share := drift(sound, wet):
-            share += drift(sound, without_drift(wet, share), least=0.0)  # what a fast drift blurred
-            wet = without_drift(wet, share)
-            fast = "fast" if share > 0 else "slow"
-            notices.append(f"the clock of the wet recording ran {1e6 * abs(share):.0f} ppm {fast}; it was resampled")
-        moved = aligned(sound, wet, fx.sample_rate, may_be_late=not delays)
-        notices += moved.notices
-        task = Task(fx, dry, moved.wet, sidechain, compensate_latency, moved.skipped)
+    pairs = [(dry, wet)] if isinstance(dry, Tensor) else [*zip(dry, wet, strict=True)]
+    if not pairs or (sidechain is not None and len(pairs) > 1):
+        raise ValueError(f"{type(effect).__name__}: {'no pairs' if not pairs else 'a side chain belongs to one pair'}")
+    home = there = pairs[0][0].device
+    if device is not None and (found := device_here(device)) is not None:
+        there = found
+        fx, sidechain = copy.deepcopy(fx).to(there), None if sidechain is None else sidechain.to(there)
+    positions = _starts(given, 1 if stages is None else starts, init, frozen, seed).to(there)
+    free = FreeKnobs(given, frozen, rest=positions[:1]).to(there)
+    moves = (stages is None) if align is None else align
+    notices: list[str] = []
+    alignments, tasks = [], []
+    for number, (x, y) in enumerate(pairs, 1):
+        x, y = x.to(there), y.to(there)  # type: ignore[union-attr]  # tensors
+        task = Task(fx, x, y, sidechain, compensate_latency)
+        said = check_recordings(x, y, fx.sample_rate)
+        moved = Alignment(y, 0, 0.0, False, [])
+        if moves:
+            delays = any(param.search == "echo" for param in fx.params.values())
+            sound = task.sounds(positions[:1], y.shape[-1])
+            check_pair(sound, y)
+            if share := drift(sound, y):
+                share += drift(sound, without_drift(y, share), least=0.0)  # what a fast drift blurred
+                y = without_drift(y, share)
+                fast = "fast" if share > 0 else "slow"
+                said.append(f"the clock of the wet recording ran {1e6 * abs(share):.0f} ppm {fast}; it was resampled")
+            moved = aligned(sound, y, fx.sample_rate, may_be_late=not delays)
+            task = Task(fx, x, moved.wet, sidechain, compensate_latency, moved.skipped)
+        about = f"pair {number}: " if len(pairs) > 1 else ""
+        notices += [about + text for text in (*said, *moved.notices)]
+        alignments.append(moved)
+        tasks.append(task)
+    task = tasks[0] if len(tasks) == 1 else Pairs(tasks)
     if stages is None:
         seconds = _SECONDS if time_budget_s is None else time_budget_s
-        others = list(alternatives(given)) if choose else []
+        others = list(alternatives(effect)) if choose and not limits else []
         seconds /= 2 if others else 1
-        candidates, history, out_of_time = _searched(task, free, positions, seed, began + seconds, progress)
+        candidates, history, out_of_time, met, interrupted = _searched(
+            task, free, positions, seed, began + seconds, progress
+        )
     else:
         candidates, history, out_of_time = _staged(task, stages, positions, tuple(frozen), deadline, progress)
-        others = []
+        others, met, interrupted = [], candidates, False
     residuals = task.residuals(candidates)
     winner = int(residuals.nan_to_num(math.inf).argmin())
     nearer = 0.0
@@ -177,15 +213,21 @@ def fit(
             f"the waveform was not met: these settings are {100 * nearer:.0f} % nearer than dry by their spectrum"
         )
     norm_params = candidates[winner : winner + 1].to(home, copy=True)
-    settings = {name: float(value) for name, value in given.to_dict(given.map_parameters(norm_params)).items()}  # type: ignore[arg-type]
+    if isinstance(given, Limited):
+        norm_params = given.expanded(norm_params)
+    settings = {name: float(value) for name, value in effect.to_dict(effect.map_parameters(norm_params)).items()}  # type: ignore[arg-type]
+    settings |= {name: given.params[name].inside(settings[name]) for name in given.params}  # rounding may leave a range
     waveform = LeastSquares(task, task.samples(_EXCERPT_S), Waveform(0.0), free.index)
-    certainty = certainties(waveform, free.names, candidates[winner])
-    notices += sentences(certainty, {name: fx.params[name].unit for name in free.names})
-    explained = 1 - 10 ** (float(residuals[winner]) / 10)
+    certainty = certainties(waveform, free.names, candidates[winner], met)
+    notices += sentences(certainty, fx.params)
+    explained = _explained(float(residuals[winner]), tasks, alignments)
     if explained < _UNRELATED and nearer < _NEARER:
-        notices.insert(0, f"this explains {100 * max(explained, 0):.0f} % of the wet recording: another effect made it")
+        notices.insert(
+            0,
+            f"this explains {percent(explained)} of the change: other effects made it, or the recordings are unrelated",
+        )
     result = FitResult(
-        fx=copy.deepcopy(given).frozen().set(settings),
+        fx=copy.deepcopy(effect).frozen().set(settings),
         settings=settings,
         norm_params=norm_params,
         residual_db=float(residuals[winner]),
@@ -194,9 +236,12 @@ def fit(
         stopped=out_of_time,
         certainty=certainty,
         notices=notices,
+        alignments=alignments,
+        explained=explained,
+        interrupted=interrupted,
     )
     for number, (what, other) in enumerate(others):
-        if result.residual_db < _SURE_DB:
+        if result.residual_db < _SURE_DB or interrupted:
             break
         held = {n: v for n, v in (frozen.items() if isinstance(frozen, Mapping) else []) if n in other.params}
         again = fit(
@@ -218,6 +263,25 @@ def fit(
     return replace(result, seconds=time.monotonic() - began)
 
 
+def percent(share: float) -> str:
+    """A share in words, with as many nines as it has: ``3 %``, ``99.98 %``."""
+    left = 1 - share
+    digits = 0 if not 0 < left < 0.05 else min(4, math.ceil(-math.log10(left)) - 1)
+    return f"{max(0.0, 100 * share):.{digits}f} %"
+
+
+def _explained(residual: float, tasks: Sequence[Task], alignments: Sequence[Alignment]) -> float:
+    change = energy = 0.0
+    for task, moved in zip(tasks, alignments, strict=True):
+        y = task.wet.double()
+        x = task.dry[..., moved.skipped :][..., : y.shape[-1]].double()
+        x = F.pad(x if x.shape[1] == y.shape[1] else x.mean(1, keepdim=True), (0, y.shape[-1] - x.shape[-1]))
+        change, energy = change + float((x - y).square().sum()), energy + float(y.square().sum())
+    # Of two that have nothing in common the difference is more than either: silence would explain half of it.
+    share = min(change, energy) / energy
+    return math.nan if share < _EQUAL else 1 - 10 ** (residual / 10) / share
+
+
 def _nearest_by_spectrum(task: Task, free: FreeKnobs, candidates: Tensor) -> tuple[int, float]:
     """The setting whose spectrum is nearest to the wet one's, and how much of the way from the dry one's that is."""
     spectrum = LeastSquares(task, task.wet.shape[-1], LogSpectrum(task.wet), free.index)
@@ -230,11 +294,15 @@ def _nearest_by_spectrum(task: Task, free: FreeKnobs, candidates: Tensor) -> tup
 
 def _searched(
     task: Task, free: FreeKnobs, starts: Tensor, seed: int, deadline: float, progress: bool | Watch | None
-) -> tuple[Tensor, list[list[float]], bool]:
-    """Search on an excerpt, then walk on over the whole; returns as ``_staged`` does."""
+) -> tuple[Tensor, list[list[float]], bool, Tensor, bool]:
+    """Search on an excerpt, then walk on over the whole.
+
+    Returns:
+        As ``_staged``, then where other starts led, (n, P), and whether Ctrl-C ended it.
+    """
     excerpt, generator = task.samples(_EXCERPT_S), torch.Generator().manual_seed(seed)
     share = 1.0 if excerpt == task.wet.shape[-1] else 0.7
-    with progress_bar(None, progress) as advance:
+    with progress_bar(None, progress, decibels=True) as advance:
         seconds = share * (deadline - time.monotonic())
         search = AutomaticSearch(task, free, excerpt, seconds, generator, advance)
         found = search.run(starts)
@@ -243,7 +311,9 @@ def _searched(
             whole = LeastSquares(task, task.wet.shape[-1], Waveform(), free.index)
             walked = whole.descend(found[0], _LAST_STEPS, deadline, advance)
             found, history = torch.cat([found, walked[0][None]]), [*history, [walked[1]]]
-    return torch.cat([found, starts]), history, search.interrupted or time.monotonic() >= deadline
+    others = torch.stack([place for _, place in search.leaders["wave"]] or [found[0]])
+    out_of_time = search.interrupted or time.monotonic() >= deadline
+    return torch.cat([found, starts]), history, out_of_time, others, search.interrupted
 
 
 def _staged(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,10 +12,10 @@ Watch = Callable[..., None]
 
 
 @contextmanager
-def progress_bar(steps: int | None, show: bool | Watch | None) -> Iterator[Watch]:
+def progress_bar(steps: int | None, show: bool | Watch | None, decibels: bool = False) -> Iterator[Watch]:
     """Yield what to call after each step: ``show`` itself where it is a function; None shows a bar on a terminal.
 
-    ``steps`` None is an unknown number of them.
+    ``steps`` None is an unknown number of them; ``decibels`` shows the loss as the level of a residual.
     """
     if callable(show):
         yield show
@@ -27,4 +28,9 @@ def progress_bar(steps: int | None, show: bool | Watch | None) -> Iterator[Watch
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("fit", total=steps)
-        yield lambda loss, place=None: bar.update(task, advance=1, description=f"fit {loss:.4g}")
+
+        def advance(loss: float, place: object = None) -> None:
+            level = f"residual {10 * math.log10(max(loss, 1e-20)):.1f} dB" if decibels else f"fit {loss:.4g}"
+            bar.update(task, advance=1, description=level)
+
+        yield advance

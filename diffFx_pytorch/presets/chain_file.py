@@ -37,6 +37,13 @@ In the place of ``effect`` a step may be a routing, whose parts are steps or lis
 
 Between its points a knob moves in straight lines of its position, as automation in a DAW does; a point in time may say
 how it goes on to the next: ``linear``, ``smooth`` (without corners) or ``hold`` (a step at the next point).
+What ``difffx fit`` may turn is said beside ``chain``, by names of knobs::
+
+    fit:
+      comp.ratio: fixed               # stays where params has it; a number is where it stays
+      comp.threshold_db: [-40, -10]   # moves in between
+      right.gain_db: left.gain_db     # has the value of another
+
 ``{beats: {0: 3, 8: 6}}`` gives points in beats, where the file names its ``tempo_bpm`` beside ``version``, and
 ``{csv: curve.csv}`` those of a file: rows of time and value, and how it goes on; a first row ``beats,value`` makes the
 times beats.
@@ -52,6 +59,7 @@ from ..automation import Points
 from ..control import KnobValue
 from ..routing import Chain
 from .factory import text_of
+from .limits import Limit, read_limits
 from .nodes import ChainFileError, Reader, plain_text
 from .steps import VERSION, StepReader
 
@@ -77,6 +85,11 @@ class ChainFile:
         """What the file says of itself, a sentence; empty if nothing."""
         return str((plain_text(self.text) or {}).get("about") or "")
 
+    def limits(self, chain: Chain) -> dict[str, Limit]:
+        """What the file's ``fit`` block says of the knobs of its chain: what ``fit(..., limits=)`` takes."""
+        reader = Reader(self.source)
+        return read_limits(reader, reader.compose(self.text), chain)
+
     def build(self, sample_rate: float) -> tuple[Chain, dict[str, KnobValue]]:
         """The chain at a sample rate, which holds the settings of the file, and these by name.
 
@@ -95,6 +108,8 @@ class ChainFile:
         # What an option names is looked for beside the file.
         steps = StepReader(reader, sample_rate, Path(self.source).parent if Path(self.source).is_file() else None)
         built = steps.file(root)
+        if built and not reader.problems:
+            read_limits(reader, root, Chain(**built))
         reader.finish()
         chain = Chain(**built)
         return chain, {name: _as_written(value) for name, value in chain.settings.items()}

@@ -18,10 +18,17 @@ from ..registry import available
 from ..render.atomic import replacing
 from ..routing import Chain, DryWet, Keyed, MidSide, MultiBand, Parallel, Send
 from .chain_file import VERSION, ChainFile
+from .limits import Limit, as_plain
 from .steps import own_knobs
 
 
-def save_chain(path: str | os.PathLike[str], chain: Chain, dsp_params: Knobs | None = None, about: str = "") -> None:
+def save_chain(
+    path: str | os.PathLike[str],
+    chain: Chain,
+    dsp_params: Knobs | None = None,
+    about: str = "",
+    limits: Mapping[str, Limit] | None = None,
+) -> None:
     """Write a chain and its settings as a chain file; ``load_chain(path).build(rate)`` gives them back exactly.
 
     Every knob is written, defaults too, so that the file means the same when a default changes. A number is written
@@ -33,20 +40,24 @@ def save_chain(path: str | os.PathLike[str], chain: Chain, dsp_params: Knobs | N
         dsp_params: settings in physical units, one item: numbers, tensors 0-d, (1,) or (1, F), or
             ``{time_s: value}``.
         about: what the chain does, a sentence.
+        limits: of the file's ``fit`` block: by name of a knob, what a fit may do with it.
 
     Raises:
         ValueError: for a batch of settings, or a chain that a file cannot say.
     """
-    text = dump_chain(chain, dsp_params, about)
+    text = dump_chain(chain, dsp_params, about, limits)
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
-def dump_chain(chain: Chain, dsp_params: Knobs | None = None, about: str = "") -> str:
+def dump_chain(
+    chain: Chain, dsp_params: Knobs | None = None, about: str = "", limits: Mapping[str, Limit] | None = None
+) -> str:
     """The text of a chain file; arguments and errors as for ``save_chain``."""
     given = {**chain.settings, **as_dict({} if dsp_params is None else dsp_params, chain.params)}
     said = {"about": about} if about else {}
-    text = as_text({"version": VERSION, **said, "chain": steps_of(chain, given)})
+    limited = {"fit": as_plain(limits)} if limits else {}
+    text = as_text({"version": VERSION, **said, "chain": steps_of(chain, given), **limited})
     ChainFile(text, "save_chain").build(chain.sample_rate)
     return text
 

@@ -13,6 +13,7 @@ from ..params import EffectParam
 from ..processor import Processor
 from ..registry import available, built, effects
 from ..routing import DryWet, MidSide, MultiBand, Parallel, Send
+from .limits import schema as limits_schema
 from .steps import KINDS, VERSION
 from .values import FASTEST, SLOWEST
 
@@ -33,6 +34,7 @@ def chain_schema() -> Schema:
         "about": {"type": "string", "description": "What the chain does, a sentence."},
         "tempo_bpm": tempo_schema(),
         "chain": steps_schema(),
+        "fit": limits_schema(),
     }
     return {
         "$schema": DRAFT,

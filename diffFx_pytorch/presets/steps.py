@@ -21,7 +21,7 @@ from .nodes import ChainFileError, Reader
 from .values import ValueReader, beside, option_value, tempo
 
 VERSION = 1
-TOP = ("version", "about", "tempo_bpm", "chain")
+TOP = ("version", "about", "tempo_bpm", "chain", "fit")
 """The keys of a chain file."""
 KINDS = ("effect", "vst3", "preset", "chain", "parallel", "dry_wet", "send", "mid_side", "multi_band", "keyed")
 _WITH_OPTIONS = ("effect", "vst3", "multi_band", "keyed")

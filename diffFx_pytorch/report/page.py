@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 
@@ -26,6 +26,8 @@ from .svg import WIDTH, Line, plot
 _LOWEST_HZ = 20.0
 _BANDS_AN_OCTAVE = 12
 _FFT = 8192
+_OGG_BLOCK = 1 << 15
+"""Frames written at once: libsndfile's encoder cannot take a minute."""
 
 
 def write_page(
@@ -64,6 +66,11 @@ def write_takes(
     sample_rate: int,
     about: str = "",
     cards: str = "",
+    *,
+    styles: Sequence[str] | None = None,
+    gains: Sequence[float] | None = None,
+    shown: str | None = None,
+    compressed: bool = False,
 ) -> None:
     """Write a page with players that switch between takes, waveforms and spectra.
 
@@ -74,21 +81,26 @@ def write_takes(
         sample_rate: in Hz.
         about: HTML below the heading.
         cards: HTML below the spectra.
+        styles: CSS class of each take, its colour; None is "dry" and "wet".
+        gains: of each take, at which all are as loud; a switch then plays them so.
+        shown: the take that is heard first; None is the last.
+        compressed: whether sounds are Ogg Vorbis in place of 16-bit WAV: a tenth of the size.
     """
-    styles = dict(zip(takes, ("dry", *("wet",) * (len(takes) - 1)), strict=True))
+    styles_of = dict(zip(takes, styles or ("dry", *("wet",) * (len(takes) - 1)), strict=True))
     switches = "".join(
         f'<button data-take="{i}" title="{escape(name)}">{escape(name)}</button>' for i, name in enumerate(takes)
     )
     sounds = "".join(
-        f'<audio preload="auto" src="data:audio/wav;base64,{_wav(x, sample_rate)}"></audio>' for x in takes.values()
+        f'<audio preload="auto" data-gain="{gain:.4f}" src="{_sound(x, sample_rate, compressed)}"></audio>'
+        for x, gain in zip(takes.values(), gains or (1.0,) * len(takes), strict=True)
     )
-    keys = {name: f'<span class="key {style}">{escape(name)}</span>' for name, style in styles.items()}
+    keys = {name: f'<span class="key {style}">{escape(name)}</span>' for name, style in styles_of.items()}
     longest = max(x.shape[-1] for x in takes.values()) / sample_rate
     loudest = max(float(x.abs().max()) for x in takes.values()) or 1.0
     waves = "".join(
         keys[name]
         + plot(
-            [_wave(x, sample_rate, styles[name])],
+            [_wave(x, sample_rate, styles_of[name])],
             "time (s)",
             "amplitude",
             x_range=(0.0, longest),
@@ -98,13 +110,15 @@ def write_takes(
         for name, x in takes.items()
     )
     spectra = plot(
-        [_spectrum(x, sample_rate, styles[n]) for n, x in takes.items()], "frequency (Hz)", "level (dB)", x_log=True
+        [spectrum(x, sample_rate, styles_of[n]) for n, x in takes.items()], "frequency (Hz)", "level (dB)", x_log=True
     )
     page = resources.files("diffFx_pytorch.report").joinpath("data/page.html").read_text(encoding="utf-8")
     parts = {
         "title": escape(title),
         "chain": about,
         "switches": switches,
+        "shown": str([*takes].index(shown) if shown else len(takes) - 1),
+        "match": "" if gains is None else '<label><input type="checkbox" id="match"> same loudness</label>',
         "sounds": sounds,
         "legend": "".join(keys.values()),
         "waves": waves,
@@ -117,10 +131,16 @@ def write_takes(
         file.write_text(page, encoding="utf-8")
 
 
-def _wav(x: Tensor, sample_rate: int) -> str:
-    file = io.BytesIO()
-    soundfile.write(file, Quantizer(16)(x.T.cpu().numpy()), sample_rate, "PCM_16", format="WAV")
-    return base64.b64encode(file.getvalue()).decode("ascii")
+def _sound(x: Tensor, sample_rate: int, compressed: bool) -> str:
+    """The sound as the address of a player."""
+    file, samples = io.BytesIO(), x.detach().T.cpu().numpy()
+    if compressed:
+        with soundfile.SoundFile(file, "w", sample_rate, samples.shape[1], "VORBIS", format="OGG") as writer:
+            for block in np.split(samples, range(_OGG_BLOCK, len(samples), _OGG_BLOCK)):
+                writer.write(block)
+    else:
+        soundfile.write(file, Quantizer(16)(samples), sample_rate, "PCM_16", format="WAV")
+    return f"data:audio/{'ogg' if compressed else 'wav'};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
 def _wave(x: Tensor, sample_rate: int, style: str) -> Line:
@@ -131,7 +151,7 @@ def _wave(x: Tensor, sample_rate: int, style: str) -> Line:
     return Line(edges / sample_rate, np.maximum.reduceat(high, edges), style, np.minimum.reduceat(low, edges))
 
 
-def _spectrum(x: Tensor, sample_rate: int, style: str) -> Line:
+def spectrum(x: Tensor, sample_rate: int, style: str) -> Line:
     """Mean power of the channels in bands of a twelfth of an octave; 0 dB is a full-scale sine."""
     size = min(_FFT, x.shape[-1])
     window = torch.hann_window(size, dtype=torch.float64)
@@ -153,12 +173,12 @@ def _card(name: str, fx: Processor, values: Mapping[str, KnobValue]) -> str:
     rows = "".join(_row(knob, fx.params[knob], value) for knob, value in values.items())
     return (
         f"<section class=card><h2>{escape(name)} <small>{escape(type(fx).__name__)}</small></h2>"
-        f"<p>{escape(summary)}</p>{_curve(fx, values)}"
+        f"<p>{escape(summary)}</p>{curve_of(fx, values)}"
         f"<table><thead><tr><th>Knob<th>Setting<th>Position<th>Range<th>What it does</thead>{rows}</table></section>"
     )
 
 
-def _curve(fx: Processor, values: Mapping[str, KnobValue]) -> str:
+def curve_of(fx: Processor, values: Mapping[str, KnobValue]) -> str:
     """The curve of an effect; for automated knobs, that of their last points behind that of their first."""
     ends = [{knob: _point(value, at) for knob, value in values.items()} for at in (-1, 0)]
     lines = []

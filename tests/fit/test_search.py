@@ -144,7 +144,7 @@ def test_what_is_in_step_stays():
 
 def test_an_unrelated_recording_is_called_so():
     found = fit(Gain(RATE), sound(), sound(seed=1), time_budget_s=5)
-    assert "% of the wet recording" in found.notices[0]
+    assert "% of the change" in found.notices[0]
     assert found.notices[0] in found.describe()
 
 

@@ -11,7 +11,7 @@ from ...control import can_look_at
 from ...curve import Curve
 from ...notices import notify
 from ...options import Choice, Number
-from ...params import EffectParam
+from ...params import EffectParam, keep_inside
 from ...processor import Processor, State
 
 SHAPES = ("linear", "equal_power", "exponential", "s_curve")
@@ -34,7 +34,8 @@ class Fade(Processor):
     A fade shorter than a sample closes the first or last sample as far as it is long. Fades that overlap multiply.
 
     Without ``length_s`` the signal that the effect is called with is the whole of it, so it cannot stream; a fade
-    longer than that is cut to it, with a notice. With ``length_s`` it streams: the signal is that long (silent from
+    longer than that is cut to it, with a notice, and has the gradient of one just as long: random settings of a chain
+    are sounds at any length. With ``length_s`` it streams: the signal is that long (silent from
     there on), and no fade can be longer, for the ranges of the knobs end there.
     """
 
@@ -92,9 +93,9 @@ class Fade(Processor):
     def _cut(self, name: str, length_s: Tensor, samples: int) -> Tensor:
         longest = samples / self.sample_rate
         if can_look_at(length_s) and float(length_s.detach().max()) > longest * (1 + 1e-6):
-            given = float(length_s.detach().max())
-            notify(f"{name} is {given:g} s, longer than the signal; it was cut to the {longest:g} s that there are")
-        return length_s.clamp_max(longest)
+            # The same words for every setting: a warning is shown once, though a data set draws thousands.
+            notify(f"{name} is longer than the signal; it was cut to the {longest:g} s that there are")
+        return keep_inside(length_s, 0.0, longest)
 
 
 def _ramp(n: Tensor, length: Tensor, shape: str, dtype: torch.dtype) -> Tensor:

@@ -1,7 +1,10 @@
+import warnings
+
 import pytest
 import torch
 
-from diffFx_pytorch.processors.utility import Fade
+from diffFx_pytorch import Chain
+from diffFx_pytorch.processors.utility import Fade, Gain
 from diffFx_pytorch.processors.utility.fade import SHAPES
 
 RATE = 1000
@@ -44,12 +47,26 @@ def test_each_shape_is_what_it_is_called():
 @pytest.mark.parametrize("name", ["fade_in_s", "fade_out_s"])
 def test_a_fade_longer_than_the_file_says_so(name):
     x = torch.ones(2, 2, 1000)
-    with pytest.warns(UserWarning, match=rf"{name} is 1\.5 s, longer than the signal; it was cut to the 1 s"):
+    with pytest.warns(UserWarning, match=rf"{name} is longer than the signal; it was cut to the 1 s"):
         y = Fade(RATE)(x, dsp_params={name: torch.tensor([0.5, 1.5])})
     assert torch.equal(y[1:], Fade(RATE)(x[1:], dsp_params={name: 1.0}))
     with pytest.raises(ValueError, match=rf"Fade: {name} must lie in 0 \.\. 1 s, got 1\.5"):
         Fade(RATE, length_s=1.0)(x, dsp_params={name: 1.5})
     assert Fade(RATE)(x, dsp_params={name: 1.0}).shape == x.shape
+
+
+def test_random_settings_of_a_chain_suit_any_clip():
+    fx, x = Chain(fade=Fade(RATE), gain=Gain(RATE)), torch.ones(8, 1, 100)
+    positions = fx.random_params(8, torch.Generator().manual_seed(0)).requires_grad_()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("default")
+        y = fx(x, norm_params=positions)
+        fx(x[:1], norm_params=positions[:1].flip(1))
+    assert len(said) == 2, "once a knob, whatever the settings"
+    y.square().sum().backward()
+    assert y.isfinite().all()
+    assert (y[..., 40:60] > 0).all()
+    assert (positions.grad[:, :2] < 0).all(), "a fade that was cut can be learned back"
 
 
 def test_without_a_length_it_cannot_stream():

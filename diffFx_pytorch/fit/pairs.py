@@ -1,0 +1,49 @@
+"""One fit to several pairs of recordings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from .task import Task
+
+_SECONDS = 6.0
+_LEAST_S = 0.25
+_MOST = 24
+
+
+class Pairs(Task):
+    """Tasks of one effect, seen as one: what is heard of each, one after another, each processed from silence on.
+
+    Of each pair the beginning is taken, six seconds in all and at least a quarter of a second of each; of more than 24
+    pairs as many, evenly spread.
+
+    Args:
+        tasks: of the same effect, with as many channels.
+
+    Raises:
+        ValueError: for pairs of different numbers of channels.
+    """
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        used = [tasks[i * len(tasks) // min(len(tasks), _MOST)] for i in range(min(len(tasks), _MOST))]
+        if len({(task.dry.shape[1], task.wet.shape[1]) for task in used}) > 1:
+            raise ValueError("pairs must have one number of channels; fit those with others on their own")
+        self.tasks, self.fx, self.latency, self.sidechain = used, used[0].fx, used[0].latency, None
+        each = max(_LEAST_S, _SECONDS / len(used))
+        self.taken = [task.samples(each) for task in used]
+        self.wet, self.dry = (
+            torch.cat([part(task)[..., :n] for task, n in zip(used, self.taken, strict=True)], -1)
+            for part in (lambda task: task.wet, lambda task: task.dry)
+        )
+
+    def samples(self, seconds: float | None) -> int:
+        """All of it: half of it would be half of the pairs."""
+        return self.wet.shape[-1]
+
+    def run(self, positions: Tensor, samples: int) -> Tensor:
+        """Every pair at every setting: (B, P) to (B, C', samples)."""
+        runs = [task.run(positions, n) for task, n in zip(self.tasks, self.taken, strict=True)]
+        return torch.cat(runs, -1)[..., :samples]
