@@ -83,15 +83,16 @@ def fit(
             raise ValueError(
                 "name a chain file with -c, effects with -e, or what to choose from with --from eq,compressor,delay"
             )
-        if (wet is None) == (like is None):
-            raise ValueError("name the sound after the effects with --wet, or one to sound like with --like")
         if like is not None and (looked.among or each or dry.is_dir()):
             raise ValueError("--like takes one sound, and the effects to turn: -c or -e")
         if each and not dry.is_dir():
             raise ValueError("--each is for folders of pairs")
-        failed = (
-            _like(looked, dry, like, out, report, quiet) if like else _pairs(looked, dry, wet, out, report, each, quiet)
-        )  # type: ignore[arg-type]  # checked
+        if wet is not None and like is None:
+            failed = _pairs(looked, dry, wet, out, report, each, quiet)
+        elif like is not None and wet is None:
+            failed = _like(looked, dry, like, out, report, quiet)
+        else:
+            raise ValueError("name the sound after the effects with --wet, or one to sound like with --like")
     except (OSError, ValueError) as error:
         refuse(error)
     except KeyboardInterrupt:
