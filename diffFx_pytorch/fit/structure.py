@@ -25,7 +25,7 @@ from .task import Task
 
 _SECONDS = 300.0
 _EXCERPT_S = 1.0
-_DRAWN = 48
+_DRAWN = 160
 _WIDTH = 2
 """Chains of each length that are extended."""
 _WALKED = 5
@@ -265,11 +265,11 @@ class _Growth:
         positions[1:, new] = drawn
         fits = self._fits(task, new)
         sounds = task.sounds(positions, self.samples)
-        starts = {int(f.differences(sounds).argmin()): name for name, f in fits.items()}
         ends = []
-        for row, name in starts.items():
-            place, _ = fits[name].descend(positions[row], 4)
-            ends += [place] if name == "wave" else [place, fits["wave"].descend(place, 3)[0]]
+        for name, best in {"wave": 2, "bins": 1}.items():
+            for row in fits[name].differences(sounds).argsort()[:best].tolist():
+                place, _ = fits[name].descend(positions[row], 6)
+                ends += [place] if name == "wave" else [place, fits["wave"].descend(place, 4)[0]]
         return min((self._node(task, steps, end) for end in ends), key=lambda node: node.cost)
 
     def _walked(self, node: _Node) -> _Node:

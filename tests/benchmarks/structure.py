@@ -13,6 +13,7 @@ import itertools
 import random
 import time
 
+import soxr
 import torch
 
 from diffFx_pytorch import Chain
@@ -29,6 +30,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=300.0, help="of one trial")
     parser.add_argument("--excerpt", type=float, default=1.5, help="seconds of sound")
+    parser.add_argument("--rate", type=int, help="in Hz, to resample to: lower is quicker")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first trial")
     parser.add_argument("--cpu-time", action="store_true", help="count the process's time, not the clock's")
@@ -41,6 +43,9 @@ def main() -> None:
     for trial in range(options.first, options.first + options.trials):
         chance = random.Random(f"{options.seed}.{trial}")
         dry, rate = sounds[trial % len(sounds)]
+        if options.rate:
+            dry = torch.from_numpy(soxr.resample(dry[0].T.numpy(), rate, options.rate).T)[None].float()
+            rate = options.rate
         dry = dry.expand(-1, 2, -1)  # a reverb gives two channels; that it did must not tell
         effects = {type(fx).__name__: fx for fx in candidates(EIGHT, rate)}
         drawn = chance.sample(sorted(effects), chance.randint(1, 4))

@@ -1,0 +1,57 @@
+"""Which effects, in which order: what is found, what is left out, what names stand for."""
+
+import pytest
+
+from diffFx_pytorch import Chain
+from diffFx_pytorch.fit import candidates, fit_structure
+from diffFx_pytorch.fit.structure import _Growth
+from diffFx_pytorch.processors import Gain, ParametricEqualizer, SchroederReverb, TanH, Tremolo
+from tests.fit.test_search import RATE, rendered, sound
+
+
+def test_the_effects_and_their_order_are_found():
+    """A tremolo before and behind a distortion are two sounds."""
+    dry = sound(0.4)
+    drive, tremolo = {"drive_db": 15.0}, {"rate_hz": 9.0, "depth": 0.8}
+    fx = Chain(tremolo=Tremolo(RATE), tanh=TanH(RATE))
+    wet = rendered(
+        fx, dry, **{f"tanh.{k}": v for k, v in drive.items()}, **{f"tremolo.{k}": v for k, v in tremolo.items()}
+    )
+    found = fit_structure([TanH(RATE), Gain(RATE), Tremolo(RATE)], dry, wet, time_budget_s=300)
+    assert found.effects == ("Tremolo", "TanH")
+    assert found.fit.residual_db < -40
+    assert found.tried[0].effects == found.effects
+    assert [t.cost_db for t in found.tried] == sorted(t.cost_db for t in found.tried)
+    # A price that no effect is worth leaves the cheapest one.
+    dear = fit_structure([TanH(RATE), Tremolo(RATE)], dry, wet, effect_price_db=100.0, time_budget_s=300)
+    assert len(dear.effects) == 1
+
+
+def test_only_orders_that_can_be_heard_are_tried():
+    fx = [Gain(RATE), ParametricEqualizer(RATE), TanH(RATE)]
+    growth = _Growth(fx, sound(0.1), sound(0.1, seed=1), (1.0, 0.1), 0, 0.0, lambda *_: None)
+    assert growth._heard((0, 1, 2)) == growth._heard((1, 0, 2))
+    assert growth._heard((0, 2, 1)) != growth._heard((1, 2, 0))
+
+
+def test_what_cannot_be_answered_is_said():
+    dry = sound(0.1)
+    with pytest.raises(ValueError, match="equal"):
+        fit_structure([Gain(RATE)], dry, dry)
+    with pytest.raises(ValueError, match="no candidates"):
+        fit_structure([], dry, dry)
+    with pytest.raises(ValueError, match="none of the candidates makes a sound of 1 channel"):
+        fit_structure([SchroederReverb(RATE)], dry, -dry)
+    with pytest.raises(ValueError, match="silent"):
+        fit_structure([Gain(RATE)], dry, 0 * dry)
+
+
+def test_names_of_candidates():
+    named = [type(fx).__name__ for fx in candidates(["EQ", "feedback-delay", "Compressor", "delay"], RATE)]
+    assert named == ["ParametricEqualizer", "FeedbackDelay", "Compressor"], "each once"
+    assert len(candidates(["usual"], RATE)) == 8
+    family = candidates(["any-modulation"], RATE, channels=1)
+    assert "Tremolo" in [type(fx).__name__ for fx in family]
+    assert all(fx.channels is None or 1 in fx.channels for fx in family)
+    with pytest.raises(ValueError, match="did you mean"):
+        candidates(["chrous"], RATE)
