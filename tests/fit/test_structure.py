@@ -2,29 +2,20 @@
 
 import pytest
 
-from diffFx_pytorch import Chain
 from diffFx_pytorch.fit import candidates, fit_structure
 from diffFx_pytorch.fit.structure import _Growth
 from diffFx_pytorch.processors import Gain, ParametricEqualizer, SchroederReverb, TanH, Tremolo
 from tests.fit.test_search import RATE, rendered, sound
 
 
-def test_the_effects_and_their_order_are_found():
-    """A tremolo before and behind a distortion are two sounds."""
-    dry = sound(0.4)
-    drive, tremolo = {"drive_db": 15.0}, {"rate_hz": 9.0, "depth": 0.8}
-    fx = Chain(tremolo=Tremolo(RATE), tanh=TanH(RATE))
-    wet = rendered(
-        fx, dry, **{f"tanh.{k}": v for k, v in drive.items()}, **{f"tremolo.{k}": v for k, v in tremolo.items()}
-    )
-    found = fit_structure([TanH(RATE), Gain(RATE), Tremolo(RATE)], dry, wet, time_budget_s=300)
-    assert found.effects == ("Tremolo", "TanH")
+def test_what_does_nothing_is_left_out():
+    dry = sound(0.3)
+    wet = rendered(TanH(RATE), dry, drive_db=15.0)
+    found = fit_structure([Tremolo(RATE), Gain(RATE), TanH(RATE)], dry, wet, time_budget_s=60)
+    assert found.effects == ("TanH",)
     assert found.fit.residual_db < -40
     assert found.tried[0].effects == found.effects
     assert [t.cost_db for t in found.tried] == sorted(t.cost_db for t in found.tried)
-    # A price that no effect is worth leaves the cheapest one.
-    dear = fit_structure([TanH(RATE), Tremolo(RATE)], dry, wet, effect_price_db=100.0, time_budget_s=300)
-    assert len(dear.effects) == 1
 
 
 def test_only_orders_that_can_be_heard_are_tried():
