@@ -141,9 +141,9 @@ settings of each effect, {options.excerpt:g} s of sound, at most {options.second
 starts, `fit(fx, dry, wet)` without a recipe. Trial n has the target of seed 7919 n + {options.seed} + the sum of the
 name's codes, the recording n and the search of seed n.
 
-**{summary}.** Met is a residual under {GOOD_DB:g} dB; for a reverberation also an energy decay within {NEAR_DB} dB in
-every octave and {100 * NEAR_SHARE:.0f} % of the distance from dry to wet. Distances are multi-resolution STFT distances
-after the fit over those before it.
+**{summary}.** Met is a residual under {GOOD_DB:g} dB;
+for a reverberation also an energy decay within {NEAR_DB} dB in every octave and {100 * NEAR_SHARE:.0f} % of the
+distance from dry to wet. Distances are multi-resolution STFT distances after the fit over those before it.
 
 | effect | met | residuals in dB | distances in % | decays in dB | seconds |
 |---|---|---|---|---|---|
