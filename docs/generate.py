@@ -8,65 +8,23 @@ from __future__ import annotations
 
 import ast
 import inspect
-import itertools
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from diffFx_pytorch import Processor, recursion, registry
-from diffFx_pytorch.options import Choice, Flag, Integer, Number, Option, default_text
+sys.path.insert(0, str(Path(__file__).parent))
+
+from site_pages import FOLDER, README, built_in, index, page, with_table
+from site_sounds import build
+from site_words import words
+
+from diffFx_pytorch import Processor, recursion
+from diffFx_pytorch.options import Choice, Flag, Integer, Number, Option
 from diffFx_pytorch.views import svg_of
 
-FOLDER = Path(__file__).parent / "effects"
 PACKAGE = Path(__file__).parents[1] / "diffFx_pytorch"
-
-
-def page(cls: type[Processor]) -> str:
-    """The page of an effect, as Markdown."""
-    fx = cls()
-    lines = [f"# {cls.__name__}", "", f"Family: {registry.family(cls)}.", "", "```text", cls.about, "```", ""]
-    if cls.options:
-        lines += ["## Options", "", "| option | may be | default | |", "|---|---|---|---|"]
-        for name, option in cls.options.items():
-            lines.append(f"| `{name}` | {option.legal()} | {default_text(option)} | {option.doc} |")
-        lines.append("")
-    lines += ["## Knobs", ""]
-    lines += ["| knob | range | default | curve | |", "|---|---|---|---|---|"]
-    for name, param in fx.params.items():
-        default = f"{param.default:g} {param.unit}".rstrip()
-        lines.append(f"| `{name}` | {param.range_text()} | {default} | {param.curve} | {param.doc} |")
-    lines += ["", "## Claims", ""]
-    neutral = ", ".join(f"`{k} = {v:g}`" for k, v in fx.neutral.items())
-    lines.append(f"- Neutral (returns the input): {neutral or 'none'}.")
-    lines.append(f"- Traits: {', '.join(sorted(t.replace('_', '-') for t in fx.traits)) or 'none'}.")
-    lines.append(f"- Latency: {fx.latency_samples} samples. Streams: {'yes' if fx.streamable else 'no'}.")
-    lines.append(f"- Sidechain: {'yes' if fx.takes_sidechain else 'no'}.")
-    lines.append(f"- Crosses channels: {'yes' if fx.crosses_channels else 'no'}.")
-    for check, reason in cls.exempt.items():
-        lines.append(f"- Exempt from {check}: {reason}")
-    lines += ["", f"![{cls.__name__}]({cls.__name__}.svg)"]
-    return "\n".join(lines) + "\n"
-
-
-def index() -> str:
-    """The list of effects by family."""
-    families: dict[str, list[type[Processor]]] = {}
-    for cls in built_in():
-        families.setdefault(registry.family(cls), []).append(cls)
-    lines = ["# Effects", ""]
-    for family in sorted(families):
-        lines += [f"## {family}", ""]
-        for cls in sorted(families[family], key=lambda c: c.__name__):
-            summary = cls.about.partition("\n")[0]
-            lines.append(f"- [{cls.__name__}]({cls.__name__}.md): {summary}")
-        lines.append("")
-    return "\n".join(lines)
-
-
-def built_in() -> list[type[Processor]]:
-    """The package's own effects."""
-    return [cls for cls in registry.effects().values() if cls.__module__.startswith("diffFx_pytorch.")]
 
 
 def stubs() -> dict[Path, str]:
@@ -216,27 +174,16 @@ def _overload(name: str, function: Any, state: bool) -> list[str]:
     return [*lines, f") -> {returned.removeprefix('Tensor | ') if state else 'Tensor'}: ..."]
 
 
-def telling(fx: Processor) -> dict[str, float]:
-    """A setting whose picture tells something: the defaults, or, where they leave the sound alone, knobs turned."""
-    if any(fx.params[name].default != value for name, value in fx.neutral.items()):
-        return {}
-    turned = zip(fx.neutral, itertools.cycle(_TURNED), strict=False)
-    return {name: fx.params[name].to_physical(position) for name, position in turned}
-
-
-_TURNED = (0.75, 0.3, 0.65, 0.4)
-
-
 def picture(cls: type[Processor]) -> str:
-    """The plot of an effect as SVG, light or dark with the page."""
-    fx = cls()
-    return svg_of(fx.views(dsp_params=telling(fx))) + "\n"
+    """The plot of an effect at its first recipe as SVG, light or dark with the page."""
+    return svg_of(build(cls, words()[cls.__name__].recipes[0]).views()) + "\n"
 
 
 def main() -> None:
     """Write every page and plot."""
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "README.md").write_text(index())
+    README.write_text(with_table(README.read_text()))
     for path, text in stubs().items():
         path.write_text(text)
     for cls in built_in():

@@ -22,6 +22,11 @@ def test_index_lists_every_effect():
     assert (DOCS / "effects" / "README.md").read_text() == generate.index(), "run python docs/generate.py"
 
 
+def test_the_readme_has_the_table_of_all_effects():
+    readme = (DOCS.parent / "README.md").read_text()
+    assert readme == generate.with_table(readme), "run python docs/generate.py"
+
+
 def test_the_names_that_type_checkers_see_are_those_of_the_code():
     for path, text in generate.stubs().items():
         assert path.read_text() == text, f"{path}: run python docs/generate.py"

@@ -1,0 +1,90 @@
+"""What MkDocs does besides reading pages: API pages, files from outside docs, players, formulas."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from mkdocs.exceptions import PluginError
+from mkdocs.plugins import event_priority
+from mkdocs.structure.files import File
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+import site_markup  # noqa: E402
+import site_sounds  # noqa: E402
+import site_words  # noqa: E402
+from site_api import API, api_page, undocumented  # noqa: E402
+from site_pages import FAMILIES, built_in, by_family  # noqa: E402
+
+ROOT = HERE.parent
+OUTSIDE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md", "CITATION.cff": "CITATION.cff"}
+"""Pages and files of the site that lie beside docs."""
+
+NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
+
+
+def on_config(config: Any) -> Any:
+    """Fill in the parts of the navigation that follow from the code and the folders."""
+    effects: list = ["effects/README.md"]
+    for family, members in by_family().items():
+        pages = [{cls.__name__: f"effects/{cls.__name__}.md"} for cls in members]
+        effects.append({FAMILIES.get(family, family.title()): pages})
+    notebooks = [{p.stem.replace("_", " ").capitalize(): f"notebooks/{p.name}"} for p in NOTEBOOKS]
+    reference = [{title: f"api/{name}.md"} for name, (title, _) in API.items()]
+    for entry in config["nav"]:
+        for title, pages in (("Effects", effects), ("Notebooks", notebooks), ("Reference", reference)):
+            if title in entry:
+                entry[title] = pages
+    fence = {"name": "math", "class": "math", "format": site_markup.fence_format}
+    config["mdx_configs"]["pymdownx.superfences"] = {"custom_fences": [fence]}
+    return config
+
+
+@event_priority(100)  # before mkdocs-jupyter, which looks for notebooks
+def on_files(files: Any, config: Any) -> Any:
+    """Add the reference, what lies beside docs, notebooks, and the sounds of the players."""
+    if missing := undocumented():
+        raise PluginError(f"public names without a docstring: {', '.join(missing)}")
+    for name, path in OUTSIDE.items():
+        files.append(File.generated(config, name, abs_src_path=str(ROOT / path)))
+    for path in NOTEBOOKS:
+        files.append(File(f"notebooks/{path.name}", str(ROOT / "examples"), config.site_dir, config.use_directory_urls))
+    for name, (title, names) in API.items():
+        files.append(File.generated(config, f"api/{name}.md", content=api_page(title, names)))
+    if os.environ.get("DOCS_SOUNDS", "yes") != "no":
+        cache = Path(os.environ.get("DOCS_CACHE", ROOT / "build" / "sounds"))
+        for name, path in site_sounds.players(built_in(), site_words.words(), cache).items():
+            files.append(File.generated(config, name, abs_src_path=str(path)))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+    """Players for their comments, formulas in the line, and links that leave docs."""
+    source = page.file.src_uri
+    if source in OUTSIDE:
+        markdown = re.sub(r"\]\(\s*docs/", "](", markdown)
+    up = "../" * source.count("/")
+    markdown = re.sub(r"\]\((?:\.\./)+(CHANGELOG|CONTRIBUTING)\.md", lambda m: f"]({up}{m[1].lower()}.md", markdown)
+    markdown = re.sub(r"\]\((?:\.\./)*examples/notebooks/", f"]({up}notebooks/", markdown)
+    # Pages are folders on the site, so a sound is one folder further up than the page's source says.
+    markdown = re.sub(r"<!-- listen: (\S+) (\S+) (.*?) -->", lambda m: player(f"{up}../sounds/", *m.groups()), markdown)
+    return site_markup.inline_math(markdown)
+
+
+def player(folder: str, dry: str, wet: str, label: str) -> str:
+    """Two sounds, one of which is heard, and buttons that go from one to the other without losing the place."""
+    sounds = "".join(f'<audio preload="none" loop src="{folder}{name}"></audio>' for name in (dry, wet))
+    takes = "".join(
+        f'<button class="take" aria-pressed="{pressed}">{name}</button>'
+        for name, pressed in (("before", "true"), ("after", "false"))
+    )
+    return (
+        f'<div class="listen" role="group" aria-label="{label}">{sounds}'
+        f'<button class="play" aria-label="Play">&#9654;</button>{takes}'
+        '<progress max="1" value="0" aria-hidden="true"></progress></div>'
+    )
