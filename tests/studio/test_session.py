@@ -31,7 +31,7 @@ def python_of(session, x):
 
 
 FEW = ("lead-vocal", "ducker", "master-loud")
-PRESETS = [pytest.param(name, marks=() if name in FEW else pytest.mark.slow) for name in presets()]
+PRESETS = [pytest.param(name, marks=() if name in FEW else pytest.mark.thorough) for name in presets()]
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -147,7 +147,7 @@ def test_every_routing_can_be_added_turned_and_written(session, kind):
     torch.testing.assert_close(python_of(session, dry[None]), ChainFile(text).build(44100)[0](dry[None]))
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", sorted(registry.effects()))
 def test_every_effect_can_be_added_heard_and_drawn(session, name):
     session.apply({"op": "loop", "start": 0, "stop": 0.3})
