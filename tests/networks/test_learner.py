@@ -72,6 +72,7 @@ def rows(folder):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_it_learns_logs_and_goes_on_from_a_checkpoint(loaders, tmp_path):
     from lightning.pytorch.callbacks import ModelCheckpoint
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
