@@ -41,6 +41,8 @@ class LeastSquares:
     def __init__(self, task: Task, samples: int, feature: Feature, free: Tensor) -> None:
         self.task, self.samples, self.feature, self.free = task, samples, feature, free
         self.target = feature(task.wet[..., :samples])
+        self._dry: Tensor | None = None
+        self._dry_seen = self.target[0]
         self.energy = float(self.target.double().square().sum()) + 1e-10 * self.target.numel()
 
     def differences(self, sounds: Tensor) -> Tensor:
@@ -56,7 +58,9 @@ class LeastSquares:
             sounds: (B, C, samples).
             dry: (1, C, samples).
         """
-        y, x, t = self.feature(sounds), self.feature(dry)[0], self.target[0]
+        if self._dry is not dry:  # once: features that share spectra keep only those of the last sounds
+            self._dry, self._dry_seen = dry, self.feature(dry)[0]
+        y, x, t = self.feature(sounds), self._dry_seen, self.target[0]
         yy, yx, yt = y.square().sum(1).double(), (y @ x).double(), (y @ t).double()
         xx, xt = float(x.double().square().sum()) + 1e-20, float((x.double() * t.double()).sum())
         own = (yy - yx.square() / xx).clamp_min(0.0)
