@@ -3,7 +3,7 @@
     python examples/mix_stems.py [--smoke]
 
 A hidden mix is made of four stems. Heard are the stems and the mix; sought are the settings of a console: for each stem
-gain, pan and how much it sends to a shared room. The console is a ``Mixer`` made from a session, so all its
+gain, pan, the gains of an equaliser and its send to a room. The console is a ``Mixer`` made from a session, so all its
 knobs have gradients, and what is found can be saved as a session and rendered.
 
 The baseline is the sum of the stems as they are, with the one gain that suits it best. Exits with status 1 unless the
@@ -68,12 +68,14 @@ def main() -> int:
         mixer = session.mixer()
         (x,) = session.blocks(session.frames)
 
-    ends = ("gain_db", "pan", "sends.room_db")
+    ends = ("gain_db", "pan", "_to_room_db")
     free = [n for n in mixer.params if n.endswith(ends) and not n.startswith(("room", "master"))]
     generator = torch.Generator().manual_seed(0)
     hidden = {n: mixer.params[n].to_physical(float(0.3 + 0.4 * torch.rand((), generator=generator))) for n in free}
-    hidden |= {n: -18.0 + 12.0 * i / 3 for i, n in enumerate(n for n in free if n.endswith("room_db"))}
-    hidden |= {n: float(torch.empty(()).uniform_(-9, 6, generator=generator)) for n in free if n.endswith(".gain_db")}
+    hidden |= {n: -18.0 + 12.0 * i / 3 for i, n in enumerate(n for n in free if n.endswith("_to_room_db"))}
+    hidden |= {
+        n: float(torch.empty(()).uniform_(-9, 6, generator=generator)) for n in free if n.endswith("fader.gain_db")
+    }
     with torch.no_grad():
         target = mixer(x, dsp_params=hidden)
         plain = mixer(x)
