@@ -8,7 +8,6 @@ import pytest
 
 RECIPES = (
     "train_controller.py",
-    "reverse_engineering.py",
     "match_equalizer.py",
     "fit_room.py",
     "mix_stems.py",
