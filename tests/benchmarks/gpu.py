@@ -350,7 +350,9 @@ def main() -> int:
         try:
             rows.append(measured(row))
         except Exception as error:
-            rows.append([row.name, *["-"] * (len(HEADINGS) - 2), f"{type(error).__name__}: {error}"[:80]])
+            rows.append(
+                [row.name, *["-"] * (len(HEADINGS) - 2), f"{type(error).__name__}: {error}".splitlines()[0][:80]]
+            )
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}; milliseconds, one thread of the CPU.")
     print(table(rows))
     return 0
