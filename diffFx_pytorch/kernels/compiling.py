@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import gc
+import itertools
+import os
 import pickle
 import platform
 import sys
@@ -14,6 +16,7 @@ from typing import Any
 import llvmlite
 import numba
 from numba.core import config, event
+from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.dispatcher import Dispatcher
@@ -89,11 +92,26 @@ class ContentCache(NullCache):
         return f"{self._kernel.__name__}-{digest}"
 
 
+def _number_apart() -> None:
+    """Number what this process compiles as no other process does.
+
+    In the names of machine code only Numba's number tells two closures of one function apart, and it counts from 1 in
+    every process. Kept kernels of two processes would share names of what they call, and the first one loaded would
+    serve both.
+    """
+    FunctionIdentity._unique_ids = itertools.count(int.from_bytes(os.urandom(7), "little"))
+
+
+_number_apart()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_number_apart)
+
+
 @functools.cache
 def _compiler() -> tuple[Any, ...]:
     versions = (numba.__version__, llvmlite.__version__, platform.python_implementation(), platform.python_version())
     settings = ("OPT", "LOOP_VECTORIZE", "SLP_VECTORIZE", "BOUNDSCHECK", "USING_SVML")
-    return (*versions, *(str(getattr(config, name, None)) for name in settings))
+    return ("numbered apart", *versions, *(str(getattr(config, name, None)) for name in settings))
 
 
 class _Notice(event.Listener):

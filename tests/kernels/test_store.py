@@ -61,6 +61,35 @@ def test_processes_that_fill_one_folder_at_once_all_get_their_own_code(tmp_path)
     assert not list((tmp_path / "kept").glob("*.part"))
 
 
+CLOSURES = """
+import numba
+from diffFx_pytorch.kernels import njit
+
+def made(leaf):
+    @numba.njit
+    def tree(n):
+        if n < 2:
+            return leaf
+        return tree(n - 1) + tree(n - 2)
+
+    @njit(cache=True)
+    def kernel(n):
+        return tree(n)
+
+    return kernel
+
+one, ten = made(1), made(10)
+print(CALLS)
+"""
+
+
+def test_closures_kept_by_two_processes_do_not_call_each_others_code():
+    """In each of the two processes the kernel is the first that is compiled, and Numba numbers what it compiles."""
+    assert run(CLOSURES.replace("CALLS", "one(5)"))[0] == "8"
+    assert run(CLOSURES.replace("CALLS", "ten(5)"))[0] == "80"
+    assert run(CLOSURES.replace("CALLS", "one(5), ten(5)"))[0] == "8 80"
+
+
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b[:100] + b"?" + b[101:]])
 def test_a_damaged_file_is_compiled_again(tmp_path, damage):
     run()
