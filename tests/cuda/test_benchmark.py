@@ -57,7 +57,7 @@ def test_rows_run(row, small, device):
     check(row)
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("row", gpu.ROWS, ids=lambda row: row.name)
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_rows_run_on_kernels(row, small, device, interpreter):

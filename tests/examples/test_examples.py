@@ -65,7 +65,7 @@ def test_the_controller_halves_its_error():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("script", RECIPES)
 def test_a_recipe_beats_its_baseline_in_small(script):
     done = run(script, "--smoke")

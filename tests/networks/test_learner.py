@@ -128,7 +128,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_two_processes_train_one_controller(tmp_path):
     import pathlib
 
