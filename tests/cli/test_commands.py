@@ -360,14 +360,14 @@ def test_describe_shows_every_knob_of_every_effect():
         result = difffx("describe", name)
         assert result.exit_code == 0
         for knob, param in cls().params.items():
-            row = next(line for line in result.stdout.splitlines() if line.startswith(f"{knob} "))
+            row = next(line for line in result.stdout.splitlines() if line.startswith(f"{knob}  "))
             for value in (param.min_val, param.max_val, param.default):
                 assert f"{value:g}" in row
 
 
 def test_describe_shows_options_and_a_chain_file_that_can_be_read(tmp_path):
     text = difffx("describe", "Tremolo").stdout
-    assert re.search(r"^shape +'sine' +'sine', 'triangle' or\s+Of the oscillator", text, re.M)
+    assert re.search(r"^shape +'sine' +'sine', 'triangle' or\s+Waveform of the", text, re.M)
     from diffFx_pytorch.presets import load_chain
 
     chain, _ = load_chain(text.split("In a chain file:")[1].lstrip()).build(44100)
