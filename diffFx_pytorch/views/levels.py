@@ -33,7 +33,7 @@ def sounds_views(x: Tensor, y: Tensor, rate: float, bands: Sequence[tuple[str, f
 
     Args:
         x: the sound before, (C, T).
-        y: after, (C, T).
+        y: after, (C, T), or of other channels.
         rate: sample rate in Hz.
         bands: name and frequency in Hz of what is marked on the gain by frequency.
     """
@@ -104,7 +104,7 @@ def gain_over_time(x: Tensor, y: Tensor, rate: float) -> tuple[Tensor, Tensor]:
 
 def gain_image(x: Tensor, y: Tensor, rate: float) -> Image | None:
     """Gain in dB over time and frequency; None where it is one gain for all frequencies."""
-    if x.shape[-1] < 2 * _FFT or is_one_gain(x, y, rate):
+    if x.shape[-1] < 2 * _FFT or (x.shape[0] in (1, y.shape[0]) and is_one_gain(x, y, rate)):
         return None
     before, after = (_power(s, max(256, x.shape[-1] // 250)) for s in (x, y))
     top = min(16000.0, 0.45 * rate)
