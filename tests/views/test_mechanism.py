@@ -24,7 +24,7 @@ from diffFx_pytorch.views.subject import hits
 FAMILY = {
     "eq": {"filter", "level"},
     "dynamics": {"level"},
-    "distortion": {"shape"},
+    "distortion": {"shape", "other"},
     "delay": {"echo"},
     "reverb": {"room", "echo"},
     "modulation": {"moving", "level"},
