@@ -14,14 +14,7 @@ def passed(kind, v, sample_rate, freq_hz, slope):
 
 
 def added(x, sample_rate, before, after, drive_db, bias, amount, **options):
-    t = math.tanh(bias)
-
-    def f(u):
-        return (math.tanh(u + bias) - t) / (1 - t * t)
-
-    def F(u):
-        return (math.log(math.cosh(u + bias)) - t * u) / (1 - t * t)
-
+    f, F = _stage["biased_tanh"](bias)
     path = {name: options[name] for name in ("oversampling", "phase") if name in options}
     result = []
     for channel in x:

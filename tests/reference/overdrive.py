@@ -21,14 +21,7 @@ def shelve(channel, freq_hz, gain_db, sample_rate):
 
 
 def twin(x, sample_rate, drive_db, bias, tone_db, mix, output_db, **options):
-    t = math.tanh(bias)
-
-    def f(u):
-        return (math.tanh(u + bias) - t) / (1 - t * t)
-
-    def F(u):
-        return (math.log(math.cosh(u + bias)) - t * u) / (1 - t * t)
-
+    f, F = _stage["biased_tanh"](bias)
     path = {name: options[name] for name in ("oversampling", "phase") if name in options}
     result = []
     for channel in x:

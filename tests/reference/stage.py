@@ -111,6 +111,19 @@ def wet(
     return w, late
 
 
+def biased_tanh(bias):
+    """(tanh(u + b) - tanh b) / (1 - tanh^2 b), of slope 1 at 0, and its integral."""
+    t = math.tanh(bias)
+
+    def f(u):
+        return (math.tanh(u + bias) - t) / (1 - t * t)
+
+    def F(u):
+        return (math.log(math.cosh(u + bias)) - t * u) / (1 - t * t)
+
+    return f, F
+
+
 def mixed(channel, w, late, mix, output_db, oversampling=4, phase="linear"):
     dry = [0.0] * late + channel[: len(channel) - late]
     if phase == "minimum":

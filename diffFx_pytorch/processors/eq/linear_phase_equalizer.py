@@ -11,7 +11,7 @@ from ...options import Integer
 from ...params import EffectParam
 from .filters import DESIGN
 from .parametric import NUM_PEAKS, parametric_rows, parametric_sections
-from .taps import TapsFilter
+from .taps import TapsFilter, about_the_middle, hann_half, zero_phase
 
 
 class LinearPhaseEqualizer(TapsFilter):
@@ -63,19 +63,17 @@ class LinearPhaseEqualizer(TapsFilter):
         self.neutral = {name: 0.0 for name in self.params if name.endswith("_gain_db")}
         self.transform = 4 << (self.taps - 1).bit_length()
         turn = math.pi / self.transform * torch.arange(self.transform // 2 + 1, dtype=torch.float64)
-        reach = (self.taps + 1) // 2
-        half = 0.5 + 0.5 * torch.cos(math.pi / reach * torch.arange(reach, dtype=torch.float64))
+        self._reach = (self.taps + 1) // 2
         self.register_buffer("_phi", turn.sin().square(), persistent=False)
-        self.register_buffer("_window", torch.cat((half[1:].flip(-1), half)), persistent=False)
+        self.register_buffer("_window", about_the_middle(hann_half(self._reach)), persistent=False)
 
     def taps_of(self, curve: Tensor) -> Tensor:
         """Magnitude of the sections, response, window."""
         knobs = dict(zip(self._names, curve.unbind(-1), strict=True))
         sections = parametric_sections(knobs, self.num_peaks, self.sample_rate, self.design)
         numerator, denominator = (_power(sections[..., i : i + 3], self._phi) for i in (0, 3))
-        h = torch.fft.irfft((numerator / denominator).prod(-2).sqrt(), self.transform)
-        reach = (self.taps + 1) // 2
-        return torch.cat((h[..., 1 - reach :], h[..., :reach]), -1) * self._window
+        magnitude = (numerator / denominator).prod(-2).sqrt()
+        return zero_phase(magnitude, self.transform, self._reach) * self._window
 
 
 def _power(c: Tensor, phi: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from ...dsp.levels import NEPER_PER_DB
 from ...dsp.minimum_phase import minimum_phase
 from ...options import Choice, Given, Integer
 from ...params import HIGHEST_FREQUENCY, EffectParam
-from .taps import TapsFilter
+from .taps import TapsFilter, about_the_middle, hann_half, zero_phase
 
 _LOWEST_HZ, _HIGHEST_HZ = 20.0, 20000.0
 _LONGEST = 1 << 18
@@ -107,8 +107,8 @@ class SpectralEqualizer(TapsFilter):
         at = bins.clamp_min(self.freqs_hz[0]).log().clamp(places[0], places[-1])
         after = torch.searchsorted(places, at).clamp(1, len(places) - 1)
         share = (at - places[after - 1]) / (places[after] - places[after - 1])
-        half = 0.5 + 0.5 * torch.cos(math.pi / self._reach * torch.arange(self._reach, dtype=torch.float64))
-        window = torch.cat((half[1:].flip(-1), half)) if self.phase == "zero" else half
+        half = hann_half(self._reach)
+        window = about_the_middle(half) if self.phase == "zero" else half
         for name, value in {"_after": after, "_share": share, "_window": window}.items():
             self.register_buffer(name, value, persistent=False)
 
@@ -117,8 +117,7 @@ class SpectralEqualizer(TapsFilter):
         log_magnitude = NEPER_PER_DB * torch.lerp(curve[..., self._after - 1], curve[..., self._after], self._share)
         if self.phase == "minimum":
             return minimum_phase(log_magnitude)[..., : self._reach] * self._window
-        h = torch.fft.irfft(log_magnitude.exp(), self.transform)
-        return torch.cat((h[..., 1 - self._reach :], h[..., : self._reach]), -1) * self._window
+        return zero_phase(log_magnitude.exp(), self.transform, self._reach) * self._window
 
     @property
     def _reach(self) -> int:

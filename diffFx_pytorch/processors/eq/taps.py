@@ -31,6 +31,22 @@ _ELEMENTS = 1 << 22
 """Of the spectra of taps that move, at once, where nobody asks for a gradient."""
 
 
+def hann_half(reach: int) -> Tensor:
+    """The second half of a Hann window that is zero ``reach`` samples from its middle, (reach,), float64."""
+    return 0.5 + 0.5 * torch.cos(math.pi / reach * torch.arange(reach, dtype=torch.float64))
+
+
+def about_the_middle(half: Tensor) -> Tensor:
+    """A symmetric window (2 reach - 1,) of its second half (reach,)."""
+    return torch.cat((half[1:].flip(-1), half))
+
+
+def zero_phase(magnitude: Tensor, transform: int, reach: int) -> Tensor:
+    """The response (..., 2 reach - 1), symmetric about its middle, of a magnitude (..., transform / 2 + 1)."""
+    h = torch.fft.irfft(magnitude, transform)
+    return torch.cat((h[..., 1 - reach :], h[..., :reach]), -1)
+
+
 class TapsFilter(Processor, abstract=True):
     """Base of FIR filters: a subclass gives ``rows``, the knobs of one filter, and ``taps_of``, its taps.
 
