@@ -104,7 +104,7 @@ def gain_over_time(x: Tensor, y: Tensor, rate: float) -> tuple[Tensor, Tensor]:
 
 def gain_image(x: Tensor, y: Tensor, rate: float) -> Image | None:
     """Gain in dB over time and frequency; None where it is one gain for all frequencies."""
-    if x.shape[-1] < 2 * _FFT or (x.shape[0] in (1, y.shape[0]) and is_one_gain(x, y, rate)):
+    if x.shape[-1] < 2 * _FFT or is_one_gain(x, y, rate):
         return None
     before, after = (_power(s, max(256, x.shape[-1] // 250)) for s in (x, y))
     top = min(16000.0, 0.45 * rate)
@@ -129,6 +129,8 @@ def gain_image(x: Tensor, y: Tensor, rate: float) -> Image | None:
 
 def is_one_gain(x: Tensor, y: Tensor, rate: float) -> bool:
     """Whether y is x times a gain that moves: little of the change, and of y, is left when that is taken out."""
+    if x.shape[0] not in (1, y.shape[0]):
+        return False
     width = max(8, round(0.002 * rate))
     count = min(x.shape[-1], y.shape[-1]) // width
     x, y = (s[..., : count * width].reshape(-1, count, width) for s in (x, y))
