@@ -318,6 +318,8 @@ def measured(row: Row, device: str = "cuda", events: bool = True) -> list[str]:
         name, make = row.peer
         try:
             peer = f"{name} {_median_ms(make(device), events):.2f}"
+        except ImportError:
+            peer = f"{name} is not installed"
         except Exception as error:
             peer = f"{name}: {type(error).__name__}"
     asked = "/".join("-" if a is None else f"{a:g}" for a in row.asked)
