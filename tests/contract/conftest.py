@@ -134,19 +134,25 @@ def cases():
     ]
 
 
+OTHERS = 4
+"""Of the constructions after an effect's first, a heavy test runs over one in so many, unless --all-cases is given."""
+
+
 def pytest_generate_tests(metafunc):
     if "case" in metafunc.fixturenames:
         heavy = metafunc.definition.get_closest_marker("heavy")
         step = heavy.args[0] if heavy and heavy.args else 1
+        every = metafunc.config.getoption("--all-cases")
         seen = {}
         rows = []
-        for case in cases():
+        for i, case in enumerate(cases()):
             first = case.cls not in seen
             number = seen.setdefault(case.cls, len(seen))
             fast = heavy is None or (first and (number % step == 0 or not case.built_in))
-            rows.append(pytest.param(case, id=case.id, marks=[] if fast else [pytest.mark.slow]))
+            if fast or first or every or i % OTHERS == 0:
+                rows.append(pytest.param(case, id=case.id, marks=[] if fast else [pytest.mark.slow]))
         sampled = metafunc.definition.get_closest_marker("sampled")
-        if sampled and not metafunc.config.getoption("--all-cases"):
+        if sampled and not every:
             rows = rows[:: sampled.args[0]]
         metafunc.parametrize("case", rows)
     elif "first" in metafunc.fixturenames:
@@ -166,12 +172,6 @@ def _device(request):
         pytest.skip("no CUDA device")
     with OnDevice(device):
         yield
-
-
-@pytest.fixture
-def is_first(case):
-    """Whether it is the first construction of its effect."""
-    return isinstance(case, Routed) or case.construction == dict(case.cls.variants[0])
 
 
 def noise(batch, channels, samples, dtype=torch.float64, seed=0):

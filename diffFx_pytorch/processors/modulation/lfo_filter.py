@@ -62,11 +62,9 @@ class LFOFilter(InTempo):
             return x, state
         start, filtered = (None, None) if state is None else state
         ahead = phase_deg.double() / 360
-        wave, start = oscillator(
-            rate_hz, self.sample_rate, x.shape[-1], start, self.shape, ahead=ahead, dtype=freq_hz.dtype
-        )
-        g = torch.tan(self._frequency(wave, freq_hz, octaves) * (math.pi / self.sample_rate))
-        r = (1 / q).expand_as(g)
+        wave, start = oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, ahead=ahead)
+        g = torch.tan(self._frequency(wave, freq_hz.double(), octaves.double()) * (math.pi / self.sample_rate))
+        r = (1 / q.double()).expand_as(g)
         high, band, low = (torch.full_like(g, share) for share in _MIX[self.kind])
         sections = torch.stack([g, r, high, band * r, low], -1).unsqueeze(-2)
         y, filtered = svfilt(x, sections, filtered, return_zf=True)
