@@ -55,6 +55,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 def test_a_checker_sees_effects_sounds_and_knobs(tmp_path):
     pytest.importorskip("pyright")
     lines = RIGHT.strip().splitlines()

@@ -160,6 +160,7 @@ def test_an_output_folder_that_is_none(place):
 # ---- pipes, reports ----
 
 
+@pytest.mark.slow
 def test_standard_input_and_output(place):
     command = [*PROGRAM, "render", *GAIN, "-", "-o", "-", "--format", "flac"]
     run = subprocess.run(command, input=(place / "in" / "b.flac").read_bytes(), capture_output=True, timeout=300)

@@ -39,6 +39,7 @@ def test_help_and_version_load_nothing_heavy():
         assert result.stdout.splitlines()[-1] == "[]", arguments
 
 
+@pytest.mark.slow
 def test_rendering_imports_nothing_that_is_for_compiling(place):
     """With kernels that are kept; each of these takes a tenth of a second or more."""
     (place / "chain.yaml").write_text("version: 1\nchain:\n  - effect: HighPass\n  - effect: Compressor\n")
@@ -87,6 +88,7 @@ def test_rendering_one_file_quietly(place):
     assert soundfile.info(place / "x.flac").frames == 800
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals")
 def test_a_bad_file_among_good_ones_before_a_terminal_and_a_pipe(place):
     import pty
@@ -130,6 +132,7 @@ def shown_on(drawn):
     return [line.rstrip() for line in lines if line.strip()]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals")
 def test_finished_files_leave_no_bars_on_the_screen(place):
     import pty
@@ -285,6 +288,7 @@ def test_a_shell_completes_names_and_knobs(line, wanted):
     assert difffx(env=completion(line)).stdout.split() == wanted
 
 
+@pytest.mark.slow
 def test_the_program_completes():
     command = [sys.executable, "-c", "from diffFx_pytorch.cli import main; main()"]
     environment = {**os.environ, **completion("difffx describe Compr")}
@@ -292,6 +296,7 @@ def test_the_program_completes():
     assert run.stdout.split() == ["Compressor"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="names are text")
 def test_a_name_that_is_no_text_is_printed_as_it_is(place):
     name = os.fsdecode(b"caf\xe9.wav")
@@ -324,6 +329,7 @@ def test_errors_in_the_chain_file_have_their_place(place, monkeypatch):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="no signals of this kind")
 def test_a_terminated_run_leaves_whole_files_only(place):
     soundfile.write(place / "in" / "long.wav", np.zeros((8000 * 600, 2)), 8000)
@@ -355,6 +361,7 @@ def test_list_is_as_wide_as_it_is_told(monkeypatch):
     assert max(map(len, difffx("list").stdout.splitlines()[:-2])) <= 50
 
 
+@pytest.mark.slow
 def test_describe_shows_every_knob_of_every_effect():
     for name, cls in registry.effects().items():
         result = difffx("describe", name)

@@ -96,6 +96,7 @@ def test_a_page_is_one_file_that_works_offline(recordings):
     assert np.sum((heard - wet) ** 2) < 0.05 * np.sum(wet**2)
 
 
+@pytest.mark.slow
 def test_what_was_done_to_a_pair_is_said(recordings):
     wet, _ = soundfile.read("wet.wav")
     soundfile.write("fast.wav", soxr.resample(wet, 8000, 12000), 12000, "FLOAT")
@@ -109,6 +110,7 @@ def test_what_was_done_to_a_pair_is_said(recordings):
     assert "the two recordings are equal: nothing was done to the dry one" in run.stdout
 
 
+@pytest.mark.slow
 def test_folders_are_pairs_by_name(recordings):
     x, _ = soundfile.read("dry.wav")
     for folder in ("dry", "wet"):
@@ -133,6 +135,7 @@ def test_folders_are_pairs_by_name(recordings):
     assert "Found from 2 pairs" in load_chain("all.yaml").about
 
 
+@pytest.mark.slow
 def test_a_chain_file_says_what_may_move(recordings):
     (recordings / "chain.yaml").write_text(
         "version: 1\nchain:\n  - {effect: TanH, params: {mix: 0.9}}\n  - {effect: Gain}\n"

@@ -87,6 +87,7 @@ def test_compare_says_it_and_makes_a_page(place, tmp_path):
     assert "has no samples to compare" in difffx("compare", "a.wav", "none.wav").stderr
 
 
+@pytest.mark.slow
 def test_doctor(monkeypatch, tmp_path):
     result = difffx("doctor", "--json")
     found = json.loads(result.stdout)

@@ -32,6 +32,7 @@ app(["warm"])
 """
 
 
+@pytest.mark.slow
 def test_after_it_nothing_compiles(tmp_path):
     first, second = (run(tmp_path, WARM).stdout for _ in range(2))
     assert first.startswith("compiled 2 kernels in ")
@@ -95,6 +96,7 @@ double(1), double(1.5), double(2j)
 """
 
 
+@pytest.mark.slow
 def test_a_terminal_hears_once_why_a_cold_kernel_takes_long(tmp_path):
     assert run(tmp_path, COLD.format(terminal=True)).stderr.count("compiling, once") == 1
     assert run(tmp_path, COLD.format(terminal=True)).stderr == ""  # warm by now

@@ -148,8 +148,8 @@ def pytest_generate_tests(metafunc):
         for i, case in enumerate(cases()):
             first = case.cls not in seen
             number = seen.setdefault(case.cls, len(seen))
-            fast = heavy is None or (first and (number % step == 0 or not case.built_in))
-            if fast or first or every or i % OTHERS == 0:
+            fast = not case.built_in or (first and (heavy is None or number % step == 0))
+            if first or heavy is None or every or i % OTHERS == 0:
                 rows.append(pytest.param(case, id=case.id, marks=[] if fast else [pytest.mark.slow]))
         sampled = metafunc.definition.get_closest_marker("sampled")
         if sampled and not every:

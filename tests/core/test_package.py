@@ -13,12 +13,14 @@ def _run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.mark.slow
 def test_an_engine_is_an_attribute_of_the_package():
     engines = ["diffFx_pytorch.recursion", "diffFx_pytorch.lti", "diffFx_pytorch.spectrogram"]
     printed = ", ".join(f"{engine}.__name__" for engine in engines)
     assert _run(f"import diffFx_pytorch; print({printed})").split() == engines
 
 
+@pytest.mark.slow
 def test_effects_and_the_knob_are_imported_from_the_top_and_from_processors():
     code = (
         "from diffFx_pytorch import Compressor, EffectParam\n"

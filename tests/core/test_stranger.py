@@ -57,6 +57,7 @@ def _with_plug_in(tmp_path, source, command):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["import a_module_that_is_not_there\n", "raise SystemExit('no licence')\n"])
 def test_a_broken_plug_in_stops_nothing(tmp_path, source):
     done = _with_plug_in(tmp_path, source, ["-m", "diffFx_pytorch.cli", "list"])
@@ -79,6 +80,7 @@ class Broken(Processor):
 """
 
 
+@pytest.mark.slow
 def test_an_effect_that_cannot_be_built_is_named_and_stops_no_other(tmp_path):
     code = (
         "import warnings; from diffFx_pytorch.presets.schema import chain_schema\n"
@@ -94,6 +96,7 @@ def test_an_effect_that_cannot_be_built_is_named_and_stops_no_other(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_sound_plug_in_is_listed(tmp_path):
     page = (ROOT / "CONTRIBUTING.md").read_text()
     source = next(b for b in re.findall(r"```python\n(.*?)```", page, re.S) if "class Fuzz" in b)

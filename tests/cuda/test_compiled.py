@@ -58,6 +58,7 @@ def check(rows, asked):
             assert row["double"] <= DOUBLE.get(row["kernel"], 0) + sums, row
 
 
+@pytest.mark.slow
 def test_one_capability_each():
     asked = [[name, SAMPLES, "float32", capability] for name, capability in REPRESENTATIVE.items()]
     check(compiled(asked), asked)

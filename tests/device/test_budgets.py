@@ -28,6 +28,7 @@ def test_running_max():
     assert both.peak <= 12 * x.nbytes
 
 
+@pytest.mark.slow
 def test_attack_release():
     x = torch.randn(B, T, generator=torch.Generator().manual_seed(0)).abs().clamp_min(1e-5).log()
     x += 3 * torch.sin(torch.arange(T) / 3000)  # loud and soft
@@ -84,12 +85,14 @@ STILL = torch.full((ROWS,), 441.3, dtype=torch.float64)
 IN_THE_LOOP = {"lowpass": 0.3, "highpass": 0.99, "saturation": "tanh"}
 
 
+@pytest.mark.slow
 def test_feedback_delay_that_stands_still():
     forward, both = _both_ways_of(STILL)
     assert forward.launches <= 4 * T / 441
     assert both.launches <= 12 * T / 441
 
 
+@pytest.mark.slow
 def test_filters_in_the_loop():
     forward, both = _both_ways_of(STILL, **IN_THE_LOOP)
     assert forward.launches <= 8 * T / 441
@@ -98,6 +101,7 @@ def test_filters_in_the_loop():
     assert both.launches <= 16 * T / 441
 
 
+@pytest.mark.slow
 def test_feedback_delay_that_moves_is_slow_only_where_it_is_short():
     samples = T // 4
     delay = torch.full((ROWS, samples), 441.3)
@@ -108,6 +112,7 @@ def test_feedback_delay_that_moves_is_slow_only_where_it_is_short():
     assert dipped.launches - both.launches <= 12 * (100 / 5 + 2)
 
 
+@pytest.mark.slow
 def test_feedback_delay_that_moves():
     delay = (441.3 + 50 * torch.sin(torch.arange(T) / 3000)).expand(ROWS, T).contiguous()
     assert _both_ways_of(delay)[1].launches <= 12 * T / 441
@@ -131,6 +136,7 @@ def _network(absorption):
     return forward, both
 
 
+@pytest.mark.slow
 def test_network():
     forward, both = _network(None)
     assert forward.launches <= 5 * T / 1051
@@ -146,6 +152,7 @@ def swept():
     return low_pass(1000 * 2 ** torch.sin(30 * time), 5.0, 48000)[:, None].expand(B, -1, -1, -1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("call", [sosfilt, svfilt])
 def test_moving_sections(call, dtype):
@@ -154,6 +161,7 @@ def test_moving_sections(call, dtype):
     assert_within(call, [torch.randn(B, T), coef.to(dtype).contiguous()], (400, 1200), 30)
 
 
+@pytest.mark.slow
 def test_control_points():
     at = torch.arange(0, T + 1, 32)
     svf = sos_to_svf(swept()[:, ::32])
@@ -161,6 +169,7 @@ def test_control_points():
     assert_within(lambda x, svf: svfilt(x, svf, at=at), [torch.randn(B, T), points], (400, 1400), 30)
 
 
+@pytest.mark.slow
 def test_moving_all_pole():
     sos = swept()[..., 0, :]
     assert_within(allpole, [torch.randn(B, T), (sos[..., 4:] / sos[..., 3:4]).contiguous()], (400, 1200), 30)

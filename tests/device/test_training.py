@@ -72,6 +72,7 @@ def test_activations_computed_anew_give_the_same_gradients():
         assert torch.equal(a, b)
 
 
+@pytest.mark.slow
 def test_knobs_of_the_cpu_move_to_the_sound():
     fx = Compressor(8000)
     x, flat = _sound(), torch.rand(4, len(fx.param_names), requires_grad=True)

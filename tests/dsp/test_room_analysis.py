@@ -51,6 +51,7 @@ def test_reverberation_time_of_decaying_noise():
     assert torch.allclose(reverberation_time(h, RATE), torch.full((3,), 1.2, dtype=torch.float64), rtol=0.02)
 
 
+@pytest.mark.slow
 def test_every_octave_has_its_own_time():
     # Noise in one octave each, so that the sum decays at 2 s at the bottom and at 0.5 s at the top.
     centres = octave_centres(RATE)

@@ -68,6 +68,7 @@ def test_finds_the_decay_of_a_room_it_made_up(program):
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.real_audio
 def test_finds_the_decay_of_a_measured_room(program, audio_folder):
     soundfile = pytest.importorskip("soundfile")

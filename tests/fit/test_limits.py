@@ -10,6 +10,7 @@ from diffFx_pytorch.processors import Gain, TanH, Tremolo
 from tests.fit.test_search import RATE, rendered, sound
 
 
+@pytest.mark.slow
 def test_limits_hold():
     fx, dry = Chain(a=Gain(RATE), tanh=TanH(RATE), b=Gain(RATE)), sound(0.5)
     knobs = {"a.gain_db": 4.0, "tanh.drive_db": 8.0, "b.gain_db": 4.0}

@@ -87,6 +87,7 @@ def test_the_same_seed_finds_the_same(init):
     assert not a.stopped
 
 
+@pytest.mark.slow
 def test_a_long_sound_is_searched_in_part_and_matched_whole():
     fx, dry = TanH(RATE), sound(4.0)
     found = fit(fx, dry, rendered(fx, dry, drive_db=8.0, bias=-0.2), time_budget_s=600)
@@ -94,6 +95,7 @@ def test_a_long_sound_is_searched_in_part_and_matched_whole():
     assert len(found.history) == 2
 
 
+@pytest.mark.slow
 def test_frozen_knobs_stay():
     fx, dry = TanH(RATE), sound(0.5)
     found = fit(fx, dry, rendered(fx, dry, drive_db=8.0), frozen={"output_db": -3.0}, time_budget_s=600)
@@ -125,6 +127,7 @@ def test_a_pair_out_of_step_is_moved(offset, sign):
     assert any("inverted" in notice for notice in found.notices) == (sign < 0)
 
 
+@pytest.mark.slow
 def test_what_is_in_step_stays():
     dry = sound()
     for gain, q in ((24.0, 0.3), (-24.0, 4.0)):  # filters turn phases, and move nothing
@@ -148,6 +151,7 @@ def test_an_unrelated_recording_is_called_so():
     assert found.notices[0] in found.describe()
 
 
+@pytest.mark.slow
 def test_knobs_that_make_up_for_each_other_are_named():
     fx, dry = Chain(a=Gain(RATE), tanh=TanH(RATE), b=Gain(RATE)), 0.01 * sound()  # too soft to bend
     found = fit(fx, dry, 0.7 * dry, time_budget_s=600)

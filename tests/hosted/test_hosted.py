@@ -78,6 +78,7 @@ def test_a_plugin_cannot_go_back():
         fx.run(x, state)
 
 
+@pytest.mark.slow
 @there
 def test_steps_of_a_chain_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

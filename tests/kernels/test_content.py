@@ -125,6 +125,7 @@ def test_what_a_kernel_does_not_read_leaves_its_digest(tmp_path, unedited):
     assert run(tmp_path, DIGEST, kernel=documented) == unedited
 
 
+@pytest.mark.slow
 def test_an_edited_neighbour_is_heard_and_an_unrelated_edit_costs_nothing(tmp_path):
     assert run(tmp_path, CALL).split() == [str(19.0 * (14 + 5 + 10 + 3 + 11) + 17), "1"]
     assert run(tmp_path, CALL, neighbour=[("x - 1.0", "x - 2.0")]).split()[1] == "0"

@@ -326,6 +326,7 @@ def test_lazy_conjugates_are_taken_in_the_first_run_of_a_compiled_graph():
     torch.testing.assert_close(y, operator(2 * x))
 
 
+@pytest.mark.slow
 def test_running_and_differentiating_imports_neither_dynamo_nor_sympy():
     """Each takes about as long to import as a kernel to compile."""
     program = """

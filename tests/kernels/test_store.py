@@ -50,6 +50,7 @@ def test_a_second_process_compiles_nothing(tmp_path):
     assert len(list((tmp_path / "kept").iterdir())) == 3
 
 
+@pytest.mark.slow
 def test_processes_that_fill_one_folder_at_once_all_get_their_own_code(tmp_path):
     orders = ["double(2), double(1.5), double(2j)", "double(2j), double(1.5), double(2)", "double(1.5), double(2)"]
     running = [
@@ -83,6 +84,7 @@ print(CALLS)
 """
 
 
+@pytest.mark.slow
 def test_closures_kept_by_two_processes_do_not_call_each_others_code():
     """In each of the two processes the kernel is the first that is compiled, and Numba numbers what it compiles."""
     assert run(CLOSURES.replace("CALLS", "one(5)"))[0] == "8"
@@ -90,6 +92,7 @@ def test_closures_kept_by_two_processes_do_not_call_each_others_code():
     assert run(CLOSURES.replace("CALLS", "one(5), ten(5)"))[0] == "8 80"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b[:100] + b"?" + b[101:]])
 def test_a_damaged_file_is_compiled_again(tmp_path, damage):
     run()
@@ -118,6 +121,7 @@ def test_without_a_home_nothing_is_written_and_one_warning_says_so(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="becomes another user, as only root may")
 def test_another_user_reads_what_was_warmed_and_is_warned_of_the_rest():
     with tempfile.TemporaryDirectory() as kept:

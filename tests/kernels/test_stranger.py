@@ -31,6 +31,7 @@ def written(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_recursion_of_contributing_passes_its_test(written):
     done = run(written)
     assert done.returncode == 0, done.stdout[-3000:]

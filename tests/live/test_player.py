@@ -197,6 +197,7 @@ def test_no_garbage_is_collected_inside_a_block():
     assert gc.get_freeze_count() == 0
 
 
+@pytest.mark.slow
 def test_nothing_grows():
     player, x, y = Player(chain(), BLOCK), noise(BLOCK), np.empty((BLOCK, 2), np.float32)
 
@@ -216,6 +217,7 @@ def test_nothing_grows():
     assert grown < 16 * 2000  # less than the smallest object a block
 
 
+@pytest.mark.slow
 def test_run_counts_blocks_and_tells_errors():
     meter = run(gain(-20.0), BLOCK, seconds=1.0, channels=1, source=np.ones((100, 1), np.float32), real_time=False)
     assert meter.blocks == RATE // BLOCK
@@ -226,6 +228,7 @@ def test_run_counts_blocks_and_tells_errors():
     assert run(gain(0.0), BLOCK, seconds=0.05).blocks == round(0.05 * RATE / BLOCK)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="the system has no real-time threads of this kind")
 def test_who_plays_by_the_clock_comes_first_where_that_is_allowed(monkeypatch):
     asked = []

@@ -114,6 +114,7 @@ def levels(card):
     return [round(float(block[-1, 0]), 3) for block in card.heard[3::4]]
 
 
+@pytest.mark.slow
 def test_live_plays_the_chain_and_bypasses(card, place, press):
     press("", "b", " ", "q")
     result = difffx("live", place / "chain.yaml", "--in", "3", "--out", "Loud", "--block", 512, "--channels", 1)
@@ -125,6 +126,7 @@ def test_live_plays_the_chain_and_bypasses(card, place, press):
     assert card.asked == [threading.get_ident()], "the thread that plays comes first, and asks for it once"
 
 
+@pytest.mark.slow
 def test_live_reloads_on_a_key_and_on_a_change_and_keeps_what_plays_from_a_fault(card, place, press):
     chain = place / "chain.yaml"
     write = chain.write_text

@@ -23,6 +23,7 @@ def ran():
     return names
 
 
+@pytest.mark.slow
 def test_the_snippets_give_what_their_comments_say(ran):
     assert ran["level"].shape == (1, 1, 2)
     assert ran["h"].shape == (1, 1, 48000)

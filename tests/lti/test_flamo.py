@@ -81,6 +81,7 @@ def modules(f, **kw):
     yield "parallelFirstOrderShelving", f.reverb.parallelFirstOrderShelving(fs=RATE, delays=delays, **own)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("decay", [0.0, 30.0])
 def test_every_module_has_the_same_response(flamo, decay):
     torch.manual_seed(0)

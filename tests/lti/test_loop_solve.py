@@ -151,6 +151,7 @@ def test_empty(batch, M):
     assert not grads[1].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("complex_matrix", [False, True])
 def test_derivatives(complex_matrix):
     given = system(2, 2, 2, torch.complex128, (), complex_matrix)

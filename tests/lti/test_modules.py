@@ -201,6 +201,7 @@ def test_an_unknown_parameter_is_named_with_the_nearest():
         _module("fdn").frequency_response(NFFT, parameters={"0.gian": torch.ones(2, 1)})
 
 
+@pytest.mark.slow
 def test_compiled_systems_answer_alike():
     system = _module("fdn")
     x = torch.randn(1, 1, 30, dtype=torch.float64)

@@ -70,6 +70,7 @@ def test_the_pole_radius_is_that_of_the_outermost_pole(gain):
     assert lti.pole_radius(loop) == pytest.approx(float(lti.poles(loop)[0].abs()), abs=1e-7)
 
 
+@pytest.mark.slow
 def test_long_loops_warn_where_they_grow():
     long = [887, 1699, 2053]  # more samples than a state space may have states
     with warnings.catch_warnings():

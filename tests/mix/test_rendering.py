@@ -158,6 +158,7 @@ buses:
 """
 
 
+@pytest.mark.slow
 def test_a_mix_as_a_stranger_makes_it(files):
     (files / "takes").mkdir()
     (files / "c.wav").rename(files / "takes" / "c.wav")

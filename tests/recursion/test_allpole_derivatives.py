@@ -69,6 +69,7 @@ def test_third_derivative(time_varying):
     torch.autograd.gradcheck(second, a)
 
 
+@pytest.mark.slow
 @MOVING
 def test_operators_follow_the_rules(time_varying):
     x, a, zi = arguments(time_varying, torch.float32)

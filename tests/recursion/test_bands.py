@@ -19,6 +19,7 @@ def coefficients(*batch):
     return torch.rand(*batch, 3, dtype=torch.float64) * 0.8 + 0.1
 
 
+@pytest.mark.slow
 def test_the_contract_of_operators():
     coef = coefficients(1, 1, 2)
     check_operator(band_power, torch.randn(2, 1, 4), coef[0], torch.rand(1, 2, 3))

@@ -286,6 +286,7 @@ def test_empty(shape):
     assert g.grad == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interpolation", [pytest.param("lagrange", marks=pytest.mark.slow), "allpass"])
 def test_gradcheck_to_second_order_and_forward_mode(interpolation):
     g, T = generator(3), 6

@@ -23,6 +23,7 @@ def loop(u, A, zi):
     return torch.stack(states, -2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moves", [False, True])
 def test_the_operator(moves):
     u, A, zi = noise(2, 5, 3), 0.4 * noise(5 if moves else 1, 3, 3), noise(3)

@@ -82,6 +82,7 @@ def test_points_in_float32_get_their_gradients_in_float32():
     assert error(grad, truth) < 1e-5
 
 
+@pytest.mark.slow
 def test_the_contract_of_operators():
     at = torch.tensor([-2, 1, 1, 2, 5])
     points = random_points(1, 5, 2, signs=False)

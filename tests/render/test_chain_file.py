@@ -50,6 +50,7 @@ def test_a_chain_is_built_from_a_file(tmp_path):
     assert chain(torch.ones(1, 2, 100), dsp_params=params).shape == (1, 2, 100)
 
 
+@pytest.mark.slow
 def test_every_effect_in_every_construction_comes_back(tmp_path):
     for name, cls in registry.effects().items():
         for options in cls.variants:

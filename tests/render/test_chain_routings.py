@@ -160,6 +160,7 @@ def test_what_would_take_for_ever_is_refused(text, words):
         load_chain(text)
 
 
+@pytest.mark.slow
 def test_long_automation():
     points = ", ".join(f"{k / 10}: {k % 7}" for k in range(20_000))
     chain, _ = load_chain(f"version: 1\nchain: [{{effect: Gain, params: {{gain_db: {{{points}}}}}}}]").build(44100)

@@ -55,6 +55,7 @@ def test_what_is_in_the_docs_fits_the_schema(validators):
     assert found >= 4
 
 
+@pytest.mark.slow
 def test_what_every_effect_writes_fits_the_schema(validators):
     for cls in registry.effects().values():
         if not cls.__module__.startswith("diffFx_pytorch."):
@@ -133,6 +134,7 @@ def test_files_that_are_wrong_as_a_whole(validators, text):
     assert problems(validators, text)
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path):
     assert difffx("schema", "-o", tmp_path / "s.json").stdout == f"wrote {tmp_path / 's.json'}\n"
     found = json.loads((tmp_path / "s.json").read_text())

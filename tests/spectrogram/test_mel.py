@@ -253,6 +253,7 @@ def test_what_is_wrong_is_said(change, pattern):
         invert_mel(torch.ones(24, 5), STFT256, SCALE, maxiter=5)
 
 
+@pytest.mark.slow
 @pytest.mark.real_audio
 def test_recordings_come_back(audio_folder):
     soundfile = pytest.importorskip("soundfile")

@@ -17,6 +17,7 @@ STATIC = Path(diffFx_pytorch.__file__).parent / "studio" / "static"
 WAIT = 60
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="ends by a signal")
 def test_the_command_serves_its_folder_and_remembers(home):
     pytest.importorskip("uvicorn", reason="the extra studio is not installed")

@@ -21,6 +21,7 @@ def wet(session, home):
     return sound
 
 
+@pytest.mark.slow
 def test_a_wet_recording_gives_the_knobs_and_they_are_kept_as_one(session, wet):
     told, before = [], session.yaml()
     found = matching(session, "wet.wav", seconds=20)(lambda **said: told.append(said), threading.Event())
@@ -53,6 +54,7 @@ def test_a_reference_of_other_sound_is_come_near_to(session, home, wet, monkeypa
     assert found["notices"] == []
 
 
+@pytest.mark.slow
 def test_it_ends_when_asked_and_refuses_what_it_cannot_find(session, wet):
     stop = threading.Event()
     stop.set()

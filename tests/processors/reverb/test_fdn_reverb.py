@@ -83,6 +83,7 @@ def test_octave_attenuation_is_exact_at_every_centre():
     assert torch.allclose(level, wanted, rtol=0.01)
 
 
+@pytest.mark.slow
 def test_nothing_grows_however_far_apart_the_bands_are():
     generator = torch.Generator().manual_seed(0)
     decays = 0.1 * 200 ** torch.rand(200, 9, generator=generator, dtype=D).round()
