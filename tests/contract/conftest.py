@@ -148,7 +148,8 @@ def pytest_generate_tests(metafunc):
         for i, case in enumerate(cases()):
             first = case.cls not in seen
             number = seen.setdefault(case.cls, len(seen))
-            fast = not case.built_in or (first and (heavy is None or number % step == 0))
+            chosen = heavy is None or (number % step == 0 and case.built_in)
+            fast = (first and chosen) or not (case.built_in or isinstance(case, Routed))
             if first or heavy is None or every or i % OTHERS == 0:
                 rows.append(pytest.param(case, id=case.id, marks=[] if fast else [pytest.mark.slow]))
         sampled = metafunc.definition.get_closest_marker("sampled")

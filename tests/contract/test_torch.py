@@ -19,7 +19,7 @@ def setting(case, make_noise, positions):
 LENGTHS = (1500, 1100, 4096, 100, 1777, 5000, 700, 9001, 1640, 12000, 2047)
 
 
-@pytest.mark.heavy(8)
+@pytest.mark.heavy(16)
 def test_compiles_into_one_graph_for_all_lengths(setting, case, make_noise, request):
     fx, _, flat = setting
     torch._dynamo.reset()
@@ -87,7 +87,7 @@ def test_compiles_with_inductor(setting):
     )
 
 
-@pytest.mark.heavy(6)
+@pytest.mark.heavy(16)
 def test_exports_for_all_lengths(setting, case, make_noise):
     fx, x, flat = setting
     # By a name nothing may be assumed of the length; DYNAMIC lets torch narrow it.

@@ -56,6 +56,7 @@ def check(row):
     assert "Error" not in gpu.table([cells])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", _one_in(8), ids=lambda row: row.name)
 @pytest.mark.filterwarnings("ignore::UserWarning")  # of the profiler, that there is no device
 def test_rows_run(row, small, device):

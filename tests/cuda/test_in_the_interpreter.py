@@ -19,13 +19,13 @@ def agree(found, expected, tolerance):
 
 
 def _sizes(*samples, of_variants=()):
-    """Every call at every size; one less than a chunk in the slow tests, most sizes of variants with --all-cases."""
+    """Every call at every size; those over one chunk in the quick tests, most sizes of variants with --all-cases."""
     return [
         pytest.param(
             name,
             n,
             id=f"{name}-{n}",
-            marks=[pytest.mark.slow] * (n == L - 1 or (call.variant and not of_variants))
+            marks=[pytest.mark.slow] * (n <= L or (call.variant and not of_variants))
             + [pytest.mark.thorough] * (call.variant and bool(of_variants) and n not in of_variants),
         )
         for name, call in CALLS.items()

@@ -61,7 +61,7 @@ def roughness(y):
 @pytest.mark.parametrize(
     ("cls", "name", "first", "then", "others"), EFFECTS, ids=[f"{row[0].__name__}-{row[1]}" for row in EFFECTS]
 )
-@pytest.mark.parametrize("block", [97, 4410])
+@pytest.mark.parametrize("block", [pytest.param(97, marks=pytest.mark.slow), 4410])
 def test_a_step_between_blocks(cls, block, name, first, then, others):
     fx = cls(RATE)
     x = tone(RATE, 2)
