@@ -25,7 +25,18 @@ ROOT = HERE.parent
 OUTSIDE = {"changelog.md": "CHANGELOG.md", "contributing.md": "CONTRIBUTING.md", "CITATION.cff": "CITATION.cff"}
 """Pages and files of the site that lie beside docs."""
 
-NOTEBOOKS = sorted((ROOT / "examples" / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = {
+    "First listen": ("first_listen",),
+    "Effects by family": (
+        *("equalisers", "dynamics", "distortion", "modulation", "delays"),
+        *("reverbs", "stereo", "spectral", "utilities"),
+    ),
+    "Putting them to work": ("moving_knobs", "mix_four_stems", "fit_a_recording", "neural_controller"),
+    "Engines": ("fdn_design", "phase_retrieval"),
+}
+"""The notebooks in the order in which one would read them."""
+
+NOTEBOOK_TITLES = {"fdn_design": "FDN design"}
 
 
 def on_config(config: Any) -> Any:
@@ -34,7 +45,10 @@ def on_config(config: Any) -> Any:
     for family, members in by_family().items():
         pages = [{cls.__name__: f"effects/{cls.__name__}.md"} for cls in members]
         effects.append({FAMILIES.get(family, family.title()): pages})
-    notebooks = [{p.stem.replace("_", " ").capitalize(): f"notebooks/{p.name}"} for p in NOTEBOOKS]
+    notebooks: list = []
+    for part, names in NOTEBOOKS.items():
+        pages = [{NOTEBOOK_TITLES.get(n, n.replace("_", " ").capitalize()): f"notebooks/{n}.ipynb"} for n in names]
+        notebooks += pages if len(pages) == 1 else [{part: pages}]
     reference = [{title: f"api/{name}.md"} for name, (title, _) in API.items()]
     for entry in config["nav"]:
         for title, pages in (("Effects", effects), ("Notebooks", notebooks), ("Reference", reference)):
@@ -52,8 +66,10 @@ def on_files(files: Any, config: Any) -> Any:
         raise PluginError(f"public names without a docstring: {', '.join(missing)}")
     for name, path in OUTSIDE.items():
         files.append(File.generated(config, name, abs_src_path=str(ROOT / path)))
-    for path in NOTEBOOKS:
-        files.append(File(f"notebooks/{path.name}", str(ROOT / "examples"), config.site_dir, config.use_directory_urls))
+    for name in (name for names in NOTEBOOKS.values() for name in names):
+        files.append(
+            File(f"notebooks/{name}.ipynb", str(ROOT / "examples"), config.site_dir, config.use_directory_urls)
+        )
     for name, (title, names) in API.items():
         files.append(File.generated(config, f"api/{name}.md", content=api_page(title, names)))
     if os.environ.get("DOCS_SOUNDS", "yes") != "no":

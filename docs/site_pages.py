@@ -10,11 +10,12 @@ from pathlib import Path
 
 import yaml
 from site_markup import markdown_of, references
-from site_sounds import SOUNDS, dry_name, wet_name
+from site_sounds import dry_name, wet_name
 from site_words import Recipe, Words, words
 
 from diffFx_pytorch import Processor, registry
 from diffFx_pytorch.options import default_text
+from diffFx_pytorch.report.demo import SOUNDS
 
 FOLDER = Path(__file__).parent / "effects"
 README = Path(__file__).parents[1] / "README.md"

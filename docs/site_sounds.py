@@ -14,47 +14,16 @@ from site_words import Recipe
 from torch import Tensor
 
 from diffFx_pytorch import Processor
-from diffFx_pytorch.report.demo import demo_clip, demo_parts
+from diffFx_pytorch.report.demo import demo_sound
 
 RATE = 44100
 SECONDS = 4.8
-PEAK = 0.5
-"""Where every sound peaks before the effect, -6 dB, so that the thresholds of recipes have a meaning."""
-
-SOUNDS = {
-    "mix": "the whole band",
-    "voice": "the voice",
-    "drums": "the drums",
-    "bass": "the bass",
-    "keys": "the electric piano",
-    "pluck": "the plucked strings",
-    "noisy voice": "the voice, in a hissing room",
-    "noisy drums": "the drums, in a hissing room",
-    "humming voice": "the voice, with hum at 50 Hz",
-    "offset bass": "the bass, pushed off zero",
-    "band": "bass, piano and strings without drums",
-}
 
 
 @cache
 def sound(name: str, seconds: float = SECONDS) -> Tensor:
-    """One of ``SOUNDS``: float32 (1, 2, T) at 44.1 kHz, peak 0.5."""
-    parts = demo_parts(RATE, seconds)
-    if name == "mix":
-        x = demo_clip(RATE, seconds)
-    elif name == "band":
-        x = parts["bass"] + parts["keys"] + parts["pluck"]
-    else:
-        x = parts[name.split()[-1]]
-    x = x * (PEAK / x.abs().max())
-    t = torch.arange(x.shape[-1]) / RATE
-    if name.startswith("noisy"):
-        x = x + 0.004 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
-    if name.startswith("humming"):
-        x = x + 0.03 * torch.sin(2 * torch.pi * 50 * t) + 0.015 * torch.sin(2 * torch.pi * 150 * t)
-    if name.startswith("offset"):
-        x = 0.8 * x + 0.1
-    return x
+    """One of the demo's ``SOUNDS``: float32 (1, 2, T) at 44.1 kHz, peak 0.5."""
+    return demo_sound(name, RATE, seconds)
 
 
 def build(cls: type[Processor], recipe: Recipe) -> Processor:

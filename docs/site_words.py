@@ -19,7 +19,7 @@ class Recipe:
     purpose: str
     """Reads on after "For": "a lead vocal"."""
     sound: str
-    """A name of ``site_sounds.SOUNDS``."""
+    """A name of ``report.demo.SOUNDS``."""
     why: str
     settings: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -19,7 +19,7 @@ from .knobs import FreeKnobs, start_positions
 from .least_squares import LeastSquares
 from .level_losses import balance_db, crest_db, loudness_lufs, loudness_range_lu, width_db
 from .limits import Limit, Limited
-from .progress import progress_bar
+from .progress import Watch, progress_bar
 from .task import Task
 
 _SECONDS = 60.0
@@ -104,7 +104,7 @@ def fit_like(
     limits: Mapping[str, Limit] | None = None,
     seed: int = 0,
     time_budget_s: float | None = None,
-    progress: bool | None = None,
+    progress: bool | Watch | None = None,
 ) -> Likeness:
     """Find settings with which ``fx`` makes ``dry`` measure like ``reference``, another recording.
 
@@ -119,7 +119,9 @@ def fit_like(
         limits: as for ``fit``.
         seed: of the random numbers.
         time_budget_s: seconds after which no step is taken; None is a minute.
-        progress: whether to show a progress bar; None shows it on a terminal.
+        progress: whether to show a progress bar; None shows it on a terminal. Or a function, called after each step
+            with the square of the distance so far and its setting (P,), of knob positions; a KeyboardInterrupt that
+            it raises ends the search, which keeps the best.
 
     Raises:
         ValueError: for recordings that are silent, hold NaN or are too short.
@@ -237,14 +239,15 @@ class _Search:
     free: FreeKnobs
     generator: torch.Generator
     deadline: float
-    advance: Callable[[float], None]
+    advance: Watch
     interrupted: bool = False
+    lowest: tuple[float, Tensor] | None = None
 
     def run(self, start: Tensor) -> Tensor:
         """The best setting (P,) met from a start (1, P)."""
         best, error, waited = start[0], math.inf, 0
         try:
-            best, error = self.fit.descend(best, _STEPS, self.deadline)
+            best, error = self.fit.descend(best, _STEPS, self.deadline, self._walked)
             while waited < _PATIENCE and time.monotonic() < self.deadline:
                 drawn = torch.rand(_DRAWN, len(self.free.index), generator=self.generator)
                 moves = torch.rand(drawn.shape, generator=self.generator) < 0.3
@@ -252,14 +255,20 @@ class _Search:
                 order = self.fit.errors(positions).argsort()[:_WALKED]
                 waited += 1
                 for place in positions[order]:
-                    found, now = self.fit.descend(place, _STEPS, self.deadline)
+                    found, now = self.fit.descend(place, _STEPS, self.deadline, self._walked)
                     if now < error:
                         waited = 0 if now < 0.95 * error else waited
                         best, error = found, now
-                self.advance(error)
         except KeyboardInterrupt:
             self.interrupted = True
+            best = best if self.lowest is None else self.lowest[1]
         return best
+
+    def _walked(self, error: float, place: Tensor) -> None:
+        """A step of a descent was taken."""
+        if self.lowest is None or error < self.lowest[0]:
+            self.lowest = error, place.clone()
+        self.advance(*self.lowest)
 
 
 def _loudest(x: Tensor, samples: int) -> Tensor:

@@ -84,6 +84,56 @@ def demo_parts(sample_rate: int = 44100, seconds: float = 9.6) -> dict[str, Tens
     return {name: torch.from_numpy(gain * fade * part).float().unsqueeze(0) for name, part in parts.items()}
 
 
+SOUNDS = {
+    "mix": "the whole band",
+    "voice": "the voice",
+    "drums": "the drums",
+    "bass": "the bass",
+    "keys": "the electric piano",
+    "pluck": "the plucked strings",
+    "noisy voice": "the voice, in a hissing room",
+    "noisy drums": "the drums, in a hissing room",
+    "humming voice": "the voice, with hum at 50 Hz",
+    "offset bass": "the bass, pushed off zero",
+    "band": "bass, piano and strings without drums",
+}
+"""The sounds of ``demo_sound``, in words."""
+
+
+def demo_sound(name: str, sample_rate: int = 44100, seconds: float = 4.8) -> Tensor:
+    """A part of the demo clip, as material for an effect: its peak is 0.5, so that thresholds have a meaning.
+
+    Args:
+        name: one of ``SOUNDS``.
+        sample_rate: in Hz.
+        seconds: length.
+
+    Returns:
+        float32 (1, 2, T).
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    if name not in SOUNDS:
+        raise ValueError(f"{name!r} is no sound of the demo; known: {', '.join(SOUNDS)}")
+    parts = demo_parts(sample_rate, seconds)
+    if name == "mix":
+        x = demo_clip(sample_rate, seconds)
+    elif name == "band":
+        x = parts["bass"] + parts["keys"] + parts["pluck"]
+    else:
+        x = parts[name.split()[-1]]
+    x = x * (0.5 / x.abs().max().clamp_min(1e-9))
+    t = torch.arange(x.shape[-1]) / sample_rate
+    if name.startswith("noisy"):
+        x = x + 0.004 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    if name.startswith("humming"):
+        x = x + 0.03 * torch.sin(2 * torch.pi * 50 * t) + 0.015 * torch.sin(2 * torch.pi * 150 * t)
+    if name.startswith("offset"):
+        x = 0.8 * x + 0.1
+    return x
+
+
 def demo_chain_text() -> str:
     """The text of the demo's chain file."""
     return resources.files("diffFx_pytorch.report").joinpath("data/demo.yaml").read_text(encoding="utf-8")

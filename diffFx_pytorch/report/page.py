@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import os
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 
 import numpy as np
-import soundfile
 import torch
 from torch import Tensor
 
@@ -19,15 +16,13 @@ from ..control import Knobs, KnobValue, as_dict
 from ..params import EffectParam
 from ..processor import Processor
 from ..render.atomic import replacing
-from ..render.quantize import Quantizer
 from ..routing import Chain
+from .players import sound_address
 from .svg import WIDTH, Line, plot
 
 _LOWEST_HZ = 20.0
 _BANDS_AN_OCTAVE = 12
 _FFT = 8192
-_OGG_BLOCK = 1 << 15
-"""Frames written at once: libsndfile's encoder cannot take a minute."""
 
 
 def write_page(
@@ -91,7 +86,8 @@ def write_takes(
         f'<button data-take="{i}" title="{escape(name)}">{escape(name)}</button>' for i, name in enumerate(takes)
     )
     sounds = "".join(
-        f'<audio preload="auto" data-gain="{gain:.4f}" src="{_sound(x, sample_rate, compressed)}"></audio>'
+        f'<audio preload="auto" data-gain="{gain:.4f}" '
+        f'src="{sound_address(x, sample_rate, compressed=compressed)}"></audio>'
         for x, gain in zip(takes.values(), gains or (1.0,) * len(takes), strict=True)
     )
     keys = {name: f'<span class="key {style}">{escape(name)}</span>' for name, style in styles_of.items()}
@@ -129,18 +125,6 @@ def write_takes(
         page = page.replace(f"{{{{{name}}}}}", part)
     with replacing(path) as file:
         file.write_text(page, encoding="utf-8")
-
-
-def _sound(x: Tensor, sample_rate: int, compressed: bool) -> str:
-    """The sound as the address of a player."""
-    file, samples = io.BytesIO(), x.detach().T.cpu().numpy()
-    if compressed:
-        with soundfile.SoundFile(file, "w", sample_rate, samples.shape[1], "VORBIS", format="OGG") as writer:
-            for block in np.split(samples, range(_OGG_BLOCK, len(samples), _OGG_BLOCK)):
-                writer.write(block)
-    else:
-        soundfile.write(file, Quantizer(16)(samples), sample_rate, "PCM_16", format="WAV")
-    return f"data:audio/{'ogg' if compressed else 'wav'};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
 def _wave(x: Tensor, sample_rate: int, style: str) -> Line:

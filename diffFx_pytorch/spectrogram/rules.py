@@ -169,6 +169,7 @@ METHODS: dict[str, Rule] = {
     "raar": Reflection(beta=0.9),
     "difference_map": DifferenceMap(),
 }
+"""The rules that have names, with their usual constants."""
 
 
 def schedule_of(caller: str, method: str | Rule | Sequence[Rule], n_iter: int) -> Sequence[Rule]:

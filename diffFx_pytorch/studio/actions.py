@@ -128,7 +128,7 @@ def _open(session: Session, r: Request) -> None:
 
 
 def _loop(session: Session, r: Request) -> None:
-    session.set_loop(float(r["start"]), float(r["stop"]))
+    session.set_loop(float(r["start"]), float(r["stop"]), bool(r.get("on")))
 
 
 def _save(session: Session, r: Request) -> None:

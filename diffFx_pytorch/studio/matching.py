@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -11,9 +12,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..dsp.power_spectrogram import power_spectrogram
 from ..files import audio_info, read_blocks, resampled_frames
-from ..fit import Certainty, Stage, fit
+from ..fit import Certainty, Likeness, fit, fit_like
 from ..processor import Processor
 from ..routing import Chain
 from . import pictures
@@ -23,9 +23,9 @@ from .nodes import Node
 from .session import Session
 
 How = Literal["wet", "reference"]
-_LONGEST = 10.0
+_LONGEST, _REFERENCE_LONGEST = 10.0, 60.0
+"""Seconds of the sounds that are compared."""
 _SHOWN_EVERY, _MOST_SHOWN = 0.25, 400
-_STEPS, _STARTS, _FFT = 120, 4, 2048
 
 
 def matching(
@@ -36,7 +36,8 @@ def matching(
     Args:
         session: its sound, from the beginning of the loop on, is the dry one.
         name: of a sound file of the folder: the same take after the effects ("wet"), whose samples are compared, or
-            any other sound ("reference"), whose colour and level are.
+            any other sound ("reference"), to which the rack is brought near by what does not depend on the notes; see
+            ``fit_like``.
         how: see ``name``.
         seconds: that it may take.
         frozen: knobs that stay where they are, ``step.knob``.
@@ -61,64 +62,34 @@ def matching(
     path = session.folder.path(name)
     stop = min(stop, start + _LONGEST)
     dry = _part(source, rate, start, stop)
-    wet = _part(path, rate, start, stop) if how == "wet" else _part(path, rate, 0.0, stop - start)
-    if how == "reference" and wet.shape[-1] < dry.shape[-1]:
-        wet = wet.repeat(1, 1, -(-dry.shape[-1] // wet.shape[-1]))[..., : dry.shape[-1]]
-    if dry.shape[1] == 1 and wet.shape[1] == 2 and chain.channels_out != 2:
+    wet = _part(path, rate, start, stop) if how == "wet" else _part(path, rate, 0.0, _REFERENCE_LONGEST)
+    if how == "reference":
+        pass  # measures of mono and stereo compare
+    elif dry.shape[1] == 1 and wet.shape[1] == 2 and chain.channels_out != 2:
         dry = dry.expand(-1, 2, -1)
     elif wet.shape[1] == 1 and dry.shape[1] == 2 and chain.channels_out in (None, 2):
         wet = wet.expand(-1, 2, -1)
 
     def work(tell: Tell, stop: threading.Event) -> dict[str, Any]:
         watch = _Watch(nodes, chain, how, tell, stop)
-        # Kernels use the cores by themselves, and the sound that plays meanwhile needs one.
-        stages = None if how == "wet" else [Stage(_STEPS, Likeness(), starts=_STARTS)]
+        if how == "reference":
+            like = fit_like(copy.deepcopy(chain), dry, wet, frozen=frozen, time_budget_s=seconds, progress=watch)
+            return {**_told(nodes, like.fx, like.after, how, {}, like.notices), "measures": _measures(like)}
         try:
-            found = fit(
-                copy.deepcopy(chain),
-                dry,
-                wet,
-                stages=stages,
-                frozen=frozen,
-                time_budget_s=seconds,
-                align=how == "wet",
-                progress=watch,
-            )
+            found = fit(copy.deepcopy(chain), dry, wet, frozen=frozen, time_budget_s=seconds, progress=watch)
         except KeyboardInterrupt:
             raise StoppedError from None
-        if how == "wet":
-            return _told(nodes, found.fx, found.residual_db, how, found.certainty, found.notices)
-        near = watch.set_to_best()  # the fit's own choice is by the waveform, which a reference does not share
-        with torch.no_grad():
-            return _told(nodes, near, float(Likeness()(near(dry), wet)[0]), how, {}, [])
+        return _told(nodes, found.fx, found.residual_db, how, found.certainty, found.notices)
 
     return work
 
 
-class Likeness(torch.nn.Module):
-    """How far two sounds are apart in colour and level, whatever they play: the mean spectra in thirds of an octave.
-
-    L = mean |10 log10 P_y(b) - 10 log10 P_t(b)| over bands b, and half as much of their spread over time, in dB.
-
-    Shape:
-        y (B, C, T), target (1, C, T); one number an item, (B,).
-    """
-
-    def forward(self, y: Tensor, target: Tensor) -> Tensor:
-        """The difference in dB."""
-        (mean_y, spread_y), (mean_t, spread_t) = _colour(y), _colour(target)
-        return (mean_y - mean_t).abs().mean((1, 2)) + 0.5 * (spread_y - spread_t).abs().mean((1, 2))
-
-
-def _colour(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean level of each band in dB, and by how much it varies, (B, C, bands)."""
-    powers = power_spectrogram(x, _FFT, _FFT // 2)
-    edges = torch.logspace(0.3, 3.0, 28).round().long().unique().to(x.device)
-    sums = torch.nn.functional.pad(powers.cumsum(-2), (0, 0, 1, 0))
-    bands = sums[..., edges[1:], :] - sums[..., edges[:-1], :]
-    floor = 1e-7 * bands.detach().amax((-2, -1), keepdim=True) + 1e-12
-    levels = 10 * (bands + floor).log10()
-    return 10 * (bands.mean(-1) + floor[..., 0]).log10(), (levels.var(-1, unbiased=False) + 1e-6).sqrt()
+def _measures(like: Likeness) -> list[dict[str, Any]]:
+    """What was matched, as a page lists it."""
+    return [
+        {"name": m.name, "unit": m.unit, "before": m.before, "after": m.after, "reference": m.reference}
+        for m in like.measures
+    ]
 
 
 class _Watch:
@@ -129,14 +100,11 @@ class _Watch:
         self.nodes, self.chain, self.tell, self.stop = nodes, copy.deepcopy(chain), tell, stop
         self.told, self.steps = 0.0, 0
         self.errors: list[float] = []
-        self.best: tuple[float, Tensor] | None = None
 
     def __call__(self, error: float, place: Tensor) -> None:
         if self.stop.is_set():
             raise KeyboardInterrupt
         self.steps += 1
-        if self.best is None or error < self.best[0]:
-            self.best = (error, place.detach().clone())
         shown = _shown(error, self.how)
         self.errors.append(min(shown, self.errors[-1]) if self.errors else shown)
         if len(self.errors) > _MOST_SHOWN:
@@ -151,12 +119,6 @@ class _Watch:
         }
         self.tell(errors=list(self.errors), steps=self.steps, curves=curves, how=self.how)
 
-    def set_to_best(self) -> Chain:
-        """The chain at the best setting that was seen; as it was, where none was."""
-        if self.best is not None:
-            self._set(self.best[1])
-        return self.chain
-
     def _set(self, place: Tensor) -> None:
         flat: Any = self.chain.map_parameters(place[None])
         self.chain.set({name: float(value) for name, value in self.chain.to_dict(flat).items()})
@@ -168,8 +130,8 @@ def _is_light(fx: Processor) -> bool:
 
 
 def _shown(error: float, how: How) -> float:
-    """An error in dB: of the waveform relative to the wet one, or of the colour."""
-    return round(10 * torch.tensor(max(error, 1e-12)).log10().item(), 2) if how == "wet" else round(error, 3)
+    """An error as a page shows it: of the waveform in dB of the wet one, or in differences that are about heard."""
+    return round(10 * math.log10(max(error, 1e-12)), 2) if how == "wet" else round(math.sqrt(error), 3)
 
 
 def _value(fx: Processor, name: str) -> float:

@@ -228,16 +228,18 @@ class Studio:
         """The part of the sound that is looped, through the rack or (``dry=1``) as it is.
 
         The length of a header, four bytes; the header, JSON; then the samples, float32, channel after channel. With
-        ``near``, a place in seconds, only what is heard next.
+        ``near``, a place in seconds, only what is heard next; with ``from`` and ``to`` the part that follows.
         """
         dry = request.query_params.get("dry") == "1"
         known = request.query_params.get("known", "")
         said = request.query_params.get("near")
         near = None if said is None else float(said)
+        edges = [request.query_params.get(edge) for edge in ("from", "to")]
+        span = None if None in edges else (float(edges[0] or 0), float(edges[1] or 0))
 
         def taken() -> bytes:
-            revision, take, sound = self.session.take(near)
-            if near is None:
+            revision, take, sound = self.session.take(near, span)
+            if near is None and span is None:
                 with self._take_lock:
                     self._taken = (take, sound)
             given = sound if dry else take.sound
@@ -247,7 +249,7 @@ class Studio:
                 "rate": self.session.desk.rate,
                 "channels": given.shape[0],
                 "frames": given.shape[1],
-                "start": self.session.loop[0],
+                "start": self.session.loop[0] if span is None else span[0],
                 "ran": take.ran,
                 "milliseconds": round(1e3 * take.seconds, 1),
             }

@@ -28,8 +28,9 @@ from .nodes import Node, Rack, as_json, content, text_of
 LONGEST_LOOP = 60.0
 """Seconds of the part that is played."""
 _USUAL_LOOP, _SHORTEST_LOOP = 10.0, 0.05
-_BEFORE = 2.0
-"""Seconds before the part from which on effects run, so that they have settled."""
+_BEFORE, _BEFORE_ON = 2.0, 8.0
+"""Seconds before the part from which on effects run, so that they have settled; more where the sound goes on from the
+part before, whose reverberation must not be cut."""
 _NEAR, _BEFORE_NEAR = 1.5, 0.5
 """Seconds of what is heard next, and before it."""
 _STEPS_KEPT = 500
@@ -76,6 +77,7 @@ class Session:
         self.revision = 0
         self.source: Source | None = None
         self.loop = (0.0, 0.0)
+        self.goes_on = False
         self.file = ""
         self.rack = Rack({"A": (), "B": ()})
         self._past: list[tuple[str, Rack]] = []
@@ -154,11 +156,15 @@ class Session:
             other.append((label, self.rack))
             self.rack, self._gesture = rack, ""
 
-    def set_loop(self, start: float, stop: float) -> None:
-        """Loop a part, as far as the sound goes."""
+    def set_loop(self, start: float, stop: float, goes_on: bool = False) -> None:
+        """Loop a part, as far as the sound goes; ``goes_on`` says that the part before it was played until here."""
+        self.goes_on = goes_on
+        self.loop = self._inside_source(start, stop)
+
+    def _inside_source(self, start: float, stop: float) -> tuple[float, float]:
         seconds = self.source.seconds if self.source else 0.0
         start = min(max(0.0, start), max(0.0, seconds - _SHORTEST_LOOP))
-        self.loop = (start, min(max(stop, start + _SHORTEST_LOOP), seconds, start + LONGEST_LOOP))
+        return start, min(max(stop, start + _SHORTEST_LOOP), seconds, start + LONGEST_LOOP)
 
     # What is there ---------------------------------------------------------------------------------------------------
 
@@ -231,12 +237,13 @@ class Session:
 
     # Sound -----------------------------------------------------------------------------------------------------------
 
-    def part(self, near: float | None = None) -> Part:
+    def part(self, near: float | None = None, span: tuple[float, float] | None = None) -> Part:
         """The part of the sound that is looped, or what is heard next.
 
         Args:
             near: seconds from the beginning of the loop; what follows them, so short that it is computed at once, with
                 so little before it that what rings long is not quite right in it.
+            span: start and end in seconds of another part, which goes on from the one that is looped.
 
         Raises:
             ValueError: if no sound is open.
@@ -246,8 +253,9 @@ class Session:
                 raise ValueError("no sound is open")
             info, path = self.source.info, self.folder.path(self.source.name)
             rate = info.sample_rate
-            start, stop = (round(edge * rate) for edge in self.loop)
-            seconds = _BEFORE
+            edges = self.loop if span is None else self._inside_source(*span)
+            start, stop = (round(edge * rate) for edge in edges)
+            seconds = _BEFORE_ON if self.goes_on or span is not None else _BEFORE
             if near is not None:
                 start = min(start + round(max(near, 0.0) * rate), stop - 1)
                 stop, seconds = min(stop, start + round(_NEAR * rate)), _BEFORE_NEAR
@@ -264,10 +272,10 @@ class Session:
 
         return Part(str(about), read, start, stop, before, info.frames)
 
-    def take(self, near: float | None = None) -> tuple[int, Take, Tensor]:
-        """The revision, the part through the rack, and the part itself; ``near`` as for ``part``."""
+    def take(self, near: float | None = None, span: tuple[float, float] | None = None) -> tuple[int, Take, Tensor]:
+        """The revision, the part through the rack, and the part itself; arguments as for ``part``."""
         with self.lock:
-            revision, nodes, rate, part = self.revision, self.nodes, self.desk.rate, self.part(near)
+            revision, nodes, rate, part = self.revision, self.nodes, self.desk.rate, self.part(near, span)
         take = self.engine.take(nodes, part, rate)
         dry = part.read(part.start, part.stop)
         return revision, take, dry

@@ -18,6 +18,7 @@ from .subject import Subject, hits, wide_sound
 from .view import Axis, Line, View, view_of
 
 Mechanism = Literal["gain", "filter", "echo", "room", "stereo", "moving", "level", "shape", "other"]
+"""What kind of effect it is, as its pictures are chosen."""
 
 _DENSE, _SHORT_S, _LONGEST_S = 0.3, 0.06, 8.0
 _IN_TIME = ("decay", "size", "room", "feedback", "delay", "reverb")

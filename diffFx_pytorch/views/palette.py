@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Literal
 
 Theme = Literal["light", "dark"]
+"""What pictures are drawn for."""
 
 COLOURS: dict[Theme, dict[str, str]] = {
     "light": {

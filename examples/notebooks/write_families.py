@@ -1,109 +1,118 @@
-"""Write the notebooks of the families: every effect heard dry and wet, its curve, its knobs as sliders.
+"""Write the notebooks of the families: every effect with its story, in the order in which one would learn them.
 
     python examples/notebooks/write_families.py
 
-The effects come from the registry; a setting worth hearing is in ``HEARD``; else the knobs that are neutral by default
-are set to three quarters.
+What an effect is for, and its recipes, are those of docs/effects/words; ``stories`` says which recipe is heard, what to
+listen for, which knobs are turned and what to try. An effect without a story gets its first recipe and first knobs.
 """
 
 from __future__ import annotations
 
-import inspect
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import nbformat
+import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from diffFx_pytorch import Processor, registry
+HERE = Path(__file__).parent
+sys.path.append(str(HERE.parents[1] / "docs"))
 
-NOTEBOOKS = {
-    "eq_and_dynamics": ("Equalisers, filters and dynamics", ("eq", "dynamics")),
-    "delay": ("Delays", ("delay",)),
-    "modulation": ("Modulation", ("modulation",)),
-    "spatial": ("Width and place", ("spatial",)),
-    "distortion": ("Distortion", ("distortion",)),
-    "spectral": ("Effects on the spectrum", ("spectral",)),
-    "reverb": ("Reverberation", ("reverb",)),
-    "utility": ("Utilities", ("utility",)),
-}
+from site_pages import FAMILIES, by_family  # noqa: E402
+from site_words import Recipe, words  # noqa: E402
 
-HEARD: dict[str, dict[str, float]] = {
-    "LowPass": {"freq_hz": 800.0},
-    "HighPass": {"freq_hz": 800.0},
-    "BandPass": {"freq_hz": 1000.0},
-    "Notch": {"freq_hz": 1000.0},
-    "ParametricEqualizer": {"low_shelf_gain_db": -6.0, "peak_2_gain_db": 9.0, "high_shelf_gain_db": 6.0},
-    "Compressor": {"threshold_db": -32.0, "ratio": 6.0, "makeup_db": 6.0},
-    "DeEsser": {"range_db": 18.0, "threshold_db": -12.0},
-    "Limiter": {"gain_db": 18.0, "ceiling_db": -3.0},
-    "NoiseGate": {"threshold_db": -30.0, "range_db": 60.0, "release_ms": 50.0},
-    "Expander": {"threshold_db": -24.0, "ratio": 3.0},
-    "TransientShaper": {"attack_db": 9.0, "sustain_db": -9.0},
-    "ToneStack": {"bass": 0.8, "mid": 0.2, "treble": 0.7},
-    "BitCrusher": {"bits": 6.0, "hold": 4.0, "drive_db": 0.0},
-    "Fade": {"fade_in_s": 1.0, "fade_out_s": 1.0},
-    "FeedbackDelay": {"delay_ms": 300.0, "feedback": 0.5, "lowpass_hz": 3000.0},
-    "Tremolo": {"depth": 0.9},
-    "TanH": {"drive_db": 18.0, "output_db": -6.0},
-    "ConvolutionReverb": {"predelay_ms": 20.0, "decay": 1.5, "mix": 0.5},
-    "EarlyReflections": {"mix": 0.7},
-    "FDNReverb": {"decay_s": 3.0, "decay_low_ratio": 1.3, "decay_high_ratio": 0.3, "mix": 0.4},
-    "NoiseShapedReverb": {"mix": 0.4},
-    "PlateReverb": {"decay_s": 3.0, "damping_hz": 5000.0, "mix": 0.4},
-    "SchroederReverb": {"room_size": 0.8, "mix": 0.5},
-    "VelvetReverb": {"mix": 0.4},
+from diffFx_pytorch import Processor  # noqa: E402
+from diffFx_pytorch.report.demo import SOUNDS  # noqa: E402
+
+NAMES = {
+    "eq": "equalisers",
+    "dynamics": "dynamics",
+    "distortion": "distortion",
+    "modulation": "modulation",
+    "delay": "delays",
+    "reverb": "reverbs",
+    "spatial": "stereo",
+    "spectral": "spectral",
+    "utility": "utilities",
 }
+"""Files of the families, in the order in which one would read them."""
 
 _FIRST = """\
-from IPython.display import display
-
 from diffFx_pytorch.processors import {names}
-from diffFx_pytorch.report.demo import demo_clip
-from diffFx_pytorch.report.notebook import knob_sliders, player
-from diffFx_pytorch.report.plots import before_after
+from diffFx_pytorch.report.demo import demo_sound
+from diffFx_pytorch.report.notebook import knob_sliders, listen
 
-RATE = 44100
-x = demo_clip(RATE, 2.4)  # (1, 2, T): batch, channels, samples
+RATE, SECONDS = 44100, 2.4
+sounds = {{name: demo_sound(name, RATE, SECONDS) for name in {sounds}}}"""
 
-
-def listen(fx, settings):
-    display(player(x, RATE, "dry"), player(fx(x, dsp_params=settings), RATE, "wet"))
-    before_after(fx, x, dsp_params=settings)"""
-
-
-def settings_of(cls: type[Processor]) -> dict[str, float]:
-    """A setting worth hearing, in units; rounded, for it is read."""
-    fx = cls()
-    if cls.__name__ in HEARD:
-        return HEARD[cls.__name__]
-    still = [name for name, value in fx.neutral.items() if name in fx.params and fx.params[name].default == value]
-    return {name: float(f"{fx.params[name].to_physical(0.75):.3g}") for name in still}
+_HOW = """\
+Every player has three takes and goes from one to the other without losing its place: *before*, *after* at the
+loudness of before, and their *difference*, which is what the effect did. All sounds are parts of a clip that the
+package plays itself. Pictures are measured from the effect at the settings you hear. Under the sliders the picture
+moves as you turn, the sound follows when you let go. All nine pages of effects are made alike; {others}."""
 
 
-def cells_of(title: str, families: tuple[str, ...]) -> list[nbformat.NotebookNode]:
-    """The cells of the notebook of some families."""
-    effects = [
-        cls
-        for family in families
-        for cls in sorted(registry.effects().values(), key=lambda c: c.__name__)
-        if registry.family(cls) == family and cls.__module__.startswith("diffFx_pytorch.")
-    ]
-    names = ", ".join(sorted(cls.__name__ for cls in effects))
-    imported = f"(\n    {names.replace(', ', f',{chr(10)}    ')},\n)" if len(names) > 60 else names
+def story_of(cls: type[Processor], stories: dict[str, Any]) -> tuple[Recipe, dict[str, Any]]:
+    """The recipe that is heard, and what is said of it."""
+    recipes = words()[cls.__name__].recipes
+    said = stories.get(cls.__name__, {})
+    recipe = recipes[said.get("recipe", 1) - 1]
+    fx = cls(44100, **recipe.options, **recipe.settings)
+    turn = said.get("turn") or [*(n for n in recipe.settings if n in fx.params), *fx.params][:2]
+    return recipe, {"hear": "", "try": "", **said, "turn": list(dict.fromkeys(turn))}
+
+
+def cells_of(family: str, effects: Sequence[type[Processor]]) -> list[nbformat.NotebookNode]:
+    """The cells of the notebook of a family."""
+    told = yaml.safe_load((HERE / "stories" / f"{family}.yaml").read_text(encoding="utf-8"))
+    chosen = {cls: story_of(cls, told["effects"]) for cls in effects}
+    files = [f"`{NAMES[f]}`" for f in FAMILIES if f != family and f in NAMES]
+    heard = list(dict.fromkeys(recipe.sound for recipe, _ in chosen.values()))
     cells = [
-        new_markdown_cell(f"# {title}\n\nEvery effect dry and wet, what it does as a curve, and its knobs as sliders."),
-        new_code_cell(_FIRST.format(names=imported)),
+        new_markdown_cell(f"# {told['title']}\n\n{told['intro'].strip()}\n\n{_HOW.format(others=_listed(files))}"),
+        new_code_cell(_FIRST.format(names=_names(sorted(cls.__name__ for cls in effects)), sounds=_list(heard))),
     ]
-    for cls in effects:
-        doc = inspect.getdoc(cls) or ""
-        cells.append(new_markdown_cell(f"## {cls.__name__}\n\n{doc.partition('Args:')[0].strip()}"))
-        listed = ", ".join(f'"{k}": {v!r}' for k, v in settings_of(cls).items())
-        if len(listed) > 80:
-            listed = "\n" + "".join(f'    "{k}": {v!r},\n' for k, v in settings_of(cls).items())
-        cells.append(new_code_cell(f"fx = {cls.__name__}(RATE)\nsettings = {{{listed}}}\nlisten(fx, settings)"))
-        cells.append(new_code_cell("knob_sliders(fx, x, settings, plot=False)"))
+    for cls, (recipe, said) in chosen.items():
+        name = cls.__name__
+        heading = f"## {name}\n\n{words()[name].about}\n\n"
+        use = f"**For {recipe.purpose}**, on {SOUNDS[recipe.sound]}: {recipe.why} {said['hear'].strip()}"
+        cells.append(new_markdown_cell(heading + use.strip()))
+        plain = "" if recipe.matched else ", matched=False"
+        built = _call(name, {**recipe.options, **recipe.settings})
+        label = f"for {recipe.purpose}"
+        cells.append(new_code_cell(f'{built}\nlisten(fx, sounds["{recipe.sound}"], label="{label}"{plain})'))
+        line = f'knob_sliders(fx, sounds["{recipe.sound}"], only={_list(said["turn"])}{plain})'
+        cells.append(new_code_cell(line))
+        if said["try"]:
+            cells.append(new_markdown_cell(f"*Try:* {said['try'].strip()}"))
     return cells
+
+
+def _names(names: list[str]) -> str:
+    text = ", ".join(names)
+    return "(\n" + "".join(f"    {name},\n" for name in names) + ")" if len(text) > 60 else text
+
+
+def _list(names: Sequence[str]) -> str:
+    return "[" + ", ".join(f'"{name}"' for name in names) + "]"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return "the others are " + ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def _call(name: str, given: dict[str, Any]) -> str:
+    plain = [f"{knob}={value!r}" for knob, value in given.items() if "." not in knob]
+    dotted = ", ".join(f'"{knob}": {value!r}' for knob, value in given.items() if "." in knob)
+    if len(dotted) > 90:
+        dotted = "\n" + "".join(f'        "{knob}": {v!r},\n' for knob, v in given.items() if "." in knob) + "    "
+    parts = [*plain, *([f"**{{{dotted}}}"] if dotted else [])]
+    call = f"fx = {name}({', '.join(['RATE', *parts])})".replace("'", '"')
+    if len(call) <= 110 and chr(10) not in call:
+        return call
+    return f"fx = {name}(\n    RATE,\n{''.join(f'    {part},{chr(10)}' for part in parts)})".replace("'", '"')
 
 
 def write_notebook(path: Path, cells: Sequence[nbformat.NotebookNode]) -> None:
@@ -119,10 +128,10 @@ def text_and_code(cells: Sequence[str]) -> list[nbformat.NotebookNode]:
     return [new_code_cell(text) if number % 2 else new_markdown_cell(text) for number, text in enumerate(cells)]
 
 
-def main() -> None:
+def main(folder: Path = HERE) -> None:
     """Write every notebook, without outputs."""
-    for name, (title, families) in NOTEBOOKS.items():
-        write_notebook(Path(__file__).with_name(f"{name}.ipynb"), cells_of(title, families))
+    for family, effects in by_family().items():
+        write_notebook(folder / f"{NAMES[family]}.ipynb", cells_of(family, effects))
 
 
 if __name__ == "__main__":

@@ -67,10 +67,12 @@ def test_sliders_are_the_table_of_knobs(plt, x):
     rate = page.sliders["tremolo.rate_hz"]
     assert type(rate).__name__ == "FloatLogSlider"
     assert "20 Hz" in rate.tooltip
-    before = page.children[1].outputs
+    before, drawn = page.heard.outputs, page.drawn.value
     rate.value = 12.0
     assert page.settings()["tremolo.rate_hz"] == pytest.approx(12)
-    assert page.children[1].outputs != before
+    assert page.heard.outputs != before
+    assert page.drawn.value != drawn
+    assert "<svg" in drawn
 
 
 def test_every_end_of_every_slider_is_legal(x):
@@ -102,3 +104,39 @@ def test_a_player_says_what_it_turned_down(x):
 
     assert "<audio" in player(x, RATE).data
     assert "+6.0 dB" in player(x / x.abs().max() * 1.9953, RATE, "loud").data
+
+
+def test_a_comparison_is_level_matched_and_its_difference_is_what_the_effect_did(x):
+    from diffFx_pytorch.report.players import takes_of
+
+    x = x.repeat(1, 1, 2)
+    takes, gain_db = takes_of(x[0], 0.25 * x[0], RATE)
+    assert gain_db == pytest.approx(12.04, abs=0.01)
+    assert takes["difference"].abs().max() < 1e-5
+    takes, gain_db = takes_of(x[0, :1], -0.5 * x[0], RATE, matched=False)
+    assert gain_db == 0
+    torch.testing.assert_close(takes["difference"], takes["after"] - takes["before"])
+    loud, _ = takes_of(3 * x[0] / x.abs().max(), -3 * x[0] / x.abs().max(), RATE)
+    assert max(float(take.abs().max()) for take in loud.values()) <= 1
+    silent, gain_db = takes_of(x[0], torch.zeros_like(x[0]), RATE)
+    assert gain_db == 0
+    torch.testing.assert_close(silent["difference"], -silent["before"])
+
+
+def test_a_player_is_small_and_holds_three_takes(x):
+    pytest.importorskip("IPython")
+    from diffFx_pytorch.report.notebook import listen
+
+    page = listen(Gain(RATE, gain_db=-3.0), x).data
+    assert page.count("data:audio/ogg;base64,") == 3
+    assert "<svg" in page
+    assert "after is +3.0 dB" in page
+
+
+def test_what_is_heard_is_in_step_with_what_went_in(x):
+    from diffFx_pytorch.processors import Limiter
+    from diffFx_pytorch.report.notebook import processed
+
+    limiter = Limiter(RATE)
+    assert limiter.latency_samples > 0
+    torch.testing.assert_close(processed(limiter, 0.1 * x), 0.1 * x, atol=1e-5, rtol=0)

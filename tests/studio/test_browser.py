@@ -209,6 +209,22 @@ def test_bypass_and_the_other_rack_keep_the_place(page):
     assert tab.evaluate("() => studio.player.playing")
 
 
+def test_with_loop_off_the_sound_goes_on_without_a_gap_to_the_end_of_the_file(page):
+    tab = page.tab
+    tab.evaluate(
+        """() => { studio.seams = []; const p = studio.player, was = p._follow.bind(p);
+                   p._follow = () => { was(); if (p._following) studio.seams.push([p.began + p.duration]); }; }"""
+    )
+    tab.get_by_role("button", name="Loop", exact=True).click()
+    tab.get_by_role("button", name="Play").click()
+    tab.wait_for_function("() => studio.state.loop[0] === 0.5 && studio.state.loop[1] === 2")
+    assert tab.evaluate("() => studio.player.playing && Math.abs(studio.player.began - studio.seams.at(-1)[0]) < 1e-9")
+    np.testing.assert_allclose(page.sound(), page.session.take()[1].sound.numpy(), atol=1e-7)
+    tab.wait_for_function("() => !studio.player.playing")
+    tab.wait_for_function("() => studio.state.loop[0] === 0")  # back at the beginning
+    tab.get_by_role("button", name="Play").wait_for()
+
+
 def test_two_windows_a_reload_and_a_lost_connection_lose_nothing(page):
     tab, other = page.tab, page.open(page.url)
     page.knob("fader", "gain").press("Home")

@@ -8,7 +8,7 @@ import soundfile
 import torch
 
 from diffFx_pytorch.presets.chain_file import ChainFile
-from diffFx_pytorch.studio.matching import Likeness, matching
+from diffFx_pytorch.studio.matching import matching
 
 RACK = "version: 1\nchain: [{effect: Peak, name: bell, params: {gain_db: %g}}, {effect: Gain, params: {gain_db: %g}}]\n"
 
@@ -36,9 +36,7 @@ def test_a_wet_recording_gives_the_knobs_and_they_are_kept_as_one(session, wet):
     assert session.yaml() == before
 
 
-@pytest.mark.slow
-def test_a_reference_of_other_sound_is_come_near_to(session, home, wet, monkeypatch):
-    monkeypatch.setattr("diffFx_pytorch.studio.matching._STEPS", 30)
+def test_a_reference_of_other_sound_is_come_near_to(session, home):
     rng = np.random.default_rng(5)
 
     def noise(gain_db, fader_db):
@@ -47,11 +45,29 @@ def test_a_reference_of_other_sound_is_come_near_to(session, home, wet, monkeypa
 
     for name, sound in (("dry.wav", noise(0, 0)), ("other.wav", noise(12, 6))):
         soundfile.write(home / name, sound.T.numpy(), 44100, "FLOAT")
+    session.apply({"op": "load", "text": RACK % (0, 0)})
     session.apply({"op": "open", "name": "dry.wav"})
-    found = matching(session, "other.wav", "reference", 600)(lambda **said: None, threading.Event())
-    before = float(Likeness()(noise(0, 0)[None], noise(12, 6)[None])[0])
-    assert found["error"] < 0.85 * before
-    assert found["notices"] == []
+    told, before = [], session.yaml()
+    found = matching(session, "other.wav", "reference", 2)(lambda **said: told.append(said), threading.Event())
+    knobs = [row["value"] for row in found["rows"] if row["path"] == "gain_db"]
+    assert knobs == [pytest.approx(12, abs=1.5), pytest.approx(6, abs=1.5)]
+    measures = {m["name"]: m for m in found["measures"]}
+    assert measures["loudness"]["after"] == pytest.approx(measures["loudness"]["reference"], abs=0.5)
+    assert measures["spectrum"]["after"] < 0.5 * measures["spectrum"]["before"]
+    assert found["error"] < 1
+    assert session.yaml() == before
+    assert told
+    assert told[-1]["errors"] == sorted(told[-1]["errors"], reverse=True)
+
+
+def test_a_search_for_a_reference_that_is_stopped_keeps_the_best(session, home, wet):
+    stop = threading.Event()
+
+    def told(**said):
+        stop.set()
+
+    found = matching(session, "wet.wav", "reference", 600)(told, stop)
+    assert len(found["rows"]) == 4
 
 
 @pytest.mark.slow

@@ -275,3 +275,14 @@ def test_an_hour_is_opened_looped_and_drawn(home):
         time.sleep(0.02)
     assert len(seen["high"]) == seen["columns"] <= 1200
     assert seen["high"][-1] > 10 * seen["high"][0]
+
+
+def test_the_part_that_follows_goes_on_from_the_one_before(session):
+    session.apply({"op": "load", "text": "version: 1\nchain: [{effect: FDNReverb, params: {decay_s: 4, mix: 0.5}}]\n"})
+    whole = session.take()[1].sound
+    session.apply({"op": "loop", "start": 0, "stop": 0.8})
+    on = session.take(span=(0.8, 2.0))[1]
+    torch.testing.assert_close(on.sound, whole[:, 35280:], atol=1e-5, rtol=0)
+    session.apply({"op": "loop", "start": 0.8, "stop": 2.0, "on": True})
+    again = session.take()[1]
+    assert (again.key, again.ran) == (on.key, [])  # what was heard is what is looped now

@@ -100,8 +100,9 @@ export function listen() {
 }
 
 /** A take: its header, and samples channel by channel. */
-export async function take({ dry = false, known = "", near = null } = {}) {
-  const answer = await ask(`/api/take?known=${known}${dry ? "&dry=1" : ""}${near === null ? "" : `&near=${near}`}`);
+export async function take({ dry = false, known = "", near = null, span = null } = {}) {
+  const part = span ? `&from=${span[0]}&to=${span[1]}` : "";
+  const answer = await ask(`/api/take?known=${known}${dry ? "&dry=1" : ""}${near === null ? "" : `&near=${near}`}${part}`);
   const bytes = await answer.arrayBuffer();
   const length = new DataView(bytes).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));

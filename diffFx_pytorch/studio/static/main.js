@@ -35,7 +35,8 @@ function show(next) {
     $(way).disabled = !next[way];
     $(way).title = next[way] ? `${way === "undo" ? "Undo" : "Redo"}: ${next[way]}` : "";
   }
-  for (const id of ["play", "render", "bypass"]) $(id).disabled = !next.source;
+  if (queued && queued.span[0] !== next.loop[1]) { player.unqueue(); queued = null; }
+  for (const id of ["play", "render", "bypass", "loops"]) $(id).disabled = !next.source;
   $("save").disabled = !next.nodes.length;
   document.title = `${next.source ? `${next.source.name} · ` : ""}difffx studio`;
   if (next.source) sound();
@@ -86,6 +87,43 @@ async function sound() {
   rendering = false;
 }
 
+// The part after the one that is looped, where the sound shall go on. At least so many seconds, and asked for so early.
+const ONWARD = 10, EARLY = 8;
+let queued = null, fetching = false;
+
+async function ahead() {
+  const [start, stop] = state.loop, until = Math.min(state.source.seconds, stop + Math.max(stop - start, ONWARD)), span = [stop, until];
+  if (fetching || rendering || api.busy() || until - stop < 0.05) return;
+  if (queued && queued.revision === state.revision) return;
+  fetching = true;
+  try {
+    const wet = await api.take({ span }), dry = await api.take({ span, dry: true });
+    if (state.loop[1] === stop && player.playing && !player.looping) {
+      queued = { span, wet, dry, revision: wet.revision };
+      player.queue(wet.rate, wet.sound, dry.sound);
+    }
+  } catch (error) {
+    if (error.refused) { toast(error.message, true); queued = { span, revision: state.revision }; }
+  }
+  fetching = false;
+}
+
+player.onadvance = () => {
+  const { span, wet, dry } = queued;
+  queued = null;
+  [studio.take, studio.dry] = [wet, dry];
+  dryFor = JSON.stringify([state.source, span]);
+  wave.load("dry", dry.sound);
+  wave.load("wet", wet.sound);
+  api.act({ op: "loop", start: span[0], stop: span[1], on: true }, "loop");
+};
+
+player.onend = () => {
+  played();
+  const [start, stop] = state.loop;
+  if (start > 0) api.act({ op: "loop", start: 0, stop: stop - start }, "loop");
+};
+
 /** Note how long it took from a turn of a knob to its sound. */
 function lagged() {
   if (studio.turned) [studio.lag, studio.turned] = [performance.now() - studio.turned, null];
@@ -110,6 +148,7 @@ function frame() {
   const index = found && player.duration && (player.playing || at > 0) && !player.bypassed ? Math.floor(at * found.rate) : -1;
   rack.light(found, index);
   wave.light();
+  if (player.playing && !player.looping && player.duration - at < EARLY && state?.source) ahead();
   level = Math.max(player.level(), level - 0.9);
   const { pen, width, height } = paper($("meter"));
   const full = Math.max(0, Math.min(1, 1 + level / 60));
@@ -123,10 +162,18 @@ function frame() {
 function play() {
   if (!state?.source) return;
   player.playing ? player.pause() : player.play();
-  setTimeout(() => {
-    $("play").innerHTML = icon(player.playing ? "pause" : "play");
-    $("play").setAttribute("aria-label", player.playing ? "Pause" : "Play");
-  }, 30);
+  setTimeout(played, 30);
+}
+
+function played() {
+  $("play").innerHTML = icon(player.playing ? "pause" : "play");
+  $("play").setAttribute("aria-label", player.playing ? "Pause" : "Play");
+}
+
+function loops() {
+  player.loops(!player.looping);
+  if (player.looping) queued = null;
+  $("loops").setAttribute("aria-pressed", player.looping);
 }
 
 function bypass() {
@@ -171,6 +218,7 @@ function keys(event) {
 for (const [id, name] of [["play", "play"], ["undo", "undo"], ["redo", "redo"], ["theme", "theme"]]) $(id).innerHTML = icon(name);
 $("play").addEventListener("click", play);
 $("bypass").addEventListener("click", bypass);
+$("loops").addEventListener("click", loops);
 $("undo").addEventListener("click", () => api.act({ op: "undo" }));
 $("redo").addEventListener("click", () => api.act({ op: "redo" }));
 $("theme").addEventListener("click", theme);

@@ -5,7 +5,7 @@ import { colour, h, toast } from "./dom.js";
 import { dropped, put, soundList } from "./files.js";
 import { text } from "./format.js";
 
-const WAYS = { wet: ["A wet recording", "The same take after the effects. Their knobs are found from its samples."], reference: ["A reference", "Any other sound. Colour and level are brought near to it."] };
+const WAYS = { wet: ["A wet recording", "The same take after the effects. Their knobs are found from its samples."], reference: ["A reference", "Any other sound. Spectrum, loudness, dynamics, decay and width are brought near to it."] };
 
 export class Match {
   constructor(rack) {
@@ -83,8 +83,9 @@ export class Match {
     const errors = job?.errors || [], last = job?.state === "done" ? job.error : errors.at(-1);
     const wet = (job?.how || this.how) === "wet";
     if (last === undefined) this.figure.replaceChildren(running ? h("small", {}, "Trying settings") : job?.state === "failed" ? h("small", {}, job.problem) : "");
-    else this.figure.replaceChildren(`${last.toFixed(1)} dB`, " ", h("small", {}, wet ? "left of the recording" : "apart from the reference"));
-    if (errors.length) chart(this.canvas, [{ x: errors.map((_, i) => i + 1), y: errors, colour: colour("accent"), fill: "floor" }], { xLabel: "", yLabel: "(dB)", xRange: [1, Math.max(2, errors.length)] });
+    else if (wet) this.figure.replaceChildren(`${last.toFixed(1)} dB`, " ", h("small", {}, "left of the recording"));
+    else this.figure.replaceChildren(last.toFixed(1), " ", h("small", {}, "from the reference; 1 is about heard"));
+    if (errors.length) chart(this.canvas, [{ x: errors.map((_, i) => i + 1), y: errors, colour: colour("accent"), fill: "floor" }], { xLabel: "", yLabel: wet ? "(dB)" : "distance", xRange: [1, Math.max(2, errors.length)] });
     const key = JSON.stringify([job?.state, job?.rows, this.over]);
     if (key === this.shown) return;
     this.shown = key;
@@ -101,9 +102,11 @@ export class Match {
         const bar = h("div", { class: "range", title: row.said ? `${text(knob, row.said[0])} to ${text(knob, row.said[1])}` : "" }, h("i", { style: `left:${100 * low}%;width:${Math.max(1, 100 * (high - low))}%` }));
         return h("tr", { class: row.determined ? "" : "loose" }, h("td", {}, `${row.step} ${row.path}`.replace(/_/g, " ")), h("td", { class: "n" }, text(knob, row.value)), h("td", {}, bar, h("span", { class: "hidden" }, row.said ? `${text(knob, row.said[0])} to ${text(knob, row.said[1])}` : "")));
       })));
+    const measures = job.measures && h("table", {}, h("thead", {}, h("tr", {}, ...["Matched", "Before", "After", "Reference"].map((name) => h("th", {}, name)))),
+      h("tbody", {}, ...job.measures.map((m) => h("tr", {}, h("td", {}, `${m.name} (${m.unit})`), ...[m.before, m.after, m.reference].map((value) => h("td", { class: "n" }, value.toFixed(1)))))));
     return [h("div", { class: "row" },
       h("button", { class: "primary", onclick: () => { act({ op: "settings", rows: job.rows.map(({ node, path, value }) => ({ node, path, value })) }); toast("Kept; undo brings the old settings back"); this.close(); } }, "Keep"),
-      h("button", { onclick: () => this.close() }, "Discard")), ...job.notices.map((said) => h("p", { class: "about", style: "margin:0" }, said.charAt(0).toUpperCase() + said.slice(1) + ".")), table];
+      h("button", { onclick: () => this.close() }, "Discard")), ...job.notices.map((said) => h("p", { class: "about", style: "margin:0" }, said.charAt(0).toUpperCase() + said.slice(1) + ".")), measures || "", table];
   }
 
   module(row) {

@@ -1,4 +1,5 @@
-// Plays a part of the sound in a loop. A new rendering takes over where the one before is, in a short crossfade.
+// Plays a part of the sound in a loop, or on into the part that is queued. A new rendering takes over where the one before
+// is, in a short crossfade.
 const FADE = 0.015;
 
 export class Player {
@@ -7,6 +8,9 @@ export class Player {
     this.place = 0; // seconds in the loop, while it stands
     this.buffers = { dry: null, wet: null };
     this.bypassed = false;
+    this.looping = true;
+    this.next = null; // the part that follows, where it does not loop
+    this.onadvance = this.onend = () => {};
     this.match = 1; // gain of the bypassed sound
     this.volume = 1;
     this.peak = 0;
@@ -15,7 +19,7 @@ export class Player {
   _context(rate) {
     if (this.context && this.context.sampleRate === rate) return;
     const was = this.position();
-    this._source = null;
+    this._source = this._following = null;
     this.context?.close();
     this.context = new AudioContext({ sampleRate: rate, latencyHint: "interactive" });
     this.master = this.context.createGain();
@@ -33,18 +37,44 @@ export class Player {
   /** Seconds from the beginning of the loop. */
   position() {
     if (!this.playing || !this.context || !this.duration) return this.place;
-    return ((this.context.currentTime - this.began) % this.duration + this.duration) % this.duration;
+    const since = this.context.currentTime - this.began;
+    return this.looping ? (since % this.duration + this.duration) % this.duration : Math.min(Math.max(since, 0), this.duration);
   }
 
   /** Take new samples; `rate` in Hz, `channels` of Float32Array. */
   load(which, rate, channels) {
     this._context(rate);
-    const buffer = this.context.createBuffer(channels.length, channels[0].length, rate);
-    channels.forEach((samples, c) => buffer.copyToChannel(samples, c));
+    const buffer = this._buffer(rate, channels);
     const before = this.buffers[which]?.duration;
     this.buffers[which] = buffer;
     if (before && Math.abs(before - buffer.duration) > 1e-6 && which === "wet") this.place = 0;
     if (this.playing && (which === "dry") === this.bypassed) this._start(this.position());
+  }
+
+  _buffer(rate, channels) {
+    const buffer = this.context.createBuffer(channels.length, channels[0].length, rate);
+    channels.forEach((samples, c) => buffer.copyToChannel(samples, c));
+    return buffer;
+  }
+
+  /** The part that is played after this one, without a gap. */
+  queue(rate, wet, dry) {
+    this.next = { wet: this._buffer(rate, wet), dry: this._buffer(rate, dry) };
+    this._follow();
+  }
+
+  unqueue() {
+    this.next = null;
+    this._drop();
+  }
+
+  /** Whether it begins again at its end, or goes on. */
+  loops(on) {
+    if (on === this.looping) return;
+    const at = this.position();
+    this.looping = on;
+    if (on) this.next = null;
+    if (this.playing) this._start(Math.min(at, this.duration - 0.001));
   }
 
   /** Put samples into what plays, from a place in seconds on, for as long as the rest is not there yet. */
@@ -96,9 +126,16 @@ export class Player {
     if (this.master) this.master.gain.setTargetAtTime(gain, this.context.currentTime, 0.01);
   }
 
+  _drop() {
+    if (this._following) { this._following.node.onended = null; this._following.node.stop(); }
+    this._following = null;
+  }
+
   _stop() {
     const old = this._source;
+    this._drop();
     if (!old) return;
+    old.node.onended = null;
     const now = this.context.currentTime;
     old.gain.gain.cancelScheduledValues(now);
     old.gain.gain.setValueAtTime(old.gain.gain.value, now);
@@ -110,15 +147,48 @@ export class Player {
   _start(at) {
     const buffer = (this.bypassed && this.buffers.dry) || this.buffers.wet;
     this._stop();
-    const now = this.context.currentTime, node = this.context.createBufferSource(), gain = this.context.createGain();
-    node.buffer = buffer;
-    node.loop = true;
-    gain.gain.setValueAtTime(0, now);
-    gain.gain.linearRampToValueAtTime(this.bypassed ? this.match : 1, now + FADE);
-    node.connect(gain).connect(this.master);
-    node.start(now, at % buffer.duration);
+    const now = this.context.currentTime, source = this._played(buffer);
+    source.node.loop = this.looping;
+    source.gain.gain.setValueAtTime(0, now);
+    source.gain.gain.linearRampToValueAtTime(this.bypassed ? this.match : 1, now + FADE);
+    source.node.start(now, at % buffer.duration);
     this.began = now - at;
-    this._source = { node, gain };
+    this._source = source;
+    if (this.looping) return;
+    source.node.onended = () => this._ended();
+    this._follow();
+  }
+
+  _played(buffer) {
+    const node = this.context.createBufferSource(), gain = this.context.createGain();
+    node.buffer = buffer;
+    node.connect(gain).connect(this.master);
+    return { node, gain };
+  }
+
+  /** Have the part that is queued begin at the sample after the last of this one. */
+  _follow() {
+    this._drop();
+    if (!this.playing || this.looping || !this.next) return;
+    const source = this._played((this.bypassed && this.next.dry) || this.next.wet);
+    source.gain.gain.value = this.bypassed ? this.match : 1;
+    source.node.start(this.began + this.duration);
+    this._following = source;
+  }
+
+  _ended() {
+    if (!this.next || !this._following) {
+      this._source = null;
+      this.playing = false;
+      this.place = 0;
+      this.onend();
+      return;
+    }
+    this.began += this.duration;
+    [this.buffers, this.next] = [this.next, null];
+    [this._source, this._following] = [this._following, null];
+    this._source.node.onended = () => this._ended();
+    this.onadvance();
   }
 
   /** The level of what is heard now, in dBFS. */
