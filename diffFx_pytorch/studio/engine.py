@@ -25,7 +25,13 @@ from ..sound import widened
 from .nodes import Node, content, settings_of, step_of, structure
 
 _BYTES_KEPT = 768 << 20
+_BLOCK = 1 << 16
+"""Samples after which is looked whether a take is still asked for: some 50 ms of work of the slowest effects."""
 _BUILT_KEPT = 256
+
+
+class OutdatedError(Exception):
+    """A take that nobody asks for any more: a knob was turned meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -119,16 +125,20 @@ class Engine:
         heard = heard_of(nodes)
         return Chain(**{node.name: self.built(node, rate) for node in heard}), heard
 
-    def take(self, nodes: Sequence[Node], part: Part, rate: float) -> Take:
+    def take(
+        self, nodes: Sequence[Node], part: Part, rate: float, outdated: Callable[[], bool] = lambda: False
+    ) -> Take:
         """A part of a sound through the rack.
 
         Args:
             nodes: of the rack.
             part: of the sound.
             rate: in Hz.
+            outdated: whether another take is wanted by now; asked between blocks of work.
 
         Raises:
             ValueError: for effects that do not take the sound.
+            OutdatedError: once it is outdated; what was finished is kept.
         """
         with self._lock, torch.no_grad():
             began = time.perf_counter()
@@ -150,7 +160,8 @@ class Engine:
                 y = self._kept(key)
                 if y is None:
                     first = part.start - part.before
-                    y = self._keep(key, plans[node.name](x, None, None, first, part.total + late)[0])
+                    blocks = x.split(_BLOCK, -1) if chain[node.name].streamable else (x,)
+                    y = self._keep(key, _through(plans[node.name], blocks, first, part.total + late, outdated))
                     ran.append(node.id)
                 before = part.before + past
                 past += chain[node.name].latency_samples
@@ -179,6 +190,18 @@ class Engine:
         while held > _BYTES_KEPT and len(self._outputs) > 1:
             held -= self._outputs.popitem(last=False)[1].nbytes
         return y
+
+
+def _through(plan: Any, blocks: Sequence[Tensor], first: int, total: int, outdated: Callable[[], bool]) -> Tensor:
+    """Blocks of a sound through an effect, one after the other."""
+    state, done = None, []
+    for block in blocks:
+        if outdated():
+            raise OutdatedError
+        y, state = plan(block, state, None, first, total)
+        first += block.shape[-1]
+        done.append(y)
+    return torch.cat(done, -1) if len(done) > 1 else done[0]
 
 
 def heard_of(nodes: Sequence[Node]) -> list[Node]:

@@ -25,7 +25,7 @@ from ..files import audio_info
 from ..render.atomic import replacing
 from . import pictures
 from .catalogue import catalogue
-from .engine import Take, as_float32
+from .engine import OutdatedError, Take, as_float32
 from .jobs import Jobs, rendering
 from .overview import Overview
 from .session import Session
@@ -238,7 +238,10 @@ class Studio:
         span = None if None in edges else (float(edges[0] or 0), float(edges[1] or 0))
 
         def taken() -> bytes:
-            revision, take, sound = self.session.take(near, span)
+            try:
+                revision, take, sound = self.session.take(near, span)
+            except OutdatedError:
+                return _packed({"outdated": True, "frames": 0, "channels": 0}, b"")
             if near is None and span is None:
                 with self._take_lock:
                     self._taken = (take, sound)

@@ -85,7 +85,7 @@ class Session:
         self._gesture = ""
         self._done: OrderedDict[str, int] = OrderedDict()
         self._listeners: list[Callable[[str, Any], None]] = []
-        self._part: tuple[Any, Tensor] | None = None
+        self._part: tuple[Any, int, Tensor] | None = None
         self._unsaved = threading.Event()
         self._drawn: OrderedDict[str, dict[str, Any]] = OrderedDict()
         if restore:
@@ -264,19 +264,26 @@ class Session:
 
         def read(first: int, last: int) -> Tensor:
             kept = self._part
-            if kept is not None and kept[0] == (about, first, last):
-                return kept[1]
+            if kept is not None and kept[0] == about and kept[1] <= first and last <= kept[1] + kept[2].shape[-1]:
+                return kept[2][:, first - kept[1] : last - kept[1]]
             sound = _read(path, info, first, last)
-            self._part = ((about, first, last), sound)
+            if near is None and span is None:
+                self._part = (about, first, sound)
             return sound
 
         return Part(str(about), read, start, stop, before, info.frames)
 
     def take(self, near: float | None = None, span: tuple[float, float] | None = None) -> tuple[int, Take, Tensor]:
-        """The revision, the part through the rack, and the part itself; arguments as for ``part``."""
+        """The revision, the part through the rack, and the part itself; arguments as for ``part``.
+
+        Raises:
+            OutdatedError: if the rack was changed meanwhile, for the part that is looped.
+        """
         with self.lock:
             revision, nodes, rate, part = self.revision, self.nodes, self.desk.rate, self.part(near, span)
-        take = self.engine.take(nodes, part, rate)
+        # What is heard next is always wanted: the one who asked plays it, whatever was turned meanwhile.
+        outdated = (lambda: self.revision != revision) if near is None and span is None else (lambda: False)
+        take = self.engine.take(nodes, part, rate, outdated)
         dry = part.read(part.start, part.stop)
         return revision, take, dry
 

@@ -286,3 +286,27 @@ def test_the_part_that_follows_goes_on_from_the_one_before(session):
     session.apply({"op": "loop", "start": 0.8, "stop": 2.0, "on": True})
     again = session.take()[1]
     assert (again.key, again.ran) == (on.key, [])  # what was heard is what is looped now
+
+
+def test_a_take_that_nobody_asks_for_any_more_ends_between_blocks(session):
+    from diffFx_pytorch.studio.engine import OutdatedError
+
+    asked = []
+
+    def outdated():
+        asked.append(True)
+        return len(asked) == 2
+
+    rate = session.desk.rate
+    with pytest.raises(OutdatedError):
+        session.engine.take(session.nodes, session.part(), rate, outdated)
+    assert len(asked) == 2
+    take = session.take()[1]
+    assert take.ran == ids(session)
+    for knob in ("ratio", "attack_ms"):
+        session.apply({"op": "set", "node": named(session, "level").id, "knob": knob, "value": 7.0})
+    turned = session.engine.take
+    session.engine.take = lambda *given: session.apply({"op": "slot", "slot": "A"}) and turned(*given)
+    with pytest.raises(OutdatedError):
+        session.take()
+    assert session.take(near=0.5)[1].sound.shape[1] == round(1.5 * rate)  # what is heard next is played all the same

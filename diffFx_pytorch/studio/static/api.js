@@ -100,9 +100,9 @@ export function listen() {
 }
 
 /** A take: its header, and samples channel by channel. */
-export async function take({ dry = false, known = "", near = null, span = null } = {}) {
+export async function take({ dry = false, known = "", near = null, span = null, signal = undefined } = {}) {
   const part = span ? `&from=${span[0]}&to=${span[1]}` : "";
-  const answer = await ask(`/api/take?known=${known}${dry ? "&dry=1" : ""}${near === null ? "" : `&near=${near}`}${part}`);
+  const answer = await ask(`/api/take?known=${known}${dry ? "&dry=1" : ""}${near === null ? "" : `&near=${near}`}${part}`, { signal });
   const bytes = await answer.arrayBuffer();
   const length = new DataView(bytes).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));

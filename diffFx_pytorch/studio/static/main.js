@@ -45,11 +45,11 @@ function show(next) {
 // Sound ---------------------------------------------------------------------------------------------------------------
 
 const SLOW = 100; // milliseconds of work from which on what is heard next is asked for first
-let rendering = false, again = false, dryFor = "", looking = null;
+let rendering = false, whole = null, again = false, dryFor = "", looking = null;
 
 /** Ask for the sound of the state that is shown; one request at a time, the last one counts. */
 async function sound() {
-  if (rendering) { again = true; return; }
+  if (rendering) { again = true; whole?.abort(); return; }
   rendering = true;
   do {
     again = false;
@@ -63,7 +63,10 @@ async function sound() {
         lagged();
         if (again || api.busy()) continue;
       }
-      const take = await api.take({ known: before ? studio.take?.key : "" });
+      whole = new AbortController();
+      const take = await api.take({ known: before ? studio.take?.key : "", signal: whole.signal });
+      whole = null;
+      if (take.outdated) continue; // another window turned a knob
       if (take.frames) {
         player.load("wet", take.rate, take.sound);
         wave.load("wet", take.sound);
@@ -83,6 +86,7 @@ async function sound() {
     } catch (error) {
       if (error.refused) toast(error.message, true);
     }
+    whole = null;
   } while (again || (state.source && studio.takeRevision < state.revision && navigator.onLine && !api.busy() && online));
   rendering = false;
 }
