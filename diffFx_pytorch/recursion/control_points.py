@@ -67,7 +67,7 @@ def join_points(values: Tensor, at: Tensor, samples: int) -> Tensor:
     Returns:
         (..., T, K, 5).
     """
-    return Ways(at, samples).along(ways_from(values), slice(0, samples))
+    return Ways(at, samples, values.dtype).along(table_of(ways_from(values)), slice(0, samples))
 
 
 def ways_from(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -85,28 +85,58 @@ def ways_from(values: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return values, octaves, torch.where(geometric, 0.0, following - values), 4 * bend
 
 
+def table_of(ways: tuple[Tensor, ...]) -> Tensor:
+    """All of `ways_from` in one, (..., F, K, 20), so that a sample looks up once: the bends of all but g are zero."""
+    values, octaves, step, bend = ways
+    return torch.cat([values, octaves, step, torch.nn.functional.pad(bend, (0, values.shape[-1] - 1))], -1)
+
+
 class Ways:
     """The ways from each control point to the next, which `join_points` goes; in parts, where all take too much memory.
 
     Args:
         at: as in `join_points`, like the others.
         samples: likewise.
+        dtype: of the coefficients.
     """
 
-    def __init__(self, at: Tensor, samples: int) -> None:
+    def __init__(self, at: Tensor, samples: int, dtype: torch.dtype) -> None:
         last = at.shape[-1] - 1
         time = torch.arange(samples, device=at.device).expand(*at.shape[:-1], samples)
         self._segment = (torch.searchsorted(at.contiguous(), time.contiguous(), right=True) - 1).clamp(0, last)
         begin, end = at.gather(-1, self._segment), at.gather(-1, (self._segment + 1).clamp_max(last))
-        self._passed, self._lasts = time - begin, (end - begin).clamp_min(1)
+        passed, lasts = (time - begin).to(dtype), (end - begin).clamp_min(1)
+        self._w = (passed / lasts).clamp(0, 1)[..., None, None]
+        self._left = 1 - self._w
 
-    def along(self, ways: tuple[Tensor, ...], part: slice) -> Tensor:
-        """The coefficients (..., part, K, 5), from those of `ways_from`."""
-        w = (self._passed[..., part].to(ways[0].dtype) / self._lasts[..., part]).clamp(0, 1)[..., None, None]
-        values, octaves, step, bend = (self._picked(t, part) for t in ways)
-        exponent = w * octaves
-        exponent = torch.cat([torch.addcmul(exponent[..., :1], w * (1 - w), bend), exponent[..., 1:]], -1)
-        return torch.addcmul(values * exponent.exp(), w, step)
+    def along(self, table: Tensor, part: slice) -> Tensor:
+        """The coefficients (..., part, K, 5), from those of `table_of`."""
+        values, factor, step = self._ways(table, part)
+        return torch.addcmul(values * factor, self._w[..., part, :, :], step)
+
+    def back(self, table: Tensor, g: Tensor, part: slice, onto: Tensor) -> Tensor:
+        """The gradient of what `ways_from` gave (..., F, K, 16), by that of a part's coefficients, added onto others.
+
+        Args:
+            table: as in `along`.
+            g: (..., part, K, 5).
+            part: of the samples.
+            onto: (..., F, K, 16), of the batch shape of g.
+        """
+        values, factor, _ = self._ways(table, part)
+        w, to_values = self._w[..., part, :, :], g * factor
+        to_octaves = to_values * values * w
+        to_bend = to_octaves[..., :1] * self._left[..., part, :, :]
+        found, segment = torch.cat([to_values, to_octaves, w * g, to_bend], -1), self._segment[..., part]
+        if segment.dim() == 1:
+            return onto.index_add(-3, segment, found)
+        return onto.scatter_add(-3, segment[..., None, None].expand(found.shape), found)
+
+    def _ways(self, table: Tensor, part: slice) -> tuple[Tensor, Tensor, Tensor]:
+        """Of each sample of a part: the value of the point before, the factor it gets, and the step from there."""
+        values, octaves, step, bend = self._picked(table, part).chunk(4, -1)
+        exponent = torch.addcmul(octaves, self._left[..., part, :, :], bend) * self._w[..., part, :, :]
+        return values, exponent.exp(), step
 
     def _picked(self, values: Tensor, part: slice) -> Tensor:
         """Of each sample of a part, what stands at the point before it."""

@@ -166,7 +166,8 @@ CALLS = {
     "attack_release, moving": Call(
         {"attack_release"},
         lambda T: [_level(T)[:2] + noise(2, T), between(0.8, 0.9999, 2, T), between(0.5, 0.99, T)],
-        lambda x, a, r: (R.attack_release(x, a, r.expand(x.shape), time_varying=True),),
+        # Samples of the rows by turns, as spectra stand in memory.
+        lambda x, a, r: (R.attack_release(x.mT.contiguous().mT, a, r.expand(x.shape), time_varying=True),),
         variant=True,
     ),
     "overshoot": Call(

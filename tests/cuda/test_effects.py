@@ -7,6 +7,9 @@ from diffFx_pytorch import registry
 from tests.cuda.interpreted import on_triton
 
 RATE, SAMPLES = 8000, 400
+QUICK = {"AutoWah", "Chorus", "Limiter"}
+"""Effects that between them have scans, delays, smoothers and a running maximum, in a second or so; the others take
+three minutes together."""
 
 
 def _step(fx):
@@ -20,9 +23,12 @@ def _step(fx):
     return y.detach(), *torch.autograd.grad((y * torch.randn(y.shape, generator=seed)).sum(), (x, knobs))
 
 
-@pytest.mark.slow
-@pytest.mark.thorough
-@pytest.mark.parametrize("name", sorted(registry.effects()))
+def _cases():
+    for name in sorted(registry.effects()):
+        yield pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow, pytest.mark.thorough])
+
+
+@pytest.mark.parametrize("name", _cases())
 def test_effects_on_kernels(name, interpreter):
     fx = registry.effects()[name](sample_rate=RATE)
     if not fx.params:

@@ -24,7 +24,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from diffFx_pytorch.kernels.cuda import Rows, countable, shared_rows
+from diffFx_pytorch.kernels.cuda import countable, shared_rows
 
 from . import first_order
 from .first_order import last_of, then
@@ -205,9 +205,7 @@ def backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, 
     gain = torch.where(rising, (1 - attack).to(x.dtype), (1 - release).to(x.dtype))
     total = torch.empty_like(saved.y)
     given, end = shared_rows(grads.y, 1, batch_shape), shared_rows(grads.zf, 1, batch_shape)
-    first_order.scan(
-        given, Rows((-gain).view(-1, x.shape[-1]), 1, math.prod(batch_shape)), end, total, delta=True, back=True
-    )
+    first_order.scan(given, shared_rows(-gain, 1, batch_shape), end, total, delta=True, back=True)
     to_c = total * (before - x)
     to_attack, to_release = (
         _summed(torch.where(choice, to_c, 0), c) if need else None

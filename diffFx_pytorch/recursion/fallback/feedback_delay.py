@@ -14,12 +14,17 @@ from torch import Tensor
 from diffFx_pytorch.dsp.delay_read import tap_weights
 from diffFx_pytorch.dsp.interpolation import POINTS, split_delay
 from diffFx_pytorch.kernels.rows import broadcast_shape
+from diffFx_pytorch.kernels.transforms import transforms_active
 
 from .delay_blocks import LONGEST, Pole, as_it_is, blocks, even_blocks
 from .loop_filters import LoopFilters, WholeLoopFilters, over
+from .still_loop import StillLoop, fits
 
 _AT_ONCE = 6144
 """Samples for which the weights of all taps are held; fewer where they are of more than one kind."""
+
+_READ_AT_ONCE = 8192
+"""Samples for which taps that stand still are read, where all that they read is there."""
 
 
 class _Reader:
@@ -60,14 +65,25 @@ class _Reader:
     def _one_block_for_all(self, gap: Tensor) -> list[slice]:
         back, weight = self._oldest, tap_weights(self._f, self._t, self.interpolation)[0]
         least, most = torch.stack([gap.amin(), back.amax()]).tolist()
-        length = max(1, min(least, self.T, LONGEST))
-        self.pad = max(self.pad, most)
-        back = back.unsqueeze(-2) - torch.arange(POINTS[self.interpolation], device=back.device)[:, None]
-        now = torch.arange(length, device=back.device)
-        # A tap of no weight may lie ahead.
-        self._now = (now + self.pad - back).minimum(now + self.pad - 1), weight
-        self._later = now + back.clamp_min(1)
-        return even_blocks(length, self.T)
+        self.gap = max(1, min(least, self.T, LONGEST))
+        self.pad, self._weight = max(self.pad, most), weight
+        self.reach(self.gap)
+        return even_blocks(self.gap, self.T)
+
+    def reach(self, length: int) -> None:
+        """Know the places of taps that stand still for blocks of so many samples."""
+        self._length, self._known = length, dict[bool, Tensor]()
+
+    def _places(self, count: int, later: bool) -> Tensor:
+        """Where the taps of a block lie, or from the block on what later samples read of it (..., P, count)."""
+        if later not in self._known:
+            points = torch.arange(POINTS[self.interpolation], device=self._weight.device)
+            back = self._oldest.unsqueeze(-2) - points[:, None]
+            now = torch.arange(self._length, device=back.device)
+            # A tap of no weight may lie ahead.
+            ahead = now + self.pad
+            self._known[later] = now + back.clamp_min(1) if later else (ahead - back).minimum(ahead - 1)
+        return self._known[later][..., :count]
 
     def pole(self, batch_shape: tuple[int, ...], back: bool = False) -> Pole | None:
         """The pole of the all-pass interpolator; zero where it falls back to linear."""
@@ -76,11 +92,25 @@ class _Reader:
         f = self._f
         return Pole(torch.where(f < 0.5, 0.0, -(1 - f) / (1 + f)), self.longest, batch_shape, back)
 
+    def loop(
+        self, filters: LoopFilters, back: Tensor | None, saturate: bool, batch_shape: tuple[int, ...]
+    ) -> StillLoop | None:
+        """What works a loop that stands still with filters in it, where no derivative is asked for."""
+        if back is None or not (filters.still and self.stands_still) or self.interpolation == "allpass":
+            return None
+        system, weight = filters.system, self._weight.squeeze(-2)
+        given = (*system, weight, back)
+        if transforms_active() or (torch.is_grad_enabled() and any(t.requires_grad for t in given)):
+            return None
+        if not self.T or not fits(system, weight, back, self.gap):
+            return None
+        return StillLoop(system, weight, self._oldest[..., 0], back, saturate, self.gap, self.pad, batch_shape)
+
     def read(self, line: Tensor, n: slice) -> Tensor:
         """The taps' sum (..., n) in a block, of a line (..., pad + T)."""
         if self.stands_still:
-            taps = _gathered(line[..., n.start :], self._now[0][..., : n.stop - n.start])
-            return (self._now[1] @ taps).squeeze(-2)
+            taps = _gathered(line[..., n.start :], self._places(n.stop - n.start, False))
+            return (self._weight @ taps).squeeze(-2)
         index, weight = self._taps(n)
         return (_gathered(line, index) * weight).sum(-2)
 
@@ -92,8 +122,8 @@ class _Reader:
             later: what came back to all that was read, from the block on (..., at least pad).
             n: the block.
         """
-        taps = _gathered(later, self._later[..., : n.stop - n.start])
-        weight = self._now[1].expand(*taps.shape[:-2], 1, taps.shape[-2]).reshape(-1, 1, taps.shape[-2])
+        taps = _gathered(later, self._places(n.stop - n.start, True))
+        weight = self._weight.expand(*taps.shape[:-2], 1, taps.shape[-2]).reshape(-1, 1, taps.shape[-2])
         _rows_of(into).baddbmm_(weight, taps.reshape(-1, *taps.shape[-2:]))
 
     def spread(self, into: Tensor, g: Tensor, n: slice) -> None:
@@ -145,6 +175,8 @@ class _Reader:
             v: what was made of the sum.
             before: what v was before time zero (..., 1).
         """
+        if self.stands_still and self.interpolation != "allpass":
+            return self._to_still_delay(g)
         known = self.T
         if self.stands_still:
             for n in reversed(even_blocks(_AT_ONCE, self.T)):
@@ -161,6 +193,19 @@ class _Reader:
             known = n.start
         whole = torch.cat(found[::-1], -1)
         return (whole.sum(-1, keepdim=True) if self._f.shape[-1] == 1 else whole) * self.inside
+
+    def _to_still_delay(self, g: Tensor) -> Tensor:
+        """As ``to_delay``, of taps whose weights are the same for all samples."""
+        assert self._line is not None
+        self.reach(_READ_AT_ONCE)
+        total = None
+        for n in even_blocks(_READ_AT_ONCE, self.T):
+            taps = _gathered(self._line[..., n.start :], self._places(n.stop - n.start, False)).to(g.dtype)
+            found = taps @ g[..., n].unsqueeze(-1)
+            total = found if total is None else total + found
+        slope = tap_weights(self._f, self._t, self.interpolation)[1]
+        assert total is not None
+        return (slope @ total).squeeze(-1) * self.inside
 
 
 def _rows_of(t: Tensor) -> Tensor:
@@ -219,7 +264,13 @@ def feedback_delay_blocks(
     first, state = tail[..., :1], filters.begin(tail[..., 1:])
     back = None if feedback is None else feedback.double()
     taps = []
-    for n in reader.blocks:
+    loop = reader.loop(filters, back, saturate, batch_shape)
+    if loop is not None:
+        line, state = loop.run(line, pad, state)
+        reader.reach(_READ_AT_ONCE)
+        taps = [torch.cat([reader.read(line, n) for n in even_blocks(_READ_AT_ONCE, T)], -1)]
+        state = loop.end(taps[0], state)
+    for n in reader.blocks if loop is None else []:
         u = reader.read(line, n)
         if allpass is not None:
             u, first = allpass.run(u, first, n)
@@ -261,7 +312,8 @@ def feedback_delay_adjoint(
     to_line = saved.line.new_zeros(*batch_shape, pad + T, dtype=torch.float64)
     if grads.line is not None:
         to_line = to_line + _padded(grads.line, pad + T)
-    gain, written, whole = back, v, WholeLoopFilters(filters, lowpass, highpass, before[..., 1:])
+    whole = WholeLoopFilters(filters, (lowpass, highpass), before[..., 1:], (needs.lowpass, needs.highpass))
+    gain, written = back, v
     if back is not None:
         written = torch.tanh(whole.run(v)) if saturate else whole.run(v)
         gain = back * (1 - written * written) if saturate else back
@@ -273,7 +325,20 @@ def feedback_delay_adjoint(
     if needs.delay:
         reader.learn_slopes(_padded(saved.line, pad + T).expand(*batch_shape, pad + T))
     pieces = []
-    for n in reversed(reader.blocks):
+    loop = None if read is None else reader.loop(filters, gain, grads.line is not None, batch_shape)
+    if loop is not None:
+        assert read is not None
+        assert gain is not None
+        varies = gain.shape[-1] != 1 or grads.line is not None
+        found, of_line, state = loop.back(read[..., pad : pad + T], to_line[..., pad:] if varies else None, state)
+        read[..., pad : pad + T] = found
+        reader.reach(_READ_AT_ONCE)
+        if of_line is not None:
+            to_line[..., pad:] = of_line
+        else:
+            for n in even_blocks(_READ_AT_ONCE, T):
+                reader.add_later(to_line[..., pad + n.start : pad + n.stop], read[..., pad + n.start :], n)
+    for n in reversed(reader.blocks if loop is None else []):
         here = to_line[..., pad + n.start : pad + n.stop]
         if read is not None:
             reader.add_later(here, read[..., pad + n.start :], n)
@@ -300,7 +365,9 @@ def feedback_delay_adjoint(
             g, first = allpass.run(g.double(), first, n)
         reader.spread(to_line, g, n)
         pieces.append(g)
-    for n in even_blocks(reader.longest, pad if read is not None else 0):  # the past too was read
+    for n in even_blocks(
+        reader.longest if loop is None else _READ_AT_ONCE, pad if read is not None else 0
+    ):  # the past too was read
         assert read is not None
         reader.add_later(to_line[..., n], read[..., n.start :], n)
     to_x, to_past = to_line[..., pad:], to_line[..., pad - own : pad]
@@ -320,5 +387,5 @@ def feedback_delay_adjoint(
         if needs.feedback:
             to_feedback = to_x * written
             to_feedback = to_feedback if back.shape[-1] != 1 else to_feedback.sum(-1, keepdim=True)
-        to_poles = whole.gradients(v, to_x * gain, to_end[..., 1:], (needs.lowpass, needs.highpass))
+        to_poles = whole.gradients(v, to_x * gain, to_end[..., 1:])
     return [to_x, to_delay, to_feedback, *to_poles, to_past, to_tail]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,9 +49,14 @@ class LoopFilters:
         self._own = [i for i, c in enumerate((low, high)) if c is not None]
         self._poles: list[tuple[Tensor, Pole] | None] = []
         if self.still:
-            self._filter = Filter(*_system(low, high), longest, batch_shape, back)
+            self.system = _system(low, high)
+            self._longest, self._batch_shape = longest, batch_shape
         elif self.given:
             self._poles = [None if c is None else (1 - c, Pole(c, longest, batch_shape, back)) for c in (low, high)]
+
+    @functools.cached_property
+    def _filter(self) -> Filter:
+        return Filter(*self.system, self._longest, self._batch_shape, self._back)
 
     def begin(self, states: Tensor) -> Any:
         """The states (..., 2) as ``run`` takes them."""
@@ -97,8 +103,12 @@ def _filtered(v: Tensor, lowpass: Tensor | None, highpass: Tensor | None, before
 class WholeLoopFilters:
     """The filters in the loop over whole signals, and the gradients of their coefficients."""
 
-    def __init__(self, filters: LoopFilters, lowpass: Tensor | None, highpass: Tensor | None, before: Tensor) -> None:
-        self._filters, self._given, self._before = filters, (lowpass, highpass), before
+    def __init__(
+        self, filters: LoopFilters, given: tuple[Tensor | None, Tensor | None], before: Tensor, needs: Sequence[bool]
+    ) -> None:
+        self._filters, self._given, self._before = filters, given, before
+        self._wanted = [i for i, (c, need) in enumerate(zip(given, needs, strict=True)) if c is not None and need]
+        self._design: tuple[Blocks, Any] | None = None
 
     def _designed(self, v: Tensor, given: Sequence[Tensor | None]) -> Blocks:
         A, B, C, D = _system(*[None if c is None else c.double() for c in given])
@@ -120,36 +130,40 @@ class WholeLoopFilters:
         if not self._filters.still:
             return _filtered(v.double(), *self._given, self._before)[0]
         groups, start = self._groups(v)
-        return groups.apart(run_blocks(groups.rows(v, 1), self._designed(v, self._given), start)[0])
+        return groups.apart(run_blocks(groups.rows(v, 1), self._designs(v)[0], start)[0])
 
-    def gradients(self, v: Tensor, g: Tensor, g_end: Tensor, needs: Sequence[bool]) -> list[Tensor | None]:
-        """Of both coefficients, by the gradients of output (..., T) and last states (..., 2)."""
-        wanted = [i for i, (c, need) in enumerate(zip(self._given, needs, strict=True)) if c is not None and need]
+    def _designs(self, v: Tensor) -> tuple[Blocks, Any]:
+        """The matrices of filters that stand still, and what takes their gradients to the coefficients'."""
+        if self._design is None:
+            matrices, pull = self._with_given(lambda full: tuple(self._designed(v, full)))
+            self._design = Blocks(*matrices), pull
+        return self._design
+
+    def _with_given(self, function: Any) -> Any:
+        def of_wanted(*wanted: Tensor) -> Any:
+            full = list(self._given)
+            for i, c in zip(self._wanted, wanted, strict=True):
+                full[i] = c
+            return function(full)
+
+        given: list[Any] = [self._given[i] for i in self._wanted]
+        return torch.func.vjp(of_wanted, *given)[:2] if given else (of_wanted(), None)
+
+    def gradients(self, v: Tensor, g: Tensor, g_end: Tensor) -> list[Tensor | None]:
+        """Of both coefficients where they are needed, by the gradients of output (..., T) and last states (..., 2)."""
         found: list[Tensor | None] = [None, None]
-        if not wanted:
+        if not self._wanted:
             return found
-
-        def with_given(function: Any) -> Any:
-            def of_wanted(*wanted_now: Tensor) -> Any:
-                full = list(self._given)
-                for i, c in zip(wanted, wanted_now, strict=True):
-                    full[i] = c
-                return function(full)
-
-            given: list[Any] = [self._given[i] for i in wanted]
-            return torch.func.vjp(of_wanted, *given)[:2]
-
         if self._filters.still:
-            groups, start = self._groups(v)
-            matrices, pull = with_given(lambda full: tuple(self._designed(v, full)))
+            (groups, start), (blocks, pull) = self._groups(v), self._designs(v)
             g_end = groups.rows(self._filters.begin(g_end), 1)
-            g, blocks = groups.rows(g.to(v.dtype), 1), Blocks(*matrices)
+            g = groups.rows(g.to(v.dtype), 1)
             pulled = pull(
                 tuple(run_blocks_adjoint(g, g_end, groups.rows(v, 1), blocks, start, True, of_x=False)[1] or ())
             )
         else:
-            pull = with_given(lambda full: _filtered(v.double(), full[0], full[1], self._before))[1]
+            pull = self._with_given(lambda full: _filtered(v.double(), full[0], full[1], self._before))[1]
             pulled = pull((g, g_end))
-        for i, gradient in zip(wanted, pulled, strict=True):
+        for i, gradient in zip(self._wanted, pulled, strict=True):
             found[i] = gradient
         return found

@@ -93,13 +93,16 @@ def moving_rotating_matrices(coef: Tensor) -> Sections:
 def svf_matrices(coef: Tensor) -> Sections:
     """The state variable filter, from g r h b l (..., 5); its states are well conditioned as they are."""
     g, r, h, b, low = coef.unbind(-1)
-    d = 1 / (1 + g * (g + r))
+    damped = g + r
+    d = (1 + g * damped).reciprocal()
     a2 = g * d
-    a3 = g * a2
-    M = torch.stack([(g + r) * a2, a2, -a2, a3], -1).mul_(-2).unflatten(-1, (2, 2))
-    m1, m2 = b - r * h, low - h
-    C = torch.stack([m1 * d + m2 * a2, m2 * (1 - a3) - m1 * a2], -1)
-    return Sections(M, 2 * torch.stack([a2, a3], -1), C, h + m1 * a2 + m2 * a3)
+    N = 2 * torch.stack([a2, g * a2], -1)
+    less = -N
+    M = torch.stack([damped * less[..., 0], less[..., 0], N[..., 0], less[..., 1]], -1).unflatten(-1, (2, 2))
+    m1, m2 = torch.addcmul(b, r, h, value=-1), low - h
+    c = torch.addcmul(m1, g, m2) * d
+    through = g * c
+    return Sections(M, N, torch.stack([c, m2 - through], -1), h + through)
 
 
 def svf_input(coef: Tensor) -> Tensor:

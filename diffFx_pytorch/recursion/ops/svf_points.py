@@ -13,7 +13,7 @@ from torch import Tensor
 from diffFx_pytorch.kernels import Kernel, define, run_rows
 from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, coefficient_of_row, flat_rows
-from diffFx_pytorch.recursion.control_points import Ways, ways_from
+from diffFx_pytorch.recursion.control_points import Ways, table_of, ways_from
 from diffFx_pytorch.recursion.cpu import svf_points as kernels
 from diffFx_pytorch.recursion.cuda.chunks import section_states
 from diffFx_pytorch.recursion.fallback.designs import MOVING_SVF
@@ -32,32 +32,32 @@ def _parts(samples: int) -> Iterator[slice]:
     return (slice(n, min(n + length, samples)) for n in range(0, max(samples, 1), length))
 
 
-def _joined(points: Tensor, at: Tensor, x: Tensor) -> Tensor:
-    """The coefficients (..., T, K, 5) in the precision of the sound."""
-    ways, along = Ways(at, x.shape[-1]), ways_from(points.to(x.dtype))
-    return torch.cat([ways.along(along, part) for part in _parts(x.shape[-1])], -3)
+def _joined(table: Tensor, ways: Ways, samples: int) -> Tensor:
+    """The coefficients (..., T, K, 5)."""
+    return torch.cat([ways.along(table, part) for part in _parts(samples)], -3)
 
 
 def _equation(x: Tensor, points: Tensor, at: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-    return svf_equations(x, _joined(points, at, x), zi)
+    table = table_of(ways_from(points.to(x.dtype)))
+    return svf_equations(x, _joined(table, Ways(at, x.shape[-1], x.dtype), x.shape[-1]), zi)
 
 
 def _adjoint(batch: Any, grads: Any, inputs: Any, saved: Any, needs: Any) -> tuple[Tensor | None, ...]:
     x, points, at, zi = inputs
-    coef = _joined(points, at, x)
+    ways = Ways(at, x.shape[-1], x.dtype)
+    coef = _joined(table_of(ways_from(points.to(x.dtype))), ways, x.shape[-1])
     gx, gcoef, gzi = svf_equations.gradients(batch, grads, x, coef, zi, needs.points)
     if gcoef is None:
         return gx, None, None, gzi
     gcoef = gcoef.sum_to_size(coef.shape)
+    of_points, pull = torch.func.vjp(lambda p: ways_from(p.to(x.dtype)), points)[:2]  # now that there is room
+    table = table_of(of_points)
+    found = gcoef.new_zeros(*coef.shape[:-3], *points.shape[-3:-1], sum(t.shape[-1] for t in of_points))
     del coef
-    ways = Ways(at, x.shape[-1])
-    along, pull = torch.func.vjp(lambda p: ways_from(p.to(x.dtype)), points)[:2]
-    found = None
     for part in _parts(x.shape[-1]):
-        back = torch.func.vjp(lambda *given, part=part: ways.along(given, part), *along)[1]
-        of_part = back(gcoef[..., part, :, :])
-        found = of_part if found is None else tuple(map(torch.add, found, of_part))
-    return gx, pull(found)[0], None, gzi
+        found = ways.back(table, gcoef[..., part, :, :], part, found)
+    found = found.sum_to_size(*points.shape[:-1], found.shape[-1]).split([t.shape[-1] for t in of_points], -1)
+    return gx, pull(tuple(found))[0], None, gzi
 
 
 def _side_by_side(rows: int) -> kernels.Kernels:
