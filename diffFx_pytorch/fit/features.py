@@ -118,32 +118,6 @@ class LowResponse:
         return torch.fft.irfft(H, 2 * len(self.slope))[..., : self.kept].flatten(1)
 
 
-class EchoPattern:
-    """Where the response from dry to a sound has its echoes, and how strong: the root of its blurred energy.
-
-    The more it is blurred, the farther off an echo is still drawn to its place.
-
-    Args:
-        responses: what is compared.
-        like: the sound that is looked for, (1, C, T).
-        blur: samples over which energy is summed.
-    """
-
-    def __init__(self, responses: Responses, like: Tensor, blur: int) -> None:
-        self.responses, self.blur = responses, blur
-        self.floor = 0.0
-        self.floor = 1e-5 * float(self._energy(like).max()) + 1e-20
-
-    def __call__(self, y: Tensor) -> Tensor:
-        """(B, C, T) to (B, N)."""
-        return (self._energy(y) + self.floor).sqrt().sqrt().flatten(1)
-
-    def _energy(self, y: Tensor) -> Tensor:
-        h = torch.fft.irfft(self.responses(y), self.responses.length)
-        once = F.avg_pool1d(h[..., : 3 * self.responses.length // 4].square(), self.blur // 2)
-        return F.avg_pool1d(once, 3, 1, 1)  # smooth where an echo goes from one to the next
-
-
 class Decay:
     """How the response from dry to a sound dies away: logarithms of its energy by octave and moment.
 

@@ -28,12 +28,15 @@ from .losses import check_pair
 from .pairs import Pairs
 from .progress import Watch, progress_bar
 from .search import AutomaticSearch
+from .short_pair import short_pair
 from .stage import Stage, descend, scanned
 from .task import Task
 
 _SECONDS = 60.0
 _EXCERPT_S = 2.0
 _LAST_STEPS = 15
+_QUICK = 0.5
+"""Share of the time for the search on a short pair, where there is one."""
 _UNRELATED = 0.05
 _EQUAL = 1e-10
 """Energy of a change, relative to the sound's, that is none (-100 dB)."""
@@ -304,9 +307,17 @@ def _searched(
     share = 1.0 if excerpt == task.wet.shape[-1] else 0.7
     with progress_bar(None, progress, decibels=True) as advance:
         seconds = share * (deadline - time.monotonic())
+        history, quick = [], short_pair(task, excerpt)
+        if quick is not None:  # far more settings are tried in the time; what they lead to is then compared in full
+            first = AutomaticSearch(quick, free, quick.wet.shape[-1], _QUICK * seconds, generator, advance)
+            starts = torch.cat([first.run(starts), starts])
+            history = [first.history]
+            seconds = share * (deadline - time.monotonic())
+            if first.interrupted:
+                seconds = 0.0
         search = AutomaticSearch(task, free, excerpt, seconds, generator, advance)
         found = search.run(starts)
-        history = [search.history]
+        history = [*history, search.history]
         if share < 1 and not search.interrupted:
             whole = LeastSquares(task, task.wet.shape[-1], Waveform(), free.index)
             walked = whole.descend(found[0], _LAST_STEPS, deadline, advance)

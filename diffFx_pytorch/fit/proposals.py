@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .colour import frequencies
 from .echo import impulse_response
 from .knobs import FreeKnobs
 from .modulation import periods, rates, vertex
@@ -18,7 +19,13 @@ _DENSE = 8
 """How much more often a knob that acts in steps is tried along its range."""
 _INFORMED = 0.75
 """How often a knob that the sounds say something about is put there, and not anywhere."""
-_ZOOMS = {"echo": (1.0, 0.05), "rate": (1.0, 0.1), "stairs": (1.0, 0.1, 0.01), "period": (1.0, 0.01, 1e-4)}
+_ZOOMS = {
+    "echo": (1.0, 0.05),
+    "rate": (1.0, 0.1),
+    "frequency": (1.0, 0.1),
+    "stairs": (1.0, 0.1, 0.01),
+    "period": (1.0, 0.01, 1e-4),
+}
 """Shares of its range over which a knob is tried, by what it is."""
 _NUMBERED = re.compile(r"^(.*?)(\d+)(.*)$")
 
@@ -35,17 +42,12 @@ class Proposals:
     def __init__(self, task: Task, free: FreeKnobs, generator: torch.Generator) -> None:
         self.free, self.generator = free, generator
         params = task.fx.params
-        found = {
-            search: seen(task) if any(params[n].search == search for n in free.names) else []
-            for search, seen in {"echo": echoes, "rate": rates, "period": periods}.items()
-        }
-        self.likely: dict[int, Tensor] = {}
+        self.task, self.kinds = task, {params[n].search for n in free.names}
+        seen = {"echo": echoes, "rate": rates, "period": periods, "frequency": lambda task: colours(task, None)}
+        self.likely = self._positions({kind: look(task) for kind, look in seen.items() if kind in self.kinds})
         """Likely positions, most likely first, by the column of a free knob."""
-        for column, name in enumerate(free.names):
-            param = params[name]
-            values = [v for v in found.get(param.search, []) if param.min_val <= v <= param.max_val]
-            if values:
-                self.likely[column] = param.to_norm(torch.tensor(values, dtype=torch.float64)).float()
+        self.families = _families(free.names, self.likely)
+        self._always = self.likely
         self.scans = [
             (column, width)
             for column, name in enumerate(free.names)
@@ -53,18 +55,38 @@ class Proposals:
         ]
         """Columns and shares of their range for ``along``."""
         self.steps = [params[name].search == "stairs" for name in free.names]
-        self.families = _families(free.names, self.likely)
         self.groups = _groups(free.names)
         self.swaps = _swaps(free.names)
 
-    def anywhere(self, count: int) -> Tensor:
-        """Positions of the free knobs (count, K)."""
+    def listen(self, sound: Tensor) -> None:
+        """Look for echoes and colours in what a sound (C, T) still lacks, from now on, before those of the pair."""
+        seen = {"echo": lambda: echoes(self.task, sound), "frequency": lambda: colours(self.task, sound)}
+        lacking = self._positions({kind: look() for kind, look in seen.items() if kind in self.kinds})
+        both = (self._always, lacking)
+        self.likely = {
+            column: torch.cat([found[column] for found in reversed(both) if column in found])
+            for column in {**self._always, **lacking}
+        }
+        self.families = _families(self.free.names, self.likely)
+
+    def _positions(self, found: dict[str, list[float]]) -> dict[int, Tensor]:
+        likely = {}
+        for column, name in enumerate(self.free.names):
+            param = self.task.fx.params[name]
+            values = [v for v in found.get(param.search, []) if param.min_val <= v <= param.max_val]
+            if values:
+                likely[column] = param.to_norm(torch.tensor(values, dtype=torch.float64)).float()
+        return likely
+
+    def anywhere(self, count: int, apart: bool = True) -> Tensor:
+        """Positions of the free knobs (count, K), bands of one kind at different likely places if ``apart``."""
         drawn = torch.rand(count, len(self.free.names), generator=self.generator)
         for columns in self.families:
             likely = self.likely[columns[0]]
-            # A race in which the likelier are faster; bands of one kind get different ones.
+            # A race in which the likelier are faster.
             times = -torch.rand(count, len(likely), generator=self.generator).log() * (1 + torch.arange(len(likely)))
             chosen = likely[times.argsort(1)[:, : len(columns)]]
+            chosen = chosen if apart else chosen[:, :1].expand(-1, len(columns))
             for place, column in enumerate(columns[: chosen.shape[1]]):
                 informed = torch.rand(count, generator=self.generator) < _INFORMED
                 drawn[:, column] = torch.where(informed, chosen[:, place], drawn[:, column])
@@ -72,17 +94,18 @@ class Proposals:
 
     def near(self, place: Tensor, count: int) -> Tensor:
         """Settings like one (K,) but for a knob or a few that belong together, (count, K)."""
-        drawn, near = self.anywhere(count), place.repeat(count, 1)
+        drawn, near = self.anywhere(count, apart=False), place.repeat(count, 1)
         for row in range(count):
             if self.swaps and self._number(5) == 0:
                 a, b = self.swaps[self._number(len(self.swaps))]
                 near[row, a], near[row, b] = place[b], place[a]
                 continue
-            moved = self.groups[self._number(len(self.groups))]
+            groups = self.groups[self._number(len(self.groups))]
+            moved = groups[self._number(len(groups))]
             near[row, moved] = drawn[row, moved]
-            for column in self.likely:  # what the sounds say is tried along with it
-                if self._number(2):
-                    near[row, column] = drawn[row, column]
+            for columns in self.families:  # what the sounds say is tried along with it, but other bands stay
+                if len(columns) == 1 and self._number(2):
+                    near[row, columns] = drawn[row, columns]
         return near
 
     def along(self, place: Tensor, scan: int, count: int) -> Tensor:
@@ -102,11 +125,21 @@ class Proposals:
         return int(torch.randint(stop, (), generator=self.generator))
 
 
-def echoes(task: Task) -> list[float]:
-    """Times in ms at which the response from dry to wet is large, the largest first."""
-    rate = task.fx.sample_rate
-    response = impulse_response(task.dry[0], task.wet[0]).abs()
-    response = response[..., : 3 * task.wet.shape[-1] // 4]
+def colours(task: Task, sound: Tensor | None) -> list[float]:
+    """``frequencies`` at which wet differs from a sound (C, T), or from dry."""
+    before = task.dry[0, :, task.latency :] if sound is None else sound
+    return frequencies(before, task.wet[0, :, : before.shape[-1]], task.fx.sample_rate)
+
+
+def echoes(task: Task, sound: Tensor | None = None) -> list[float]:
+    """Times in ms at which the response from dry to wet, or to what of it a sound (C, T) lacks, is large, in order."""
+    rate, wet = task.fx.sample_rate, task.wet[0]
+    dry = task.dry[0]
+    if sound is not None:
+        wet = wet[:, : sound.shape[-1]] - sound
+        dry = dry[:, : sound.shape[-1]]
+    response = impulse_response(dry, wet).abs()
+    response = response[..., : 3 * wet.shape[-1] // 4]
     response[..., : round(rate / 2000)] = 0.0  # the dry sound itself
     found = []
     for h in response:
@@ -125,9 +158,8 @@ def _families(names: list[str], likely: dict[int, Tensor]) -> list[list[int]]:
     return list(families.values())
 
 
-def _groups(names: list[str]) -> list[list[int]]:
-    """Knobs that are turned together: each alone, those of one effect of a chain, those of one numbered band."""
-    groups = [[column] for column in range(len(names))]
+def _groups(names: list[str]) -> list[list[list[int]]]:
+    """Knobs that are turned together: each alone; and those of one effect of a chain, those of one numbered band."""
     together: dict[str, list[int]] = {}
     for column, name in enumerate(names):
         parts = name.split(".")
@@ -135,7 +167,9 @@ def _groups(names: list[str]) -> list[list[int]]:
             together.setdefault(".".join(parts[:depth]), []).append(column)
         if numbered := _NUMBERED.match(name):
             together.setdefault(numbered[1] + numbered[2], []).append(column)
-    return groups + [columns for columns in together.values() if 1 < len(columns) < len(names)]
+    alone = [[column] for column in range(len(names))]
+    joined = [columns for columns in together.values() if 1 < len(columns) < len(names)]
+    return [alone, joined] if joined else [alone]
 
 
 def _swaps(names: list[str]) -> list[tuple[list[int], list[int]]]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .features import Decay, EchoPattern, Feature, LogSpectrum, LowResponse, Responses, Waveform
+from .features import Decay, Feature, LogSpectrum, LowResponse, Responses, Waveform
 from .knobs import FreeKnobs
 from .least_squares import LeastSquares
 from .progress import Watch
@@ -32,8 +32,6 @@ _LOW_HZ = {"low": 200.0, "middle": 800.0, "high": 3200.0}
 """Features that hear the waveform below a frequency."""
 _EARLY = {"size": (400.0, 0.02), "early": (800.0, 0.04), "walls": (1600.0, 0.08), "room": (3200.0, 0.16)}
 """Features that hear the first moments of a reverberation below a frequency."""
-_BLURRED = {"crowd": 256, "echoes": 64, "echo": 16}
-"""Features that hear where echoes are, and samples over which they are blurred."""
 _PATH = {
     "wave": (("wave", 12),),
     "bands": (("bands", 6), ("bins", 6), ("wave", 12)),
@@ -41,8 +39,6 @@ _PATH = {
     "low": (("low", 6), ("middle", 5), ("high", 5), ("wave", 12)),
     "middle": (("middle", 6), ("high", 5), ("wave", 12)),
     "high": (("high", 6), ("wave", 12)),
-    "crowd": (("crowd", 6), ("echoes", 5), ("echo", 5), ("high", 4), ("wave", 12)),
-    "echo": (("echo", 6), ("high", 5), ("wave", 12)),
     "decay": (("decay", 6), ("size", 4), ("early", 4), ("walls", 4), ("room", 4), ("wave", 12)),
     "size": (("size", 6), ("early", 4), ("walls", 4), ("room", 4), ("wave", 12)),
     "walls": (("walls", 6), ("room", 5), ("wave", 12)),
@@ -50,7 +46,7 @@ _PATH = {
 """From the feature that chose a start: features and steps, from the one that sees far to the exact one."""
 _LINEAR = ("wave", *_LOW_HZ, *_EARLY)
 """Features in which sounds add up: a candidate may be mixed with the dry sound, however loud, to be chosen."""
-_SCREENED_BY = ("wave", "bands", "low", "high", "crowd", "echo", "decay", "size", "walls")
+_SCREENED_BY = ("wave", "bands", "low", "high", "decay", "size", "walls")
 _LEADERS = 4
 _GRID = 48
 
@@ -95,10 +91,7 @@ class AutomaticSearch:
             "bands": LogSpectrum(target, bands=32),
             **{name: LowResponse(responses, rate, top) for name, top in _LOW_HZ.items()},
         }
-        kinds = {params[name].search for name in self.free.names}
-        if kinds & {"echo", "decay"}:
-            features |= {name: EchoPattern(responses, target, blur) for name, blur in _BLURRED.items()}
-        if "decay" in kinds:
+        if any(params[name].search == "decay" for name in self.free.names):
             features["decay"] = Decay(responses, target)
             features |= {n: LowResponse(responses, rate, top, seconds) for n, (top, seconds) in _EARLY.items()}
         smooth = [params[name].search not in ("stairs", "period") for name in self.free.names]
@@ -130,8 +123,10 @@ class AutomaticSearch:
     def _search(self, starts: Tensor) -> None:
         began = time.monotonic()
         deadline = began + self.seconds
-        ranked = self._screen(starts, began + _SCREENING * self.seconds)
         self._descend("wave", starts[0], deadline)
+        if self._best() < _FOUND:
+            return
+        ranked = self._screen(starts, began + _SCREENING * self.seconds)
         best, waited = math.inf, 0
         while time.monotonic() < deadline:
             for feature, place in ranked:
@@ -187,6 +182,7 @@ class AutomaticSearch:
         places = [self._all(self.proposals.anywhere(2 * _BATCH))]
         for leaders in self.leaders.values():
             for _, leader in leaders[:2]:
+                self.proposals.listen(self.task.sounds(leader[None], self.samples)[0])
                 place = leader[self.free.index].cpu()
                 places.append(self._all(self.proposals.near(place, _BATCH)))
             if leaders:

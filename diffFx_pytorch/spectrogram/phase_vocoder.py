@@ -103,8 +103,8 @@ class Continuation:
 
 def safe_angle(z: Tensor) -> Tensor:
     """The angle of z; angle and gradient are 0 where z is nearly zero."""
-    heard = z.abs() > torch.finfo(z.real.dtype).tiny ** 0.4
-    return torch.where(heard, z, 1.0).angle()
+    heard = z.real.square() + z.imag.square() > torch.finfo(z.real.dtype).tiny ** 0.8
+    return torch.atan2(torch.where(heard, z.imag, 0.0), torch.where(heard, z.real, 1.0))
 
 
 def _power(X: Tensor) -> Tensor:

@@ -60,9 +60,10 @@ def peak_of_region(s: Tensor) -> tuple[Tensor, Tensor]:
     above = torch.cat((s[..., 1:], s[..., -2:-1]), -1)
     # The mirror image at 0 Hz hides on which side a bin is louder there.
     is_peak = ((s > below) | (k == 0)) & (s >= above)
-    uphill = torch.where(is_peak, k, torch.where((above > below) | (k == 0), k + 1, k - 1)).clamp(0, F - 1)
-    for _ in range(int(F).bit_length()):
-        uphill = uphill.gather(-1, uphill)
+    # Uphill from a bin there is no bin from which it goes down again but the peak, so that is the next or the last one.
+    last = torch.where(is_peak, k, 0).cummax(-1).values
+    following = torch.where(is_peak, k, F - 1).flip(-1).cummin(-1).values.flip(-1)
+    uphill = torch.where(((above > below) | (k == 0)) & ~is_peak, following, last)
     bend = below - 2 * s + above
     bent = is_peak & (bend < 0)
     return uphill, torch.where(bent, 0.5 * (below - above) / torch.where(bent, bend, -1.0), 0.0).clamp(-0.5, 0.5)

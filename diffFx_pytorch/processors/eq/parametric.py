@@ -40,7 +40,7 @@ def _band(name: str, lowest: float, highest: float, usual: float, gains: str, ce
     steep = "Steepness of the slope; 0.7071 is the steepest without ripple."
     return {
         f"{name}_gain_db": EffectParam(-24.0, 24.0, 0.0, unit="dB", doc=f"Gain {gains}."),
-        f"{name}_freq_hz": EffectParam(lowest, highest, usual, "log", "Hz", doc=f"{centre}."),
+        f"{name}_freq_hz": EffectParam(lowest, highest, usual, "log", "Hz", search="frequency", doc=f"{centre}."),
         f"{name}_q": EffectParam(
             0.1,
             10.0 if "slope" in centre else 100.0,

@@ -21,9 +21,6 @@ from .recorded import description_of, recorded
 _OVERLAP = 8
 """Frames over a sample; an octave up, where frames get half as long, four are left, and two octaves up two."""
 
-_DOWN = 13.0
-"""Semitones that there is always room for; where a setting can be looked at, room for more costs only what needs it."""
-
 
 class PitchShift(Processor):
     r"""Pitch shift by a phase vocoder; the length stays.
@@ -87,7 +84,7 @@ class PitchShift(Processor):
         lowest = self.params["semitones"].min_val + self.params["cents"].min_val / 100
         if can_look_at(given := (semitones + cents / 100).detach()):
             lowest = max(lowest, float(given.min()))
-        return self.hop * math.ceil(self.window / 2 * 2 ** (max(-lowest, _DOWN) / 12) / self.hop)
+        return self.hop * math.ceil(self.window / 2 * 2 ** (max(-lowest, 0.0) / 12) / self.hop)
 
     def process(self, x: Tensor, state: State, *, semitones: Tensor, cents: Tensor) -> tuple[Tensor, State]:
         """The whole sound; there is no state."""
@@ -158,7 +155,7 @@ class PitchShift(Processor):
         k = torch.arange(bins, dtype=torch.float64, device=Y.device)
         place = torch.arange(-reach, reach, dtype=torch.float64, device=Y.device)
         distance = torch.arange(size, dtype=torch.float64, device=Y.device)
-        distance = torch.where(distance < reach, distance, distance - size)
+        distance = torch.where(distance < 2 * reach, distance, distance - size) - reach  # from the first place on
 
         def chirp(n: Tensor, sign: float) -> Tensor:
             turn = r * (n.square() / (2 * N))
@@ -169,8 +166,8 @@ class PitchShift(Processor):
         # Two bins too many are left, so that at r = 1 nothing moves; they fold back to the bins beside them.
         share = (share * (N / (2 * r) - k + 2).clamp(0, 1)).to(Y.real.dtype).unsqueeze(1)
         played = torch.fft.fft(Y * share * chirp(k, 1.0), n=size) * torch.fft.fft(chirp(distance, -1.0))
-        at = torch.arange(-reach, reach, device=Y.device) % size
-        return (torch.fft.ifft(played)[..., at] * chirp(place, 1.0)).real
+        z, turn = torch.fft.ifft(played)[..., : 2 * reach], chirp(place, 1.0)
+        return z.real * turn.real - z.imag * turn.imag
 
     def _fade(self, r: Tensor, reach: int) -> Tensor:
         """The window played r times as fast, (B, M or 1, 2 reach)."""
@@ -191,6 +188,6 @@ class PitchShift(Processor):
 
 
 def _fast_size(least: int) -> int:
-    """The smallest power of two, or 5/4 or 3/2 of one, that is not below ``least``."""
+    """The smallest power of two, or 9/8, 5/4 or 3/2 of one, that is not below ``least``."""
     power = 2 ** math.ceil(math.log2(least))
-    return next(n for n in (power // 2 * 5 // 4, power // 2 * 3 // 2, power) if n >= least)
+    return next(n for n in (power // 16 * 9, power // 8 * 5, power // 4 * 3, power) if n >= least)
