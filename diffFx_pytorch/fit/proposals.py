@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import torch
@@ -100,8 +101,7 @@ class Proposals:
                 a, b = self.swaps[self._number(len(self.swaps))]
                 near[row, a], near[row, b] = place[b], place[a]
                 continue
-            groups = self.groups[self._number(len(self.groups))]
-            moved = groups[self._number(len(groups))]
+            moved = self.groups[self._number(len(self.groups))]
             near[row, moved] = drawn[row, moved]
             for columns in self.families:  # what the sounds say is tried along with it, but other bands stay
                 if len(columns) == 1 and self._number(2):
@@ -158,8 +158,8 @@ def _families(names: list[str], likely: dict[int, Tensor]) -> list[list[int]]:
     return list(families.values())
 
 
-def _groups(names: list[str]) -> list[list[list[int]]]:
-    """Knobs that are turned together: each alone; and those of one effect of a chain, those of one numbered band."""
+def _groups(names: list[str]) -> list[list[int]]:
+    """Knobs that are turned together: each alone; and as often those of one effect of a chain or one numbered band."""
     together: dict[str, list[int]] = {}
     for column, name in enumerate(names):
         parts = name.split(".")
@@ -169,7 +169,7 @@ def _groups(names: list[str]) -> list[list[list[int]]]:
             together.setdefault(numbered[1] + numbered[2], []).append(column)
     alone = [[column] for column in range(len(names))]
     joined = [columns for columns in together.values() if 1 < len(columns) < len(names)]
-    return [alone, joined] if joined else [alone]
+    return alone + joined * math.ceil(len(alone) / max(1, len(joined)))
 
 
 def _swaps(names: list[str]) -> list[tuple[list[int], list[int]]]:
