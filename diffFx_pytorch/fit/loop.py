@@ -307,17 +307,17 @@ def _searched(
     share = 1.0 if excerpt == task.wet.shape[-1] else 0.7
     with progress_bar(None, progress, decibels=True) as advance:
         seconds = share * (deadline - time.monotonic())
-        history, quick = [], short_pair(task, excerpt)
+        history, quick, search = [], short_pair(task, excerpt), None
         if quick is not None:  # far more settings are tried in the time; what they lead to is then compared in full
-            first = AutomaticSearch(quick, free, quick.wet.shape[-1], _QUICK * seconds, generator, advance)
-            starts = torch.cat([first.run(starts), starts])
-            history = [first.history]
+            search = AutomaticSearch(quick, free, quick.wet.shape[-1], _QUICK * seconds, generator, advance)
+            starts = torch.cat([search.run(starts), starts])
+            history = [search.history]
             seconds = share * (deadline - time.monotonic())
-            if first.interrupted:
-                seconds = 0.0
-        search = AutomaticSearch(task, free, excerpt, seconds, generator, advance)
-        found = search.run(starts)
-        history = [*history, search.history]
+        found = starts
+        if search is None or not search.interrupted:
+            search = AutomaticSearch(task, free, excerpt, seconds, generator, advance)
+            found = search.run(starts)
+            history = [*history, search.history]
         if share < 1 and not search.interrupted:
             whole = LeastSquares(task, task.wet.shape[-1], Waveform(), free.index)
             walked = whole.descend(found[0], _LAST_STEPS, deadline, advance)

@@ -9,11 +9,14 @@ from diffFx_pytorch import Chain, EffectParam, Processor
 from diffFx_pytorch.fit import fit
 from diffFx_pytorch.fit.alignment import aligned
 from diffFx_pytorch.fit.choices import alternatives
+from diffFx_pytorch.fit.colour import frequencies
 from diffFx_pytorch.fit.drift import drift, without_drift
+from diffFx_pytorch.fit.knobs import FreeKnobs
 from diffFx_pytorch.fit.least_squares import LeastSquares
 from diffFx_pytorch.fit.modulation import periods, rates
-from diffFx_pytorch.fit.proposals import echoes
+from diffFx_pytorch.fit.proposals import Proposals, echoes
 from diffFx_pytorch.fit.search import AutomaticSearch
+from diffFx_pytorch.fit.short_pair import short_pair
 from diffFx_pytorch.fit.task import Task
 from diffFx_pytorch.processors import (
     BitCrusher,
@@ -142,6 +145,43 @@ def test_what_is_in_step_stays():
     assert found.settings["delay_ms"] == pytest.approx(60.0, abs=0.1)
 
 
+# ---- what the sounds say ----
+
+
+def test_frequencies_of_filters_show():
+    fx, dry = ParametricEqualizer(RATE), sound(2.0)
+    wet = rendered(fx, dry, peak_1_freq_hz=700.0, peak_1_gain_db=12.0, peak_2_freq_hz=3000.0, peak_2_gain_db=-9.0)
+    first = frequencies(dry[0], wet[0], RATE)[:4]
+    for freq in (700.0, 3000.0):
+        assert min(abs(math.log2(freq / f)) for f in first) < 1 / 6, first
+
+
+def test_what_is_missing_is_proposed():
+    """Of two bells one is found: of what the sound lacks, the other stands out."""
+    fx, dry = ParametricEqualizer(RATE), sound(2.0)
+    known = {"peak_1_freq_hz": 700.0, "peak_1_gain_db": 15.0, "peak_1_q": 2.0}
+    task = Task(fx, dry, rendered(fx, dry, **known, peak_2_freq_hz=4000.0, peak_2_gain_db=-6.0))
+    proposals = Proposals(task, FreeKnobs(fx), torch.Generator().manual_seed(0))
+    column = fx.param_names.index("peak_2_freq_hz")
+    row = fx.params["peak_2_freq_hz"]
+    assert row.to_physical(float(proposals.likely[column][0])) == pytest.approx(700.0, rel=0.1)
+    proposals.listen(rendered(fx, dry, **known)[0])
+    assert row.to_physical(float(proposals.likely[column][0])) == pytest.approx(4000.0, rel=0.1)
+
+
+def test_a_part_of_the_pair_is_met_by_what_meets_the_whole():
+    fx, dry = ParametricEqualizer(RATE), sound(4.0)
+    wet = rendered(fx, dry, peak_1_gain_db=9.0, low_shelf_gain_db=-6.0)
+    part = short_pair(Task(fx, dry, wet), 4 * RATE)
+    assert part is not None
+    assert 6 * part.dry.shape[-1] < wet.shape[-1]
+    right = fx.demap_parameters(fx.to_flat({"peak_1_gain_db": 9.0, "low_shelf_gain_db": -6.0}))
+    assert float(part.residuals(right)) < -80
+    assert float(part.residuals(fx.demap_parameters(fx.to_flat({})))) > -20
+    tremolo = Tremolo(RATE)
+    assert short_pair(Task(tremolo, dry, wet), 4 * RATE) is None  # it does not stand still
+
+
 # ---- honest ----
 
 
@@ -208,7 +248,8 @@ def test_least_squares_against_a_solution_by_formula():
     assert error == pytest.approx(float((target - gain * dry).square().sum() / target.square().sum()), rel=1e-5)
 
 
-def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
+@pytest.mark.parametrize("rate", [RATE, 44100], ids=["at once", "in a part first"])
+def test_ctrl_c_keeps_the_best_so_far(monkeypatch, rate):
     descents = []
     walked = LeastSquares.descend
 
@@ -219,9 +260,10 @@ def test_ctrl_c_keeps_the_best_so_far(monkeypatch):
         return walked(self, *args, **kwargs)
 
     monkeypatch.setattr(LeastSquares, "descend", descend)
-    fx, dry = ParametricEqualizer(RATE), sound()
-    found = fit(fx, dry, rendered(fx, dry, peak_1_gain_db=12.0, low_shelf_gain_db=-7.0), time_budget_s=600)
+    fx, dry = ParametricEqualizer(rate), sound(3.2)
+    found = fit(fx, dry, rendered(fx, dry, peak_1_gain_db=12.0, peak_1_freq_hz=5000.0, peak_1_q=9.0), time_budget_s=600)
     assert found.stopped
+    assert (short_pair(Task(fx, dry, dry), 2 * rate) is None) == (rate == RATE)
     assert len(descents) == 2
     assert found.residual_db < 0
 
