@@ -24,6 +24,8 @@ from .chunks import GRAPH
 from .first_order import then
 from .graph_nodes import IS_MIX, IS_OUT, IS_POLE, IS_WRITE, Graph, curve, gain, nodes_of, place, split, stored, taps
 
+BACK_REGISTERS = 160
+"""Of the gradient where delays stand still: the compiler stops at 128, and keeps a number in memory."""
 MOST_STEPS = 256
 """Of a graph: its kernel is as long as they are."""
 
@@ -333,7 +335,8 @@ def backward(
         grads.new_poles.double().expand(*batch_shape, -1).clone(memory_format=torch.contiguous_format),
     )
     gy = shared_rows(grads.y, 2, batch_shape)
-    _play_back[(call.rows,)](call.graph, gy, saved.lines, saved.pole_states, to, call.T, call.total, **call.about)
+    about = call.about if delay.shape[-1] > 1 else {**call.about, "maxnreg": BACK_REGISTERS}
+    _play_back[(call.rows,)](call.graph, gy, saved.lines, saved.pole_states, to, call.T, call.total, **about)
     to_gains, to_delay = (
         g if t.shape[-1] > 1 else g.sum(-1, keepdim=True) for g, t in ((to.gains, gains), (to.delay, delay))
     )

@@ -270,7 +270,8 @@ class _Call:
         moving, double = inputs.coef.shape[-5] != 1, kind == torch.float64
         # The numbers of a single section are kept, not read again.
         filtered = TILE[3] if moving or K == 1 else TILE[1 + back]
-        numbers = filtered if K else TILE[moved] // (1 + double) // (1 + (outs > 16))
+        plain = TILE[moved] // (1 + double) // (1 + (outs > 16))
+        numbers = filtered // (1 + (moved and double)) if K else plain
         length = max(16, numbers // max(lines, outs))
         room = triton.next_power_of_2(past + length) if ring else past + x.shape[-1]
         self.size = _Size(x.shape[-1], N, x.shape[-2], outputs, past, inputs.mixing.shape[-1], room, groups)

@@ -188,16 +188,16 @@ def run_blocks(x: Tensor, blocks: Blocks, start: Tensor) -> tuple[Tensor, Tensor
     """
     u = _split(x)
     states = _added_up(_drive(u, blocks, start), blocks.step.mT).transpose(1, 2)
-    Q, P, m, L = u.shape
-    y = torch.baddbmm(
-        _by_matrix(states.to(x.dtype), blocks.free.mT.to(x.dtype)).reshape(Q, P * m, L),
-        u.reshape(Q, P * m, L),
-        blocks.response.mT.to(x.dtype),
-    )
-    last = states[:, :, -1]
     driven = u[:, :, -1].to(start.dtype) @ blocks.last_driven.mT
-    end = _through(last, blocks.last_step.mT, driven)
-    return y.reshape(Q, P, m * L)[..., : x.shape[-1]], end
+    return _outputs(u, states, blocks, x.shape[-1]), _through(states[:, :, -1], blocks.last_step.mT, driven)
+
+
+def _outputs(u: Tensor, states: Tensor, blocks: Blocks, samples: int) -> Tensor:
+    """Of blocks of the input (Q, P, m, L) and the states before them (Q, P, m, n): (Q, P, samples)."""
+    Q, P, m, L = u.shape
+    y = torch.bmm(states.to(u.dtype).reshape(Q, P * m, states.shape[-1]), blocks.free.mT.to(u.dtype))
+    y.baddbmm_(u.reshape(Q, P * m, L), blocks.response.mT.to(u.dtype))
+    return y.reshape(Q, P, m * L)[..., :samples]
 
 
 def run_blocks_adjoint(
@@ -209,13 +209,7 @@ def run_blocks_adjoint(
     """
     u, g = _split(x), _split(grad_y)
     Q, P, m, L = u.shape
-    direct = _by_matrix(g, blocks.free.to(g.dtype)).to(start.dtype)
-    last = direct[:, :, -1:] + _through(grad_end, blocks.last_step)[:, :, None]
-    drive, step = torch.cat([last, direct[:, :, :-1].flip(2)], 2).transpose(1, 2), blocks.step
-    if of_matrices:  # The states run forwards beside their adjoint.
-        drive, step = torch.cat([drive, _drive(u, blocks, start)]), torch.cat([step, step.mT])
-    both = _added_up(drive, step).transpose(1, 2)
-    adjoint = both[:Q].flip(2)
+    adjoint, states = _states_both_ways(u, g, grad_end, blocks, start, of_matrices)
     after = adjoint[:, :, 1:]  # of the state that each block leaves; the last leaves the end
     grad_x = None
     if of_x:
@@ -229,8 +223,36 @@ def run_blocks_adjoint(
         grad_x = grad_u.reshape(Q, P, m * L)[..., : x.shape[-1]]
     if not of_matrices:
         return grad_x, None, adjoint[:, :, 0]
-    states, wide = both[Q:], start.dtype
-    of_blocks = Blocks(
+    return grad_x, _of_blocks(u, g, grad_end, adjoint, states), adjoint[:, :, 0]
+
+
+def outputs_and_gradient(
+    grad_y: Tensor, grad_end: Tensor, x: Tensor, blocks: Blocks, start: Tensor
+) -> tuple[Tensor, Blocks]:
+    """The outputs of `run_blocks` and the gradients of the matrices, for which states are run once."""
+    u, g = _split(x), _split(grad_y)
+    adjoint, states = _states_both_ways(u, g, grad_end, blocks, start, True)
+    of_blocks = _of_blocks(u, g, grad_end, adjoint, states)
+    return _outputs(u, states, blocks, x.shape[-1]), of_blocks
+
+
+def _states_both_ways(
+    u: Tensor, g: Tensor, grad_end: Tensor, blocks: Blocks, start: Tensor, forwards: bool
+) -> tuple[Tensor, Tensor]:
+    """The adjoint of the states before each block and, beside it if asked for, the states (Q, P, m, n)."""
+    direct = _by_matrix(g, blocks.free.to(g.dtype)).to(start.dtype)
+    last = direct[:, :, -1:] + _through(grad_end, blocks.last_step)[:, :, None]
+    drive, step = torch.cat([last, direct[:, :, :-1].flip(2)], 2).transpose(1, 2), blocks.step
+    if forwards:
+        drive, step = torch.cat([drive, _drive(u, blocks, start)]), torch.cat([step, step.mT])
+    both = _added_up(drive, step).transpose(1, 2)
+    return both[: len(u)].flip(2), both[len(u) :]
+
+
+def _of_blocks(u: Tensor, g: Tensor, grad_end: Tensor, adjoint: Tensor, states: Tensor) -> Blocks:
+    """The gradients of the matrices."""
+    after, wide = adjoint[:, :, 1:], states.dtype
+    return Blocks(
         _contracted(g, u).to(wide),
         _contracted(g, states.to(g.dtype)).to(wide),
         _contracted(after.to(u.dtype), u[:, :, :-1]).to(wide),
@@ -238,4 +260,3 @@ def run_blocks_adjoint(
         grad_end.mT @ u[:, :, -1].to(wide),
         grad_end.mT @ states[:, :, -1],
     )
-    return grad_x, of_blocks, adjoint[:, :, 0]

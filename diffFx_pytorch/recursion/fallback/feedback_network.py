@@ -6,13 +6,15 @@ that comes back to a line is read, not added up: no order of additions depends o
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from itertools import groupby
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.recursion.fallback.block import Blocks, run_blocks, run_blocks_adjoint, state_space_blocks
+from diffFx_pytorch.recursion.fallback.block import Blocks, outputs_and_gradient, state_space_blocks
 from diffFx_pytorch.recursion.fallback.delay_blocks import LONGEST, Filter, as_it_is, cut, even_blocks
 from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
 
@@ -129,19 +131,25 @@ def feedback_network_blocks(
         ValueError: delays out of range.
     """
     net = _Network(x, delay, offset, mixing, coef, past, zi)
-    pieces = _blocks(delay, offset, past.shape[-1], x.shape[-1])
-    lines, y, zf = _run(net, pieces, [list(group) for _, group in groupby(pieces, lambda n: n.start // SEGMENT)])
+    lines, y, zf = _run(net, _segments(_blocks(delay, offset, past.shape[-1], x.shape[-1])))
     return y, lines[..., lines.shape[-1] - past.shape[-1] :], zf
 
 
+def _segments(pieces: list[slice]) -> list[list[slice]]:
+    return [list(group) for _, group in groupby(pieces, lambda n: n.start // SEGMENT)]
+
+
 def _run(
-    net: _Network, pieces: list[slice], segments: list[list[slice]], outputs: bool = True
+    net: _Network, segments: list[list[slice]], keep: Callable[[Tensor, Tensor], None] | None = None
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """What went into the lines (R, N, P + samples of the last segment), the outputs, if asked for, and last states."""
+    """What went into the lines (R, N, P + samples of the last segment), the outputs, and last states.
+
+    With ``keep`` there are no outputs: it is given what went into the lines and the first states, segment by segment.
+    """
     x, delay, offset, mixing, coef, lines, zi = net
     R, N, P = lines.shape
     K = coef.shape[2]
-    longest = max((n.stop - n.start for n in pieces), default=1)
+    longest = max((n.stop - n.start for segment in segments for n in segment), default=1)
     still = offset is None and coef.shape[1] == 1
     filters = _filter(coef, longest) if still and K else None
     state = zi.permute(0, 3, 1, 2)
@@ -153,7 +161,7 @@ def _run(
         # What the inputs give is there at once, so lines are written where they stand.
         from_x = mixing[:, N:].mT @ x[..., begin : segment[-1].stop]
         lines, from_x = torch.cat([lines[..., lines.shape[-1] - P :], from_x[:, :N]], -1), from_x[:, N:].clone()
-        found = []
+        found, first = [], state
         for n in segment:
             at, count = n.start - begin, n.stop - n.start
             seen = as_it_is(lines[..., at : at + P + count])
@@ -168,23 +176,71 @@ def _run(
                 rows = now.permute(0, 4, 1, 2, 3).reshape(R * N, now.shape[1], K, 5)
                 u, state = cascade(u.reshape(R * N, count), sections_matrices(rows), state)
                 u = u.reshape(R, N, count)
-            here = lines[..., P + at : P + at + count]
-            if not outputs:
-                here.baddbmm_(into[:, :N], u)
-                continue
-            out = into @ u
-            here.add_(out[:, :N])
-            found.append(out[:, N:])
-        if outputs:
-            y.append(torch.cat(found, -1) + from_x)
+            lines[..., P + at : P + at + count].baddbmm_(into[:, :N], u)
+            if keep is None:
+                found.append(u)
+        if keep is None:
+            y.append(torch.baddbmm(from_x, into[:, N:], torch.cat(found, -1)))
+        else:
+            keep(lines[..., P:], first)
     whole = torch.cat(y, -1) if y else x.new_zeros(R, mixing.shape[-1] - N, 0)
     return lines, whole, state.reshape(R, N, K, 2).permute(0, 2, 3, 1)
 
 
+class _Filters:
+    """Gradients of the coefficients of constant filters, segment by segment.
+
+    Args:
+        coef: (R, 1, K, 5, N).
+    """
+
+    def __init__(self, coef: Tensor) -> None:
+        self._coef = coef
+        self._designs: dict[int, Blocks] = {}
+        self._sums: dict[int, Blocks] = {}
+
+    def add(self, g: Tensor, u: Tensor, start: Tensor, end: Tensor) -> Tensor:
+        """What the filters make of what was read in a segment, whose gradients are taken in.
+
+        Args:
+            g: what comes back to what the filters made of it (R, N, S).
+            u: what was read (R, N, S).
+            start: the states before (R, N, n).
+            end: what comes back to those after.
+        """
+        R, N, S = u.shape
+        if S not in self._designs:
+            self._designs[S] = Blocks(*self._designed(self._coef, S))
+        g, u, end, start = (t.reshape(R * N, 1, -1) for t in (g, u, end, start))
+        y, of_blocks = outputs_and_gradient(g, end, u, self._designs[S], start)
+        if S in self._sums:
+            for into, more in zip(self._sums[S], of_blocks, strict=True):
+                into.add_(more)
+        else:
+            self._sums[S] = of_blocks
+        return y.view(R, N, S)
+
+    def _designed(self, coef: Tensor, samples: int) -> tuple[Tensor, ...]:
+        A, B, C, D = _system(coef)
+        unit = torch.eye(A.shape[-1], dtype=A.dtype, device=A.device)
+        A, B, C, D = (t.flatten(0, 1) for t in (A - unit, B, C, D))
+        return tuple(state_space_blocks(A, B, C, D, samples))
+
+    def gradient(self) -> Tensor:
+        """Of the coefficients."""
+        found = torch.zeros_like(self._coef)
+        for S, sums in self._sums.items():
+            pull: Any = torch.func.vjp(functools.partial(self._designed, samples=S), self._coef)[1]
+            found = found + pull(tuple(sums))[0]
+        return found
+
+
 def feedback_network_gradient(
-    net: tuple[Tensor, ...], to_y: Tensor, to_end: Tensor | None, to_zf: Tensor, of_delay: bool
+    net: tuple[Tensor, ...], to_y: Tensor, to_end: Tensor | None, to_zf: Tensor, of_delay: bool, kept: torch.dtype
 ) -> tuple[Tensor, ...]:
     """The gradients of a network that stands still: of its seven arguments, but for that of the offset.
+
+    What went into the lines is computed anew and kept; all else is held for a segment of time.
 
     Args:
         net: the arguments of ``feedback_network_blocks``.
@@ -192,68 +248,57 @@ def feedback_network_gradient(
         to_end: of end, None where there is none.
         to_zf: of zf.
         of_delay: whether that of the delays is wanted.
+        kept: the type in which lines are kept.
     """
-    x, delay, _, mixing, coef, past, zi = given = _Network(*net)
+    x, delay, _, mixing, coef, past, _ = given = _Network(*net)
     R, N, P = past.shape
     T, K = x.shape[-1], coef.shape[2]
-    pieces = _blocks(delay, None, P, T)
-    longest = max((n.stop - n.start for n in pieces), default=1)
-    lines = _run(given, pieces, [pieces] if pieces else [], outputs=False)[0]
+    segments, parts = _segments(_blocks(delay, None, P, T)), list[tuple[Tensor, Tensor]]()
+    _run(given, segments, lambda lines, first: parts.append((lines.to(kept), first)))
+    starts = [first for _, first in parts]
+    lines = torch.cat([past.to(kept), *(part for part, _ in parts)], -1)
+    parts.clear()
     whole = delay.detach().round().long()[..., None]
+    longest = max((n.stop - n.start for segment in segments for n in segment), default=1)
     later = torch.arange(longest, device=x.device) + whole
-    # What comes back to what the matrix gave, to the lines and to the outputs.
-    to_out = torch.cat([torch.zeros_like(lines), torch.nn.functional.pad(to_y, (P, 0))], 1)
-    if to_end is not None:
-        to_out[:, :N, T:] += to_end
-    back = _filter(coef, longest, True) if K else None
-    state = to_zf.permute(0, 3, 1, 2).flatten(-2)
-    # What comes back to what was read, between silence: nothing is read before the start or behind the end.
-    read, into = lines.new_zeros(R, N, P + T + P), mixing[:, :N]
-    for n in reversed(pieces):
-        here = slice(P + n.start, P + n.stop)
-        to_out[:, :N, here].add_(as_it_is(read[..., P + n.start :]).gather(-1, later[..., : n.stop - n.start]))
-        g = torch.bmm(into, as_it_is(to_out[..., here]))
-        if back is not None:
-            g, state = back.run(g, state)
-        read[..., here] = g
-    for n in even_blocks(longest, P):  # the past too was read
-        to_out[:, :N, n].add_(as_it_is(read[..., n.start :]).gather(-1, later[..., : n.stop - n.start]))
-    del back
-    parts = [(n, torch.arange(P + n.start, P + n.stop, device=x.device) - whole) for n in even_blocks(SEGMENT, T)]
-    to_delay = torch.zeros_like(delay)
-    for n, then in parts if of_delay else []:
-        to_delay = to_delay + (read[..., P + n.start : P + n.stop] * _slope(lines, then).detach()).sum(-1)
-    del read
-    to_coef, sent, of_lines = torch.zeros_like(coef), to_out[..., P:], mixing.new_zeros(R, N, mixing.shape[-1])
-    if K and T:
-        u = torch.cat([lines.gather(-1, then) for _, then in parts], -1)
-        del lines
-        u, to_coef = _filtered(u, torch.bmm(into, sent), coef, zi, to_zf)
-        of_lines = u @ sent.mT
+    back, filters = (_filter(coef, longest, True), _Filters(coef)) if K else (None, None)
+    into, state = mixing[:, :N], to_zf.permute(0, 3, 1, 2).flatten(-2)
+    # What comes back to what was read after a segment: nothing is read behind the end.
+    after, to_delay, to_mixing, to_x = torch.zeros_like(past), torch.zeros_like(delay), None, []
+    for segment, first in zip(reversed(segments), reversed(starts), strict=True):
+        begin, stop = segment[0].start, segment[-1].stop
+        # What comes back to what the matrix gave, to the lines and to the outputs.
+        sent = torch.nn.functional.pad(to_y[..., begin:stop], (0, 0, N, 0))
+        if to_end is not None and stop > T - P:
+            here = max(begin, T - P)
+            sent[:, :N, here - begin :] += to_end[..., here - T + P : stop - T + P]
+        read, end = torch.nn.functional.pad(after, (stop - begin, 0)), state
+        for n in reversed(segment):
+            at, here = n.start - begin, slice(n.start - begin, n.stop - begin)
+            sent[:, :N, here].add_(as_it_is(read[..., at:]).gather(-1, later[..., : n.stop - n.start]))
+            g = torch.bmm(into, as_it_is(sent[..., here]))
+            if back is not None:
+                g, state = back.run(g, state)
+            read[..., here] = g
+        after = read[..., :P].clone()
+        then = torch.arange(P + begin, P + stop, device=x.device) - whole
+        if of_delay:
+            to_delay = to_delay + (read[..., : stop - begin] * _slope(lines, then).detach()).sum(-1)
+        del read
+        u = lines.gather(-1, then).to(x.dtype)
+        del then
+        if filters is not None:
+            u = filters.add(torch.bmm(into, sent), u, first, end)
+        of_segment = torch.cat([u, x[..., begin:stop]], 1) @ sent.mT
         del u
-    else:
-        for n, then in parts:
-            of_lines = of_lines + lines.gather(-1, then) @ sent[..., n].mT
-    to_mixing = torch.cat([of_lines, x @ sent.mT], 1)
+        to_mixing = of_segment if to_mixing is None else to_mixing + of_segment
+        to_x.append((mixing[:, N:] @ sent).to(kept))
+    # The past too was read.
+    del lines, back
+    to_past = torch.nn.functional.pad(after, (P, 0)).gather(-1, torch.arange(P, device=x.device) + whole)
+    if to_end is not None and T < P:
+        to_past = to_past + torch.nn.functional.pad(to_end[..., : P - T], (T, 0))
+    to_coef = torch.zeros_like(coef) if filters is None else filters.gradient()
+    to_mixing = torch.zeros_like(mixing) if to_mixing is None else to_mixing
     to_zi = state.reshape(R, N, K, 2).permute(0, 2, 3, 1)
-    return mixing[:, N:] @ sent, to_delay, to_mixing, to_coef, to_out[:, :N, :P], to_zi
-
-
-def _filtered(u: Tensor, g: Tensor, coef: Tensor, zi: Tensor, to_zf: Tensor) -> tuple[Tensor, Tensor]:
-    """What constant filters make of all that was read (R, N, T), and the gradient of their coefficients by that, g."""
-    (R, N, T), states = u.shape, 2 * coef.shape[2]
-
-    def designed(coef: Tensor) -> tuple[Tensor, ...]:
-        A, B, C, D = _system(coef)
-        unit = torch.eye(states, dtype=A.dtype, device=A.device)
-        A, B, C, D = (t.flatten(0, 1) for t in (A - unit, B, C, D))
-        return tuple(state_space_blocks(A, B, C, D, T))
-
-    found: Any = torch.func.vjp(designed, coef)
-    matrices, pull = found
-    start, end = (t.permute(0, 3, 1, 2).reshape(R * N, 1, states) for t in (zi, to_zf))
-    rows, blocks = u.reshape(R * N, 1, T), Blocks(*matrices)
-    of_blocks = run_blocks_adjoint(g.reshape(R * N, 1, T), end, rows, blocks, start, True, of_x=False)[1]
-    assert of_blocks is not None
-    del g
-    return run_blocks(rows, blocks, start)[0].view(R, N, T), pull(tuple(of_blocks))[0]
+    return torch.cat(to_x[::-1], -1) if to_x else x, to_delay, to_mixing, to_coef, to_past, to_zi

@@ -150,7 +150,7 @@ def _adjoint(
     to_y, to_end, to_zf = gradients
     groups = inputs.zi.shape[-3]
     to_x, to_delay, to_mixing, to_coef, to_past, to_zi = feedback_network_gradient(
-        rows, to_y, to_end, _of_lines(to_zf, N), bool(needs.delay)
+        rows, to_y, to_end, _of_lines(to_zf, N), bool(needs.delay), inputs.x.dtype
     )
     to_mixing = torch.nn.functional.pad(to_mixing, (0, spare - N - outputs))
     found = [to_x, to_delay, None, to_mixing, _of_lanes(to_coef, groups), to_past, _of_lanes(to_zi, groups)]
