@@ -107,6 +107,21 @@ class Number(Option):
         return float(value)
 
 
+class Share(Number):
+    """A part of a whole, 0 .. 1: ``Share(1.0, doc=...)``; True is all of it, False nothing."""
+
+    def __init__(self, default: float, doc: str = "") -> None:
+        super().__init__(0, 1, default, doc=doc)
+
+    def legal(self) -> str:
+        """The range, and its ends in words."""
+        return f"{super().legal()}, True or False"
+
+    def read(self, name: str, value: Any, sample_rate: float | None = None) -> float | None:
+        """The share as a float."""
+        return super().read(name, float(value) if isinstance(value, bool) else value, sample_rate)
+
+
 class Integer(Option):
     """A whole number in a range: ``Integer(1, 64, 4, doc=...)``; with ``step=2`` an even one."""
 

@@ -69,6 +69,18 @@ def overshoot(key: Tensor, threshold: Tensor, width: Tensor, *, power: bool = Fa
     return _called(_Overshoot, _OvershootBothModes, key, threshold, width, power, link)
 
 
+def quadratic_knee(over: Tensor, width: Tensor) -> Tensor:
+    """The knee of ``overshoot`` for a level over threshold, (o + W/2)^2 / (2 W) within W/2 of it; broadcasts.
+
+    Args:
+        over: o = L - T, any shape.
+        width: W > 0 in the unit of ``over``.
+    """
+    above = (over + 0.5 * width).clamp_min(0.0)
+    inside = torch.minimum(above, width)
+    return inside * (above - 0.5 * inside) / width
+
+
 def exponential_knee(over: Tensor, width: Tensor) -> Tensor:
     r"""A level over threshold with a knee that has no ends: :math:`\beta \ln(1 + e^{o / \beta})`.
 

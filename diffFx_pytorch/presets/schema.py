@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ..automation import SEGMENTS
-from ..options import Choice, Flag, Integer, Number, Option
+from ..options import Choice, Flag, Integer, Number, Option, Share
 from ..params import EffectParam
 from ..processor import Processor
 from ..registry import available, built, effects
@@ -218,5 +218,7 @@ def _option(option: Option) -> Schema:
         return {"type": "integer", "minimum": option.min_val, "maximum": option.max_val, **step, **about}
     if isinstance(option, Number):
         kinds = ["number", "null"] if option.optional else "number"
+        if isinstance(option, Share):
+            kinds = ["number", "boolean"]
         return {"type": kinds, "minimum": option.min_val, "maximum": option.max_val, **about}
     return about

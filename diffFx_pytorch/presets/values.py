@@ -14,7 +14,7 @@ import yaml
 from ..automation import SEGMENTS, Segment
 from ..control import KnobValue, check_range
 from ..files import check_regular
-from ..options import Integer, Number, Option
+from ..options import Integer, Number, Option, Share
 from ..params import HIGHEST_FREQUENCY, EffectParam
 from .nodes import Reader
 
@@ -27,6 +27,8 @@ def option_value(reader: Reader, node: yaml.Node, option: Option) -> Any:
     """What a node says; where a number is due it is read as knobs are: 1e3 is one and 1:30 is none."""
     value = reader.plain(node)
     if value is None or not isinstance(node, yaml.ScalarNode) or not isinstance(option, (Number, Integer)):
+        return value
+    if isinstance(option, Share) and isinstance(value, bool):
         return value
     try:
         number = float(node.value) if not node.style else None

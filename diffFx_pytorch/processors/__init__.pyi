@@ -23,6 +23,7 @@ from diffFx_pytorch.processors.distortion.multi_band_saturator import MultiBandS
 from diffFx_pytorch.processors.distortion.overdrive import Overdrive as _Overdrive
 from diffFx_pytorch.processors.distortion.rectifier import Rectifier as _Rectifier
 from diffFx_pytorch.processors.distortion.tanh import TanH as _TanH
+from diffFx_pytorch.processors.distortion.tape import Tape as _Tape
 from diffFx_pytorch.processors.distortion.waveshaper import Waveshaper as _Waveshaper
 from diffFx_pytorch.processors.dynamics.compressor import Compressor as _Compressor
 from diffFx_pytorch.processors.dynamics.de_esser import DeEsser as _DeEsser
@@ -167,6 +168,7 @@ __all__ = [
     "StereoPanning",
     "StereoWidener",
     "TanH",
+    "Tape",
     "ThroughZeroFlanger",
     "TiltEqualizer",
     "ToneStack",
@@ -591,6 +593,57 @@ class _LikeRectifier:
 class Rectifier(_LikeRectifier, _Rectifier): ...
 class TanH(_LikeArcTanClipper, _TanH): ...
 
+class _TapeKnobs(TypedDict, total=False):
+    drive_db: KnobValue
+    hysteresis: KnobValue
+    coercivity: KnobValue
+    wow_hz: KnobValue
+    wow_percent: KnobValue
+    flutter_hz: KnobValue
+    flutter_percent: KnobValue
+    spacing_um: KnobValue
+    bump_hz: KnobValue
+    bump_db: KnobValue
+    mix: KnobValue
+    output_db: KnobValue
+
+class _LikeTape:
+    drive_db: _Setting
+    hysteresis: _Setting
+    coercivity: _Setting
+    wow_hz: _Setting
+    wow_percent: _Setting
+    flutter_hz: _Setting
+    flutter_percent: _Setting
+    spacing_um: _Setting
+    bump_hz: _Setting
+    bump_db: _Setting
+    mix: _Setting
+    output_db: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        speed_ips: float = 15.0,
+        noise: bool = False,
+        seed: int = 0,
+        oversampling: Literal[8, 4, 2, 1] = 4,
+        control_period: int = 32,
+        **settings: KnobValue,
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _TapeKnobs | Knobs | None = None,
+        dsp_params: _TapeKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class Tape(_LikeTape, _Tape): ...
+
 class _WaveshaperKnobs(TypedDict, total=False):
     drive_db: KnobValue
     below_1_slope: KnobValue
@@ -664,14 +717,16 @@ class _LikeCompressor:
         *,
         detector: Literal["peak", "rms"] = "peak",
         knee_shape: Literal["quadratic", "exponential"] = "quadratic",
-        link: bool = True,
+        topology: Literal["feed-forward", "feed-back"] = "feed-forward",
+        direction: Literal["downward", "upward"] = "downward",
+        link: float = 1.0,
         lookahead_ms: float = 0.0,
         key_highpass_hz: float | None = None,
         rms_ms: float = 25.0,
         auto_times: bool = False,
         auto_makeup: bool = False,
         control_period: int = 32,
-        **settings: Unpack[_CompressorKnobs],
+        **settings: KnobValue,
     ) -> None: ...
     def __call__(
         self,
@@ -680,7 +735,7 @@ class _LikeCompressor:
         norm_params: _CompressorKnobs | Knobs | None = None,
         dsp_params: _CompressorKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: Unpack[_CompressorKnobs],
+        **settings: KnobValue,
     ) -> Sound: ...
 
 class Compressor(_LikeCompressor, _Compressor): ...
@@ -830,7 +885,9 @@ class _LikeMultiBandCompressor:
         num_bands: int = 3,
         detector: Literal["peak", "rms"] = "peak",
         knee_shape: Literal["quadratic", "exponential"] = "quadratic",
-        link: bool = True,
+        topology: Literal["feed-forward", "feed-back"] = "feed-forward",
+        direction: Literal["downward", "upward"] = "downward",
+        link: float = 1.0,
         lookahead_ms: float = 0.0,
         rms_ms: float = 25.0,
         auto_times: bool = False,

@@ -15,7 +15,9 @@ from .ops.feedback_network import NetworkState, feedback_network, network_state_
 from .ops.feedforward import fir_filter
 from .ops.filter_sections import SectionState, filter_sections
 from .ops.lfilter import lfilter
+from .ops.loop_overshoot import loop_overshoot
 from .ops.one_pole import one_pole
+from .ops.plays import plays
 from .ops.running_max import running_max
 from .ops.sections import sosfilt
 from .ops.state_space import linear_recursion, state_space
@@ -49,12 +51,14 @@ __all__ = [
     "lfilter_zi",
     "lfiltic",
     "linear_recursion",
+    "loop_overshoot",
     "lpc",
     "lpc_to_lsf",
     "lpc_to_reflection",
     "lsf_to_lpc",
     "network_state_length",
     "one_pole",
+    "plays",
     "reflection_to_lpc",
     "running_max",
     "sos_to_svf",

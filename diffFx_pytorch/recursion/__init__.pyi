@@ -231,6 +231,30 @@ def lfilter(
     time_varying: bool | None = ...,
 ) -> tuple[Tensor, Tensor]: ...
 @overload
+def loop_overshoot(
+    level: Tensor,
+    width: Tensor | float,
+    slope: Tensor | float,
+    attack: Tensor | float,
+    release: Tensor | float,
+    zi: Tensor | None = ...,
+    return_zf: Literal[False] = ...,
+    *,
+    time_varying: bool | None = ...,
+) -> Tensor: ...
+@overload
+def loop_overshoot(
+    level: Tensor,
+    width: Tensor | float,
+    slope: Tensor | float,
+    attack: Tensor | float,
+    release: Tensor | float,
+    zi: Tensor | None = ...,
+    *,
+    return_zf: Literal[True],
+    time_varying: bool | None = ...,
+) -> tuple[Tensor, Tensor]: ...
+@overload
 def one_pole(
     x: Tensor,
     coef: Tensor | float,
@@ -243,6 +267,28 @@ def one_pole(
 def one_pole(
     x: Tensor,
     coef: Tensor | float,
+    zi: Tensor | None = ...,
+    *,
+    return_zf: Literal[True],
+    time_varying: bool | None = ...,
+) -> tuple[Tensor, Tensor]: ...
+@overload
+def plays(
+    x: Tensor,
+    share: Tensor | float,
+    reach: Tensor | float,
+    count: int = ...,
+    zi: Tensor | None = ...,
+    return_zf: Literal[False] = ...,
+    *,
+    time_varying: bool | None = ...,
+) -> Tensor: ...
+@overload
+def plays(
+    x: Tensor,
+    share: Tensor | float,
+    reach: Tensor | float,
+    count: int = ...,
     zi: Tensor | None = ...,
     *,
     return_zf: Literal[True],

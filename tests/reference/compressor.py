@@ -18,19 +18,29 @@ def highpass(v, freq_hz, sample_rate):
     return y
 
 
-def static_reduction(level, T, R, W, shape):
-    over = level - T
+def knee(over, W, shape):
     if shape == "exponential":
         beta = W / (8 * math.log(2))
-        return (1 - 1 / R) * (max(over, 0) + beta * math.log1p(math.exp(-abs(over) / beta)))
+        return max(over, 0) + beta * math.log1p(math.exp(-abs(over) / beta))
     if 2 * abs(over) < W:
-        return (1 - 1 / R) * (over + W / 2) ** 2 / (2 * W)
-    return (1 - 1 / R) * over if over > 0 else 0.0
+        return (over + W / 2) ** 2 / (2 * W)
+    return max(over, 0.0)
 
 
-def squares(keys, link):
+def fed_back(over, before, R, W, hold):
+    """s = hold before + (1 - hold) (R - 1) knee(over - s), by halving."""
+    low, high = 0.0, hold * before + (1 - hold) * (R - 1) * knee(over, W, "quadratic")
+    for _ in range(60):
+        s = (low + high) / 2
+        asked = hold * before + (1 - hold) * (R - 1) * knee(over - s, W, "quadratic")
+        low, high = (s, high) if asked > s else (low, s)
+    return (low + high) / 2
+
+
+def squares(keys):
+    """The power of each channel, and the largest."""
     powers = [[s * s for s in key] for key in keys]
-    return [[max(several) for several in zip(*powers, strict=True)]] if link else powers
+    return [*powers, [max(several) for several in zip(*powers, strict=True)]]
 
 
 def crest(powers, sample_rate):
@@ -44,14 +54,14 @@ def crest(powers, sample_rate):
 
 
 def twin(
-    x, sample_rate, threshold_db, ratio, knee_db, attack_ms, release_ms, makeup_db, mix,
-    detector="peak", knee_shape="quadratic", link=True, lookahead_ms=0.0, key_highpass_hz=None, rms_ms=25.0,
-    auto_times=False, auto_makeup=False, sidechain=None,
+    x, sample_rate, threshold_db, ratio, knee_db, attack_ms, release_ms, makeup_db, mix, range_db=0.0,
+    detector="peak", knee_shape="quadratic", topology="feed-forward", direction="downward", link=1.0,
+    lookahead_ms=0.0, key_highpass_hz=None, rms_ms=25.0, auto_times=False, auto_makeup=False, sidechain=None,
 ):  # fmt: skip
-    keys = x if sidechain is None else sidechain
+    keys, up = x if sidechain is None else sidechain, direction == "upward"
     if auto_makeup:
         makeup_db -= threshold_db * (1 - 1 / ratio) / 2
-    crests = [crest(powers, sample_rate) for powers in squares(keys, link)] if auto_times else None
+    crests = [crest(powers, sample_rate) for powers in squares(keys)]
     if key_highpass_hz:
         keys = [highpass(key, key_highpass_hz, sample_rate) for key in keys]
     sizes = [[abs(s) for s in key] for key in keys]
@@ -64,21 +74,34 @@ def twin(
             for n, s in enumerate(key):
                 power += (1 - math.exp(-1000 / (sample_rate * rms_ms))) * (s * s - power)
                 key[n] = math.sqrt(power)
-    if link:
-        sizes = [[max(several) for several in zip(*sizes, strict=True)]]
+    sizes.append([max(several) for several in zip(*sizes, strict=True)])
+
+    def asked(size):
+        over = 20 * math.log10(max(size, 1e-10)) - threshold_db
+        bent = (1 - 1 / ratio) * knee(-over if up else over, knee_db, knee_shape)
+        return min(bent, range_db) if up else bent
+
+    def reductions(key, squared_crest):
+        s, found = asked(0.0) if up else 0.0, []
+        for size, c in zip(key, squared_crest, strict=True):
+            over = 20 * math.log10(max(size, 1e-15)) - threshold_db
+            back = topology == "feed-back"
+            wanted = (ratio - 1) * knee(over - s, knee_db, knee_shape) if back else asked(size)
+            longest = attack_ms if (wanted > s) != up else release_ms
+            if auto_times:
+                longest = attack_ms if (wanted > s) != up else max(release_ms - attack_ms, 0.01)
+                longest *= 2 / min(c, 64.0)
+            hold = math.exp(-1000 / (sample_rate * longest))
+            s = fed_back(over, s, ratio, knee_db, hold) if back else hold * s + (1 - hold) * wanted
+            found.append(-s if up else s)
+        return found
+
+    *own, shared = [reductions(key, c) for key, c in zip(sizes, crests, strict=True)]
     late, result = round(lookahead_ms * sample_rate / 1000), []
     for c, channel in enumerate(x):
-        reduction, y = 0.0, []
-        for n, size in enumerate(sizes[c % len(sizes)]):
-            asked = static_reduction(20 * math.log10(max(size, 1e-10)), threshold_db, ratio, knee_db, knee_shape)
-            rising = asked > reduction
-            time_ms = attack_ms if rising else release_ms
-            if crests:
-                longest = attack_ms if rising else max(release_ms - attack_ms, 0.01)
-                time_ms = 2 * longest / min(crests[c % len(crests)][n], 64.0)
-            hold = math.exp(-1000 / (sample_rate * time_ms))
-            reduction = hold * reduction + (1 - hold) * asked
-            dry = channel[n - late] if n >= late else 0.0
-            y.append((1 - mix) * dry + mix * dry * 10 ** ((makeup_db - reduction) / 20))
-        result.append(y)
+        result.append([])
+        each = zip([0.0] * late + channel, own[c % len(own)], shared, strict=False)
+        for dry, alone, together in each:
+            gain = 10 ** ((makeup_db - (1 - link) * alone - link * together) / 20)
+            result[-1].append((1 - mix) * dry + mix * dry * gain)
     return result

@@ -11,4 +11,5 @@ from diffFx_pytorch.processors import MultiBandSaturator as MultiBandSaturator
 from diffFx_pytorch.processors import Overdrive as Overdrive
 from diffFx_pytorch.processors import Rectifier as Rectifier
 from diffFx_pytorch.processors import TanH as TanH
+from diffFx_pytorch.processors import Tape as Tape
 from diffFx_pytorch.processors import Waveshaper as Waveshaper

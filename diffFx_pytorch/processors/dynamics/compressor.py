@@ -11,14 +11,14 @@ from torch import Tensor
 from diffFx_pytorch.kernels.constants import constant
 
 from ...curve import Curve
-from ...dsp.ballistics import smoothing
-from ...dsp.gain_computer import FLOOR, compress, exponential_knee, knee, overshoot
+from ...dsp.ballistics import limited_slope, smoothing
+from ...dsp.gain_computer import FLOOR, compress, exponential_knee, knee, overshoot, quadratic_knee
 from ...dsp.levels import NEPER_PER_DB, amp_to_db, db_to_amp
 from ...dsp.whole_delay import delayed
-from ...options import Choice, Flag, Number
+from ...options import Choice, Flag, Number, Share
 from ...params import EffectParam
 from ...processor import Processor, State
-from ...recursion import allpole, attack_release, one_pole, sosfilt
+from ...recursion import allpole, attack_release, loop_overshoot, one_pole, sosfilt
 from ..choices import KNEE_SHAPE, LINK, RMS
 from .key import LOOKAHEAD, PeakLevel
 
@@ -26,10 +26,13 @@ _CREST_MS = 200.0
 _FASTEST = 32.0
 """Times are at most so many times shorter than those of the knobs."""
 _SHORTEST_MS, _SILENT = 0.01, 1e-20
+_QUIETEST = 1e-10
+"""Amplitude that silence counts as where it is raised: -200 dB."""
+_RANGE = EffectParam(1.0, 48.0, 18.0, unit="dB", doc="Furthest that the gain is raised.")
 
 
 class Compressor(Processor):
-    """Feed-forward compressor: the louder the key over threshold, the lower the gain.
+    """Compressor: the louder the key over threshold, the lower the gain.
 
     The level of the key (its peak over the last 10 ms, so that a tone has one level, whatever the times, or its mean
     square) asks for a gain reduction by the static curve with a soft knee (``plot`` draws it); that reduction, in dB,
@@ -44,6 +47,12 @@ class Compressor(Processor):
     attack 2 A / c^2 and release 2 (R - A) / c^2, for knobs A and R. A tone, whose c^2 is 2, has the attack of the knob;
     drums are caught and let go faster, up to 32 times. ``auto_makeup`` adds -T (1 - 1/R) / 2 dB, for a threshold T and
     a ratio R: half of what a sound of full scale loses.
+
+    By ``topology`` the level is that of the key, or, fed back, that of what comes out: the key's less the reduction
+    itself, with a curve that gives the same ratio. Fed back it reacts the faster the higher the ratio, and lets go the
+    sooner the less it reduces. ``direction`` "upward" leaves alone what is above the threshold and raises what is below
+    it, by 1 - 1/R dB for each dB and ``range_db`` at most; the attack is then the time of a falling gain. With a
+    ``link`` between 0 and 1, the gain in dB lies so far between that of each channel and that of all.
 
     References:
         D. Giannoulis, M. Massberg, J. D. Reiss, "Digital dynamic range compressor design: a tutorial and analysis",
@@ -75,7 +84,13 @@ class Compressor(Processor):
             "peak", "rms", doc="What is followed: the peak of the last 10 ms, or the mean square over ``rms_ms``."
         ),
         "knee_shape": KNEE_SHAPE,
-        "link": LINK,
+        "topology": Choice(
+            "feed-forward", "feed-back", doc="Whose level is followed: that of the key, or that of what comes out."
+        ),
+        "direction": Choice(
+            "downward", "upward", doc="Whether what is above the threshold is lowered, or what is below it raised."
+        ),
+        "link": Share(1.0, doc=LINK.doc + " Between, a share of either gain in dB."),
         "lookahead_ms": LOOKAHEAD,
         "key_highpass_hz": Number(
             1, 20000, None, "Hz", doc="Corner of a second-order Butterworth high-pass on the key, against pumping bass."
@@ -93,19 +108,36 @@ class Compressor(Processor):
         {"link": False, "lookahead_ms": 2.0, "knee_shape": "exponential"},
         {"detector": "rms", "link": False, "lookahead_ms": 1.0, "key_highpass_hz": 100.0},
         {"auto_times": True, "auto_makeup": True},
+        {"topology": "feed-back", "link": 0.4},
+        {"topology": "feed-back", "detector": "rms", "auto_times": True},
+        {"direction": "upward", "knee_shape": "exponential"},
+        {"direction": "upward", "detector": "rms", "link": 0.6, "auto_times": True},
     )
 
+    def table(self) -> dict[str, EffectParam]:
+        """The class's knobs, and how far the gain may rise where it does."""
+        rows = dict(type(self).params)
+        return {**rows, "range_db": _RANGE} if self.direction == "upward" else rows
+
     def prepare(self) -> None:
-        """The filters of the key, and the look-ahead."""
-        self.crosses_channels = self.link
+        """The filters of the key, and the look-ahead.
+
+        Raises:
+            ValueError: for feed-back with a knee or a direction that it does not have.
+        """
+        if self.topology == "feed-back" and (self.direction, self.knee_shape) != ("downward", "quadratic"):
+            raise ValueError("topology 'feed-back' compresses downward, with a quadratic knee")
+        self.crosses_channels = self.link > 0
+        self._linked = self.link == 1
         self.latency_samples = round(self.lookahead_ms * self.sample_rate / 1000)
         self.knob_latency = dict.fromkeys(self.params, self.latency_samples)
         self._rms_smoothing = math.exp(-1000 / (self.sample_rate * self.rms_ms))
         # The mean square is left 1 / (1 - c) too large: a threshold to match spares a pass over the signal.
         rms = self.detector == "rms"
         self._key_gain_db = -10 * math.log10(1 - self._rms_smoothing) if rms else 0.0
+        self._floor = (_QUIETEST if self.direction == "upward" else FLOOR) * 10 ** (self._key_gain_db / 20)
         self._crest_smoothing = math.exp(-1000 / (self.sample_rate * _CREST_MS))
-        self._peak = PeakLevel(self.sample_rate, self.link)
+        self._peak = PeakLevel(self.sample_rate, self._linked)
         corner = self.key_highpass_hz
         self._key_sos = None if corner is None else _highpass(corner, self.sample_rate)
 
@@ -119,13 +151,20 @@ class Compressor(Processor):
         release_ms: Tensor,
         makeup_db: Tensor,
         mix: Tensor,
-    ) -> dict[str, Tensor]:
+        range_db: Tensor | None = None,
+    ) -> dict[str, Any]:
         """The static curve and the make-up gain in neper, the ballistics as smoothing coefficients."""
         slope = 1 - 1 / ratio
-        if self.auto_makeup:
+        if self.auto_makeup and range_db is None:
             makeup_db = makeup_db - 0.5 * threshold_db * slope
         if self.auto_times:
             release_ms = (release_ms - attack_ms).clamp_min(_SHORTEST_MS)
+        furthest = None
+        if self.topology == "feed-back":
+            slope = ratio - 1
+        elif range_db is not None:
+            reach, furthest = (NEPER_PER_DB * v for v in limited_slope(slope, range_db))
+            slope, attack_ms, release_ms = -reach, release_ms, attack_ms
         threshold, width = knee(threshold_db + self._key_gain_db, knee_db)
         return {
             "threshold": threshold,
@@ -133,6 +172,7 @@ class Compressor(Processor):
             "attack": smoothing(attack_ms, self.sample_rate),
             "release": smoothing(release_ms, self.sample_rate),
             "slope": slope,
+            "furthest": furthest,
             "makeup": NEPER_PER_DB * makeup_db,
             "mix": mix,
         }
@@ -148,24 +188,37 @@ class Compressor(Processor):
         attack: Tensor,
         release: Tensor,
         slope: Tensor,
+        furthest: Tensor | None,
         makeup: Tensor,
         mix: Tensor,
     ) -> tuple[Tensor, State]:
         """Level, curve, ballistics, gain; the state holds the filters of the key, the reduction and the look-ahead."""
         state = state or {}
         key, new_state = self._key(x if sidechain is None else sidechain, state)
-        if self.knee_shape == "exponential":
-            asked, new_state["peak"] = self._exponential(key, state.get("peak"), threshold, width)
+        if self.direction == "upward" or "feed-back" in self.topology or self.knee_shape == "exponential":
+            asked, new_state["peak"] = self._level(key, state.get("peak"))
+            asked = self._bent(asked - threshold, width, furthest)
         elif self.detector == "rms":
-            asked = overshoot(key, threshold, width, power=True, link=self.link)
+            asked = overshoot(key, threshold, width, power=True, link=self._linked)
         else:
             asked, new_state["peak"] = self._peak.overshoot(key, state.get("peak"), threshold, width)
+        asked = self._and_linked(asked)
         if self.auto_times:
             half_crest, new_state["crest"] = self._half_crest(x if sidechain is None else sidechain, state.get("crest"))
             attack, release = attack**half_crest, release**half_crest
-        # Smoothing commutes with the slope 1 - 1/R. Before it, a ratio of 1 would leave nothing to tell attack from
-        # release, and the gradient would not know which.
-        over, new_state["overshoot"] = attack_release(asked, attack, release, state.get("overshoot"), return_zf=True)
+        last = state.get("overshoot")
+        if self.topology == "feed-back":
+            loop = (asked, width, slope, attack, release, last)
+            over, new_state["overshoot"] = loop_overshoot(*loop, return_zf=True)
+        else:
+            if last is None and furthest is not None:  # after silence the gain is up
+                silent = torch.full_like(asked[..., :1], math.log(self._floor))
+                last = self._bent(silent - threshold[..., :1], width[..., :1], furthest[..., :1]).squeeze(-1)
+            # Smoothing commutes with the slope 1 - 1/R. Before it, a ratio of 1 would leave nothing to tell attack from
+            # release, and the gradient would not know which.
+            over, new_state["overshoot"] = attack_release(asked, attack, release, last, return_zf=True)
+        if 0 < self.link < 1:
+            over = torch.lerp(over[:, :-1], over[:, -1:], self.link)
         dry, new_state["line"] = delayed(x, self.latency_samples, state.get("line"))
         return compress(dry, over, slope, makeup, mix), new_state
 
@@ -175,31 +228,43 @@ class Compressor(Processor):
         threshold, width, slope, makeup, mix = (
             given[name][:1, :, :1] for name in ("threshold", "width", "slope", "makeup", "mix")
         )
+        furthest = given["furthest"]
         level = torch.linspace(-80.0, 6.0, 345, dtype=slope.dtype)
         x = db_to_amp(level)[None, None]
-        bent = self.knee_shape == "exponential"
-        over = exponential_knee(x.log() - threshold, width) if bent else overshoot(x, threshold, width)
+        over = self._bent(x.log() - threshold, width, None if furthest is None else furthest[:1, :, :1])
+        if self.topology == "feed-back":  # at once: what it settles to
+            over = loop_overshoot(over, width, slope, 0.0, 0.0)
         y = compress(x, over, slope, makeup, mix)
         return Curve(level, amp_to_db(y)[0, 0], "input (dB)", "output (dB)", title="Compressor")
 
-    def _exponential(
-        self, key: Tensor, state: Tensor | None, threshold: Tensor, width: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
-        """The overshoot of a key, an amplitude or a power, with the exponential knee, and the state of the peaks."""
+    def _level(self, key: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The level of a key, an amplitude or a power, in neper, (B, 1 or C, T), and the state of the peaks."""
         if self.detector == "rms":
-            power = key.amax(1, keepdim=True) if self.link and key.shape[1] > 1 else key
-            level = 0.5 * power.clamp_min(FLOOR**2).log()
-        else:
-            peak, state = self._peak(key, state)
-            level = peak.clamp_min(FLOOR).log()
-        return exponential_knee(level - threshold, width), state
+            power = key.amax(1, keepdim=True) if self._linked and key.shape[1] > 1 else key
+            return 0.5 * power.clamp_min(self._floor**2).log(), None
+        peak, state = self._peak(key, state)
+        return peak.clamp_min(self._floor).log(), state
+
+    def _bent(self, over: Tensor, width: Tensor, furthest: Tensor | None) -> Tensor:
+        """What a level over threshold asks for before its ballistics; fed back, that is the level itself."""
+        if self.topology == "feed-back":
+            return over
+        bent = exponential_knee if self.knee_shape == "exponential" else quadratic_knee
+        return bent(over, width) if furthest is None else (bent(-over, width) / furthest).clamp_max(1.0)
+
+    def _and_linked(self, asked: Tensor) -> Tensor:
+        """What each channel asks for (B, C, T), and after it, where a share of it counts, what the loudest does."""
+        if not 0 < self.link < 1:
+            return asked
+        return torch.cat((asked, (asked.amin if self.direction == "upward" else asked.amax)(1, keepdim=True)), 1)
 
     def _half_crest(self, key: Tensor, state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Half the square of the crest factor of the key, 1 for a tone, and the state of peak and mean square."""
         peak, mean = (None, None) if state is None else state
         power = key.double().square()
-        if self.link:
-            power = power.amax(1, keepdim=True)
+        if self.link > 0:
+            loudest = power.amax(1, keepdim=True)
+            power = loudest if self._linked else torch.cat((power, loudest), 1)
         peaks, peak = attack_release(power, 0.0, self._crest_smoothing, peak, return_zf=True)
         pole = constant(self._crest_smoothing, torch.float64, key.device)
         means, mean = one_pole(power, pole, mean, return_zf=True)

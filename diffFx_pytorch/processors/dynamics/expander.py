@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...curve import Curve
 from ...dsp.ballistics import limited_slope, smoothing
-from ...dsp.gain_computer import exponential_knee
+from ...dsp.gain_computer import exponential_knee, quadratic_knee
 from ...dsp.levels import amp_to_db, db_to_amp
 from ...params import EffectParam
 from ...recursion import attack_release
@@ -102,6 +102,4 @@ class Expander(KeyedGain):
         W = knee_db.clamp_min(_SHARPEST_KNEE_DB)
         if self.knee_shape == "exponential":
             return exponential_knee(threshold_db - level_db, W)
-        v = (threshold_db - level_db + 0.5 * W).clamp_min(0.0)
-        m = torch.minimum(v, W)
-        return m * (v - 0.5 * m) / W
+        return quadratic_knee(threshold_db - level_db, W)

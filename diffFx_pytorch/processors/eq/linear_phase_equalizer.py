@@ -7,11 +7,12 @@ import math
 import torch
 from torch import Tensor
 
+from ...dsp.zero_phase import about_the_middle, hann_half, zero_phase
 from ...options import Integer
 from ...params import EffectParam
 from .filters import DESIGN
 from .parametric import NUM_PEAKS, parametric_rows, parametric_sections
-from .taps import TapsFilter, about_the_middle, hann_half, zero_phase
+from .taps import TapsFilter
 
 
 class LinearPhaseEqualizer(TapsFilter):

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from ...dsp.levels import NEPER_PER_DB
 from ...dsp.minimum_phase import minimum_phase
+from ...dsp.zero_phase import about_the_middle, hann_half, zero_phase
 from ...options import Choice, Given, Integer
 from ...params import HIGHEST_FREQUENCY, EffectParam
-from .taps import TapsFilter, about_the_middle, hann_half, zero_phase
+from .taps import TapsFilter
 
 _LOWEST_HZ, _HIGHEST_HZ = 20.0, 20000.0
 _LONGEST = 1 << 18

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping
 
@@ -13,7 +12,7 @@ from ...curve import Curve
 from ...dsp.convolution import convolve
 from ...dsp.levels import amp_to_db
 from ...dsp.mid_side import from_mid_side, to_mid_side
-from ...kernels.transforms import is_traced
+from ...dsp.moving_convolution import convolve_moving
 from ...options import Choice
 from ...params import EffectParam
 from ...processor import Processor, State
@@ -27,24 +26,6 @@ LAYOUT = Choice(
     "the sum of both and one for their difference, with knobs of their own.",
 )
 _SIDES = {"shared": ("",), "stereo": ("left_", "right_"), "mid_side": ("mid_", "side_")}
-_ELEMENTS = 1 << 22
-"""Of the spectra of taps that move, at once, where nobody asks for a gradient."""
-
-
-def hann_half(reach: int) -> Tensor:
-    """The second half of a Hann window that is zero ``reach`` samples from its middle, (reach,), float64."""
-    return 0.5 + 0.5 * torch.cos(math.pi / reach * torch.arange(reach, dtype=torch.float64))
-
-
-def about_the_middle(half: Tensor) -> Tensor:
-    """A symmetric window (2 reach - 1,) of its second half (reach,)."""
-    return torch.cat((half[1:].flip(-1), half))
-
-
-def zero_phase(magnitude: Tensor, transform: int, reach: int) -> Tensor:
-    """The response (..., 2 reach - 1), symmetric about its middle, of a magnitude (..., transform / 2 + 1)."""
-    h = torch.fft.irfft(magnitude, transform)
-    return torch.cat((h[..., 1 - reach :], h[..., :reach]), -1)
 
 
 class TapsFilter(Processor, abstract=True):
@@ -94,10 +75,10 @@ class TapsFilter(Processor, abstract=True):
         whole = torch.cat((past, x), -1)
         if still.shape[-1]:
             y = convolve(whole, still[:, :, 0].to(x.dtype), start=self.taps - 1, samples=x.shape[-1])
-        elif isinstance(curve, ControlPoints):
-            y = self._moving(whole, curve.values, curve.at, self.control_period)
         else:
-            y = self._moving(whole, curve, torch.arange(x.shape[-1], device=x.device), 1)
+            points = (curve.values, curve.at, self.control_period) if isinstance(curve, ControlPoints) else None
+            points = points or (curve, torch.arange(x.shape[-1], device=x.device), 1)
+            y = convolve_moving(whole, self.taps_of, *points, self.taps, self.transform)
         if self.layout == "mid_side":
             y = from_mid_side(y[:, :1], y[:, 1:])
         return y, whole[..., x.shape[-1] :]
@@ -124,44 +105,3 @@ class TapsFilter(Processor, abstract=True):
         taps = self.control(**{name: knob[:1, :, :1] for name, knob in knobs.items()})["still"][0, :, 0]
         turns = freqs[:, None] * torch.arange(self.taps, dtype=torch.float64) * (2 * math.pi / self.sample_rate)
         return freqs, (taps[:, None] * torch.polar(torch.ones_like(turns), -turns)).sum(-1)
-
-    def _moving(self, whole: Tensor, curve: Tensor, at: Tensor, longest: int) -> Tensor:
-        """Convolve with taps that move from point to point in straight lines.
-
-        From every point on the sound goes through the taps of that point and of the next, as far as the next.
-
-        Args:
-            whole: the input with what was before it, (B, C, N - 1 + T).
-            curve: knobs at the points, (B, sides, F, K).
-            at: (F,) int64, where they stand in the block; see ``ControlPoints``.
-            longest: samples between two points.
-        """
-        samples, points = whole.shape[-1] - self.taps + 1, at.shape[0]
-        frame = self.taps - 1 + longest
-        size = 1 << (frame - 1).bit_length()
-        begin = at.clamp_min(0)
-        padded = torch.nn.functional.pad(whole, (0, longest))
-        ends = [0, points]
-        if not is_traced() and not (torch.is_grad_enabled() and (whole.requires_grad or curve.requires_grad)):
-            ends = [
-                *range(0, points, max(1, _ELEMENTS // (max(size, self.transform) * whole.shape[0] * whole.shape[1]))),
-                points,
-            ]
-        pieces = []
-        following = torch.cat((at[1:], at[-1:] + longest))
-        for first, last in itertools.pairwise(ends):
-            taps = self.taps_of(curve[:, :, first : min(last + 1, points)]).to(whole.dtype)
-            taps = torch.cat((taps, taps[:, :, -1:]), 2)[:, :, : last - first + 1]
-            places = begin[first:last, None].clamp_max(samples) + torch.arange(frame, device=at.device)
-            heard = padded[..., places.clamp_max(padded.shape[-1] - 1)]
-            spectrum, own = torch.fft.rfft(heard, size), torch.fft.rfft(taps, size)
-            now, then = (
-                torch.fft.irfft(spectrum * h, size)[..., self.taps - 1 : frame] for h in (own[:, :, :-1], own[:, :, 1:])
-            )
-            time = begin[first:last, None] + torch.arange(longest, device=at.device) - at[first:last, None]
-            share = time.to(now.dtype) / (following - at)[first:last, None].clamp_min(1)
-            pieces.append(torch.lerp(now, then, share.clamp(0, 1)))
-        joined = torch.cat(pieces, 2)
-        time = torch.arange(samples, device=at.device)
-        segment = (torch.searchsorted(at.contiguous(), time, right=True) - 1).clamp(0, points - 1)
-        return joined.flatten(2)[..., segment * longest + (time - begin[segment]).clamp(0, longest - 1)]

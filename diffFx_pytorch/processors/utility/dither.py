@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ...curve import Curve
+from ...dsp.noise import noise_block, triangular_noise
 from ...options import Flag, Integer
 from ...params import EffectParam
 from ...processor import Processor, State
 from ..choices import SEED
-
-_SAMPLES = 1 << 18
-_STRIDE = 162013
-"""Where in the noise the next channel reads: far from every other of the first few hundred channels."""
 
 _UNQUIET = {
     "silence": "dither is noise that is there in silence too",
@@ -64,22 +60,17 @@ class Dither(Processor):
         if not self.quantize:
             self.neutral = {"amount": 0.0}
             self.exempt = _UNQUIET  # what holds of this construction
-        # Numbers of 24 bits, whose difference float32 holds exactly: one noise for every dtype.
-        first, second = np.random.default_rng(self.seed).random((2, _SAMPLES), dtype=np.float32)
-        self.register_buffer("_noise", torch.from_numpy(first - second), persistent=False)
+        self.register_buffer("_noise", triangular_noise(self.seed), persistent=False)
 
     def process(self, x: Tensor, state: State, *, amount: Tensor) -> tuple[Tensor, State]:
         """Add the noise and round; the state is the position in the noise."""
         step = 2.0 ** (1 - self.bits)
-        position = torch.zeros((), dtype=torch.int64, device=x.device) if state is None else state
-        n = position + torch.arange(x.shape[-1], device=x.device)
-        channel = torch.arange(x.shape[1], device=x.device).unsqueeze(-1)
-        noise = self._noise[(n + channel * _STRIDE) % _SAMPLES].to(x.dtype)
+        noise, state = noise_block(self._noise, x, state)
         y = x + amount * (step * noise)
         if self.quantize:
             steps = y / step
             y = y + (steps.round() * step - y).detach()
-        return y, (position + x.shape[-1]) % _SAMPLES
+        return y, state
 
     def curve(self, *, amount: Tensor) -> Curve:
         """Output over input, in steps of the smallest bit, as the input rises by six of them."""

@@ -254,3 +254,73 @@ def test_automatic_make_up_is_half_of_what_full_scale_loses():
     plain = Compressor(RATE, threshold_db=-24, ratio=4, makeup_db=9)
     x = 0.3 * torch.randn(1, 1, 5000, dtype=torch.float64)
     assert torch.allclose(fx(x), plain(x), rtol=1e-9, atol=0)
+
+
+def test_a_share_of_the_link_is_that_share_of_the_gain():
+    x = torch.cat((sine(-6.0), sine(-40.0)), 1)
+    knobs = {**PLAIN, "attack_ms": 5.0, "release_ms": 200.0}
+    both, none, part = (Compressor(RATE, link=link)(x, dsp_params=knobs) for link in (1.0, 0.0, 0.3))
+    for c in (0, 1):
+        expected = 0.3 * gain_db(both[:, c], x[:, c]) + 0.7 * gain_db(none[:, c], x[:, c])
+        assert gain_db(part[:, c], x[:, c]) == pytest.approx(expected, abs=0.05)
+    # At its ends it is the flag that it was.
+    assert torch.equal(none, Compressor(RATE, link=False)(x, dsp_params=knobs))
+    assert torch.equal(both, Compressor(RATE, link=True)(x, dsp_params=knobs))
+
+
+def test_fed_back_it_settles_on_the_same_ratio():
+    fx = Compressor(RATE, topology="feed-back")
+    for ratio in (1.0, 2.0, 4.0, 100.0):
+        for level in (-50.0, -31.0, -20.0, 0.0):
+            key = torch.full((RATE,), 10 ** (level / 20), dtype=DTYPE)
+            gain = gain_of_key(fx, key, **{**PLAIN, "ratio": ratio, "attack_ms": 1.0})[-1]
+            assert level + gain == pytest.approx(published(level, -30.0, ratio, 0.0), abs=1e-3)
+        line = fx.curve(**{k: torch.full((1, 1, 1), v, dtype=DTYPE) for k, v in {
+            **PLAIN, "ratio": ratio, "attack_ms": 1.0, "release_ms": 100.0,
+        }.items()})  # fmt: skip
+        expected = [published(level, -30.0, ratio, 0.0) for level in line.x.tolist()]
+        assert np.abs(line.y.numpy() - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize("ratio", [2.0, 4.0, 20.0])
+def test_fed_back_it_attacks_as_many_times_faster_as_the_ratio_is(ratio):
+    quiet, loud = (torch.full((RATE,), 10 ** (level / 20), dtype=DTYPE) for level in (-29.9, -10.0))
+    fx, knobs = Compressor(RATE, topology="feed-back"), {**PLAIN, "ratio": ratio, "attack_ms": 60.0}
+    gain = gain_of_key(fx, torch.cat((quiet, loud)), **knobs)[RATE - 1 :].numpy()
+    covered = (gain - gain[0]) / (gain[-1] - gain[0])
+    assert np.interp(1 - 1 / math.e, covered, np.arange(covered.size)) == pytest.approx(0.06 * RATE / ratio, rel=0.03)
+
+
+def test_fed_back_it_is_stable_where_a_delay_in_the_loop_would_not_be():
+    key = torch.cat([torch.full((2000,), 10 ** (level / 20), dtype=DTYPE) for level in (-60.0, 0.0, -20.0, 0.0)])
+    fx, knobs = Compressor(RATE, topology="feed-back"), {**PLAIN, "ratio": 100.0, "attack_ms": 0.01, "release_ms": 1.0}
+    gain = gain_of_key(fx, key, **knobs)
+    assert (gain <= 1e-9).all()
+    assert (gain >= -30.0).all()
+    assert float(gain[3999]) == pytest.approx(-30 * 0.99, abs=0.01)
+    assert gain[2010:4000].diff().abs().max() < 0.01  # it does not swing
+
+
+def test_upward_it_raises_what_is_below_and_leaves_what_is_above():
+    fx = Compressor(RATE, direction="upward")
+    knobs = {**PLAIN, "ratio": 2.0, "range_db": 18.0, "release_ms": 10.0, "attack_ms": 1.0}
+    for level, raised in ((-10.0, 0.0), (-29.9, 0.0), (-50.0, 10.0), (-60.0, 15.0), (-80.0, 18.0)):
+        key = torch.full((RATE,), 10 ** (level / 20), dtype=DTYPE)
+        assert gain_of_key(fx, key, **knobs)[-1] == pytest.approx(raised, abs=1e-3)
+    line = fx.curve(**{k: torch.full((1, 1, 1), v, dtype=DTYPE) for k, v in knobs.items()})
+    assert np.interp([-50.0, -60.0, 0.0], line.x, line.y) == pytest.approx([-40.0, -45.0, 0.0], abs=1e-3)
+
+
+def test_upward_the_attack_is_the_time_in_which_the_gain_falls():
+    quiet, loud = (torch.full((2 * RATE,), 10 ** (level / 20), dtype=DTYPE) for level in (-60.0, -10.0))
+    fx = Compressor(RATE, direction="upward")
+    knobs = {**PLAIN, "ratio": 2.0, "range_db": 48.0, "release_ms": 200.0, "attack_ms": 20.0}
+    gain = gain_of_key(fx, torch.cat((quiet, loud)), **knobs)[2 * RATE - 1 :].numpy()
+    assert gain[0] == pytest.approx(15.0, abs=0.01)
+    assert np.interp(1 - 1 / math.e, 1 - gain / 15, np.arange(gain.size)) == pytest.approx(0.02 * RATE, rel=0.03)
+
+
+def test_feed_back_has_one_knee_and_one_direction():
+    for wrong in ({"direction": "upward"}, {"knee_shape": "exponential"}):
+        with pytest.raises(ValueError, match="Compressor: topology 'feed-back' compresses downward"):
+            Compressor(RATE, topology="feed-back", **wrong)
