@@ -87,9 +87,24 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     up = "../" * source.count("/")
     markdown = re.sub(r"\]\((?:\.\./)+(CHANGELOG|CONTRIBUTING)\.md", lambda m: f"]({up}{m[1].lower()}.md", markdown)
     markdown = re.sub(r"\]\((?:\.\./)*examples/notebooks/", f"]({up}notebooks/", markdown)
+    if source.startswith("coming_from/"):
+        markdown = re.sub(r"^```python ?(\w*)$", lambda m: _titled(m[1], page.file.name), markdown, flags=re.MULTILINE)
     # Pages are folders on the site, so a sound is one folder further up than the page's source says.
     markdown = re.sub(r"<!-- listen: (\S+) (\S+) (.*?) -->", lambda m: player(f"{up}../sounds/", *m.groups()), markdown)
     return site_markup.inline_math(markdown)
+
+
+def _titled(kind: str, library: str) -> str:
+    """The fence of a block of a page on another library: whose code it is stands above it."""
+    title = {"theirs": library, "setup": "both", "": "diffFx_pytorch"}[kind]
+    return f'```python title="{title}"'
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
+    """Refuse a page with a fence that was not understood: its code would stand there as text."""
+    if re.search(r"<p>(?:(?!</p>).)*```", html, re.DOTALL):
+        raise PluginError(f"{page.file.src_uri}: a block of code was not understood; its fence stands in the text")
+    return html
 
 
 def player(folder: str, dry: str, wet: str, label: str) -> str:

@@ -100,7 +100,7 @@ def listen(
         ImportError: without IPython.
     """
     display = _import("IPython.display")
-    html = _compared(x, processed(fx, x, dsp_params), fx.sample_rate, label or type(fx).__name__, matched, True)
+    html = _compared(x, processed(fx, x, dsp_params), fx.sample_rate, label or type(fx).__name__, matched)
     return display.HTML(html + (_drawn(fx, dsp_params) if plot else ""))
 
 
@@ -160,7 +160,7 @@ def knob_sliders(
             drawn.value = _drawn(fx, settings(), 1)
 
     def render() -> None:
-        html = _compared(x, processed(fx, x, settings()), fx.sample_rate, "", matched, True)
+        html = _compared(x, processed(fx, x, settings()), fx.sample_rate, "", matched, difference=False)
         # One assignment: clearing and showing in turn makes the page jump.
         heard.outputs = ({"output_type": "display_data", "data": {"text/html": html}, "metadata": {}},)
 
@@ -220,12 +220,22 @@ def slider(name: str, param: EffectParam, value: float) -> Any:
     return widgets.FloatSlider(min=param.min_val, max=param.max_val, step=step, value=value, **shared)
 
 
-def _compared(dry: Tensor, wet: Tensor, sample_rate: float, label: str, matched: bool, compressed: bool) -> str:
+def _compared(
+    dry: Tensor,
+    wet: Tensor,
+    sample_rate: float,
+    label: str,
+    matched: bool,
+    compressed: bool = True,
+    difference: bool = True,
+) -> str:
     before, after = _first(dry), _first(wet)
     for name, sound in (("dry", before), ("wet", after)):
         if sound.shape[0] not in (1, 2):
             raise ValueError(f"a player takes mono or stereo, got {sound.shape[0]} channels as {name}")
     takes, gain_db = takes_of(before, after, sample_rate, matched=matched)
+    if not difference:
+        del takes["difference"]
     said = f"after is {gain_db:+.1f} dB, as loud as before" if matched else ""
     return takes_html(takes, sample_rate, ": ".join(filter(None, (label, said))), compressed=compressed)
 

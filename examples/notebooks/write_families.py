@@ -44,7 +44,7 @@ from diffFx_pytorch.processors import {names}
 from diffFx_pytorch.report.demo import demo_sound
 from diffFx_pytorch.report.notebook import knob_sliders, listen
 
-RATE, SECONDS = 44100, 2.4
+RATE, SECONDS = 44100, 2.4  # a bar
 sounds = {{name: demo_sound(name, RATE, SECONDS) for name in {sounds}}}"""
 
 _HOW = """\
@@ -61,6 +61,8 @@ def story_of(cls: type[Processor], stories: dict[str, Any]) -> tuple[Recipe, dic
     recipe = recipes[said.get("recipe", 1) - 1]
     fx = cls(44100, **recipe.options, **recipe.settings)
     turn = said.get("turn") or [*(n for n in recipe.settings if n in fx.params), *fx.params][:2]
+    if unknown := set(turn) - set(fx.params):
+        raise ValueError(f"the story of {cls.__name__} turns {', '.join(unknown)}, and it has {', '.join(fx.params)}")
     return recipe, {"hear": "", "try": "", **said, "turn": list(dict.fromkeys(turn))}
 
 
