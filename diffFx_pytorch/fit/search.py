@@ -123,6 +123,7 @@ class AutomaticSearch:
     def _search(self, starts: Tensor) -> None:
         began = time.monotonic()
         deadline = began + self.seconds
+        self.history.append(float(self.fits["wave"].errors(starts[:1])[0]))
         self._descend("wave", starts[0], deadline)
         if self._best() < _FOUND:
             return
@@ -214,8 +215,11 @@ class AutomaticSearch:
 
     def _enter(self, name: str, error: float, place: Tensor) -> None:
         leaders = self.leaders[name]
-        if any((place - other).abs().max() < 1e-4 for _, other in leaders):
+        alike = [leader for leader in leaders if (place - leader[1]).abs().max() < 1e-4]
+        if any(known <= error for known, _ in alike):
             return
+        # The better of two that are nearly the same stays: of a period a millionth of the range is heard.
+        leaders[:] = [leader for leader in leaders if all(leader is not other for other in alike)]
         leaders.append((error, place))
         leaders.sort(key=lambda leader: leader[0])
         del leaders[_LEADERS:]
