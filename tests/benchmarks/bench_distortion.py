@@ -1,9 +1,20 @@
-"""Shapers without oversampling beside pedalboard's: 60 s stereo, 44.1 kHz, float32, forward; memory-bound."""
+"""Shapers without oversampling beside pedalboard's: 60 s stereo, 44.1 kHz, float32, forward; memory-bound.
+
+The peer of those that no library has is our own shaper inside them, oversampled as they are.
+"""
 
 import torch
 from harness import Speed
 
-from diffFx_pytorch.processors import BitCrusher, HardClipper, TanH
+from diffFx_pytorch.processors import (
+    BassEnhancer,
+    BitCrusher,
+    Exciter,
+    HardClipper,
+    MultiBandSaturator,
+    TanH,
+    Tape,
+)
 
 RATE, T = 44_100, 60 * 44_100
 SAMPLES = 2 * T
@@ -21,6 +32,27 @@ def make_ours(cls, **knobs):
             fx(x, dsp_params=knobs)
 
     return forward
+
+
+def make_default(cls):
+    fx, x = cls(RATE), signal()
+
+    def forward():
+        with torch.no_grad():
+            fx(x)
+
+    return forward
+
+
+def beside_tanh(name, cls):
+    return Speed(
+        f"{name}, 60 s stereo, forward",
+        lambda: make_default(cls),
+        lambda: make_default(TanH),
+        "its shaper, TanH",
+        None,
+        SAMPLES,
+    )
 
 
 def make_pedalboard(effect, **options):
@@ -48,4 +80,8 @@ SPEED = [
         lambda: make_pedalboard("Distortion", drive_db=12.0),
         None,
     ),
+    beside_tanh("exciter", Exciter),
+    beside_tanh("bass enhancer", BassEnhancer),
+    beside_tanh("saturator in 3 bands", MultiBandSaturator),
+    beside_tanh("tape", Tape),
 ]

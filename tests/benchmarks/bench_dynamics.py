@@ -76,6 +76,18 @@ def _rms() -> Callable[[], object]:
     return compressor({"detector": "rms"})
 
 
+def _feed_back() -> Callable[[], object]:
+    return compressor({"topology": "feed-back"})
+
+
+def _upward() -> Callable[[], object]:
+    return compressor({"direction": "upward"})
+
+
+def _half_linked() -> Callable[[], object]:
+    return compressor({"link": 0.5})
+
+
 def _multi_band() -> Callable[[], object]:
     return _step(MultiBandCompressor(RATE, num_bands=3))
 
@@ -142,6 +154,16 @@ SPEED = [
     Speed(
         "compressor, unlinked, forward + backward", _unlinked, torchcomp_gain, "torchcomp compexp_gain", None, B * C * T
     ),
+    Speed(
+        "compressor, half linked, forward + backward",
+        _half_linked,
+        torchcomp_gain,
+        "torchcomp compexp_gain",
+        None,
+        B * C * T,
+    ),
+    Speed("compressor, feed-back, forward + backward", _feed_back, torchcomp_gain, "torchcomp", None, B * C * T),
+    Speed("compressor, upward, forward + backward", _upward, torchcomp_gain, "torchcomp", None, B * C * T),
     Speed("compressor, forward + backward", compressor, dasp_compressor, "dasp-pytorch", 5.0, B * C * T),
     Speed(
         "compressor in 3 bands, forward + backward",

@@ -8,7 +8,15 @@ import torch
 from harness import Memory, Speed
 
 from diffFx_pytorch import Processor
-from diffFx_pytorch.processors import DynamicEqualizer, GraphicEqualizer, ParametricEqualizer, ToneStack
+from diffFx_pytorch.processors import (
+    DeHum,
+    DynamicEqualizer,
+    GraphicEqualizer,
+    LinearPhaseEqualizer,
+    ParametricEqualizer,
+    TiltEqualizer,
+    ToneStack,
+)
 
 B, C, T = 4, 2, 2**17
 RATE = 44100
@@ -74,6 +82,50 @@ def tone_stack() -> Callable[[], object]:
     return _both_ways(ToneStack(RATE))
 
 
+def _forward(fx: Processor) -> Callable[[], object]:
+    x, knobs = _sound().detach(), torch.full((B, len(fx.params)), 0.4)
+    return lambda: fx(x, norm_params=knobs)
+
+
+def linear_phase() -> Callable[[], object]:
+    return _forward(LinearPhaseEqualizer(RATE))
+
+
+def scipy_fir() -> Callable[[], object]:
+    """A filter of as many taps, by overlap-add in scipy, float32."""
+    from scipy import signal
+
+    taps = torch.randn(1, 1, 4095, generator=torch.Generator().manual_seed(2)).numpy()
+    audio = _sound().detach().numpy()
+    return lambda: signal.oaconvolve(audio, taps, axes=-1)
+
+
+def tilt() -> Callable[[], object]:
+    return _forward(TiltEqualizer(RATE))
+
+
+def scipy_first_order() -> Callable[[], object]:
+    from scipy import signal
+
+    audio = _sound().detach().numpy()
+    b, a = signal.butter(1, 650, fs=RATE)
+    return lambda: signal.lfilter(b.astype("float32"), a.astype("float32"), audio)
+
+
+def de_hum() -> Callable[[], object]:
+    return _forward(DeHum(RATE))
+
+
+def scipy_notches() -> Callable[[], object]:
+    """Sixteen notches in scipy, float32."""
+    import numpy as np
+    from scipy import signal
+
+    sections = np.concatenate([signal.tf2sos(*signal.iirnotch(50 * k, 25 * k, RATE)) for k in range(1, 17)])
+    sections, audio = sections.astype(np.float32), _sound().detach().numpy()
+    return lambda: signal.sosfilt(sections, audio)
+
+
 SPEED = [
     Speed("parametric equaliser, 6 sections, both ways", parametric, dasp, "dasp-pytorch", 5.0, B * C * T),
     Speed(
@@ -83,6 +135,9 @@ SPEED = [
     Speed("graphic equaliser, 31 bands, both ways", graphic_thirty_one, graphic_ten, "its own 10", 0.4, B * C * T),
     Speed("dynamic equaliser, 3 bands, both ways", dynamic, dasp, "dasp-pytorch's parametric", None, B * C * T),
     Speed("tone stack, both ways", tone_stack, dasp, "dasp-pytorch's parametric", None, B * C * T),
+    Speed("linear-phase equaliser, 4095 taps, forward", linear_phase, scipy_fir, "scipy oaconvolve", None, B * C * T),
+    Speed("tilt equaliser, forward", tilt, scipy_first_order, "scipy lfilter, float32", None, B * C * T),
+    Speed("DeHum, 16 notches, forward", de_hum, scipy_notches, "scipy sosfilt, float32", None, B * C * T),
 ]
 MEMORY = [
     Memory("parametric equaliser, 6 sections, both ways", parametric, B * C * T * 4, 12.0),

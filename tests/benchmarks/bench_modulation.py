@@ -11,7 +11,17 @@ import torch
 from harness import Speed
 
 from diffFx_pytorch import Processor
-from diffFx_pytorch.processors import AutoWah, BasicDelay, Chorus, FeedbackDelay, FeedbackFlanger, Phaser, PingPongDelay
+from diffFx_pytorch.processors import (
+    AutoWah,
+    BasicDelay,
+    Chorus,
+    FeedbackDelay,
+    FeedbackFlanger,
+    LFOFilter,
+    Phaser,
+    PingPongDelay,
+    ThroughZeroFlanger,
+)
 
 RATE, T = 44_100, 60 * 44_100
 
@@ -66,6 +76,22 @@ SPEED = [
         "Chorus, cubic", _forward(Chorus, interpolation="cubic"), _pedalboard("Chorus"), "pedalboard Chorus", 1.0, 2 * T
     ),
     Speed("Phaser", _forward(Phaser), _pedalboard("Phaser"), "pedalboard Phaser", 2.0, 2 * T),
+    Speed(
+        "ThroughZeroFlanger",
+        _forward(ThroughZeroFlanger),
+        _pedalboard("Chorus", centre_delay_ms=5.0, feedback=0.0),
+        "pedalboard Chorus, as a flanger",
+        None,
+        2 * T,
+    ),
+    Speed(
+        "LFOFilter",
+        _forward(LFOFilter),
+        _pedalboard("LadderFilter", cutoff_hz=1000.0),
+        "pedalboard LadderFilter, standing still",
+        None,
+        2 * T,
+    ),
     _both_ways(FeedbackFlanger),
     _both_ways(Phaser),
     _both_ways(AutoWah),

@@ -75,10 +75,10 @@ class TapsFilter(Processor, abstract=True):
         whole = torch.cat((past, x), -1)
         if still.shape[-1]:
             y = convolve(whole, still[:, :, 0].to(x.dtype), start=self.taps - 1, samples=x.shape[-1])
+        elif isinstance(curve, ControlPoints):
+            y = self._moving(whole, curve.values, curve.at, self.control_period)
         else:
-            points = (curve.values, curve.at, self.control_period) if isinstance(curve, ControlPoints) else None
-            points = points or (curve, torch.arange(x.shape[-1], device=x.device), 1)
-            y = convolve_moving(whole, self.taps_of, *points, self.taps, self.transform)
+            y = self._moving(whole, curve, torch.arange(x.shape[-1], device=x.device), 1)
         if self.layout == "mid_side":
             y = from_mid_side(y[:, :1], y[:, 1:])
         return y, whole[..., x.shape[-1] :]
@@ -105,3 +105,7 @@ class TapsFilter(Processor, abstract=True):
         taps = self.control(**{name: knob[:1, :, :1] for name, knob in knobs.items()})["still"][0, :, 0]
         turns = freqs[:, None] * torch.arange(self.taps, dtype=torch.float64) * (2 * math.pi / self.sample_rate)
         return freqs, (taps[:, None] * torch.polar(torch.ones_like(turns), -turns)).sum(-1)
+
+    def _moving(self, whole: Tensor, curve: Tensor, at: Tensor, longest: int) -> Tensor:
+        """Convolve with the taps of knobs (B, sides, F, K) at points; see ``convolve_moving``."""
+        return convolve_moving(whole, self.taps_of, curve, at, longest, self.taps, self.transform)
