@@ -128,7 +128,7 @@ def test_moving_taps_are_joined_in_straight_lines(at, dtype):
 
 
 def _in_pieces(fx, given, elements):
-    from diffFx_pytorch.processors.eq import taps
+    from diffFx_pytorch.dsp import moving_convolution as taps
 
     before, taps._ELEMENTS = taps._ELEMENTS, elements
     try:
