@@ -43,7 +43,12 @@ class LeastSquares:
         self.target = feature(task.wet[..., :samples])
         self._dry: Tensor | None = None
         self._dry_seen = self.target[0]
-        self.energy = float(self.target.double().square().sum()) + 1e-10 * self.target.numel()
+        self.aim(self.target)
+
+    def aim(self, target: Tensor) -> None:
+        """Compare with a feature (1, N) in place of the wet sound's."""
+        self.target = target
+        self.energy = float(target.double().square().sum()) + 1e-10 * target.numel()
 
     def differences(self, sounds: Tensor) -> Tensor:
         """Squared differences of sounds (B, C, samples), relative to the target's energy: (B,) in float64."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -69,6 +70,7 @@ class AutomaticSearch:
         seconds: what it may take.
         generator: of the random numbers.
         advance: called with the lowest error so far and its setting.
+        screens: random settings before the first descent.
     """
 
     task: Task
@@ -77,6 +79,7 @@ class AutomaticSearch:
     seconds: float
     generator: torch.Generator
     advance: Watch = lambda error, place: None
+    screens: int = _SCREENED
     history: list[float] = field(default_factory=list)
     screened: int = 0
     interrupted: bool = False
@@ -120,25 +123,28 @@ class AutomaticSearch:
             self.interrupted = True
         return torch.stack([leaders[0][1] for leaders in self.leaders.values() if leaders])
 
-    def _search(self, starts: Tensor) -> None:
+    def descents(self, starts: Tensor) -> Iterator[float]:
+        """Descend from one promising setting after another until the time is up: the lowest error after each."""
         began = time.monotonic()
         deadline = began + self.seconds
         self.history.append(float(self.fits["wave"].errors(starts[:1])[0]))
         self._descend("wave", starts[0], deadline)
-        if self._best() < _FOUND:
-            return
+        yield self._best()
         ranked = self._screen(starts, began + _SCREENING * self.seconds)
-        best, waited = math.inf, 0
         while time.monotonic() < deadline:
             for feature, place in ranked:
                 if time.monotonic() >= deadline:
-                    break
-                self._descend(feature, place, deadline)
-                now = self._best()
-                best, waited = (now, 0) if now < _GAIN * best else (best, waited + 1)
-                if now < _FOUND or waited > _PATIENCE * (len(self.free.index) if now > _GOOD else 1):
                     return
+                self._descend(feature, place, deadline)
+                yield self._best()
             ranked = self._varied()
+
+    def _search(self, starts: Tensor) -> None:
+        best, waited = math.inf, 0
+        for now in self.descents(starts):
+            best, waited = (now, 0) if now < _GAIN * best else (best, waited + 1)
+            if now < _FOUND or waited > _PATIENCE * (len(self.free.index) if now > _GOOD else 1):
+                return
 
     def _ranked(self, positions: Tensor, errors: dict[str, Tensor], each: int) -> list[tuple[str, Tensor]]:
         """The best settings by every feature in turn, each once."""
@@ -166,7 +172,7 @@ class AutomaticSearch:
 
     def _screen(self, starts: Tensor, until: float) -> list[tuple[str, Tensor]]:
         positions, errors = [starts], [self._errors(starts)]
-        while self.screened < _SCREENED and time.monotonic() < until:
+        while self.screened < self.screens and time.monotonic() < until:
             # Few knobs are found anywhere; of many, most are near where they begin.
             near = self.proposals.near(starts[0][self.free.index].cpu(), _BATCH // 2)
             positions.append(self._all(torch.cat([self.proposals.anywhere(_BATCH // 2), near])))

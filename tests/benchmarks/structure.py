@@ -1,9 +1,11 @@
 """Which effects, in which order: chains of one to four effects drawn from eight, found again by ``fit_structure``.
 
     python -m tests.benchmarks.structure --trials 10 --seconds 300 --seed 0
+    python -m tests.benchmarks.structure --lengths 1 2 --rate 16000 --seconds 40 --cpu-time
 
-Settings are uniformly random, recordings those of $DIFFFX_AUDIO or ../shared/audio. An effect or an order counts where
-it is heard: without it, or exchanged, the sound changes by more than -40 dB.
+Settings are uniformly random, drawn anew until each effect is audible: without it the sound changes by more than
+-20 dB. Recordings are those of $DIFFFX_AUDIO or ../shared/audio. An order counts where it is heard: exchanged, the
+sound changes by more than -40 dB.
 """
 
 from __future__ import annotations
@@ -12,17 +14,63 @@ import argparse
 import itertools
 import random
 import time
+from collections.abc import Sequence
 
 import soxr
 import torch
+from torch import Tensor
 
-from diffFx_pytorch import Chain
+from diffFx_pytorch import Chain, Processor
 from diffFx_pytorch.fit import candidates, fit_structure, residual_db
 
 from .learnability import recordings
 
 EIGHT = ("eq", "compressor", "distortion", "delay", "chorus", "tremolo", "phaser", "reverb")
 HEARD_DB = -40.0
+AUDIBLE_DB = -20.0
+SILENT = 1e-3
+DRAWS = 200
+
+
+def sounded(fx: Sequence[Processor], settings: Sequence[Tensor], dry: Tensor) -> Tensor:
+    """The sound of a chain, in step with the dry one: (1, C, T)."""
+    if not fx:
+        return dry
+    chain = Chain(**{f"fx{i}": f for i, f in enumerate(fx)})
+    late = chain.latency_samples
+    with torch.no_grad():
+        return chain(torch.nn.functional.pad(dry, (0, late)), norm_params=torch.cat([*settings], 1))[..., late:]
+
+
+def audible(fx: Sequence[Processor], settings: Sequence[Tensor], dry: Tensor) -> bool:
+    """Whether each effect is heard, and there is a sound."""
+    wet = sounded(fx, settings, dry)
+    if not torch.isfinite(wet).all() or float(wet.square().mean().sqrt()) < SILENT:
+        return False
+    return all(
+        float(residual_db(sounded([*fx[:i], *fx[i + 1 :]], [*settings[:i], *settings[i + 1 :]], dry), wet)) > AUDIBLE_DB
+        for i in range(len(fx))
+    )
+
+
+def drawn_settings(fx: Sequence[Processor], dry: Tensor, seed: int) -> list[Tensor]:
+    """Random settings at which each effect of a chain is audible; the last ones where there are none."""
+    generator = torch.Generator().manual_seed(seed)
+    settings: list[Tensor] = []
+    for _ in range(DRAWS):
+        settings = [f.random_params(1, generator) for f in fx]
+        if audible(fx, settings, dry):
+            break
+    return settings
+
+
+def stereo(number: int, sounds: Sequence[tuple[Tensor, int]], rate: int | None) -> tuple[Tensor, int]:
+    """A recording in two channels, for a reverb gives two: that it did must not tell."""
+    dry, own = sounds[number % len(sounds)]
+    if rate:
+        dry = torch.from_numpy(soxr.resample(dry[0].T.numpy(), own, rate).T.copy())[None].float()
+        own = rate
+    return dry.expand(-1, 2, -1), own
 
 
 def main() -> None:
@@ -30,6 +78,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=300.0, help="of one trial")
     parser.add_argument("--excerpt", type=float, default=1.5, help="seconds of sound")
+    parser.add_argument("--lengths", type=int, nargs="+", default=[1, 2, 3, 4], help="of the chains")
     parser.add_argument("--rate", type=int, help="in Hz, to resample to: lower is quicker")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="number of the first trial")
@@ -42,27 +91,18 @@ def main() -> None:
     sets = orders = 0
     for trial in range(options.first, options.first + options.trials):
         chance = random.Random(f"{options.seed}.{trial}")
-        dry, rate = sounds[trial % len(sounds)]
-        if options.rate:
-            dry = torch.from_numpy(soxr.resample(dry[0].T.numpy(), rate, options.rate).T)[None].float()
-            rate = options.rate
-        dry = dry.expand(-1, 2, -1)  # a reverb gives two channels; that it did must not tell
+        dry, rate = stereo(trial, sounds, options.rate)
         effects = {type(fx).__name__: fx for fx in candidates(EIGHT, rate)}
-        drawn = chance.sample(sorted(effects), chance.randint(1, 4))
-        generator = torch.Generator().manual_seed(1000 * options.seed + trial)
-        settings = {name: effects[name].random_params(1, generator) for name in effects}
+        drawn = chance.sample(sorted(effects), chance.choice(options.lengths))
+        settings = dict(
+            zip(drawn, drawn_settings([effects[n] for n in drawn], dry, 1000 * options.seed + trial), strict=True)
+        )
 
         def rendered(names, dry=dry, effects=effects, settings=settings):
-            chain = Chain(**{name.lower(): effects[name] for name in names})
-            with torch.no_grad():
-                return chain(dry, norm_params=torch.cat([settings[name] for name in names], 1))
+            return sounded([effects[n] for n in names], [settings[n] for n in names], dry)
 
         wet = rendered(drawn)
-        heard = {
-            name
-            for name in drawn
-            if len(drawn) == 1 or residual_db(rendered([n for n in drawn if n != name]), wet) > HEARD_DB
-        }
+        heard = {n for n in drawn if residual_db(rendered([m for m in drawn if m != n]), wet) > HEARD_DB}
         began = time.monotonic()
         found = fit_structure([*effects.values()], dry, wet, seed=trial, time_budget_s=options.seconds, progress=False)
         took = time.monotonic() - began
@@ -76,7 +116,7 @@ def main() -> None:
         sets, orders = sets + right, orders + ordered
         print(
             f"{trial:3} {'set' if right else '---'} {'order' if ordered else '-----'} "
-            f"{' '.join(drawn)} (heard: {len(heard)}) -> {' '.join(found.effects)} "
+            f"{' '.join(drawn)} -> {' '.join(found.effects)} "
             f"{found.fit.residual_db:.1f} dB, {took:.0f} s, {len(found.tried)} chains",
             flush=True,
         )

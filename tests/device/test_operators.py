@@ -72,9 +72,7 @@ CALLS = {
     "running_max": lambda t: R.running_max(t(_noise(2, T)), 9),
     "backlash": lambda t: R.backlash(t(_noise(2, T)), t(_numbers(0.5, 0.5)[:, None])),
     "plays": lambda t: R.plays(t(_noise(2, T)), t(_numbers(0.2, 0.5)), t(_numbers(0.7, 0.3))),
-    "loop_overshoot": lambda t: R.loop_overshoot(
-        t(_noise(2, T)), *(t(_numbers(v, v)) for v in (0.5, 3.0, 0.8, 0.9))
-    ),
+    "loop_overshoot": lambda t: R.loop_overshoot(t(_noise(2, T)), *(t(_numbers(v, v)) for v in (0.5, 3.0, 0.8, 0.9))),
     "fixed_fir": lambda t: fir_operator(t(_noise(2, T)), t(_noise(9))),
     "hann_mean": lambda t: hann_mean(t(_noise(2, T)), 9),
     "convolve": lambda t: recorded(t(_noise(2, 3, T)), t(_noise(2, 3, 20))),

@@ -3,7 +3,7 @@
 import pytest
 
 from diffFx_pytorch.fit import candidates, fit_structure
-from diffFx_pytorch.fit.structure import _Growth
+from diffFx_pytorch.fit.growth import Growth
 from diffFx_pytorch.processors import Gain, ParametricEqualizer, SchroederReverb, TanH, Tremolo
 from tests.fit.test_search import RATE, rendered, sound
 
@@ -20,9 +20,9 @@ def test_what_does_nothing_is_left_out():
 
 def test_only_orders_that_can_be_heard_are_tried():
     fx = [Gain(RATE), ParametricEqualizer(RATE), TanH(RATE)]
-    growth = _Growth(fx, sound(0.1), sound(0.1, seed=1), (1.0, 0.1), 0, 0.0, lambda *_: None)
-    assert growth._heard((0, 1, 2)) == growth._heard((1, 0, 2))
-    assert growth._heard((0, 2, 1)) != growth._heard((1, 2, 0))
+    growth = Growth(fx, sound(0.1), sound(0.1, seed=1), (1.0, 0.1), 0, 0.0, lambda *_: None)
+    assert growth.heard((0, 1, 2)) == growth.heard((1, 0, 2))
+    assert growth.heard((0, 2, 1)) != growth.heard((1, 2, 0))
 
 
 def test_what_cannot_be_answered_is_said():
