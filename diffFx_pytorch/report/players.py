@@ -19,8 +19,8 @@ from ..render.quantize import Quantizer
 
 _OGG_BLOCK = 1 << 15
 """Frames written at once: libsndfile's encoder cannot take a minute."""
-_OGG_LEVEL = 0.7
-"""Of 0 .. 1, the most compressed: some 10 kB a second of stereo music."""
+_OGG_LEVEL = 0.8
+"""Of 0 .. 1, the most compressed: some 9 kB a second of stereo music."""
 _MOST_DB = 24.0
 
 

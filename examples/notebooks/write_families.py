@@ -44,7 +44,7 @@ from diffFx_pytorch.processors import {names}
 from diffFx_pytorch.report.demo import demo_sound
 from diffFx_pytorch.report.notebook import knob_sliders, listen
 
-RATE, SECONDS = 44100, 2.4  # a bar
+RATE, SECONDS = 44100, {seconds}
 sounds = {{name: demo_sound(name, RATE, SECONDS) for name in {sounds}}}"""
 
 _HOW = """\
@@ -74,7 +74,13 @@ def cells_of(family: str, effects: Sequence[type[Processor]]) -> list[nbformat.N
     heard = list(dict.fromkeys(recipe.sound for recipe, _ in chosen.values()))
     cells = [
         new_markdown_cell(f"# {told['title']}\n\n{told['intro'].strip()}\n\n{_HOW.format(others=_listed(files))}"),
-        new_code_cell(_FIRST.format(names=_names(sorted(cls.__name__ for cls in effects)), sounds=_list(heard))),
+        new_code_cell(
+            _FIRST.format(
+                seconds=told.get("seconds", 2.4),
+                names=_names(sorted(cls.__name__ for cls in effects)),
+                sounds=_list(heard),
+            )
+        ),
     ]
     for cls, (recipe, said) in chosen.items():
         name = cls.__name__
