@@ -53,7 +53,9 @@ def outputs(run_notebook, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.thorough] if i % 3 else []) for i, name in enumerate(FAMILIES)]
+)
 def test_a_family_runs(name, run_notebook):
     _, shown = outputs(run_notebook, name)
     effects = (NOTEBOOKS / f"{name}.ipynb").read_text().count("listen(fx, ")
