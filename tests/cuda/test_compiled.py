@@ -12,6 +12,7 @@ from tests.cuda.calls import CALLS
 CAPABILITIES = (75, 80, 90)
 MOST_REGISTERS = 168  # of 65536 for three blocks of 128 threads
 JOINED, MOST_JOINED = {"svfilt, control points", "svfilt, jumps"}, 176  # one block of 256 threads
+MOST_OF_DESIGN = 208  # once a call, of few blocks
 JOINED_SUMS = 250  # in double precision, of the gradients of a segment
 SAMPLES = 5000
 DOUBLE = {
@@ -50,6 +51,7 @@ def check(rows, asked):
     for row in rows:
         assert row["stack"] == row["local"] == 0, row
         most = MOST_JOINED if row["call"] in JOINED and row["dtype"] == "float64" else MOST_REGISTERS
+        most = MOST_OF_DESIGN if row["kernel"] == "_design" else most
         assert row["registers"] <= most, row
         assert row["fusion"] is not None, row  # its default changes with Triton's version
         assert row["barriers"] >= BARRIERS.get(row["kernel"], 0), row
