@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,9 +76,15 @@ class _Setting:
 def _knobs_stub(cls: type[Processor], name: str) -> str:
     """What an effect takes, as annotations: a dict of its knobs, they as attributes, constructor and call.
 
-    The names of a table that depends on options are offered in ``dsp_params``, and others are legal.
+    Of a table that depends on options all knobs are offered. Where they are numbered there is no end to them: those of
+    the defaults are offered in ``dsp_params``, and others are legal.
     """
-    table, constant = cls().params, cls.table is Processor.table
+    table, constant = cls().params, True
+    if cls.table is not Processor.table:
+        constructions = [{}, *cls.variants, *([{"tempo_bpm": 120.0}] if "tempo_bpm" in cls.options else [])]
+        every = {knob: None for options in constructions for knob in cls(**options).params}
+        constant = not any(re.search(r"\d", knob) for knob in every)
+        table = every if constant else table
     own = [knob for knob in table if "." not in knob]
     knobs = [f"class _{name}Knobs(TypedDict, total=False):", *(f"    {knob}: KnobValue" for knob in table)]
     if own != list(table):  # what has a dot is no name of an attribute

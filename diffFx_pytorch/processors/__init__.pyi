@@ -182,10 +182,12 @@ __all__ = [
 class _BasicDelayKnobs(TypedDict, total=False):
     delay_ms: KnobValue
     mix: KnobValue
+    delay_beats: KnobValue
 
 class _LikeBasicDelay:
     delay_ms: _Setting
     mix: _Setting
+    delay_beats: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -193,7 +195,7 @@ class _LikeBasicDelay:
         *,
         tempo_bpm: float | None = None,
         interpolation: Literal["linear", "cubic", "lagrange", "sinc", "allpass"] = "lagrange",
-        **settings: KnobValue,
+        **settings: Unpack[_BasicDelayKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -202,7 +204,7 @@ class _LikeBasicDelay:
         norm_params: _BasicDelayKnobs | Knobs | None = None,
         dsp_params: _BasicDelayKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_BasicDelayKnobs],
     ) -> Sound: ...
 
 class BasicDelay(_LikeBasicDelay, _BasicDelay): ...
@@ -213,6 +215,9 @@ class _FeedbackDelayKnobs(TypedDict, total=False):
     lowpass_hz: KnobValue
     highpass_hz: KnobValue
     mix: KnobValue
+    delay_beats: KnobValue
+    feedforward: KnobValue
+    blend: KnobValue
 
 class _LikeFeedbackDelay:
     delay_ms: _Setting
@@ -220,6 +225,9 @@ class _LikeFeedbackDelay:
     lowpass_hz: _Setting
     highpass_hz: _Setting
     mix: _Setting
+    delay_beats: _Setting
+    feedforward: _Setting
+    blend: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -229,7 +237,7 @@ class _LikeFeedbackDelay:
         saturation: Literal[None, "tanh"] = None,
         interpolation: Literal["linear", "cubic", "lagrange", "sinc", "allpass"] = "lagrange",
         comb: bool = False,
-        **settings: KnobValue,
+        **settings: Unpack[_FeedbackDelayKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -238,7 +246,7 @@ class _LikeFeedbackDelay:
         norm_params: _FeedbackDelayKnobs | Knobs | None = None,
         dsp_params: _FeedbackDelayKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_FeedbackDelayKnobs],
     ) -> Sound: ...
 
 class FeedbackDelay(_LikeFeedbackDelay, _FeedbackDelay): ...
@@ -302,6 +310,9 @@ class _PingPongDelayKnobs(TypedDict, total=False):
     highpass_hz: KnobValue
     width: KnobValue
     mix: KnobValue
+    delay_beats: KnobValue
+    feedback_left: KnobValue
+    feedback_right: KnobValue
 
 class _LikePingPongDelay:
     delay_ms: _Setting
@@ -310,6 +321,9 @@ class _LikePingPongDelay:
     highpass_hz: _Setting
     width: _Setting
     mix: _Setting
+    delay_beats: _Setting
+    feedback_left: _Setting
+    feedback_right: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -318,7 +332,7 @@ class _LikePingPongDelay:
         tempo_bpm: float | None = None,
         interpolation: Literal["linear", "cubic", "lagrange", "sinc", "allpass"] = "lagrange",
         feedback_each: bool = False,
-        **settings: KnobValue,
+        **settings: Unpack[_PingPongDelayKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -327,7 +341,7 @@ class _LikePingPongDelay:
         norm_params: _PingPongDelayKnobs | Knobs | None = None,
         dsp_params: _PingPongDelayKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_PingPongDelayKnobs],
     ) -> Sound: ...
 
 class PingPongDelay(_LikePingPongDelay, _PingPongDelay): ...
@@ -337,12 +351,14 @@ class _SlapbackDelayKnobs(TypedDict, total=False):
     lowpass_hz: KnobValue
     highpass_hz: KnobValue
     mix: KnobValue
+    delay_beats: KnobValue
 
 class _LikeSlapbackDelay:
     delay_ms: _Setting
     lowpass_hz: _Setting
     highpass_hz: _Setting
     mix: _Setting
+    delay_beats: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -350,7 +366,7 @@ class _LikeSlapbackDelay:
         *,
         tempo_bpm: float | None = None,
         interpolation: Literal["linear", "cubic", "lagrange", "sinc", "allpass"] = "lagrange",
-        **settings: KnobValue,
+        **settings: Unpack[_SlapbackDelayKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -359,7 +375,7 @@ class _LikeSlapbackDelay:
         norm_params: _SlapbackDelayKnobs | Knobs | None = None,
         dsp_params: _SlapbackDelayKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_SlapbackDelayKnobs],
     ) -> Sound: ...
 
 class SlapbackDelay(_LikeSlapbackDelay, _SlapbackDelay): ...
@@ -606,6 +622,7 @@ class _TapeKnobs(TypedDict, total=False):
     bump_db: KnobValue
     mix: KnobValue
     output_db: KnobValue
+    noise_db: KnobValue
 
 class _LikeTape:
     drive_db: _Setting
@@ -620,6 +637,7 @@ class _LikeTape:
     bump_db: _Setting
     mix: _Setting
     output_db: _Setting
+    noise_db: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -630,7 +648,7 @@ class _LikeTape:
         seed: int = 0,
         oversampling: Literal[8, 4, 2, 1] = 4,
         control_period: int = 32,
-        **settings: KnobValue,
+        **settings: Unpack[_TapeKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -639,7 +657,7 @@ class _LikeTape:
         norm_params: _TapeKnobs | Knobs | None = None,
         dsp_params: _TapeKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_TapeKnobs],
     ) -> Sound: ...
 
 class Tape(_LikeTape, _Tape): ...
@@ -701,6 +719,7 @@ class _CompressorKnobs(TypedDict, total=False):
     release_ms: KnobValue
     makeup_db: KnobValue
     mix: KnobValue
+    range_db: KnobValue
 
 class _LikeCompressor:
     threshold_db: _Setting
@@ -710,6 +729,7 @@ class _LikeCompressor:
     release_ms: _Setting
     makeup_db: _Setting
     mix: _Setting
+    range_db: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -726,7 +746,7 @@ class _LikeCompressor:
         auto_times: bool = False,
         auto_makeup: bool = False,
         control_period: int = 32,
-        **settings: KnobValue,
+        **settings: Unpack[_CompressorKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -735,7 +755,7 @@ class _LikeCompressor:
         norm_params: _CompressorKnobs | Knobs | None = None,
         dsp_params: _CompressorKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_CompressorKnobs],
     ) -> Sound: ...
 
 class Compressor(_LikeCompressor, _Compressor): ...
@@ -1568,7 +1588,7 @@ class _LikeHighPass:
         slope_db_per_octave: Literal[6, 12, 24, 48] = 12,
         design: Literal["matched", "bilinear"] = "matched",
         control_period: int = 32,
-        **settings: KnobValue,
+        **settings: Unpack[_HighPassKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -1577,7 +1597,7 @@ class _LikeHighPass:
         norm_params: _HighPassKnobs | Knobs | None = None,
         dsp_params: _HighPassKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_HighPassKnobs],
     ) -> Sound: ...
 
 class HighPass(_LikeHighPass, _HighPass): ...
@@ -1779,7 +1799,7 @@ class _LikeToneStack:
         makeup_db: float = 0.0,
         bass_taper: Literal["linear", "audio"] = "linear",
         control_period: int = 32,
-        **settings: KnobValue,
+        **settings: Unpack[_ToneStackKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -1788,7 +1808,7 @@ class _LikeToneStack:
         norm_params: _ToneStackKnobs | Knobs | None = None,
         dsp_params: _ToneStackKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_ToneStackKnobs],
     ) -> Sound: ...
 
 class ToneStack(_LikeToneStack, _ToneStack): ...
@@ -1797,11 +1817,13 @@ class _AutoPanKnobs(TypedDict, total=False):
     rate_hz: KnobValue
     depth: KnobValue
     phase_deg: KnobValue
+    period_beats: KnobValue
 
 class _LikeAutoPan:
     rate_hz: _Setting
     depth: _Setting
     phase_deg: _Setting
+    period_beats: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -1810,7 +1832,7 @@ class _LikeAutoPan:
         shape: Literal["sine", "triangle", "square"] = "sine",
         law: Literal["constant_power", "linear", "-4.5 dB"] = "constant_power",
         tempo_bpm: float | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_AutoPanKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -1819,7 +1841,7 @@ class _LikeAutoPan:
         norm_params: _AutoPanKnobs | Knobs | None = None,
         dsp_params: _AutoPanKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_AutoPanKnobs],
     ) -> Sound: ...
 
 class AutoPan(_LikeAutoPan, _AutoPan): ...
@@ -1864,12 +1886,14 @@ class _ChorusKnobs(TypedDict, total=False):
     depth: KnobValue
     delay_ms: KnobValue
     mix: KnobValue
+    period_beats: KnobValue
 
 class _LikeChorus:
     rate_hz: _Setting
     depth: _Setting
     delay_ms: _Setting
     mix: _Setting
+    period_beats: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -1878,7 +1902,7 @@ class _LikeChorus:
         shape: Literal["sine", "triangle", "square"] = "sine",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
         tempo_bpm: float | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_ChorusKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -1887,7 +1911,7 @@ class _LikeChorus:
         norm_params: _ChorusKnobs | Knobs | None = None,
         dsp_params: _ChorusKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_ChorusKnobs],
     ) -> Sound: ...
 
 class Chorus(_LikeChorus, _Chorus): ...
@@ -1970,6 +1994,7 @@ class _FeedbackFlangerKnobs(TypedDict, total=False):
     delay_ms: KnobValue
     feedback: KnobValue
     mix: KnobValue
+    period_beats: KnobValue
 
 class _LikeFeedbackFlanger:
     rate_hz: _Setting
@@ -1977,6 +2002,7 @@ class _LikeFeedbackFlanger:
     delay_ms: _Setting
     feedback: _Setting
     mix: _Setting
+    period_beats: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -1985,7 +2011,7 @@ class _LikeFeedbackFlanger:
         shape: Literal["sine", "triangle", "square"] = "sine",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
         tempo_bpm: float | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_FeedbackFlangerKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -1994,7 +2020,7 @@ class _LikeFeedbackFlanger:
         norm_params: _FeedbackFlangerKnobs | Knobs | None = None,
         dsp_params: _FeedbackFlangerKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_FeedbackFlangerKnobs],
     ) -> Sound: ...
 
 class FeedbackFlanger(_LikeFeedbackFlanger, _FeedbackFlanger): ...
@@ -2007,6 +2033,7 @@ class _StereoFlangerKnobs(TypedDict, total=False):
     feedback: KnobValue
     phase_deg: KnobValue
     mix: KnobValue
+    period_beats: KnobValue
 
 class _LikeStereoFlanger:
     rate_hz: _Setting
@@ -2015,6 +2042,7 @@ class _LikeStereoFlanger:
     feedback: _Setting
     phase_deg: _Setting
     mix: _Setting
+    period_beats: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -2023,7 +2051,7 @@ class _LikeStereoFlanger:
         shape: Literal["sine", "triangle", "square"] = "sine",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
         tempo_bpm: float | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_StereoFlangerKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -2032,7 +2060,7 @@ class _LikeStereoFlanger:
         norm_params: _StereoFlangerKnobs | Knobs | None = None,
         dsp_params: _StereoFlangerKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_StereoFlangerKnobs],
     ) -> Sound: ...
 
 class StereoFlanger(_LikeStereoFlanger, _StereoFlanger): ...
@@ -2044,6 +2072,7 @@ class _LFOFilterKnobs(TypedDict, total=False):
     q: KnobValue
     phase_deg: KnobValue
     mix: KnobValue
+    period_beats: KnobValue
 
 class _LikeLFOFilter:
     rate_hz: _Setting
@@ -2052,6 +2081,7 @@ class _LikeLFOFilter:
     q: _Setting
     phase_deg: _Setting
     mix: _Setting
+    period_beats: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -2060,7 +2090,7 @@ class _LikeLFOFilter:
         kind: Literal["low_pass", "band_pass", "high_pass"] = "low_pass",
         shape: Literal["sine", "triangle", "square"] = "sine",
         tempo_bpm: float | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_LFOFilterKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -2069,7 +2099,7 @@ class _LikeLFOFilter:
         norm_params: _LFOFilterKnobs | Knobs | None = None,
         dsp_params: _LFOFilterKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_LFOFilterKnobs],
     ) -> Sound: ...
 
 class LFOFilter(_LikeLFOFilter, _LFOFilter): ...
@@ -2080,6 +2110,8 @@ class _PhaserKnobs(TypedDict, total=False):
     center_hz: KnobValue
     feedback: KnobValue
     mix: KnobValue
+    q: KnobValue
+    period_beats: KnobValue
 
 class _LikePhaser:
     rate_hz: _Setting
@@ -2087,6 +2119,8 @@ class _LikePhaser:
     center_hz: _Setting
     feedback: _Setting
     mix: _Setting
+    q: _Setting
+    period_beats: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -2096,7 +2130,7 @@ class _LikePhaser:
         stage_order: Literal[1, 2] = 1,
         shape: Literal["sine", "triangle", "square"] = "sine",
         tempo_bpm: float | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_PhaserKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -2105,7 +2139,7 @@ class _LikePhaser:
         norm_params: _PhaserKnobs | Knobs | None = None,
         dsp_params: _PhaserKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_PhaserKnobs],
     ) -> Sound: ...
 
 class Phaser(_LikePhaser, _Phaser): ...
@@ -2142,12 +2176,14 @@ class _ThroughZeroFlangerKnobs(TypedDict, total=False):
     depth: KnobValue
     delay_ms: KnobValue
     mix: KnobValue
+    period_beats: KnobValue
 
 class _LikeThroughZeroFlanger:
     rate_hz: _Setting
     depth: _Setting
     delay_ms: _Setting
     mix: _Setting
+    period_beats: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -2157,7 +2193,7 @@ class _LikeThroughZeroFlanger:
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
         tempo_bpm: float | None = None,
         invert: bool = False,
-        **settings: KnobValue,
+        **settings: Unpack[_ThroughZeroFlangerKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -2166,7 +2202,7 @@ class _LikeThroughZeroFlanger:
         norm_params: _ThroughZeroFlangerKnobs | Knobs | None = None,
         dsp_params: _ThroughZeroFlangerKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_ThroughZeroFlangerKnobs],
     ) -> Sound: ...
 
 class ThroughZeroFlanger(_LikeThroughZeroFlanger, _ThroughZeroFlanger): ...
@@ -2175,11 +2211,13 @@ class _TremoloKnobs(TypedDict, total=False):
     rate_hz: KnobValue
     depth: KnobValue
     phase_deg: KnobValue
+    period_beats: KnobValue
 
 class _LikeTremolo:
     rate_hz: _Setting
     depth: _Setting
     phase_deg: _Setting
+    period_beats: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -2187,7 +2225,7 @@ class _LikeTremolo:
         *,
         shape: Literal["sine", "triangle", "square"] = "sine",
         tempo_bpm: float | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_TremoloKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -2196,7 +2234,7 @@ class _LikeTremolo:
         norm_params: _TremoloKnobs | Knobs | None = None,
         dsp_params: _TremoloKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_TremoloKnobs],
     ) -> Sound: ...
 
 class Tremolo(_LikeTremolo, _Tremolo): ...
@@ -2204,10 +2242,12 @@ class Tremolo(_LikeTremolo, _Tremolo): ...
 class _VibratoKnobs(TypedDict, total=False):
     rate_hz: KnobValue
     depth: KnobValue
+    period_beats: KnobValue
 
 class _LikeVibrato:
     rate_hz: _Setting
     depth: _Setting
+    period_beats: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
@@ -2216,7 +2256,7 @@ class _LikeVibrato:
         shape: Literal["sine", "triangle", "square"] = "sine",
         interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
         tempo_bpm: float | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_VibratoKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -2225,7 +2265,7 @@ class _LikeVibrato:
         norm_params: _VibratoKnobs | Knobs | None = None,
         dsp_params: _VibratoKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_VibratoKnobs],
     ) -> Sound: ...
 
 class Vibrato(_LikeVibrato, _Vibrato): ...
@@ -2539,7 +2579,7 @@ class _LikeVelvetReverb:
         density: float = 2000.0,
         ir_seconds: float = 2.5,
         seed: int = 0,
-        **settings: KnobValue,
+        **settings: Unpack[_VelvetReverbKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -2548,7 +2588,7 @@ class _LikeVelvetReverb:
         norm_params: _VelvetReverbKnobs | Knobs | None = None,
         dsp_params: _VelvetReverbKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_VelvetReverbKnobs],
     ) -> Sound: ...
 
 class VelvetReverb(_LikeVelvetReverb, _VelvetReverb): ...
@@ -2795,7 +2835,7 @@ class _LikeFade:
         *,
         shape: Literal["linear", "equal_power", "exponential", "s_curve"] = "s_curve",
         length_s: float | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_FadeKnobs],
     ) -> None: ...
     def __call__(
         self,
@@ -2804,7 +2844,7 @@ class _LikeFade:
         norm_params: _FadeKnobs | Knobs | None = None,
         dsp_params: _FadeKnobs | Knobs | None = None,
         sidechain: Sound | None = None,
-        **settings: KnobValue,
+        **settings: Unpack[_FadeKnobs],
     ) -> Sound: ...
 
 class Fade(_LikeFade, _Fade): ...
