@@ -193,6 +193,24 @@ def applied(function: Any, *args: Any) -> Any:
     return function.forward(*args)
 
 
+def refuse_nested_forward_mode(name: str, args: Sequence[Any]) -> None:
+    """Refuse forward mode over forward mode, whose outer tangent torch loses in functions that define ``jvp``.
+
+    Raises:
+        NotImplementedError: naming what gives the same.
+    """
+    if not transforms_active():
+        return
+    private: Any = torch._C
+    functorch = private._functorch
+    forward = sum(i.key() == functorch.TransformType.Jvp for i in functorch.get_interpreter_stack() or ())
+    if forward > 1 and any(functorch.is_functorch_wrapped_tensor(a) for a in args if isinstance(a, Tensor)):
+        raise NotImplementedError(
+            f"{name}: forward mode over forward mode (jacfwd of jacfwd, jvp of jvp) is not supported by torch for "
+            "custom functions; take forward mode over reverse mode: jacfwd(jacrev(f)), torch.func.hessian(f)"
+        )
+
+
 def _recorded(function: Any, args: Sequence[Any]) -> Any:
     """``function.apply`` where no transform is active, without its look at signatures, which takes most of its time."""
     bare: Any = super(torch.autograd.Function, function)
@@ -229,6 +247,7 @@ def with_transforms(
 
     def call(*args: Any) -> Any:
         if transforms_active() or forward_mode_active():
+            refuse_nested_forward_mode(op.name.removeprefix("diffFx::"), args)
             return functional.apply(*args)
         if torch.is_grad_enabled() and requires_grad(args) and runs_eagerly(args):
             return _recorded(functional, args)

@@ -34,3 +34,15 @@ def test_forward_mode_over_the_gradient_is_the_change_of_the_gradient(fx):
     change = torch.stack([(gradient(position + t) - gradient(position - t)) / 2e-5 for t in turns])
     torch.testing.assert_close(hessian, change, rtol=1e-5, atol=1e-5 * float(hessian.abs().max()))
     assert float((hessian - hessian.T).abs().max()) < 1e-6 * float(hessian.abs().max())
+
+
+def test_forward_mode_over_forward_mode_is_refused():
+    """Torch loses the outer tangent of custom functions, without a word."""
+    fx = HighPass(RATE).double()
+    x = torch.ones(1, 1, 20, dtype=torch.float64)
+
+    def loss(position):
+        return fx(x, norm_params=position[None]).square().sum()
+
+    with pytest.raises(NotImplementedError, match=r"jacfwd\(jacrev"):
+        jacfwd(jacfwd(loss))(torch.full((len(fx.params),), 0.5, dtype=torch.float64))
