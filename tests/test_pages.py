@@ -119,7 +119,7 @@ def test_commands_of_the_pages_have_these_names_and_flags():
     known, wrong = get_command(app).commands, []
     pages = [*DOCS.glob("*.md"), *PAGES, ROOT / "README.md", *(DOCS / "coming_from").glob("*.md")]
     for page in pages:
-        text = page.read_text()
+        text = re.sub(r"\\\n\s*", "", page.read_text())  # a command may go on in the next line
         lines = re.findall(r"^(?:    )?(difffx .*)$", text, re.MULTILINE) + re.findall(r"`(difffx [^`]*)`", text)
         for line in lines:
             words = shlex.split(line.partition(" # ")[0].replace("...", ""))[1:]

@@ -20,6 +20,8 @@ NEEDS = {
     "ir_rate": {"ir": EXAMPLES["ir"]},
 }
 """By option: what another one must be for the first to matter, where an effect has both."""
+ALONE = {"direction", "topology"}
+"""Options that do not go with values of others which could be tried along with them."""
 LEFT_OUT = {
     "ConvolutionReverb.learnable=True": "makes the response a parameter, heard only by its rounding to float32",
     "ConvolutionReverb.ir_rate": "the twin does not resample",
@@ -61,12 +63,16 @@ def construction(cls: type, tried: dict[str, Any]) -> dict[str, Any]:
 
 
 def derived(cls: type) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
-    """Constructions with the options they are there for: number k has the k-th untried value of every option."""
+    """Constructions with the options they are there for: number k has the k-th untried value of every option.
+
+    Those of ``ALONE`` are tried by themselves.
+    """
     waiting = {
         name: [value for label, value in values.items() if label not in LEFT_OUT]
         for name, values in untried(cls).items()
     }
-    rows = [
+    rows = [{name: value} for name in sorted(ALONE & waiting.keys()) for value in waiting.pop(name)]
+    rows += [
         {name: values[k] for name, values in waiting.items() if k < len(values)}
         for k in range(max(map(len, waiting.values()), default=0))
     ]

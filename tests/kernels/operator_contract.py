@@ -25,6 +25,7 @@ def check_operator(operator: Operator, *args):
     assert torch.autograd.gradgradcheck(operator, wide, check_fwd_over_rev=True)
     torch.library.opcheck(operator._op.overload, (*wide, *[True] * bool(operator.checkpoints)))
     _vmap_is_a_loop(operator, [a.detach() if isinstance(a, torch.Tensor) else a for a in wide])
+    torch._dynamo.reset()
     compiled = torch.compile(operator, fullgraph=True, backend="aot_eager")
     _same(_gradients(compiled, wide), _gradients(operator, wide))
     nothing = [

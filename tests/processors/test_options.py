@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from diffFx_pytorch import EffectParam, Processor, registry
-from diffFx_pytorch.options import Choice, Flag, Given, Integer, Number, read_options
+from diffFx_pytorch.options import Choice, Flag, Given, Integer, Number, Share, read_options
 
 from ..contract.constructions import construction
 
@@ -31,7 +31,8 @@ def wrong_values(option):
         return [below, above, 10**30, float(option.default), option.default + 0.5, "3", True, None, *off]
     if isinstance(option, Number):
         below, above = option.min_val - 1, option.max_val * 2 + 1
-        return [below, above, math.nan, math.inf, "5", True, [1.0], *([] if option.optional else [None])]
+        flag = [] if isinstance(option, Share) else [True]
+        return [below, above, math.nan, math.inf, "5", [1.0], *flag, *([] if option.optional else [None])]
     return []
 
 

@@ -59,7 +59,7 @@ def twin(
     lookahead_ms=0.0, key_highpass_hz=None, rms_ms=25.0, auto_times=False, auto_makeup=False, sidechain=None,
 ):  # fmt: skip
     keys, up = x if sidechain is None else sidechain, direction == "upward"
-    if auto_makeup:
+    if auto_makeup and not up:  # nothing is lost upwards
         makeup_db -= threshold_db * (1 - 1 / ratio) / 2
     crests = [crest(powers, sample_rate) for powers in squares(keys)]
     if key_highpass_hz:

@@ -194,7 +194,11 @@ chain:
         ),
         (step("{effect: Compressor, options: {lookahead_ms: 1:30}}"), "0 .. 1000 ms, got '1:30'"),
         (step('{effect: Compressor, options: {lookahead_ms: "5"}}'), "0 .. 1000 ms, got '5'"),
-        (step('{effect: Compressor, options: {link: "no"}}'), ": Compressor: link must be True or False, got 'no'"),
+        (step('{effect: Expander, options: {link: "no"}}'), ": Expander: link must be True or False, got 'no'"),
+        (
+            step("{effect: Compressor, options: {link: 2}}"),
+            ": Compressor: link must be a number in 0 .. 1, True or False",
+        ),
         (step("{effect: MultiTapDelay, options: {num_taps: 1e6}}"), "must be a whole number in 1 .. 64, got 1000000"),
         (step("{effect: MultiTapDelay, options: {num_taps: 2.5}}"), "must be a whole number in 1 .. 64, got 2.5"),
         (step("{effect: Tremolo, options: {sample_rate: 3}}"), "unknown option 'sample_rate'"),

@@ -189,7 +189,7 @@ def test_effects_are_dragged_in_moved_bypassed_and_drawn(page):
 
 def test_bypass_and_the_other_rack_keep_the_place(page):
     tab = page.tab
-    tab.get_by_role("button", name="Play").click()
+    tab.get_by_role("button", name="Play", exact=True).click()
     tab.wait_for_function("() => studio.player.playing && studio.player.position() > 0.05")
     tab.get_by_role("button", name="Bypass", exact=True).click()
     moved = tab.evaluate(
@@ -216,13 +216,13 @@ def test_with_loop_off_the_sound_goes_on_without_a_gap_to_the_end_of_the_file(pa
                    p._follow = () => { was(); if (p._following) studio.seams.push([p.began + p.duration]); }; }"""
     )
     tab.get_by_role("button", name="Loop", exact=True).click()
-    tab.get_by_role("button", name="Play").click()
+    tab.get_by_role("button", name="Play", exact=True).click()
     tab.wait_for_function("() => studio.state.loop[0] === 0.5 && studio.state.loop[1] === 2")
     assert tab.evaluate("() => studio.player.playing && Math.abs(studio.player.began - studio.seams.at(-1)[0]) < 1e-9")
     np.testing.assert_allclose(page.sound(), page.session.take()[1].sound.numpy(), atol=1e-7)
     tab.wait_for_function("() => !studio.player.playing")
     tab.wait_for_function("() => studio.state.loop[0] === 0")  # back at the beginning
-    tab.get_by_role("button", name="Play").wait_for()
+    tab.get_by_role("button", name="Play", exact=True).wait_for()
 
 
 def test_two_windows_a_reload_and_a_lost_connection_lose_nothing(page):
