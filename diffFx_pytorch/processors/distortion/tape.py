@@ -216,8 +216,11 @@ class Tape(Processor):
 
     def curve(self, *, drive_db: Tensor, hysteresis: Tensor, coercivity: Tensor, **others: Tensor) -> Curve:
         """Magnetisation over a field that swings from end to end, and a quarter as far."""
-        turn = torch.sin(2 * math.pi * torch.linspace(0, 2.25, 901, dtype=torch.float64))
-        x = torch.cat((turn, 0.25 * turn[100:])).to(drive_db.dtype)
+        # From rest twice from end to end, down to a quarter, and once between quarters.
+        whole = torch.sin(2 * math.pi * torch.linspace(0, 2.5, 1001, dtype=torch.float64))
+        down = torch.linspace(0, -0.25, 26, dtype=torch.float64)
+        inner = -0.25 * torch.cos(2 * math.pi * torch.linspace(0, 1, 201, dtype=torch.float64))
+        x = torch.cat((whole, down[1:], inner[1:])).to(drive_db.dtype)
         given = (k[:1, :, :1] for k in (db_to_amp(drive_db), hysteresis, coercivity))
         gain, share, width = given
         m, _ = self.magnetised(gain * x[None, None], share, width)
