@@ -32,7 +32,7 @@ _MOVED = 0.01
 _END, _FRONT = (192, 7), (64, 4)
 """Settings screened and descents made for a new effect at the end of a chain, and before it."""
 _AGAIN = 96, 5
-"""The same for an effect that is known already."""
+"""The same where all knobs of a chain are searched."""
 _GAIN_DB = 0.2
 _PLACED = 4
 """New effects that are tried at every place of the chain."""
