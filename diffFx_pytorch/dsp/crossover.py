@@ -1,4 +1,4 @@
-"""Linkwitz-Riley crossovers whose bands sum to an all-pass, whatever the frequencies."""
+"""Linkwitz-Riley crossovers whose bands sum to an all-pass, and those of linear phase, which sum to a delay."""
 
 from __future__ import annotations
 
@@ -50,3 +50,32 @@ def linkwitz_riley(freqs_hz: Tensor, sample_rate: float) -> Tensor:
     g = g[..., order].unsqueeze(-1)
     rows = torch.cat([torch.full_like(mix[..., :1], _Q_INVERSE), mix], -1)
     return torch.cat([g, rows.expand(*g.shape[:-1], 4)], -1)
+
+
+def zero_phase_bands(freqs_hz: Tensor, half_turns: Tensor, sample_rate: float) -> Tensor:
+    """Magnitudes of all bands but the highest of ``linkwitz_riley``, which sum to 1 without its all-passes.
+
+        L_j = 1 / (1 + (tan(w / 2) / tan(w_j / 2))^4),    H_k = prod_{j < k} (1 - L_j) L_k,    sum_k H_k = 1,
+
+    which is the magnitude of LP_j^2, and 1 - L_j that of HP_j^2: what is left of 1 is the highest band.
+
+    Args:
+        freqs_hz: (..., N - 1) in ascending order, each in 0 .. 0.5 sample_rate.
+        half_turns: w / 2 at which they are sampled, (F,), 0 .. pi / 2.
+        sample_rate: in Hz.
+
+    Returns:
+        (..., N - 1, F) float64.
+
+    References:
+        S. P. Lipshitz, J. Vanderkooy, "A family of linear-phase crossover networks of high slope derived by time
+        delay", JAES 31(1/2), 1983 (bands of linear phase that sum to a delay, by what one leaves of it).
+    """
+    middle = (math.pi * freqs_hz.double() / sample_rate).unsqueeze(-1)
+    low, high = ((a.cos() * b.sin()) ** 4 for a, b in ((half_turns, middle), (middle, half_turns)))
+    share, left, bands = low / (low + high), high / (low + high), []
+    above = torch.ones_like(share[..., 0, :])
+    for k in range(share.shape[-2]):
+        bands.append(above * share[..., k, :])
+        above = above * left[..., k, :]
+    return torch.stack(bands, -2)

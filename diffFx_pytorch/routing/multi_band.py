@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -13,8 +13,6 @@ from torch import Tensor
 from ..automation import values_of
 from ..control import KnobValue
 from ..curve import Curve
-from ..dsp.biquad import ring_seconds, sos_response
-from ..dsp.crossover import linkwitz_riley
 from ..dsp.levels import amp_to_db
 from ..explaining import amount, in_words, moves
 from ..lines import Read, side_by_side
@@ -22,21 +20,17 @@ from ..options import Integer, Option
 from ..params import EffectParam
 from ..plan import Plan, Through
 from ..processor import Processor, State
-from ..recursion import ControlPoints, SectionState, filter_sections, svf_to_sos
+from .crossovers import CROSSOVER, Crossover, LinearPhase, LinkwitzRiley
 from .routing import Routing
 
-Sections: TypeAlias = "Tensor | ControlPoints"
-
-
-def bands_option(most: int = 16) -> Integer:
-    """The option of effects in bands: how many."""
-    return Integer(2, most, 3, doc="Bands, each with knobs of its own.")
+_BANDS = {"num_bands": Integer(2, 16, 3, doc="Bands, each with knobs of its own."), **CROSSOVER}
+_ALL_PASS = "the bands of a crossover sum to an all-pass: flat in level, but not the input itself"
 
 
 class Bands(Routing, abstract=True):
     """Base of effects in bands: the effect runs once, with the bands as items of its batch."""
 
-    exempt = {"neutral": "the bands of a crossover sum to an all-pass: flat in level, but not the input itself"}
+    splitter: Crossover
 
     def in_each(self, fx: Processor, own: Mapping[str, EffectParam] | None = None) -> dict[str, EffectParam]:
         """Take in an effect for ``num_bands`` bands; the table of the knobs.
@@ -53,11 +47,16 @@ class Bands(Routing, abstract=True):
             for i in range(1, count)
         }
         table = self.join({f"band_{i + 1}": copy.deepcopy(fx) for i in range(count)}, {**crossovers, **(own or {})})
-        self.latency_samples = fx.latency_samples
+        if self.crossover == "linear-phase":
+            self.splitter = LinearPhase(self.sample_rate, self.num_taps, self.control_period)
+        else:
+            self.splitter, self.exempt = LinkwitzRiley(self.sample_rate), {**self.exempt, "neutral": _ALL_PASS}
+        late = self.splitter.latency
+        self.latency_samples = late + fx.latency_samples
         self.channels, self.channels_out = fx.channels, fx.channels_out
         self.neutral = self._neutral_of_effects() or {}
         self.traits = self.traits - {"memoryless"}
-        self.read_knobs_at({})
+        self.read_knobs_at(dict.fromkeys(crossovers, late), {f"band_{i + 1}": late for i in range(count)})
         return table
 
     def inside(self, knobs: Mapping[str, Read], like: Tensor) -> dict[str, Plan]:
@@ -67,7 +66,7 @@ class Bands(Routing, abstract=True):
 
     def control(self, **knobs: Tensor) -> dict[str, Any]:
         """The crossovers."""
-        return {"crossovers": self._sections(knobs)}
+        return {"crossovers": self.splitter.control(self._frequencies(knobs))}
 
     def process(
         self,
@@ -75,16 +74,17 @@ class Bands(Routing, abstract=True):
         state: State,
         sidechain: Tensor | None = None,
         *,
-        crossovers: Sections,
+        crossovers: Any,
         effects: Mapping[str, Through],
     ) -> tuple[Tensor, State]:
         """Split, run the effect on every band at once, sum."""
         state = state or {}
-        bands, split = _split(x, crossovers, state.get("split"))
+        bands, split = self.splitter(x, crossovers, state.get("split"))
         new_state: dict[str, Any] = {"split": split}
         if sidechain is not None:
-            sidechain, new_state["key"] = _split(sidechain, crossovers, state.get("key"))
-        y, new_state["effect"] = effects["band"](bands, state.get("effect"), sidechain)
+            keys, new_state["key"] = self.splitter(sidechain, crossovers, state.get("key"))
+            sidechain = keys.flatten(0, 1)
+        y, new_state["effect"] = effects["band"](bands.flatten(0, 1), state.get("effect"), sidechain)
         return y.unflatten(0, (x.shape[0], self.num_bands)).sum(1), new_state
 
     def told_first(self, values: Mapping[str, Any]) -> str:
@@ -111,50 +111,41 @@ class Bands(Routing, abstract=True):
     def tail(self, **knobs: Tensor) -> Tensor:
         """The crossovers ring, then the effect in the band that rings longest."""
         own: dict[str, Any] = {name: side_by_side(self._each(name, knobs)) for name in self["band_1"].params}
-        ringing = ring_seconds(self._sections(knobs), self.sample_rate).flatten(0, -2).sum(-1).amax()
-        return ringing + torch.as_tensor(self["band_1"].tail(**own)).amax()
+        return self.splitter.ring(self._frequencies(knobs)) + torch.as_tensor(self["band_1"].tail(**own)).amax()
 
     def curve(self, **knobs: Tensor) -> Curve:
         """Magnitude response of every band, one after the other, from the lowest."""
         top = min(20000.0, 0.49 * self.sample_rate)
         frequency = torch.logspace(math.log10(20.0), math.log10(top), 300, dtype=torch.float64)
-        sections = self._sections({name: knob.double() for name, knob in knobs.items()})[0, :, 0]
-        lines = [amp_to_db(sos_response(band, frequency, self.sample_rate).abs(), -60.0) for band in sections]
+        freqs = self._frequencies({name: knob[:1, :, :1].double() for name, knob in knobs.items()})
+        lines = amp_to_db(self.splitter.magnitude(freqs, frequency), -60.0)
         # There and back, so that the lines join at the ends of the axis.
         x = torch.cat([frequency if k % 2 == 0 else frequency.flip(0) for k in range(len(lines))])
         y = torch.cat([line if k % 2 == 0 else line.flip(0) for k, line in enumerate(lines)])
         return Curve(x, y, "frequency (Hz)", "level of the bands (dB)", True, type(self).__name__)
 
-    def _sections(self, knobs: Mapping[str, Tensor]) -> Tensor:
-        """Sections of every band (B, N, 1 or F, K, 6), from crossovers put in order however they are set."""
+    def _frequencies(self, knobs: Mapping[str, Tensor]) -> Tensor:
+        """Of the crossovers (B, 1, 1 or F, N - 1), put in order however they are set."""
         freqs = torch.broadcast_tensors(*(knobs[f"crossover_{i}_hz"] for i in range(1, self.num_bands)))
-        ordered = torch.stack(freqs, -1).sort(-1).values
-        return svf_to_sos(linkwitz_riley(ordered, self.sample_rate)).squeeze(1).movedim(2, 1)
+        return torch.stack(freqs, -1).sort(-1).values
 
     def _each(self, name: str, knobs: Mapping[str, Any]) -> list[Any]:
         return [knobs[f"band_{i + 1}.{name}"] for i in range(self.num_bands)]
 
 
-def _split(x: Tensor, sections: Sections, state: SectionState | None) -> tuple[Tensor, SectionState]:
-    """Bands (B N, C, T) of x (B, C, T)."""
-    if isinstance(sections, ControlPoints):
-        sections = sections._replace(values=sections.values.unsqueeze(2))
-    else:
-        sections = sections.unsqueeze(2)
-    bands, state = filter_sections(x.unsqueeze(1), sections, state)
-    return bands.flatten(0, 1), state
-
-
 class MultiBand(Bands):
-    """An effect in each of several bands: y = sum_k fx(H_k x), H_k the bands of Linkwitz-Riley crossovers.
+    """An effect in each of several bands: y = sum_k fx(H_k x), H_k the bands of crossovers.
 
     ``MultiBand(Compressor(), num_bands=3)`` has the knobs ``band_1.ratio``, ..., ``crossover_1_hz``, ... The crossovers
-    are of fourth order and phase-compensated: where the effect does nothing the sum is flat, for any frequencies; they
-    are put in ascending order however they are set. A sidechain is split likewise.
+    are of fourth order and phase-compensated: where the effect does nothing the sum is flat, for any frequencies; with
+    ``crossover="linear-phase"`` it is the input, later. They are put in ascending order however they are set. A
+    sidechain is split likewise.
 
     Args:
         fx: the effect.
         num_bands: 2 .. 16.
+        crossover: "linkwitz-riley", without latency, or "linear-phase".
+        num_taps: length of the filters of linear phase, odd.
         param_range: new ranges of knobs by name, as ``EffectParam``.
         settings: values of knobs that stay, ``crossover_1_hz=200``.
 
@@ -164,21 +155,27 @@ class MultiBand(Bands):
 
     References:
         S. H. Linkwitz, "Active crossover networks for noncoincident drivers", JAES 24(1), 1976.
+        S. P. Lipshitz, J. Vanderkooy, "A family of linear-phase crossover networks of high slope derived by time
+        delay", JAES 31(1/2), 1983.
     """
 
-    options = {"num_bands": bands_option()}
+    options = _BANDS
 
     def __init__(
         self,
         fx: Processor,
         num_bands: int = 3,
         param_range: Mapping[str, EffectParam] | None = None,
+        crossover: Literal["linkwitz-riley", "linear-phase"] = "linkwitz-riley",
+        num_taps: int = 4095,
         **settings: KnobValue,
     ) -> None:
         if not isinstance(fx, Processor):
             raise TypeError(f"MultiBand: needs a Processor, got {type(fx).__name__}")
         self._joined = (fx,)
-        Processor.__init__(self, fx.sample_rate, param_range, num_bands=num_bands, **settings)
+        given = {"crossover": crossover, "num_taps": num_taps}
+        split = {name: value for name, value in given.items() if value != self.options[name].default}
+        Processor.__init__(self, fx.sample_rate, param_range, num_bands=num_bands, **split, **settings)
 
     def table(self) -> dict[str, EffectParam]:
         """The knobs of the effect for every band, then those of the crossovers."""
@@ -188,7 +185,7 @@ class MultiBand(Bands):
 class EffectInBands(Bands, abstract=True):
     """Base of ``MultiBand`` around one effect of the registry; a subclass names it and says which options it hands on.
 
-    ``options`` are ``in_bands_options(Compressor, ...)``: the number of bands, and those of the effect.
+    ``options`` are ``in_bands_options(Compressor, ...)``: those of the bands, and those of the effect.
     """
 
     effect: ClassVar[type[Processor]]
@@ -201,6 +198,6 @@ class EffectInBands(Bands, abstract=True):
 
 
 def in_bands_options(effect: type[Processor], without: tuple[str, ...] = ()) -> dict[str, Option]:
-    """The options of an effect in bands: how many, and those of the effect."""
+    """The options of an effect in bands: how many and how they are split, and those of the effect."""
     own = {name: option for name, option in effect.options.items() if name not in without}
-    return {"num_bands": bands_option(), **own}
+    return {**_BANDS, **own}

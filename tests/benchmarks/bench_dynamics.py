@@ -92,6 +92,15 @@ def _multi_band() -> Callable[[], object]:
     return _step(MultiBandCompressor(RATE, num_bands=3))
 
 
+def _multi_band_forward(construction: dict | None = None) -> Callable[[], object]:
+    fx, x = MultiBandCompressor(RATE, **(construction or {})), _minute()
+    return lambda: fx(x)
+
+
+def _multi_band_in_phase() -> Callable[[], object]:
+    return _multi_band_forward({"crossover": "linear-phase"})
+
+
 def _peer(module: str) -> ModuleType:
     """A module of diffFx-pytorch 0.0.5, imported in the place of this package's, which is then put back."""
     folder = os.environ.get("DIFFFX_PEER")
@@ -172,6 +181,14 @@ SPEED = [
         "diffFx-pytorch 0.0.5",
         8.0,
         B * C * T,
+    ),
+    Speed(
+        "compressor in 3 bands of linear phase, forward",
+        _multi_band_in_phase,
+        _multi_band_forward,
+        "ours, Linkwitz-Riley",
+        None,
+        C * 60 * RATE,
     ),
     Speed("limiter, forward", _limiter_forward, _pedalboard_limiter, "pedalboard Limiter", None, C * 60 * RATE),
     Speed(

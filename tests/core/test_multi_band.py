@@ -22,6 +22,44 @@ def test_neutral_is_flat_for_any_crossovers(low, high):
     assert _level_db(y).abs().max() < 0.05
 
 
+@pytest.mark.parametrize("freqs", [[100.0], [1200.0, 1000.0, 90.0], [500.0, 500.0]])
+@pytest.mark.parametrize("moves", [False, True])
+def test_bands_of_linear_phase_sum_to_the_input_later(freqs, moves):
+    fx, x = MultiBand(Gain(RATE), len(freqs) + 1, crossover="linear-phase", num_taps=511), torch.randn(1, 2, 3000)
+    knobs = {f"crossover_{i + 1}_hz": torch.tensor([[f, 2 * f] if moves else [f]]) for i, f in enumerate(freqs)}
+    late = fx.latency_samples
+    assert late == 255
+    assert torch.allclose(fx(x, dsp_params=knobs)[..., late:], x[..., :-late], rtol=0, atol=1e-6)
+
+
+def test_bands_of_linear_phase_are_those_of_linkwitz_and_riley_in_step():
+    """Same magnitudes, by the transform of what each band does to an impulse, and one delay at every frequency."""
+    impulse = torch.zeros(1, 1, 2**15, dtype=torch.float64)
+    impulse[..., 0] = 1
+    at = torch.fft.rfftfreq(2**15, 1 / RATE, dtype=torch.float64)
+    for band in (1, 2, 3):
+        knobs = {f"band_{k}.gain_db": -60.0 for k in (1, 2, 3) if k != band}
+        knobs |= {"crossover_1_hz": 200.0, "crossover_2_hz": 2000.0}
+        both = [MultiBand(Gain(RATE), 3, crossover=c) for c in ("linkwitz-riley", "linear-phase")]
+        old, new = (torch.fft.rfft(fx(impulse, dsp_params=knobs)[0, 0]) for fx in both)
+        loud = old.abs() > 0.1
+        assert (20 * (new.abs() / old.abs())[loud].log10()).abs().max() < 0.2
+        turned = new * torch.polar(torch.ones_like(at), 2 * torch.pi * at / RATE * both[1].latency_samples)
+        assert turned[loud].angle().abs().max() < 1e-6
+
+
+def test_linear_phase_blocks_items_and_moving_knobs():
+    fx = MultiBand(Compressor(RATE), 3, crossover="linear-phase", num_taps=101)
+    x, key = torch.randn(2, 2, 900, dtype=torch.float64), torch.randn(2, 1, 900, dtype=torch.float64)
+    points = 0.05 + 0.9 * torch.rand(2, len(fx.params), 3, dtype=torch.float64)
+    for knobs in (points[..., 0], {n: points[:, i] for i, n in enumerate(fx.params) if n.startswith("crossover")}):
+        whole = fx(x, norm_params=knobs, sidechain=key)
+        play = fx.stream(norm_params=knobs, total=900)
+        split = [1, 0, 399, 1, 200, 299]
+        blocks = [play(b, k) for b, k in zip(x.split(split, -1), key.split(split, -1), strict=True)]
+        assert torch.allclose(torch.cat(blocks, -1), whole, rtol=0, atol=1e-9)
+
+
 def test_each_band_has_its_own_knobs():
     fx = MultiBand(Gain(RATE), 3)
     t = torch.arange(RATE, dtype=torch.float64) / RATE
@@ -75,6 +113,11 @@ def test_gradients_reach_every_knob():
     [
         (lambda: MultiBand(Gain(), 1), ValueError, "num_bands must be a whole number in 2 .. 16, got 1"),
         (lambda: MultiBand("gain"), TypeError, "needs a Processor"),
+        (
+            lambda: MultiBand(Gain(), 2, crossover="linear-phase", num_taps=64),
+            ValueError,
+            "num_taps must be odd, got 64",
+        ),
         (lambda: MultiBand(Gain(), 2, {"crossover_9_hz": EffectParam(1, 2)}), ValueError, "did you mean"),
     ],
 )

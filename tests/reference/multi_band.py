@@ -1,8 +1,10 @@
-"""An effect in bands: Linkwitz-Riley crossovers by the bilinear transform, then the twin of the effect."""
+"""An effect in bands: crossovers by the bilinear transform or of linear phase, then the twin of the effect."""
 
 import importlib.util
 import math
 from pathlib import Path
+
+import numpy as np
 
 
 def biquad(v, b, a):
@@ -27,6 +29,22 @@ def split(v, freqs, sample_rate):
     return [*bands, v]
 
 
+def split_in_phase(v, freqs, sample_rate, num_taps):
+    """Bands of the magnitudes of those above, symmetric about their middle, windowed."""
+    size, reach, bands = 4 * 2 ** math.ceil(math.log2(num_taps)), (num_taps + 1) // 2, []
+    for k in range(len(freqs) + 1):
+        magnitude = []
+        for n in range(size):
+            t = math.tan(math.pi * n / size) ** 4
+            corners = [math.tan(math.pi * freq / sample_rate) ** 4 for freq in freqs]
+            low = [c / (c + t) for c in corners]
+            magnitude.append(math.prod(1 - share for share in low[:k]) * (low[k] if k < len(freqs) else 1))
+        h = np.fft.ifft(magnitude).real
+        taps = [h[n] * (0.5 + 0.5 * math.cos(math.pi * n / reach)) for n in range(1 - reach, reach)]
+        bands.append(np.convolve(v, taps)[: len(v)].tolist())
+    return bands
+
+
 def load(name):
     path = Path(__file__).parent / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"reference_{name}_in_bands", path)
@@ -38,11 +56,14 @@ def load(name):
 def twin_of(name):
     effect = load(name)
 
-    def twin(x, sample_rate, num_bands=3, sidechain=None, **settings):
+    def twin(x, sample_rate, num_bands=3, crossover="linkwitz-riley", num_taps=4095, sidechain=None, **settings):
+        def parts_of(v):
+            return split_in_phase(v, freqs, sample_rate, num_taps) if linear else split(v, freqs, sample_rate)
+
+        linear = crossover == "linear-phase"
         freqs = sorted(settings[f"crossover_{i}_hz"] for i in range(1, num_bands))
         options = {k: v for k, v in settings.items() if "." not in k and not k.startswith("crossover")}
-        channels = [split(v, freqs, sample_rate) for v in x]
-        keys = [split(v, freqs, sample_rate) for v in sidechain or ()]
+        channels, keys = [parts_of(v) for v in x], [parts_of(v) for v in sidechain or ()]
         bands = []
         for k in range(num_bands):
             own = {n.split(".")[1]: v for n, v in settings.items() if n.startswith(f"band_{k + 1}.")}

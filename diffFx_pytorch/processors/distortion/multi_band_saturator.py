@@ -7,7 +7,7 @@ from .tanh import TanH
 
 
 class MultiBandSaturator(EffectInBands):
-    """A saturator in each band of Linkwitz-Riley crossovers: ``MultiBand`` around ``TanH``.
+    """A saturator in each band of crossovers: ``MultiBand`` around ``TanH``.
 
     y = sum_k tanh_k(H_k x); every band has the knobs of ``TanH``, ``band_1.drive_db`` and so on, from the lowest. A
     loud bass does not modulate the treble, as it does where the whole sound is saturated at once.

@@ -1,12 +1,15 @@
-"""Dynamics in each band of Linkwitz-Riley crossovers.
+"""Dynamics in each band of crossovers.
 
 References:
     S. H. Linkwitz, "Active crossover networks for noncoincident drivers", JAES 24(1), 1976.
+    S. P. Lipshitz, J. Vanderkooy, "A family of linear-phase crossover networks of high slope derived by time delay",
+    JAES 31(1/2), 1983.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
@@ -14,7 +17,7 @@ from ...lines import Read
 from ...params import EffectParam
 from ...plan import Plan, Through
 from ...processor import State
-from ...routing.multi_band import EffectInBands, Sections, in_bands_options
+from ...routing.multi_band import EffectInBands, in_bands_options
 from .compressor import Compressor
 from .expander import Expander
 from .limiter import Limiter
@@ -23,7 +26,7 @@ from .transient_shaper import TransientShaper
 
 
 class MultiBandCompressor(EffectInBands):
-    """A compressor in each band of Linkwitz-Riley crossovers: ``MultiBand`` around ``Compressor``.
+    """A compressor in each band of crossovers: ``MultiBand`` around ``Compressor``.
 
     y = sum_k comp_k(H_k x); every band has the knobs of ``Compressor``, ``band_1.threshold_db`` and so on, from the
     lowest. Where no band reduces its gain the sum is flat, for any crossovers in any order. A sidechain is split alike.
@@ -31,11 +34,11 @@ class MultiBandCompressor(EffectInBands):
 
     effect = Compressor
     options = in_bands_options(Compressor, without=("key_highpass_hz",))
-    variants = ({"num_bands": 2},)
+    variants = ({"num_bands": 2}, {"num_bands": 3, "crossover": "linear-phase", "num_taps": 31})
 
 
 class MultiBandExpander(EffectInBands):
-    """An expander in each band of Linkwitz-Riley crossovers: ``MultiBand`` around ``Expander``.
+    """An expander in each band of crossovers: ``MultiBand`` around ``Expander``.
 
     y = sum_k exp_k(H_k x); every band has the knobs of ``Expander``, ``band_1.threshold_db`` and so on, from the
     lowest. Where no band reduces its gain the sum is flat, for any crossovers in any order. A sidechain is split alike.
@@ -47,7 +50,7 @@ class MultiBandExpander(EffectInBands):
 
 
 class MultiBandNoiseGate(EffectInBands):
-    """A noise gate in each band of Linkwitz-Riley crossovers: ``MultiBand`` around ``NoiseGate``.
+    """A noise gate in each band of crossovers: ``MultiBand`` around ``NoiseGate``.
 
     y = sum_k gate_k(H_k x); every band has the knobs of ``NoiseGate``, ``band_1.threshold_db`` and so on, from the
     lowest. Where every band is open the sum is flat, for any crossovers in any order. A sidechain is split alike.
@@ -59,7 +62,7 @@ class MultiBandNoiseGate(EffectInBands):
 
 
 class MultiBandTransientShaper(EffectInBands):
-    """A transient shaper in each band of Linkwitz-Riley crossovers: ``MultiBand`` around ``TransientShaper``.
+    """A transient shaper in each band of crossovers: ``MultiBand`` around ``TransientShaper``.
 
     y = sum_k shaper_k(H_k x); every band has the knobs of ``TransientShaper``, ``band_1.attack_db`` and so on, from the
     lowest. Where no band moves anything the sum is flat, for any crossovers in any order.
@@ -71,7 +74,7 @@ class MultiBandTransientShaper(EffectInBands):
 
 
 class MultiBandLimiter(EffectInBands):
-    """A limiter in each band of Linkwitz-Riley crossovers, and one on their sum: ``MultiBand`` around ``Limiter``.
+    """A limiter in each band of crossovers, and one on their sum: ``MultiBand`` around ``Limiter``.
 
     y = lim(sum_k lim_k(H_k x)). Bands that each keep under their ceiling can still add up to more than any of them, so
     the sum is limited once more: no sample of the output is larger than ``ceiling_db``. The look-ahead is that of the
@@ -111,7 +114,7 @@ class MultiBandLimiter(EffectInBands):
         state: State,
         sidechain: Tensor | None = None,
         *,
-        crossovers: Sections,
+        crossovers: Any,
         effects: Mapping[str, Through],
     ) -> tuple[Tensor, State]:
         """Split, limit, sum, limit."""

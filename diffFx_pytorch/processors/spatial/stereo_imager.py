@@ -9,7 +9,7 @@ from .stereo_widener import StereoWidener
 class StereoImager(EffectInBands):
     """The width of each band by itself: ``MultiBand`` around ``StereoWidener``.
 
-    y = sum_k W_k(H_k x), H_k the bands of Linkwitz-Riley crossovers. The mono sum is flat at every setting, and
+    y = sum_k W_k(H_k x), H_k the bands of crossovers. The mono sum is flat at every setting, and
     at width 1 in every band so is the whole.
 
     References:
