@@ -11,6 +11,7 @@ from diffFx_pytorch.processors.delay.multi_tap_delay import MultiTapDelay as _Mu
 from diffFx_pytorch.processors.delay.ping_pong_delay import PingPongDelay as _PingPongDelay
 from diffFx_pytorch.processors.delay.slapback_delay import SlapbackDelay as _SlapbackDelay
 from diffFx_pytorch.processors.distortion.bit_crusher import BitCrusher as _BitCrusher
+from diffFx_pytorch.processors.distortion.cabinet import Cabinet as _Cabinet
 from diffFx_pytorch.processors.distortion.clippers import ArcTanClipper as _ArcTanClipper
 from diffFx_pytorch.processors.distortion.clippers import CubicClipper as _CubicClipper
 from diffFx_pytorch.processors.distortion.clippers import DoubleSoftClipper as _DoubleSoftClipper
@@ -104,6 +105,7 @@ __all__ = [
     "BasicDelay",
     "BassEnhancer",
     "BitCrusher",
+    "Cabinet",
     "Chorus",
     "Compressor",
     "ConvolutionReverb",
@@ -410,6 +412,51 @@ class _LikeBitCrusher:
     ) -> Sound: ...
 
 class BitCrusher(_LikeBitCrusher, _BitCrusher): ...
+
+class _CabinetKnobs(TypedDict, total=False):
+    resonance_hz: KnobValue
+    resonance_q: KnobValue
+    presence_hz: KnobValue
+    presence_q: KnobValue
+    presence_db: KnobValue
+    rolloff_hz: KnobValue
+    distance_cm: KnobValue
+    angle_deg: KnobValue
+    mix: KnobValue
+
+class _LikeCabinet:
+    resonance_hz: _Setting
+    resonance_q: _Setting
+    presence_hz: _Setting
+    presence_q: _Setting
+    presence_db: _Setting
+    rolloff_hz: _Setting
+    distance_cm: _Setting
+    angle_deg: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        ir: Any = None,
+        ir_rate: float | None = None,
+        normalize: bool = True,
+        learnable: bool = False,
+        control_period: int = 32,
+        **settings: Unpack[_CabinetKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _CabinetKnobs | Knobs | None = None,
+        dsp_params: _CabinetKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_CabinetKnobs],
+    ) -> Sound: ...
+
+class Cabinet(_LikeCabinet, _Cabinet): ...
 
 class _ArcTanClipperKnobs(TypedDict, total=False):
     drive_db: KnobValue

@@ -9,6 +9,7 @@ from harness import Memory, Speed
 
 from diffFx_pytorch import Processor
 from diffFx_pytorch.processors import (
+    Cabinet,
     DeHum,
     DynamicEqualizer,
     GraphicEqualizer,
@@ -126,6 +127,21 @@ def scipy_notches() -> Callable[[], object]:
     return lambda: signal.sosfilt(sections, audio)
 
 
+def cabinet() -> Callable[[], object]:
+    return _forward(Cabinet(RATE))
+
+
+def scipy_five() -> Callable[[], object]:
+    """The sections of a cabinet in scipy, float32."""
+    from scipy import signal
+
+    fx, audio = Cabinet(RATE), _sound().detach()
+    knobs = fx.knobs(audio[:1], norm_params=torch.full((1, len(fx.params)), 0.4))
+    sections = fx.control(**knobs)["sections"][0, 0, 0].float().numpy()
+    samples = audio.numpy()
+    return lambda: signal.sosfilt(sections, samples)
+
+
 SPEED = [
     Speed("parametric equaliser, 6 sections, both ways", parametric, dasp, "dasp-pytorch", 5.0, B * C * T),
     Speed(
@@ -137,6 +153,7 @@ SPEED = [
     Speed("tone stack, both ways", tone_stack, dasp, "dasp-pytorch's parametric", None, B * C * T),
     Speed("linear-phase equaliser, 4095 taps, forward", linear_phase, scipy_fir, "scipy oaconvolve", None, B * C * T),
     Speed("tilt equaliser, forward", tilt, scipy_first_order, "scipy lfilter, float32", None, B * C * T),
+    Speed("cabinet, 5 sections, forward", cabinet, scipy_five, "scipy sosfilt, float32", None, B * C * T),
     Speed("DeHum, 16 notches, forward", de_hum, scipy_notches, "scipy sosfilt, float32", None, B * C * T),
 ]
 MEMORY = [

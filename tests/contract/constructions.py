@@ -18,7 +18,8 @@ NEEDS = {
     "quantile": {"noise": "quantile"},
     "seed": {"matrix": "random orthogonal"},
     "num_taps": {"crossover": "linear-phase"},
-    "ir_rate": {"ir": EXAMPLES["ir"]},
+    "ir_rate": {"ir": EXAMPLES["ir"][:1]},
+    "learnable": {"ir": EXAMPLES["ir"][:1]},
 }
 """By option: what another one must be for the first to matter, where an effect has both."""
 ALONE = {"direction", "topology"}
@@ -26,6 +27,8 @@ ALONE = {"direction", "topology"}
 LEFT_OUT = {
     "ConvolutionReverb.learnable=True": "makes the response a parameter, heard only by its rounding to float32",
     "ConvolutionReverb.ir_rate": "the twin does not resample",
+    "Cabinet.learnable=True": "makes the response a parameter, heard only by its rounding to float32",
+    "Cabinet.ir_rate": "the twin does not resample",
 }
 """By effect, option and, for a choice or a flag, value: why it is not compared with the twin."""
 

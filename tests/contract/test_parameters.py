@@ -18,7 +18,17 @@ def test_defaults_lie_on_the_curve(first):
 
 
 def test_names_carry_their_unit(first):
-    suffixes = {"dB": "_db", "Hz": "_hz", "ms": "_ms", "s": "_s", "deg": "_deg", "beats": "_beats", "m": "_m", "": ""}
+    suffixes = {
+        "dB": "_db",
+        "Hz": "_hz",
+        "ms": "_ms",
+        "s": "_s",
+        "deg": "_deg",
+        "beats": "_beats",
+        "m": "_m",
+        "cm": "_cm",
+        "": "",
+    }
     for name, param in first().params.items():
         assert name.endswith(suffixes[param.unit]), f"{name} in {param.unit!r}"
 

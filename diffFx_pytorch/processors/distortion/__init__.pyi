@@ -1,4 +1,5 @@
 from diffFx_pytorch.processors import BitCrusher as BitCrusher
+from diffFx_pytorch.processors import Cabinet as Cabinet
 from diffFx_pytorch.processors import ArcTanClipper as ArcTanClipper
 from diffFx_pytorch.processors import CubicClipper as CubicClipper
 from diffFx_pytorch.processors import DoubleSoftClipper as DoubleSoftClipper
