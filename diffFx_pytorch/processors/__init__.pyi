@@ -59,12 +59,14 @@ from diffFx_pytorch.processors.modulation.auto_wah import AutoWah as _AutoWah
 from diffFx_pytorch.processors.modulation.chorus import Chorus as _Chorus
 from diffFx_pytorch.processors.modulation.chorus import MultiVoiceChorus as _MultiVoiceChorus
 from diffFx_pytorch.processors.modulation.chorus import StereoChorus as _StereoChorus
+from diffFx_pytorch.processors.modulation.ensemble import Ensemble as _Ensemble
 from diffFx_pytorch.processors.modulation.flanger import FeedbackFlanger as _FeedbackFlanger
 from diffFx_pytorch.processors.modulation.flanger import Flanger as _Flanger
 from diffFx_pytorch.processors.modulation.flanger import StereoFlanger as _StereoFlanger
 from diffFx_pytorch.processors.modulation.lfo_filter import LFOFilter as _LFOFilter
 from diffFx_pytorch.processors.modulation.phaser import Phaser as _Phaser
 from diffFx_pytorch.processors.modulation.ring_modulator import RingModulator as _RingModulator
+from diffFx_pytorch.processors.modulation.rotary_speaker import RotarySpeaker as _RotarySpeaker
 from diffFx_pytorch.processors.modulation.through_zero_flanger import ThroughZeroFlanger as _ThroughZeroFlanger
 from diffFx_pytorch.processors.modulation.tremolo import Tremolo as _Tremolo
 from diffFx_pytorch.processors.modulation.vibrato import Vibrato as _Vibrato
@@ -117,6 +119,7 @@ __all__ = [
     "DoubleSoftClipper",
     "DynamicEqualizer",
     "EarlyReflections",
+    "Ensemble",
     "Exciter",
     "Expander",
     "ExponentialClipper",
@@ -158,6 +161,7 @@ __all__ = [
     "PlateReverb",
     "Rectifier",
     "RingModulator",
+    "RotarySpeaker",
     "SchroederReverb",
     "SlapbackDelay",
     "SoftClipper",
@@ -2047,6 +2051,43 @@ class _LikeStereoChorus:
 
 class StereoChorus(_LikeStereoChorus, _StereoChorus): ...
 
+class _EnsembleKnobs(TypedDict, total=False):
+    slow_hz: KnobValue
+    slow_ms: KnobValue
+    fast_hz: KnobValue
+    fast_ms: KnobValue
+    delay_ms: KnobValue
+    width: KnobValue
+    mix: KnobValue
+
+class _LikeEnsemble:
+    slow_hz: _Setting
+    slow_ms: _Setting
+    fast_hz: _Setting
+    fast_ms: _Setting
+    delay_ms: _Setting
+    width: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
+        **settings: Unpack[_EnsembleKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _EnsembleKnobs | Knobs | None = None,
+        dsp_params: _EnsembleKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_EnsembleKnobs],
+    ) -> Sound: ...
+
+class Ensemble(_LikeEnsemble, _Ensemble): ...
+
 class _FeedbackFlangerKnobs(TypedDict, total=False):
     rate_hz: KnobValue
     depth: KnobValue
@@ -2229,6 +2270,51 @@ class _LikeRingModulator:
     ) -> Sound: ...
 
 class RingModulator(_LikeRingModulator, _RingModulator): ...
+
+class _RotarySpeakerKnobs(TypedDict, total=False):
+    rate_hz: KnobValue
+    drum_ratio: KnobValue
+    crossover_hz: KnobValue
+    drum_db: KnobValue
+    radius_m: KnobValue
+    directivity: KnobValue
+    distance_m: KnobValue
+    angle_deg: KnobValue
+    mix: KnobValue
+    period_beats: KnobValue
+
+class _LikeRotarySpeaker:
+    rate_hz: _Setting
+    drum_ratio: _Setting
+    crossover_hz: _Setting
+    drum_db: _Setting
+    radius_m: _Setting
+    directivity: _Setting
+    distance_m: _Setting
+    angle_deg: _Setting
+    mix: _Setting
+    period_beats: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        inertia_s: float = 0.8,
+        interpolation: Literal["linear", "cubic", "lagrange", "sinc"] = "lagrange",
+        tempo_bpm: float | None = None,
+        **settings: Unpack[_RotarySpeakerKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _RotarySpeakerKnobs | Knobs | None = None,
+        dsp_params: _RotarySpeakerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_RotarySpeakerKnobs],
+    ) -> Sound: ...
+
+class RotarySpeaker(_LikeRotarySpeaker, _RotarySpeaker): ...
 
 class _ThroughZeroFlangerKnobs(TypedDict, total=False):
     rate_hz: KnobValue

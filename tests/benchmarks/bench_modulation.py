@@ -15,11 +15,13 @@ from diffFx_pytorch.processors import (
     AutoWah,
     BasicDelay,
     Chorus,
+    Ensemble,
     FeedbackDelay,
     FeedbackFlanger,
     LFOFilter,
     Phaser,
     PingPongDelay,
+    RotarySpeaker,
     ThroughZeroFlanger,
 )
 
@@ -92,6 +94,8 @@ SPEED = [
         None,
         2 * T,
     ),
+    Speed("RotarySpeaker", _forward(RotarySpeaker), _pedalboard("Chorus"), "pedalboard Chorus", None, 2 * T),
+    Speed("Ensemble", _forward(Ensemble), _pedalboard("Chorus"), "pedalboard Chorus", None, 2 * T),
     _both_ways(FeedbackFlanger),
     _both_ways(Phaser),
     _both_ways(AutoWah),

@@ -29,6 +29,7 @@ LEFT_OUT = {
     "ConvolutionReverb.ir_rate": "the twin does not resample",
     "Cabinet.learnable=True": "makes the response a parameter, heard only by its rounding to float32",
     "Cabinet.ir_rate": "the twin does not resample",
+    "RotarySpeaker.inertia_s": "heard only of speeds that change, which no twin has",
 }
 """By effect, option and, for a choice or a flag, value: why it is not compared with the twin."""
 

@@ -3,12 +3,14 @@ from diffFx_pytorch.processors import AutoWah as AutoWah
 from diffFx_pytorch.processors import Chorus as Chorus
 from diffFx_pytorch.processors import MultiVoiceChorus as MultiVoiceChorus
 from diffFx_pytorch.processors import StereoChorus as StereoChorus
+from diffFx_pytorch.processors import Ensemble as Ensemble
 from diffFx_pytorch.processors import FeedbackFlanger as FeedbackFlanger
 from diffFx_pytorch.processors import Flanger as Flanger
 from diffFx_pytorch.processors import StereoFlanger as StereoFlanger
 from diffFx_pytorch.processors import LFOFilter as LFOFilter
 from diffFx_pytorch.processors import Phaser as Phaser
 from diffFx_pytorch.processors import RingModulator as RingModulator
+from diffFx_pytorch.processors import RotarySpeaker as RotarySpeaker
 from diffFx_pytorch.processors import ThroughZeroFlanger as ThroughZeroFlanger
 from diffFx_pytorch.processors import Tremolo as Tremolo
 from diffFx_pytorch.processors import Vibrato as Vibrato
