@@ -5,24 +5,25 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.dsp.interpolation import POINTS, history_length, split_delay, weights_and_slopes
+from diffFx_pytorch.dsp.interpolation import POINTS, history_length, split_delay, weights_or_slopes
 from diffFx_pytorch.kernels.rows import broadcast_shape
 
 
-def tap_weights(f: Tensor, t: Tensor | None, interpolation: str) -> tuple[Tensor, Tensor]:
-    """The weights of all taps, oldest first (..., P), and their derivatives to the delay.
+def tap_weights(f: Tensor, t: Tensor | None, interpolation: str, derivative: bool = False) -> Tensor:
+    """The weights of all taps, oldest first (..., P), or their derivatives to the delay.
 
     Args:
         f: fraction of the delay (...), as ``split_delay`` gives it.
         t: half the number of taps (...); None is all of them, which saves memory.
         interpolation: see ``gather_taps``.
+        derivative: which of them.
     """
     if interpolation != "allpass":
-        return weights_and_slopes(f, t, interpolation)
+        return weights_or_slopes(f, t, interpolation, derivative)
     linear = f < 0.5
-    weights = torch.where(linear, f, 1.0), torch.where(linear, 1 - f, (1 - f) / (1 + f))
-    slopes = torch.where(linear, 1.0, 0.0 * f), torch.where(linear, -1.0, -2 / (1 + f) ** 2)
-    return torch.stack(weights, -1), torch.stack(slopes, -1)
+    if derivative:
+        return torch.stack((torch.where(linear, 1.0, 0.0 * f), torch.where(linear, -1.0, -2 / (1 + f) ** 2)), -1)
+    return torch.stack((torch.where(linear, f, 1.0), torch.where(linear, 1 - f, (1 - f) / (1 + f))), -1)
 
 
 def gather_taps(
@@ -39,7 +40,7 @@ def gather_taps(
         derivative: use the derivatives of the weights, which gives the derivative to the delay.
     """
     k, f, t = split_delay(delay, interpolation, youngest)
-    weights = tap_weights(f, t, interpolation)[derivative].movedim(-1, 0)
+    weights = tap_weights(f, t, interpolation, derivative).movedim(-1, 0)
     now = torch.arange(start, line.shape[-1], device=line.device)
     oldest = now - (k + t)
     batch_shape = broadcast_shape(line.shape[:-1], oldest.shape[:-1])

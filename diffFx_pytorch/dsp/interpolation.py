@@ -20,7 +20,7 @@ import torch
 from numpy.polynomial import Chebyshev, Polynomial, polynomial
 from torch import Tensor
 
-from diffFx_pytorch.kernels.constants import made_once
+from diffFx_pytorch.kernels.constants import constant, made_once
 
 POINTS = {"linear": 2, "cubic": 4, "lagrange": 10, "sinc": 16, "allpass": 2}
 INTERPOLATIONS = tuple(POINTS)
@@ -81,36 +81,43 @@ def interpolation_table(interpolation: str) -> np.ndarray:
     return table
 
 
-def _rows_of_powers(interpolation: str, whole: bool) -> np.ndarray:
-    """(half (degree + 1), 2 P): what powers of the fraction, for each number of taps, give to the taps and slopes."""
+def _rows_of_powers(interpolation: str, whole: bool, derivative: bool) -> np.ndarray:
+    """(half (degree + 1), P): what powers of the fraction, for each number of taps, give to the taps or slopes."""
     table = interpolation_table(interpolation)
-    slopes = np.roll(table * np.arange(table.shape[1])[:, None], -1, 1)
-    both = np.concatenate([table, slopes], -1)
-    return (both[-1:] if whole else both).reshape(-1, both.shape[-1])
+    table = np.roll(table * np.arange(table.shape[1])[:, None], -1, 1) if derivative else table
+    return (table[-1:] if whole else table).reshape(-1, table.shape[-1])
 
 
-def weights_and_slopes(fraction: Tensor, taps: Tensor | None, interpolation: str) -> tuple[Tensor, Tensor]:
-    """Weights (..., P) of the taps, oldest first, and their derivatives by the fraction, as torch operations.
+def weights_or_slopes(fraction: Tensor, taps: Tensor | None, interpolation: str, derivative: bool = False) -> Tensor:
+    """Weights (..., P) of the taps, oldest first, or their derivatives by the fraction, as torch operations.
 
     Args:
         fraction: ``f`` (...), float.
         taps: half the number of taps ``t`` (...), int64, 1 to P/2; what lies outside of them is zero. None is P/2.
         interpolation: see :func:`interpolation_table`.
+        derivative: which of them.
     """
-    about, half = {"dtype": fraction.dtype, "device": fraction.device}, POINTS[interpolation] // 2
-    table = made_once(_rows_of_powers, interpolation, taps is None, **about)
-    degrees = table.shape[0] // (1 if taps is None else half)
-    powers = fraction.unsqueeze(-1) ** torch.arange(degrees, device=fraction.device)
-    if taps is not None:
-        own = taps.unsqueeze(-1) == torch.arange(1, half + 1, device=fraction.device)
-        powers = (own.unsqueeze(-1) * powers.unsqueeze(-2)).flatten(-2)
-    weights, slopes = (powers @ table).split(2 * half, -1)
-    return weights, slopes
+    return powers_of(fraction, taps, interpolation) @ table_of_powers(fraction, taps is None, interpolation, derivative)
+
+
+def table_of_powers(like: Tensor, whole: bool, interpolation: str, derivative: bool = False) -> Tensor:
+    """What takes `powers_of` a fraction to weights or slopes; whole without ``taps``."""
+    return made_once(_rows_of_powers, interpolation, whole, derivative, dtype=like.dtype, device=like.device)
+
+
+def powers_of(fraction: Tensor, taps: Tensor | None, interpolation: str) -> Tensor:
+    """Powers of the fraction (..., number), of each number of taps by itself; as `weights_or_slopes`."""
+    half, about = POINTS[interpolation] // 2, {"dtype": torch.int64, "device": fraction.device}
+    powers = fraction.unsqueeze(-1) ** constant(range(interpolation_table(interpolation).shape[1]), **about)
+    if taps is None:
+        return powers
+    own = taps.unsqueeze(-1) == constant(range(1, half + 1), **about)
+    return (own.unsqueeze(-1) * powers.unsqueeze(-2)).flatten(-2)
 
 
 def interpolation_weights(fraction: Tensor, taps: Tensor, interpolation: str, derivative: bool = False) -> Tensor:
-    """Weights (P, ...) of the taps, oldest first, or their derivatives by the fraction: `weights_and_slopes`."""
-    return weights_and_slopes(fraction, taps, interpolation)[derivative].movedim(-1, 0)
+    """Weights (P, ...) of the taps, oldest first, or their derivatives by the fraction: `weights_or_slopes`."""
+    return weights_or_slopes(fraction, taps, interpolation, derivative).movedim(-1, 0)
 
 
 def split_delay(delay: Tensor, interpolation: str, youngest: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -28,34 +28,38 @@ def cut(newest: Sequence[float]) -> list[slice]:
     found, first, T = [], 0, len(newest)
     while first < T:
         stop = max(first + 1, int(np.searchsorted(newest, first)))
-        stop = stop if stop >= T and T - first <= LONGEST else first + evened(stop - first)
+        stop = stop if stop >= T and T - first <= LONGEST else first + evened(stop - first, 24)
         found.append(slice(first, stop))
         first = stop
     return found
 
 
-def evened(length: int) -> int:
-    """A length of which there are few, a little below: filters keep what they need for each."""
-    unit = 1 if length < PIECE else PIECE // 8 if length < 8 * PIECE else PIECE
+def evened(length: int, parts: int = PIECE) -> int:
+    """A length of which there are few, a little below, by so many parts at most: filters keep what they need for each.
+
+    From 512 samples on it is a whole number of pieces.
+    """
+    unit = PIECE if length >= 8 * PIECE else 1 << max(0, (length // parts).bit_length() - 1)
     return min(length, LONGEST) // unit * unit
 
 
-def blocks(gap: Tensor, T: int) -> tuple[list[slice], int]:
+def blocks(gap: Tensor, reach: Tensor, T: int) -> tuple[list[slice], int, int]:
     """Pieces of 0 .. T - 1, as long as they can be, in which no sample needs another of its piece. It waits once.
 
     Args:
         gap: how many samples ago what a sample needs lies at the latest, whole numbers (..., T).
+        reach: how many samples ago it lies at the earliest, likewise.
         T: samples.
 
     Returns:
-        The pieces, and the least gap.
+        The pieces, the least gap and the longest reach.
     """
     if T == 0 or not gap.numel():
-        return ([slice(0, T)] if T else []), 1
+        return ([slice(0, T)] if T else []), 1, 1
     least = gap.amin(tuple(range(gap.dim() - 1))) if gap.dim() > 1 else gap
     newest = (torch.arange(T, device=gap.device) - least).cummax(0).values
-    *found, lowest = torch.cat([newest, least.amin()[None]]).tolist()
-    return cut(found), lowest
+    *found, lowest, most = torch.cat([newest, least.amin()[None], reach.amax()[None]]).tolist()
+    return cut(found), lowest, most
 
 
 def even_blocks(length: int, T: int) -> list[slice]:
@@ -109,10 +113,16 @@ class Filter:
         parts = (self._free, response) if back else (response.mT, self._driven.mT)
         self._matrix, self._carried = torch.cat(parts, -1), dict[int, Tensor]()
 
-    def run(self, u: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
-        """A block of y from that of u (..., count) and the state before it (..., n), and the state after; or back."""
-        run = self._backwards if self._is_back else self._ahead
-        y, s = run(self._groups.rows(u, 1), self._groups.rows(s, 1))
+    def run(self, u: Tensor, s: Tensor, onto: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """A block of y from that of u (..., count) and the state before it (..., n), and the state after; or back.
+
+        Backwards, y is added to what follows n zeros in ``onto`` (..., n + count).
+        """
+        u, s = self._groups.rows(u, 1), self._groups.rows(s, 1)
+        if self._is_back:
+            y, s = self._backwards(u, s, None if onto is None else self._groups.rows(onto, 1))
+        else:
+            y, s = self._ahead(u, s)
         return self._groups.apart(y), self._groups.apart(s)
 
     def _ahead(self, u: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,11 +141,16 @@ class Filter:
         before = starts[..., :-n].reshape(Q, P * pieces, n)
         return torch.baddbmm(found[..., :L], before, self._free.mT).view(Q, P, count), starts[..., -n:]
 
-    def _backwards(self, g: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+    def _backwards(self, g: Tensor, s: Tensor, onto: Tensor | None = None) -> tuple[Tensor, Tensor]:
         (Q, P, count), L, n = g.shape, self._length, self._n
         if count <= L:
-            found = torch.baddbmm(torch.bmm(s, self._carry(count)), g, self._matrix[:, :count, : n + count])
+            carry = self._carry(count)
+            carried = torch.bmm(s, carry) if onto is None else torch.baddbmm(onto, s, carry)
+            found = torch.baddbmm(carried, g, self._matrix[:, :count, : n + count])
             return found[..., n:], found[..., :n]
+        if onto is not None:
+            found, s = self._backwards(g, s)
+            return found + onto[..., n:], s
         pieces, rest = divmod(count, L)
         if rest:
             last, s = self._backwards(g[..., -rest:], s)

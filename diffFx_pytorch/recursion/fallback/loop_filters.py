@@ -58,6 +58,11 @@ class LoopFilters:
     def _filter(self) -> Filter:
         return Filter(*self.system, self._longest, self._batch_shape, self._back)
 
+    def forget(self) -> None:
+        """Let go of the matrices, after the last block."""
+        self.__dict__.pop("_filter", None)
+        self._poles = []
+
     def begin(self, states: Tensor) -> Any:
         """The states (..., 2) as ``run`` takes them."""
         return states.narrow(-1, self._own[0], 1) if self.still and len(self._own) == 1 else states
@@ -68,10 +73,13 @@ class LoopFilters:
             return found
         return torch.cat([found if i in self._own else states[..., i : i + 1] for i in range(2)], -1)
 
-    def run(self, u: Tensor, s: Tensor, n: slice) -> tuple[Tensor, Tensor]:
-        """A block (..., n) filtered, and the states after it; or what comes back, and to the states before it."""
+    def run(self, u: Tensor, s: Tensor, n: slice, onto: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """A block (..., n) filtered, and the states after it; or what comes back, and to the states before it.
+
+        ``onto`` is as of `Filter.run`, and there are as many zeros as states.
+        """
         if self.still:
-            return self._filter.run(u, s)
+            return self._filter.run(u, s, onto)
         low, high = self._poles
         states = list(s.split(1, -1))
         if self._back:
@@ -81,7 +89,7 @@ class LoopFilters:
             if low is not None:
                 found, states[0] = low[1].run(u, states[0], n)
                 u = over(low[0], n) * found
-            return u, torch.cat(states, -1)
+            return u if onto is None else u + onto[..., 2:], torch.cat(states, -1)
         if low is not None:
             u, states[0] = low[1].run(over(low[0], n) * u, states[0], n)
         if high is not None:
