@@ -43,6 +43,7 @@ from diffFx_pytorch.processors.eq.fir_filter import FIRFilter as _FIRFilter
 from diffFx_pytorch.processors.eq.graphic_equalizer import GraphicEqualizer as _GraphicEqualizer
 from diffFx_pytorch.processors.eq.linear_phase_equalizer import LinearPhaseEqualizer as _LinearPhaseEqualizer
 from diffFx_pytorch.processors.eq.parametric_equalizer import ParametricEqualizer as _ParametricEqualizer
+from diffFx_pytorch.processors.eq.passive_equalizer import PassiveEqualizer as _PassiveEqualizer
 from diffFx_pytorch.processors.eq.single_filters import AllPass as _AllPass
 from diffFx_pytorch.processors.eq.single_filters import BandPass as _BandPass
 from diffFx_pytorch.processors.eq.single_filters import HighPass as _HighPass
@@ -154,6 +155,7 @@ __all__ = [
     "Notch",
     "Overdrive",
     "ParametricEqualizer",
+    "PassiveEqualizer",
     "Peak",
     "Phaser",
     "PingPongDelay",
@@ -1592,6 +1594,7 @@ class _LikeParametricEqualizer:
         *,
         num_peaks: int = 3,
         design: Literal["matched", "bilinear"] = "matched",
+        placement: Literal["everywhere", "mid_side", "left_right"] = "everywhere",
         control_period: int = 32,
         **settings: KnobValue,
     ) -> None: ...
@@ -1606,6 +1609,45 @@ class _LikeParametricEqualizer:
     ) -> Sound: ...
 
 class ParametricEqualizer(_LikeParametricEqualizer, _ParametricEqualizer): ...
+
+class _PassiveEqualizerKnobs(TypedDict, total=False):
+    low_boost: KnobValue
+    low_cut: KnobValue
+    low_freq_hz: KnobValue
+    high_boost: KnobValue
+    bandwidth: KnobValue
+    high_freq_hz: KnobValue
+    high_cut: KnobValue
+    cut_freq_hz: KnobValue
+
+class _LikePassiveEqualizer:
+    low_boost: _Setting
+    low_cut: _Setting
+    low_freq_hz: _Setting
+    high_boost: _Setting
+    bandwidth: _Setting
+    high_freq_hz: _Setting
+    high_cut: _Setting
+    cut_freq_hz: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        control_period: int = 32,
+        **settings: Unpack[_PassiveEqualizerKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _PassiveEqualizerKnobs | Knobs | None = None,
+        dsp_params: _PassiveEqualizerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_PassiveEqualizerKnobs],
+    ) -> Sound: ...
+
+class PassiveEqualizer(_LikePassiveEqualizer, _PassiveEqualizer): ...
 
 class _AllPassKnobs(TypedDict, total=False):
     freq_hz: KnobValue

@@ -15,6 +15,7 @@ from diffFx_pytorch.processors import (
     GraphicEqualizer,
     LinearPhaseEqualizer,
     ParametricEqualizer,
+    PassiveEqualizer,
     TiltEqualizer,
     ToneStack,
 )
@@ -105,6 +106,17 @@ def tilt() -> Callable[[], object]:
     return _forward(TiltEqualizer(RATE))
 
 
+def passive() -> Callable[[], object]:
+    return _forward(PassiveEqualizer(RATE))
+
+
+def scipy_third() -> Callable[[], object]:
+    from scipy import signal
+
+    audio, sos = _sound().detach().numpy(), signal.butter(6, 650, fs=RATE, output="sos").astype("float32")
+    return lambda: signal.sosfilt(sos, audio)
+
+
 def scipy_first_order() -> Callable[[], object]:
     from scipy import signal
 
@@ -154,6 +166,7 @@ SPEED = [
     Speed("linear-phase equaliser, 4095 taps, forward", linear_phase, scipy_fir, "scipy oaconvolve", None, B * C * T),
     Speed("tilt equaliser, forward", tilt, scipy_first_order, "scipy lfilter, float32", None, B * C * T),
     Speed("cabinet, 5 sections, forward", cabinet, scipy_five, "scipy sosfilt, float32", None, B * C * T),
+    Speed("passive equaliser, forward", passive, scipy_third, "scipy sosfilt, float32", None, B * C * T),
     Speed("DeHum, 16 notches, forward", de_hum, scipy_notches, "scipy sosfilt, float32", None, B * C * T),
 ]
 MEMORY = [

@@ -55,7 +55,7 @@ def matched_high_shelf(f, q, gain, fs):
     return g * b0, g * b1, g * b2, *a
 
 
-def twin(x, sample_rate, num_peaks=3, design="matched", **k):
+def filtered(x, sample_rate, num_peaks, design, k):
     y = [list(map(mpf, channel)) for channel in x]
     matched = {"low": matched_low_shelf, "peak": matched_peak, "high": matched_high_shelf}
     for name in ["low_shelf", *(f"peak_{i + 1}" for i in range(num_peaks)), "high_shelf"]:
@@ -67,3 +67,17 @@ def twin(x, sample_rate, num_peaks=3, design="matched", **k):
                 channel[n] = (b0 * u + b1 * x1 + b2 * x2 - a1 * y1 - a2 * y2) / a0
                 x1, x2, y1, y2 = u, x1, channel[n], y1
     return [list(map(float, channel)) for channel in y]
+
+
+def twin(x, sample_rate, num_peaks=3, design="matched", placement="everywhere", **k):
+    if placement == "everywhere":
+        return filtered(x, sample_rate, num_peaks, design, k)
+    pair = x if placement == "left_right" else [[(a + s * b) / 2 for a, b in zip(*x, strict=True)] for s in (1, -1)]
+    y = []
+    for channel, turn in zip(pair, (-1, 1), strict=True):
+        own = dict(k)
+        for gain in (name for name in k if name.endswith("_gain_db")):
+            place = turn * k[gain.replace("_gain_db", "_place")]
+            own[gain] = k[gain] * (1 + place if place < 0 else 1)
+        y += filtered([channel], sample_rate, num_peaks, design, own)
+    return y if placement == "left_right" else [[a + s * b for a, b in zip(*y, strict=True)] for s in (1, -1)]

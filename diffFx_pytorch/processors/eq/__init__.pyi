@@ -4,6 +4,7 @@ from diffFx_pytorch.processors import FIRFilter as FIRFilter
 from diffFx_pytorch.processors import GraphicEqualizer as GraphicEqualizer
 from diffFx_pytorch.processors import LinearPhaseEqualizer as LinearPhaseEqualizer
 from diffFx_pytorch.processors import ParametricEqualizer as ParametricEqualizer
+from diffFx_pytorch.processors import PassiveEqualizer as PassiveEqualizer
 from diffFx_pytorch.processors import AllPass as AllPass
 from diffFx_pytorch.processors import BandPass as BandPass
 from diffFx_pytorch.processors import HighPass as HighPass

@@ -116,3 +116,23 @@ def test_curve_is_the_response():
     )
     assert float(curve.y.max()) == pytest.approx(7.0, abs=0.05)
     assert curve.x_log
+
+
+@pytest.mark.parametrize(("placement", "near"), [("mid_side", (1.0, 1.0)), ("left_right", (1.0, 0.0))])
+def test_a_band_acts_where_it_is_placed(placement, near):
+    fx, rate = ParametricEqualizer(RATE, num_peaks=1, placement=placement), RATE
+    tone = torch.sin(2 * math.pi * 1000 * torch.arange(rate // 2, dtype=torch.float64) / rate)
+    first, second = torch.tensor(near)[:, None] * tone, torch.tensor([near[0], -near[0]])[:, None] * tone
+    second = second if placement == "mid_side" else tone * torch.tensor([[0.0], [1.0]])
+    for place, gains in ((-1.0, (12.0, 0.0)), (0.0, (12.0, 12.0)), (0.5, (6.0, 12.0)), (1.0, (0.0, 12.0))):
+        knobs = {"peak_1_gain_db": 12.0, "peak_1_freq_hz": 1000.0, "peak_1_place": place}
+        for x, gain in ((first, gains[0]), (second, gains[1])):
+            y = fx(x[None], dsp_params=knobs)[0, :, rate // 4 :]
+            assert float(20 * torch.log10(y.norm() / x[:, rate // 4 :].norm())) == pytest.approx(gain, abs=0.05)
+
+
+def test_bands_in_the_middle_are_the_plain_equaliser():
+    x, knobs = torch.randn(1, 2, 2000, dtype=torch.float64), {"peak_1_gain_db": 9.0, "high_shelf_gain_db": -5.0}
+    plain = ParametricEqualizer(RATE)(x, dsp_params=knobs)
+    for placement in ("mid_side", "left_right"):
+        assert torch.allclose(ParametricEqualizer(RATE, placement=placement)(x, dsp_params=knobs), plain, atol=1e-12)
