@@ -16,7 +16,7 @@ from ..control import Knobs, KnobValue, as_dict, check_kind
 from ..processor import Processor
 from ..registry import available
 from ..render.atomic import replacing
-from ..routing import Chain, DryWet, Keyed, MidSide, MultiBand, Parallel, Send
+from ..routing import Chain, DryWet, Ducked, Keyed, MidSide, MultiBand, Parallel, Send
 from .chain_file import VERSION, ChainFile
 from .limits import Limit, as_plain
 from .steps import own_knobs
@@ -94,9 +94,9 @@ def _inner(fx: Processor, given: Mapping[str, KnobValue], path: str) -> dict[str
     if isinstance(fx, MultiBand):
         step = _step("band", fx["band_1"], {}, "")
         return {"multi_band": {key: value for key, value in step.items() if key != "params"}}
-    if isinstance(fx, (DryWet, Keyed, Send)):
+    if isinstance(fx, (DryWet, Ducked, Keyed, Send)):
         ((name, inner),) = fx.steps.items()
-        kind = {DryWet: "dry_wet", Keyed: "keyed", Send: "send"}[type(fx)]
+        kind = {DryWet: "dry_wet", Ducked: "ducked", Keyed: "keyed", Send: "send"}[type(fx)]
         return {kind: _step(name, inner, given, f"{path}{name}.")}
     if isinstance(fx, (Parallel, MidSide)):
         branches = fx.branches if isinstance(fx, Parallel) else tuple(fx.steps)

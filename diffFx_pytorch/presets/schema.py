@@ -12,7 +12,7 @@ from ..options import Choice, Flag, Integer, Number, Option, Share
 from ..params import EffectParam
 from ..processor import Processor
 from ..registry import available, built, effects
-from ..routing import DryWet, MidSide, MultiBand, Parallel, Send
+from ..routing import DryWet, Ducked, MidSide, MultiBand, Parallel, Send
 from .limits import schema as limits_schema
 from .steps import KINDS, VERSION
 from .values import FASTEST, SLOWEST
@@ -119,6 +119,7 @@ def _step(known: Collection[str]) -> Schema:
         "parallel": branches,
         "dry_wet": part,
         "send": part,
+        "ducked": part,
         "mid_side": closed({"mid": branches["additionalProperties"], "side": branches["additionalProperties"]}),
         "multi_band": part,
         "keyed": part,
@@ -144,7 +145,8 @@ def _step(known: Collection[str]) -> Schema:
     cases = [
         _case("effect", {"const": name}, {"params": f"{name}.params", "options": f"{name}.options"}) for name in known
     ]
-    routings = {"dry_wet": _own(DryWet), "send": _own(Send), "mid_side": _own(MidSide), "chain": {}, "preset": {}}
+    routings = {"dry_wet": _own(DryWet), "send": _own(Send), "ducked": _own(Ducked)}
+    routings |= {"mid_side": _own(MidSide), "chain": {}, "preset": {}}
     for kind, own in routings.items():
         then = {"params": closed({name: knob(row) for name, row in own.items()}), "options": False}
         cases.append({"if": {"required": [kind]}, "then": {"properties": then}})
@@ -182,7 +184,11 @@ def _case(key: str, value: Schema, then: Mapping[str, str]) -> Schema:
 def _own(routing: Any) -> dict[str, EffectParam]:
     """The knobs that a routing has besides those of its effects."""
     gain = effects()["Gain"]
-    built = routing(gain()) if routing in (DryWet, Send) else routing(**{"mid" if routing is MidSide else "a": gain()})
+    built = (
+        routing(gain())
+        if routing in (DryWet, Ducked, Send)
+        else routing(**{"mid" if routing is MidSide else "a": gain()})
+    )
     return {name: row for name, row in built.params.items() if "." not in name}
 
 

@@ -14,7 +14,7 @@ from ..options import Given
 from ..params import EffectParam
 from ..processor import Processor
 from ..registry import effect
-from ..routing import Chain, DryWet, Keyed, MidSide, MultiBand, Parallel, Send
+from ..routing import Chain, DryWet, Ducked, Keyed, MidSide, MultiBand, Parallel, Send
 from ..routing.routing import free_name, has_meaning
 from .factory import text_of
 from .nodes import ChainFileError, Reader
@@ -23,10 +23,22 @@ from .values import ValueReader, beside, option_value, tempo
 VERSION = 1
 TOP = ("version", "about", "tempo_bpm", "chain", "fit")
 """The keys of a chain file."""
-KINDS = ("effect", "vst3", "preset", "chain", "parallel", "dry_wet", "send", "mid_side", "multi_band", "keyed")
+KINDS = (
+    "effect",
+    "vst3",
+    "preset",
+    "chain",
+    "parallel",
+    "dry_wet",
+    "send",
+    "ducked",
+    "mid_side",
+    "multi_band",
+    "keyed",
+)
 _WITH_OPTIONS = ("effect", "vst3", "multi_band", "keyed")
 _KEYS = (*KINDS, "name", "options", "ranges", "params", "sidechain", "mix", "bypass")
-PLACED = (Chain, DryWet, Keyed, MidSide, Parallel, Send)
+PLACED = (Chain, DryWet, Ducked, Keyed, MidSide, Parallel, Send)
 """Routings whose parts are steps with settings of their own."""
 _DEEPEST, _MOST = 16, 500
 
@@ -174,7 +186,7 @@ class StepReader:
                 reader.problem(node, "keyed needs options: {key: the path of a sound file}")
                 return None
             return self._try(node, lambda: Keyed(**{name or free_name(fx, ()): fx}, **options))
-        routing = DryWet if kind == "dry_wet" else Send
+        routing = {"dry_wet": DryWet, "send": Send, "ducked": Ducked}[kind]
         return self._try(node, lambda: routing(**{name or free_name(fx, ()): fx}))
 
     def _chain(self, node: yaml.SequenceNode, depth: int) -> tuple[None, Processor] | None:

@@ -2,6 +2,7 @@
 
 from .chain import Chain, Tapped
 from .dry_wet import DryWet
+from .ducked import Ducked
 from .keyed import Keyed
 from .mid_side import MidSide
 from .mixer import Mixer
@@ -9,4 +10,4 @@ from .multi_band import MultiBand
 from .parallel import Parallel
 from .send import Send
 
-__all__ = ["Chain", "DryWet", "Keyed", "MidSide", "Mixer", "MultiBand", "Parallel", "Send", "Tapped"]
+__all__ = ["Chain", "DryWet", "Ducked", "Keyed", "MidSide", "Mixer", "MultiBand", "Parallel", "Send", "Tapped"]

@@ -20,6 +20,7 @@ _ROUTINGS = {
     "parallel": "Paths side by side, each with its level, summed.",
     "dry_wet": "An effect mixed with its input.",
     "send": "The sound as it is, and an effect beside it that is sent some of it.",
+    "ducked": "A send whose return goes down while the sound is there: reverbs and delays that stay out of the way.",
     "mid_side": "Effects on the middle and on the sides.",
     "multi_band": "An effect in each of several bands.",
     "chain": "Effects one after another, as one.",

@@ -16,7 +16,7 @@ from .nodes import AROUND, BRANCHED, ROUTINGS, Node
 Nodes = tuple[Node, ...]
 
 _INSIDE = {"parallel": "Gain", "mid_side": "Gain", "send": "PlateReverb", "dry_wet": "Gain", "chain": "Gain"}
-_INSIDE |= {"multi_band": "Compressor"}
+_INSIDE |= {"multi_band": "Compressor", "ducked": "PlateReverb"}
 WRAPS = tuple(_INSIDE)
 """Routings that can be put around an effect."""
 

@@ -13,7 +13,7 @@ from ..presets.saving import as_text, steps_of
 from ..presets.steps import VERSION
 
 BRANCHED = ("parallel", "mid_side")
-AROUND = ("dry_wet", "send", "keyed", "multi_band")
+AROUND = ("dry_wet", "send", "ducked", "keyed", "multi_band")
 ROUTINGS = ("chain", *BRANCHED, *AROUND)
 _KEPT = ("effect", "vst3", *ROUTINGS)
 

@@ -14,6 +14,7 @@ _CLASSES = {
     "parallel": "Parallel",
     "dry_wet": "DryWet",
     "send": "Send",
+    "ducked": "Ducked",
     "mid_side": "MidSide",
     "multi_band": "MultiBand",
     "keyed": "Keyed",

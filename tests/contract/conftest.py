@@ -14,7 +14,7 @@ import torch
 from diffFx_pytorch import EffectParam, Processor, registry
 from diffFx_pytorch.dsp.levels import db_to_amp
 from diffFx_pytorch.processors import Compressor, FeedbackDelay, StereoPanning, Tremolo
-from diffFx_pytorch.routing import Chain, DryWet, MidSide, Mixer, Parallel, Send
+from diffFx_pytorch.routing import Chain, DryWet, Ducked, MidSide, Mixer, Parallel, Send
 from tests.contract.hearing import audition
 from tests.on_device import OnDevice
 
@@ -123,6 +123,7 @@ ROUTED = (
     Routed(DryWet, {}, "late", lambda rate: DryWet(Late(rate))),
     Routed(MidSide, {}, "comp,late", lambda rate: MidSide(mid=Compressor(rate), side=Late(rate))),
     Routed(Send, {}, "delay", lambda rate: Send(FeedbackDelay(rate))),
+    Routed(Ducked, {}, "late", lambda rate: Ducked(Late(rate))),
     Routed(Mixer, {}, "late,comp,comp,room", _mixer),
 )
 

@@ -9,7 +9,7 @@ import torch
 
 from diffFx_pytorch.presets import ChainFileError, dump_chain, load_chain, save_chain
 from diffFx_pytorch.processors import Compressor, ConvolutionReverb, FeedbackDelay, Gain, HighPass, SchroederReverb
-from diffFx_pytorch.routing import Chain, DryWet, MidSide, MultiBand, Parallel, Send
+from diffFx_pytorch.routing import Chain, DryWet, Ducked, MidSide, MultiBand, Parallel, Send
 
 EVERY_WORD = """\
 version: 1
@@ -22,6 +22,8 @@ chain:
     params: {mix: 0.3}
   - send: {effect: SchroederReverb, name: room, params: {mix: 1}}
     params: {send_db: -12}
+  - ducked: {effect: FeedbackDelay, params: {mix: 1}}
+    params: {duck_db: 12}
   - mid_side: {mid: {effect: Compressor}, side: {effect: Gain, params: {gain_db: 3}}}
   - multi_band: {effect: Compressor, params: {ratio: 3}}
     options: {num_bands: 4}
@@ -42,6 +44,7 @@ def test_every_word_is_what_python_says():
         ),
         dry_wet=DryWet(FeedbackDelay(), mix=0.3),
         send=Send(room=SchroederReverb(mix=1), send_db=-12),
+        ducked=Ducked(FeedbackDelay(mix=1), duck_db=12),
         mid_side=MidSide(Compressor(), Gain(gain_db=3)),
         multi_band=MultiBand(
             Compressor(ratio=3), num_bands=4, **{"band_2.threshold_db": -30.0, "crossover_1_hz": 120.0}

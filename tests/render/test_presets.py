@@ -23,6 +23,7 @@ SOURCES = {
     "podcast-voice": "singing",
     "strings": "singing",
     "dub-echo": "singing",
+    "vocal-space": "singing",
     "telephone": "singing",
 }
 CHANGES_LEVEL = {"master-loud": 5.5, "plate-return": None, "ducker": None}

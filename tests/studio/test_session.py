@@ -133,7 +133,7 @@ def home_of(session):
     return next(node for node in session.nodes if node.kind == "chain")
 
 
-@pytest.mark.parametrize("kind", ["parallel", "dry_wet", "send", "mid_side", "multi_band", "chain"])
+@pytest.mark.parametrize("kind", ["parallel", "dry_wet", "send", "ducked", "mid_side", "multi_band", "chain"])
 def test_every_routing_can_be_added_turned_and_written(session, kind):
     session.apply({"op": "clear"})
     session.apply({"op": "add", "effect": kind})

@@ -6,8 +6,8 @@ import { colour, dialog, h, icon, iconButton, menu, paper } from "./dom.js";
 import { moves } from "./format.js";
 import { Knob } from "./knob.js";
 
-const ROUTINGS = { parallel: "Parallel", dry_wet: "Dry/wet", send: "Send", mid_side: "Mid/side", multi_band: "Multi-band", chain: "Chain", keyed: "Keyed" };
-const WRAPS = ["parallel", "dry_wet", "send", "mid_side", "multi_band", "chain"];
+const ROUTINGS = { parallel: "Parallel", dry_wet: "Dry/wet", send: "Send", ducked: "Ducked", mid_side: "Mid/side", multi_band: "Multi-band", chain: "Chain", keyed: "Keyed" };
+const WRAPS = ["parallel", "dry_wet", "send", "ducked", "mid_side", "multi_band", "chain"];
 const words = (name) => name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/([A-Z])([A-Z][a-z])/g, "$1 $2");
 
 /** Knobs in groups by the band that their name begins with: [["peak 1", rows], ["", rows]]. */
