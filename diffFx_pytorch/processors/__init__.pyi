@@ -10,6 +10,7 @@ from diffFx_pytorch.processors.delay.feedback_delay import FeedbackDelay as _Fee
 from diffFx_pytorch.processors.delay.multi_tap_delay import MultiTapDelay as _MultiTapDelay
 from diffFx_pytorch.processors.delay.ping_pong_delay import PingPongDelay as _PingPongDelay
 from diffFx_pytorch.processors.delay.slapback_delay import SlapbackDelay as _SlapbackDelay
+from diffFx_pytorch.processors.distortion.amp_stage import AmpStage as _AmpStage
 from diffFx_pytorch.processors.distortion.bit_crusher import BitCrusher as _BitCrusher
 from diffFx_pytorch.processors.distortion.cabinet import Cabinet as _Cabinet
 from diffFx_pytorch.processors.distortion.clippers import ArcTanClipper as _ArcTanClipper
@@ -101,6 +102,7 @@ class _Setting:
 
 __all__ = [
     "AllPass",
+    "AmpStage",
     "ArcTanClipper",
     "AutoPan",
     "AutoWah",
@@ -387,6 +389,77 @@ class _LikeSlapbackDelay:
     ) -> Sound: ...
 
 class SlapbackDelay(_LikeSlapbackDelay, _SlapbackDelay): ...
+
+class _AmpStageKnobs(TypedDict, total=False):
+    gain_db: KnobValue
+    bias: KnobValue
+    bass: KnobValue
+    mid: KnobValue
+    treble: KnobValue
+    drive_db: KnobValue
+    master_db: KnobValue
+    mix: KnobValue
+
+class _LikeAmpStage:
+    gain_db: _Setting
+    bias: _Setting
+    bass: _Setting
+    mid: _Setting
+    treble: _Setting
+    drive_db: _Setting
+    master_db: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        preset: Literal[
+            "fender_bassman",
+            "fender_twin_reverb",
+            "fender_princeton",
+            "fender_blues_junior",
+            "fender_hot_rod_deville",
+            "marshall_major_200",
+            "marshall_jcm800",
+            "marshall_2199",
+            "mesa_boogie_mark",
+            "soldano_slo_100",
+            "sovtek_mig_100",
+            "peavey_classic_20",
+            "ampeg_reverberocket",
+            "roland_cube_60",
+            "bogner_triple_giant",
+            "marshall_jtm45",
+            "marshall_jcm2000",
+            "marshall_bluesbreaker",
+            "vox_ac30",
+            "vox_ac15",
+            "ampeg_vl_501",
+            "engl",
+            "ibanez_gx20",
+            "groove_tubes_trio",
+            "hughes_kettner_crunch",
+            "orange_ad15",
+        ] = "fender_bassman",
+        bass_taper: Literal["linear", "audio"] = "linear",
+        oversampling: Literal[8, 4, 2, 1] = 4,
+        phase: Literal["linear", "minimum"] = "linear",
+        antialias: Literal[None, "adaa"] = None,
+        control_period: int = 32,
+        **settings: Unpack[_AmpStageKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _AmpStageKnobs | Knobs | None = None,
+        dsp_params: _AmpStageKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_AmpStageKnobs],
+    ) -> Sound: ...
+
+class AmpStage(_LikeAmpStage, _AmpStage): ...
 
 class _BitCrusherKnobs(TypedDict, total=False):
     drive_db: KnobValue

@@ -89,6 +89,10 @@ class Oversampler:
             new_state.append(end)
         return x, tuple(new_state)
 
+    def at_rate(self, knob: Tensor) -> Tensor:
+        """A knob (..., 1 or T) beside a sound at the higher rate: (..., 1 or factor T)."""
+        return knob.repeat_interleave(self.factor, -1) if knob.shape[-1] > 1 else knob
+
 
 def _allpass_delay(coefficients: tuple[float, ...]) -> float:
     """Delay at low frequencies, in samples of the lower rate, of one stage up and down."""

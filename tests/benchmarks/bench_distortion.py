@@ -7,6 +7,7 @@ import torch
 from harness import Speed
 
 from diffFx_pytorch.processors import (
+    AmpStage,
     BassEnhancer,
     BitCrusher,
     Exciter,
@@ -84,4 +85,5 @@ SPEED = [
     beside_tanh("bass enhancer", BassEnhancer),
     beside_tanh("saturator in 3 bands", MultiBandSaturator),
     beside_tanh("tape", Tape),
+    beside_tanh("amplifier, two stages", AmpStage),
 ]

@@ -1,3 +1,4 @@
+from diffFx_pytorch.processors import AmpStage as AmpStage
 from diffFx_pytorch.processors import BitCrusher as BitCrusher
 from diffFx_pytorch.processors import Cabinet as Cabinet
 from diffFx_pytorch.processors import ArcTanClipper as ArcTanClipper

@@ -69,13 +69,12 @@ class AddedHarmonics(Shaper, abstract=True):
         """Filter, shape, filter, add."""
         state = {"before": None, "stage": {}, "after": None, "dry": None} if state is None else state
         part, first = filter_sections(x, before, state["before"])
-        shape, none = asymmetric_tanh(self.stage.at_rate(bias)), torch.zeros_like(bias)
+        shape, none = asymmetric_tanh(self.stage.oversampler.at_rate(bias)), torch.zeros_like(bias)
         wet, stage = self.stage.wet(part, state["stage"], shape, db_to_amp(drive_db), none)
         last = None
         if after is not None:
             wet, last = filter_sections(wet, after, state["after"])
-        none, one = torch.zeros_like(amount), torch.ones_like(amount)
-        dry, line = self.stage.mixed(x, wet, state["dry"], none, one)
+        dry, line = self.stage.dry(x, state["dry"])
         return torch.addcmul(dry, amount, wet), {"before": first, "stage": stage, "after": last, "dry": line}
 
     def tail(self, *, freq_hz: Tensor, **knobs: Tensor) -> Tensor:

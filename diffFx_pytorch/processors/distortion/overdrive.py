@@ -66,7 +66,7 @@ class Overdrive(Shaper):
         """Filter, shape, filter; the dry signal passes beside all of it."""
         state = {"pre": None, "stage": {}, "post": None, "dry": None} if state is None else state
         raised, pre = filter_sections(x, self._emphasis(tone_db, _EMPHASIS_DB), state["pre"])
-        shape = self.shape_at(asymmetry=self.stage.at_rate(bias))
+        shape = self.shape_at(asymmetry=self.stage.oversampler.at_rate(bias))
         gain, none = db_to_amp(drive_db), torch.zeros_like(bias)
         wet, stage = self.stage.wet(raised, state["stage"], shape, gain, none)
         wet = self.stage.matched(wet, self.shape_at(asymmetry=bias), gain, none)

@@ -86,10 +86,6 @@ class ShaperStage:
         self.turns_phase = phase == "minimum" and oversampling > 1
         self._dc_smoothing = math.exp(-2 * math.pi * _DC_HZ / sample_rate)
 
-    def at_rate(self, knob: Tensor) -> Tensor:
-        """A knob at the oversampled rate, for a shape that depends on it."""
-        return knob.repeat_interleave(self.oversampler.factor, -1) if knob.shape[-1] > 1 else knob
-
     def __call__(
         self,
         x: Tensor,
@@ -133,7 +129,7 @@ class ShaperStage:
             u, rest, shaped, added = even, 0.0, None, None
             last = torch.zeros_like(even[..., :1])
         else:
-            bias = self.at_rate(bias)
+            bias = self.oversampler.at_rate(bias)
             u, rest = even + bias, f(bias)
             shaped = f(u) - rest
             # The mean over one sample has zeros where the decimated signal would fold onto DC.
@@ -177,15 +173,18 @@ class ShaperStage:
 
     def mixed(self, x: Tensor, wet: Tensor, line: Any, mix: Tensor, level: Tensor) -> tuple[Tensor, Any]:
         """Dry and wet, in step; with what the path of the dry signal holds."""
+        dry, line = self.dry(x, line)
+        return torch.lerp(dry, wet, mix) * level, line
+
+    def dry(self, x: Tensor, line: Any) -> tuple[Tensor, Any]:
+        """The sound in step with the wet one; with what its path holds."""
         if self.turns_phase:
             first, last, line = (None, None, None) if line is None else line
             dry, first = self.oversampler.up(x, first)
             dry, last = self.oversampler.down(dry, last)
             dry, line = delayed(dry, self._ahead, line)
-            line = first, last, line
-        else:
-            dry, line = delayed(x, self.latency, line)
-        return torch.lerp(dry, wet, mix) * level, line
+            return dry, (first, last, line)
+        return delayed(x, self.latency, line)
 
     def tail(self, is_symmetric: Tensor) -> Tensor:
         """Seconds: what the filters hold, and the fading of the DC where there is any."""
@@ -267,7 +266,7 @@ class Shaper(Processor, abstract=True):
         **own: Tensor,
     ) -> tuple[Tensor, State]:
         """The stage with this shape."""
-        shape = self.shape_at(**{name: self.stage.at_rate(knob) for name, knob in own.items()})
+        shape = self.shape_at(**{name: self.stage.oversampler.at_rate(knob) for name, knob in own.items()})
         bias = torch.zeros_like(mix[..., :1]) if bias is None else bias
         return self.stage(x, state, shape, drive_db, bias, mix, output_db, self.shape_at(**own))
 

@@ -186,7 +186,7 @@ class Tape(Processor):
         new_state: dict[str, Any] = {}
         up, new_state["up"] = self.oversampler.up(x * db_to_amp(drive_db), state.get("up"))
         magnetised, new_state["plays"] = self.magnetised(
-            up, self._at_rate(hysteresis), self._at_rate(log_coercivity.exp()), state.get("plays")
+            up, self.oversampler.at_rate(hysteresis), self.oversampler.at_rate(log_coercivity.exp()), state.get("plays")
         )
         wet, new_state["down"] = self.oversampler.down(magnetised, state.get("down"))
         wet, new_state["moved"] = self._moved(wet, log_rates.exp(), percent, state.get("moved"))
@@ -225,9 +225,6 @@ class Tape(Processor):
         gain, share, width = given
         m, _ = self.magnetised(gain * x[None, None], share, width)
         return Curve(x, m[0, 0], "input", "magnetisation", title="Tape")
-
-    def _at_rate(self, knob: Tensor) -> Tensor:
-        return knob.repeat_interleave(self.oversampler.factor, -1) if knob.shape[-1] > 1 else knob
 
     def _swing(self, percent: Any, rate_hz: Any) -> Any:
         """Samples by which the sound is early or late at most, where the speed swings so far."""

@@ -82,26 +82,52 @@ class ToneStack(SectionFilter):
         Returns:
             (B, 1, 1, 2, 6), or (B, 1, T, 2, 6) where a pot moves.
         """
-        mid = torch.ones_like(bass) if mid is None else mid
-        low, m, t = torch.broadcast_tensors(bass.double(), mid.double(), treble.double())
-        if self.bass_taper == "audio":
-            low = torch.expm1(math.log(_TAPER) * low) / (_TAPER - 1)
-        # With no track left here and the mid pot full, a capacitor stands alone: a pole at infinity, Nyquist's for the
-        # bilinear transform, where nothing dies away. No pot ends that well.
-        low = _TRACK_END + (1 - _TRACK_END) * low
-        # With time in half samples the bilinear transform is s = (z - 1) / (z + 1).
-        b1, b2, b3, a1, a2, a3 = _network(self.circuit, low, m, t, 2 * self.sample_rate)
-        slow = _slowest(a1, a2, a3)
-        product = a3 / slow
-        total = (a2 - product) / slow
-        p, w = 1 / slow, product.rsqrt()
-        v = p.sqrt()
-        one = torch.ones_like(p)
-        # s / (s + p), times (s + 1) / (s + 1), which is a delay less a delay.
-        first = [v, (1 + p) / v, one, 1 / v, torch.zeros_like(p)]
-        k = self._makeup / slow
-        second = [w, total * w, k * b3 / product, k * b2 * w, k * b1]
-        return svf_to_sos(torch.stack([torch.stack(first, -1), torch.stack(second, -1)], -2))
+        return pot_sections(
+            self.circuit, self.sample_rate, bass=bass, mid=mid, treble=treble, gain=self._makeup, taper=self.bass_taper
+        )
+
+
+def pot_sections(
+    circuit: Circuit,
+    sample_rate: float,
+    *,
+    bass: Tensor,
+    mid: Tensor | None,
+    treble: Tensor,
+    gain: float = 1.0,
+    taper: str = "linear",
+) -> Tensor:
+    """What ``ToneStack`` filters with: pots (B, 1, 1 or F) to sections (B, 1, 1 or F, 2, 6), float64.
+
+    Args:
+        circuit: of ``CIRCUITS``.
+        sample_rate: in Hz.
+        bass: position of its pot.
+        mid: the same, None where there is no such pot.
+        treble: the same.
+        gain: after the network, an amplitude.
+        taper: of the bass pot, "linear" or "audio".
+    """
+    mid = torch.ones_like(bass) if mid is None else mid
+    low, m, t = torch.broadcast_tensors(bass.double(), mid.double(), treble.double())
+    if taper == "audio":
+        low = torch.expm1(math.log(_TAPER) * low) / (_TAPER - 1)
+    # With no track left here and the mid pot full, a capacitor stands alone: a pole at infinity, Nyquist's for the
+    # bilinear transform, where nothing dies away. No pot ends that well.
+    low = _TRACK_END + (1 - _TRACK_END) * low
+    # With time in half samples the bilinear transform is s = (z - 1) / (z + 1).
+    b1, b2, b3, a1, a2, a3 = _network(circuit, low, m, t, 2 * sample_rate)
+    slow = _slowest(a1, a2, a3)
+    product = a3 / slow
+    total = (a2 - product) / slow
+    p, w = 1 / slow, product.rsqrt()
+    v = p.sqrt()
+    one = torch.ones_like(p)
+    # s / (s + p), times (s + 1) / (s + 1), which is a delay less a delay.
+    first = [v, (1 + p) / v, one, 1 / v, torch.zeros_like(p)]
+    k = gain / slow
+    second = [w, total * w, k * b3 / product, k * b2 * w, k * b1]
+    return svf_to_sos(torch.stack([torch.stack(first, -1), torch.stack(second, -1)], -2))
 
 
 def _network(circuit: Circuit, low: Tensor, m: Tensor, t: Tensor, rate: float) -> tuple[Tensor, ...]:
