@@ -106,6 +106,10 @@ def tilt() -> Callable[[], object]:
     return _forward(TiltEqualizer(RATE))
 
 
+def de_hum_following() -> Callable[[], object]:
+    return _forward(DeHum(RATE, follow=True))
+
+
 def passive() -> Callable[[], object]:
     return _forward(PassiveEqualizer(RATE))
 
@@ -168,6 +172,7 @@ SPEED = [
     Speed("cabinet, 5 sections, forward", cabinet, scipy_five, "scipy sosfilt, float32", None, B * C * T),
     Speed("passive equaliser, forward", passive, scipy_third, "scipy sosfilt, float32", None, B * C * T),
     Speed("DeHum, 16 notches, forward", de_hum, scipy_notches, "scipy sosfilt, float32", None, B * C * T),
+    Speed("DeHum, notches that follow, forward", de_hum_following, de_hum, "its still ones", None, B * C * T),
 ]
 MEMORY = [
     Memory("parametric equaliser, 6 sections, both ways", parametric, B * C * T * 4, 12.0),
