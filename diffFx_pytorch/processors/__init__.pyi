@@ -1348,6 +1348,7 @@ class _LikeDeHum:
         *,
         num_harmonics: int = 16,
         series: Literal["all", "odd", "even"] = "all",
+        follow: bool = False,
         control_period: int = 32,
         **settings: Unpack[_DeHumKnobs],
     ) -> None: ...
