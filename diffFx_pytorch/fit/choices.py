@@ -1,4 +1,4 @@
-"""Options that a fit may choose: the slope of a filter, say, which is no knob."""
+"""Options that a fit may choose (the slope of a filter, say, which is no knob), or leave out while it searches."""
 
 from __future__ import annotations
 
@@ -34,6 +34,24 @@ def alternatives(fx: Processor) -> Iterator[tuple[str, Processor]]:
             for value in option.values:
                 if value != getattr(fx, name):
                     yield f"{name} = {value}", _rebuilt(fx, {**fx.construction, name: value})
+
+
+def draft(fx: Processor) -> Processor | None:
+    """The effect without oversampling, several times as quick and nearly as it sounds; None where it has none.
+
+    Args:
+        fx: an effect, or a chain.
+    """
+    if isinstance(fx, Chain):
+        steps = fx.steps
+        drafts = {name: draft(step) for name, step in steps.items()}
+        if all(step is None for step in drafts.values()):
+            return None
+        return Chain(**{n: copy.deepcopy(steps[n]) if step is None else step for n, step in drafts.items()})
+    options = getattr(fx, "options", {})
+    if not isinstance(options.get("oversampling"), Choice) or getattr(fx, "oversampling", 1) in (None, 1):
+        return None
+    return _rebuilt(fx, {**fx.construction, "oversampling": 1})
 
 
 def _rebuilt(fx: Processor, construction: dict[str, Any]) -> Processor:

@@ -18,7 +18,7 @@ from .knobs import FreeKnobs, positions_of
 from .least_squares import LeastSquares
 from .search import AutomaticSearch
 from .task import Task
-from .tone import is_tone, tones
+from .tone import is_filter, tones
 
 _EXCERPT_S = 1.0
 _LATER = 8192
@@ -188,7 +188,7 @@ class Growth:
             names = task.fx.param_names[before : before + len(self.still[new])]
             free = FreeKnobs(task.fx, free=names, rest=start[None])
         starts = start[None]
-        if is_tone(fx):  # what is before and after it changes the response it is to have by little, or not at all
+        if is_filter(fx):  # what is before and after it changes the response it is to have by little, or not at all
             starts = torch.cat([free(self._toned(parent, new, sound)), starts])
         ends = self._ends(task, free, starts, *effort)
         return self._cheapest(longer, [torch.cat([first, end, last]) if at == len(steps) else end for end in ends])

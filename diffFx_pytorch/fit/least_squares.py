@@ -36,10 +36,12 @@ class LeastSquares:
         samples: length of the excerpt.
         feature: what is compared.
         free: indices of the knobs that move, (K,).
+        draft: the same task with an effect that is quicker and nearly alike, of which the derivatives are taken.
     """
 
-    def __init__(self, task: Task, samples: int, feature: Feature, free: Tensor) -> None:
+    def __init__(self, task: Task, samples: int, feature: Feature, free: Tensor, draft: Task | None = None) -> None:
         self.task, self.samples, self.feature, self.free = task, samples, feature, free
+        self.draft = draft
         self.target = feature(task.wet[..., :samples])
         self._dry: Tensor | None = None
         self._dry_seen = self.target[0]
@@ -77,10 +79,11 @@ class LeastSquares:
         """``differences`` at settings (B, P)."""
         return torch.tensor(self._error(self.seen(positions)), dtype=torch.float64)
 
-    def seen(self, positions: Tensor) -> Tensor:
-        """The feature at settings (B, P): (B, N)."""
-        together = self.task.together(self.samples)
-        return torch.cat([self.feature(self.task.sounds(p, self.samples)) for p in positions.split(together)])
+    def seen(self, positions: Tensor, task: Task | None = None) -> Tensor:
+        """The feature at settings (B, P), of another task if one is given: (B, N)."""
+        task = task or self.task
+        together = task.together(self.samples)
+        return torch.cat([self.feature(task.sounds(p, self.samples)) for p in positions.split(together)])
 
     def jacobian(self, position: Tensor, turns: Tensor, at: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Feature and its derivatives by the positions of the free knobs, from differences towards the inside.
@@ -94,11 +97,13 @@ class LeastSquares:
             Difference from the target (N,), derivatives (K, N), and turns that suit better next time (K,).
         """
         inwards = torch.where(position[self.free] > 0.5, -turns, turns)
-        turned = position.repeat(len(turns) + (at is None), 1)
+        known = at if self.draft is None else None
+        turned = position.repeat(len(turns) + (known is None), 1)
         turned[torch.arange(len(turned) - len(turns), len(turned)), self.free] += inwards
-        seen = self.seen(turned)
-        at, seen = (seen[0], seen[1:]) if at is None else (at, seen)
-        change = (seen - at).nan_to_num(0.0, 0.0, 0.0)
+        seen = self.seen(turned, self.draft)
+        base, seen = (seen[0], seen[1:]) if known is None else (known, seen)
+        at = base if at is None else at
+        change = (seen - base).nan_to_num(0.0, 0.0, 0.0)
         size = change.norm(dim=1) / at.norm().clamp_min(1e-9)
         better = (turns * (_CHANGE / size.clamp_min(1e-12)).clamp(0.1, 10.0)).clamp(*_TURNS)
         return at - self.target[0], change / inwards[:, None], better

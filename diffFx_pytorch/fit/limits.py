@@ -61,7 +61,7 @@ class Limited(Knobbed):
             low, high = rows[name].min_val, rows[name].max_val
             rows[lead] = _narrowed(lead, rows[lead], max(low, rows[lead].min_val), min(high, rows[lead].max_val))
         self.params = {name: row for name, row in rows.items() if name not in self.fixed and name not in self.tied}
-        self.traits = fx.traits
+        self.traits, self.channels = fx.traits, fx.channels
 
     @property
     def settings(self) -> Mapping[str, Any]:

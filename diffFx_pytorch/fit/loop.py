@@ -31,12 +31,15 @@ from .search import AutomaticSearch
 from .short_pair import short_pair
 from .stage import Stage, descend, scanned
 from .task import Task
+from .tone import aligned_dry, is_filter, tones
 
 _SECONDS = 60.0
 _EXCERPT_S = 2.0
 _LAST_STEPS = 15
 _QUICK = 0.5
 """Share of the time for the search on a short pair, where there is one."""
+_READING = 0.4
+"""Share of the time for reading a filter off the response."""
 _UNRELATED = 0.05
 _EQUAL = 1e-10
 """Energy of a change, relative to the sound's, that is none (-100 dB)."""
@@ -307,24 +310,33 @@ def _searched(
     share = 1.0 if excerpt == task.wet.shape[-1] else 0.7
     with progress_bar(None, progress, decibels=True) as advance:
         seconds = share * (deadline - time.monotonic())
-        history, quick, search = [], short_pair(task, excerpt), None
+        history, met, interrupted = [], [], False
+        filters = is_filter(task.fx)
+        quick = None if filters else short_pair(task, excerpt)
+        if filters:  # their responses are compared, no recording is filtered
+            until = time.monotonic() + _READING * seconds
+            read, interrupted = tones(task.fx, aligned_dry(task), task.wet, generator, 4, until, free)
+            starts = torch.cat([read, starts])
         if quick is not None:  # far more settings are tried in the time; what they lead to is then compared in full
             search = AutomaticSearch(quick, free, quick.wet.shape[-1], _QUICK * seconds, generator, advance)
             starts = torch.cat([search.run(starts), starts])
-            history = [search.history]
-            seconds = share * (deadline - time.monotonic())
+            history, interrupted = [search.history], search.interrupted
         found = starts
-        if search is None or not search.interrupted:
+        if not interrupted:
+            seconds = share * (deadline - time.monotonic())
             search = AutomaticSearch(task, free, excerpt, seconds, generator, advance)
             found = search.run(starts)
-            history = [*history, search.history]
-        if share < 1 and not search.interrupted:
+            history, interrupted = [*history, search.history], search.interrupted
+            met = [place for _, place in search.leaders["wave"]]
+        if share < 1 and not interrupted:
             whole = LeastSquares(task, task.wet.shape[-1], Waveform(), free.index)
-            walked = whole.descend(found[0], _LAST_STEPS, deadline, advance)
-            found, history = torch.cat([found, walked[0][None]]), [*history, [walked[1]]]
-    others = torch.stack([place for _, place in search.leaders["wave"]] or [found[0]])
-    out_of_time = search.interrupted or time.monotonic() >= deadline
-    return torch.cat([found, starts]), history, out_of_time, others, search.interrupted
+            try:
+                walked = whole.descend(found[0], _LAST_STEPS, deadline, advance)
+                found, history = torch.cat([found, walked[0][None]]), [*history, [walked[1]]]
+            except KeyboardInterrupt:
+                interrupted = True
+    out_of_time = interrupted or time.monotonic() >= deadline
+    return torch.cat([found, starts]), history, out_of_time, torch.stack(met or [found[0]]), interrupted
 
 
 def _staged(

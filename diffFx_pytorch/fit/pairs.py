@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..processor import Processor
 from .task import Task
 
 _SECONDS = 6.0
@@ -32,6 +33,7 @@ class Pairs(Task):
         if len({(task.dry.shape[1], task.wet.shape[1]) for task in used}) > 1:
             raise ValueError("pairs must have one number of channels; fit those with others on their own")
         self.tasks, self.fx, self.latency, self.sidechain = used, used[0].fx, used[0].latency, None
+        self.compensated = used[0].compensated
         each = max(_LEAST_S, _SECONDS / len(used))
         self.taken = [task.samples(each) for task in used]
         self.wet, self.dry = (
@@ -39,9 +41,24 @@ class Pairs(Task):
             for part in (lambda task: task.wet, lambda task: task.dry)
         )
 
+    @property
+    def longest(self) -> Task:
+        """The task of the longest pair."""
+        return max(self.tasks, key=lambda task: task.wet.shape[-1])
+
+    def of(self, fx: Processor) -> Task:
+        """The same recordings with another effect."""
+        return Pairs([task.of(fx) for task in self.tasks])
+
     def samples(self, seconds: float | None) -> int:
         """All of it: half of it would be half of the pairs."""
         return self.wet.shape[-1]
+
+    @torch.no_grad()
+    def sounds(self, positions: Tensor, samples: int) -> Tensor:
+        """Every pair at every setting, without gradient: (B, P) to (B, C', samples)."""
+        sounds = [task.sounds(positions, n) for task, n in zip(self.tasks, self.taken, strict=True)]
+        return torch.cat(sounds, -1)[..., :samples]
 
     def run(self, positions: Tensor, samples: int) -> Tensor:
         """Every pair at every setting: (B, P) to (B, C', samples)."""

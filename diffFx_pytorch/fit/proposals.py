@@ -38,14 +38,17 @@ class Proposals:
         task: what is fitted.
         free: which knobs move.
         generator: of the random numbers.
+        listens: whether the sounds are asked at all.
     """
 
-    def __init__(self, task: Task, free: FreeKnobs, generator: torch.Generator) -> None:
+    def __init__(self, task: Task, free: FreeKnobs, generator: torch.Generator, listens: bool = True) -> None:
         self.free, self.generator = free, generator
         params = task.fx.params
         self.task, self.kinds = task, {params[n].search for n in free.names}
         seen = {"echo": echoes, "rate": rates, "period": periods, "frequency": lambda task: colours(task, None)}
-        self.likely = self._positions({kind: look(task) for kind, look in seen.items() if kind in self.kinds})
+        self.likely = self._positions(
+            {kind: look(task) for kind, look in seen.items() if listens and kind in self.kinds}
+        )
         """Likely positions, most likely first, by the column of a free knob."""
         self.families = _families(free.names, self.likely)
         self._always = self.likely
@@ -69,6 +72,10 @@ class Proposals:
             for column in {**self._always, **lacking}
         }
         self.families = _families(self.free.names, self.likely)
+
+    def expect(self, likely: dict[int, Tensor]) -> None:
+        """Put knobs mostly at these positions from now on, by column of a free knob, the most likely first."""
+        self.likely, self.families = likely, _families(self.free.names, likely)
 
     def _positions(self, found: dict[str, list[float]]) -> dict[int, Tensor]:
         likely = {}

@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .choices import draft
 from .features import Decay, Feature, LogSpectrum, LowResponse, Responses, Waveform
+from .filters import filters, reread
 from .knobs import FreeKnobs
 from .least_squares import LeastSquares
 from .progress import Watch
@@ -25,6 +27,8 @@ _BATCH = 32
 _FOUND = 1e-10
 """An error that counts as none (-100 dB)."""
 _GOOD = 1e-6
+_NEAR = 1e-4
+"""An error below which what is near is tried before what was screened (-40 dB)."""
 _GAIN = 0.8
 """An error less than this share of the best counts as a gain."""
 _PATIENCE = 10
@@ -34,12 +38,13 @@ _LOW_HZ = {"low": 200.0, "middle": 800.0, "high": 3200.0}
 _EARLY = {"size": (400.0, 0.02), "early": (800.0, 0.04), "walls": (1600.0, 0.08), "room": (3200.0, 0.16)}
 """Features that hear the first moments of a reverberation below a frequency."""
 _PATH = {
-    "wave": (("wave", 12),),
-    "bands": (("bands", 6), ("bins", 6), ("wave", 12)),
-    "bins": (("bins", 8), ("wave", 12)),
-    "low": (("low", 6), ("middle", 5), ("high", 5), ("wave", 12)),
-    "middle": (("middle", 6), ("high", 5), ("wave", 12)),
-    "high": (("high", 6), ("wave", 12)),
+    "tone": (("quick", 8), ("wave", 12)),
+    "wave": (("quick", 8), ("wave", 12)),
+    "bands": (("bands", 6), ("bins", 6), ("quick", 8), ("wave", 12)),
+    "bins": (("bins", 8), ("quick", 8), ("wave", 12)),
+    "low": (("low", 6), ("middle", 5), ("high", 5), ("quick", 8), ("wave", 12)),
+    "middle": (("middle", 6), ("high", 5), ("quick", 8), ("wave", 12)),
+    "high": (("high", 6), ("quick", 8), ("wave", 12)),
     "decay": (("decay", 6), ("size", 4), ("early", 4), ("walls", 4), ("room", 4), ("wave", 12)),
     "size": (("size", 6), ("early", 4), ("walls", 4), ("room", 4), ("wave", 12)),
     "walls": (("walls", 6), ("room", 5), ("wave", 12)),
@@ -48,6 +53,11 @@ _PATH = {
 _LINEAR = ("wave", *_LOW_HZ, *_EARLY)
 """Features in which sounds add up: a candidate may be mixed with the dry sound, however loud, to be chosen."""
 _SCREENED_BY = ("wave", "bands", "low", "high", "decay", "size", "walls")
+_READINGS = 3
+"""How often filters are read anew, one time after another."""
+_LAST = 12
+_PROMISING = 3.0
+"""An error without oversampling, relative to the least, from which it is worth descending with it."""
 _LEADERS = 4
 _GRID = 48
 
@@ -99,15 +109,22 @@ class AutomaticSearch:
             features |= {n: LowResponse(responses, rate, top, seconds) for n, (top, seconds) in _EARLY.items()}
         smooth = [params[name].search not in ("stairs", "period") for name in self.free.names]
         index = self.free.index[torch.tensor(smooth)]
-        self.fits = {name: LeastSquares(self.task, self.samples, f, index) for name, f in features.items()}
+        simpler = draft(self.task.fx)
+        self.quick = self.task if simpler is None else self.task.of(simpler.to(target.device))
+        """The same without oversampling, on which all but the last steps are taken."""
+        self.fits = {name: LeastSquares(self.quick, self.samples, f, index) for name, f in features.items()}
+        if self.quick is not self.task:
+            self.fits["quick"] = self.fits["wave"]
+            self.fits["wave"] = LeastSquares(self.task, self.samples, features["wave"], index, self.quick)
         dry = self.task.dry[..., self.task.latency : self.task.latency + self.samples]
         if dry.shape[1] != target.shape[1]:
             dry = dry.mean(1, keepdim=True).expand_as(target)
         self.dry = F.pad(dry, (0, self.samples - dry.shape[-1]))
         self.proposals = Proposals(self.task, self.free, self.generator)
+        self.filters = filters(self.quick.fx) if self.quick.sidechain is None else []
         self.leaders: dict[str, list[tuple[float, Tensor]]] = {"wave": [], "bins": []}
         """The best settings found under two features, the best first."""
-        self._columns = 0
+        self._columns, self._sketched = 0, math.inf
 
     def run(self, starts: Tensor) -> Tensor:
         """Search from settings (S, P) and random ones.
@@ -128,15 +145,26 @@ class AutomaticSearch:
         began = time.monotonic()
         deadline = began + self.seconds
         self.history.append(float(self.fits["wave"].errors(starts[:1])[0]))
-        self._descend("wave", starts[0], deadline)
-        yield self._best()
+        self._enter("wave", self.history[0], starts[0])
+        for start in starts:
+            self._descend("wave", start, deadline)
+            yield self._best()
+            if time.monotonic() >= deadline:
+                return
         ranked = self._screen(starts, began + _SCREENING * self.seconds)
         while time.monotonic() < deadline:
             for feature, place in ranked:
                 if time.monotonic() >= deadline:
                     return
-                self._descend(feature, place, deadline)
+                place = self._descend(feature, place, deadline)
                 yield self._best()
+                for _ in range(_READINGS):
+                    if not self._leads(place) or time.monotonic() >= deadline:
+                        break
+                    place = self._reread(place, deadline)
+                    yield self._best()
+                if self._best() < _NEAR:
+                    break
             ranked = self._varied()
 
     def _search(self, starts: Tensor) -> None:
@@ -161,11 +189,12 @@ class AutomaticSearch:
         """Errors of settings (B, P) by the features that choose, a few at a time."""
         self.screened += len(positions)
         together = self.task.together(self.samples)
-        errors = [self._errors_of(sounds) for sounds in self.task.sounds(positions, self.samples).split(together)]
+        errors = [self._errors_of(sounds) for sounds in self.quick.sounds(positions, self.samples).split(together)]
         return {name: torch.cat([e[name] for e in errors]) for name in errors[0]}
 
     def _errors_of(self, sounds: Tensor) -> dict[str, Tensor]:
         fits = {name: self.fits[name] for name in _SCREENED_BY if name in self.fits}
+        fits["wave"] = self.fits.get("quick", fits["wave"])
         return {
             name: f.mixed(sounds, self.dry) if name in _LINEAR else f.differences(sounds) for name, f in fits.items()
         }
@@ -178,8 +207,24 @@ class AutomaticSearch:
             positions.append(self._all(torch.cat([self.proposals.anywhere(_BATCH // 2), near])))
             errors.append(self._errors(positions[-1]))
         together = {name: torch.cat([e[name] for e in errors]) for name in errors[0]}
-        others = [("wave", start) for start in starts[1:]]
-        return others + self._ranked(torch.cat(positions), together, 8)
+        return self._ranked(torch.cat(positions), together, 8)
+
+    def _leads(self, place: Tensor) -> bool:
+        """Whether a setting is the best so far, and has filters that can be read anew."""
+        leads = any(leaders and leaders[0][1] is place for leaders in self.leaders.values())
+        return bool(self.filters) and leads and self._best() > _FOUND
+
+    def _reread(self, place: Tensor, deadline: float) -> Tensor:
+        """Read the filters anew, and descend from the best of what that gives."""
+        end = place
+        for one in self.filters:
+            places = reread(self.quick, one, self.free, end, self.generator, deadline)
+            if len(places):
+                errors = self._errors(places)
+                ranked = self._ranked(places, errors, 1)
+                ends = [self._descend("tone", p, deadline) for _, p in ranked[:2]]
+                end = self.leaders["wave"][0][1] if self.leaders["wave"] else ends[0]
+        return end
 
     def _all(self, free: Tensor) -> Tensor:
         return self.free(free.to(self.task.dry))
@@ -199,21 +244,28 @@ class AutomaticSearch:
         positions = torch.cat(places)
         return self._ranked(positions, self._errors(positions), 2)
 
-    def _descend(self, feature: str, place: Tensor, deadline: float) -> None:
+    def _descend(self, feature: str, place: Tensor, deadline: float) -> Tensor:
         best, error = self._best(), math.inf
         for name, steps in _PATH[feature]:
-            hopeless = 2 * best if name == "wave" else math.inf
+            if name not in self.fits:
+                continue
+            hopeless = {"wave": 2 * best, "quick": 2 * self._sketched}.get(name, math.inf)
             place, error = self.fits[name].descend(place, steps, deadline, hopeless=hopeless)
             if name in self.leaders:
                 self._enter(name, error, place)
+            if name == "quick":
+                self._sketched = min(error, self._sketched)
+                if error > _PROMISING * self._sketched:
+                    break
         while error < _GAIN * best and error > _FOUND and time.monotonic() < deadline:  # a new best goes on
             best = error
-            place, error = self.fits["wave"].descend(place, _PATH["wave"][0][1], deadline)
+            place, error = self.fits["wave"].descend(place, _LAST, deadline)
             self._enter("wave", error, place)
         # where the waveform cannot be met, the spectrum decides
         self._enter("bins", float(self.fits["bins"].errors(place[None])[0]), place)
         self.history.append(self._best())
         self.advance(self.history[-1], self.leaders["wave"][0][1] if self.leaders["wave"] else place)
+        return place
 
     def _best(self) -> float:
         leaders = self.leaders["wave"]

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ..dsp.power_spectrogram import power_spectrogram
 from .task import Task
+from .tone import is_long
 
 _LENGTH = 4096
 """Samples that are compared; as many before them are processed too, for what the effect remembers."""
@@ -30,7 +31,9 @@ def short_pair(task: Task, samples: int) -> Task | None:
         None where the effect changes with time, has no end to its memory that it says, or the recordings are short.
     """
     length = 2 * _LENGTH
-    if type(task) is not Task or task.sidechain is not None or "time_invariant" not in task.fx.traits:
+    task = task.longest
+    samples = min(samples, task.wet.shape[-1])
+    if task.sidechain is not None or "time_invariant" not in task.fx.traits or is_long(task.fx):
         return None
     if _SHARE * length > samples:
         return None

@@ -47,10 +47,21 @@ class Task:
             if signal.dim() != 3 or signal.shape[0] != 1 or signal.shape[-1] == 0:
                 raise ValueError(f"{type(fx).__name__}: {name} must be (1, C, T), got shape {tuple(signal.shape)}")
         self.fx, self.wet = fx, wet
-        self.latency = (fx.latency_samples if compensate_latency else 0) + skipped
+        self.compensated = fx.latency_samples if compensate_latency else 0
+        self.latency = self.compensated + skipped
         length = wet.shape[-1] + self.latency
         self.dry = F.pad(dry, (0, length - dry.shape[-1]))
         self.sidechain = None if sidechain is None else F.pad(sidechain, (0, length - sidechain.shape[-1]))
+
+    @property
+    def longest(self) -> Task:
+        """The task of one pair: this one."""
+        return self
+
+    def of(self, fx: Processor) -> Task:
+        """The same recordings with an effect that sounds nearly alike, whatever its latency."""
+        skipped = self.latency - self.compensated
+        return Task(fx, self.dry, self.wet, self.sidechain, self.compensated > 0, skipped)
 
     def samples(self, seconds: float | None) -> int:
         """Length of an excerpt; None is all."""

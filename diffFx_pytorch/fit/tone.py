@@ -1,9 +1,12 @@
-"""Settings of filters, read off the bands of the response between two sounds: quick, for nothing is filtered."""
+"""Settings of filters, read off the bands of the response between two sounds: quick, for no recording is filtered."""
 
 from __future__ import annotations
 
+import copy
+import itertools
 import math
 import time
+import warnings
 
 import torch
 from torch import Tensor
@@ -11,49 +14,133 @@ from torch import Tensor
 from ..processor import Processor
 from .knobs import FreeKnobs
 from .least_squares import LeastSquares
+from .proposals import Proposals
+from .side_by_side import descend_side_by_side
 from .task import Task
 
 _SAMPLES = 8192
-_BANDS = 120
+_BANDS = 160
 _LOWEST_HZ = 25.0
-_WIDTH = 0.03, 12.0
-"""Half the width of a band, as a share of its frequency, and at least, in Hz."""
+_WIDTH = 0.042, 1.5
+"""Half the width of a band, as a share of its frequency, which is the distance to the next, and at least, in bins."""
+_BINS = 6
+"""Half the width of a band, in bins, under which what it says is less sure."""
 _FLOOR = 1e-6
 """Of a power response (-60 dB)."""
 _QUIET = 1e-5
 """Power of a band relative to the loudest one's, under which it counts for less."""
-_DRAWN, _DESCENTS, _STEPS = 600, 6, 30
+_FADE = 0.3
+"""Share of two sounds over which they end: what the filter would still ring is cut off in one of them."""
+_MOST = 16
+_DRAWN, _SCREENED, _AS_THEY_COME = 40, 2, 2
+"""Settings that are drawn, and descended from because they are the best of these or as they come, for each knob."""
+_ROUNDS = ((64, 6), (14, 12), (5, 16))
+_PASSES = 8
+_GAIN = 0.8
+"""An error less than this share of the one before counts as a gain; two passes without one end a search."""
+_MET = 3e-3
+"""Root mean square of the difference of logarithms that ends a search: 0.013 dB."""
+_ALIKE = 2e-3
+_AROUND = 8
+_EXTREMES = 8
 _LONG = {"echo", "decay", "rate", "period", "stairs"}
+
+
+def aligned_dry(task: Task) -> Tensor:
+    """The dry sound in step with the wet one, (1, C, T)."""
+    return task.dry[..., task.latency - task.compensated :][..., : task.wet.shape[-1]]
+
+
+def is_filter(fx: Processor) -> bool:
+    """Whether an effect is a filter of one channel whose response is short: told by its bands."""
+    linear = {"linear", "time_invariant"} <= set(fx.traits) and (fx.channels is None or 1 in fx.channels)
+    return linear and bool(fx.params) and not is_long(fx)
+
+
+def is_long(fx: Processor) -> bool:
+    """Whether what a knob does takes longer than a filter rings: echoes, decays, oscillators, holds."""
+    return any(p.search in _LONG for p in fx.params.values())
 
 
 class BandResponse:
     """Logarithms of the power of a response at frequencies in equal ratios, weighted.
 
+    What is compared is seen through one pair of glasses: of a recording each band is |sum Y X*|^2 / (sum |X|^2)^2 over
+    its bins, of a filter the same sum of its response over the power that the recording has there.
+
     Args:
+        dry: the sound before the filter, (C, T).
         rate: in Hz.
-        weight: of each frequency, (120,).
     """
 
-    def __init__(self, rate: float, weight: Tensor) -> None:
-        places = band_frequencies(rate) * _SAMPLES / rate
-        self.below = places.floor().long()
-        self.share, self.weight = (places - self.below).float(), weight.float()
+    def __init__(self, dry: Tensor, rate: float) -> None:
+        self.x, self.rate = dry.detach().double().mean(0).cpu(), rate
+        self.length = max(2 * len(self.x), _SAMPLES)
+        self.X = torch.fft.rfft(self._ended(self.x), self.length)
+        power = self.X.abs().square()
+        at = (torch.arange(len(power)) * (_SAMPLES / self.length)).round().long()
+        own, counts = torch.zeros(2, _SAMPLES // 2 + 1, dtype=torch.float64)
+        own.index_add_(0, at, power)
+        counts.index_add_(0, at, torch.ones_like(power))
+        own = own / counts.clamp_min(1.0) + 1e-20
+        freqs = torch.arange(len(own)) * (rate / _SAMPLES)
+        bells = own * torch.stack([_bell(freqs, f, rate) for f in band_frequencies(rate).tolist()])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sparse CSR")
+            self.sums = (bells / bells.sum(1, keepdim=True)).float().to_sparse_csr()
+        self.weight, self.late = torch.ones(_BANDS), 0
+        self._at = 0
+
+    def aim(self, weight: Tensor, impulse_at: int = 0) -> None:
+        """Weigh the bands by so much, (bands,), and see responses to an impulse at that sample."""
+        widths = torch.tensor([_half(f, self.rate) for f in band_frequencies(self.rate).tolist()])
+        self.weight = weight.float() * (widths * (_SAMPLES / self.rate / _BINS)).clamp_max(1.0).sqrt()
+        turns = torch.arange(_SAMPLES // 2 + 1, dtype=torch.float64) * (2 * math.pi * impulse_at / _SAMPLES)
+        self.back = torch.polar(torch.ones_like(turns), turns).to(torch.complex64)
 
     def __call__(self, y: Tensor) -> Tensor:
-        """(B, C, T) to (B, C 120)."""
-        H = torch.fft.rfft(y, _SAMPLES)
-        H = H[..., self.below] * (1 - self.share) + H[..., self.below + 1] * self.share
-        return self.of(H.real.square() + H.imag.square())
+        """Responses (B, C, T) to an impulse: (B, C bands)."""
+        return self.of(self.powers(y))
+
+    def powers(self, y: Tensor) -> Tensor:
+        """Of responses (B, C, T) to an impulse: (B, C, bands)."""
+        H = torch.view_as_real(torch.fft.rfft(y, _SAMPLES) * self.back)
+        sums = self.sums @ H.movedim(2, 0).reshape(H.shape[2], -1)
+        return sums.view(_BANDS, *y.shape[:2], 2).square().sum(-1).movedim(0, 2)
 
     def of(self, powers: Tensor) -> Tensor:
-        """The feature of power responses (B, C, 120)."""
+        """The feature of power responses (B, C, bands)."""
         return ((powers + _FLOOR).log().float() * self.weight).flatten(1)
 
+    def between(self, wet: Tensor) -> tuple[Tensor, Tensor]:
+        """Power of the response to a sound (C, T) by bands, (bands,), and how much each band can be trusted.
 
-def is_tone(fx: Processor) -> bool:
-    """Whether an effect is a filter whose response is short: told by its bands."""
-    linear = {"linear", "time_invariant"} <= set(fx.traits)
-    return linear and bool(fx.params) and not any(p.search in _LONG for p in fx.params.values())
+        The trust is the root of their coherence, times a factor that is less where dry has next to nothing.
+
+        References:
+            J. S. Bendat, A. G. Piersol, "Random Data", 4th edition, 2010, section 6.1.4 (the estimate H1, and
+            coherence).
+        """
+        y = wet.detach().double().mean(0).cpu()[: len(self.x)]
+        Y = torch.fft.rfft(self._ended(y), self.length)
+        cross, own, other = Y * self.X.conj(), self.X.abs().square(), Y.abs().square()
+        sums = torch.zeros(3, _BANDS, dtype=torch.complex128)
+        for i, freq in enumerate(band_frequencies(self.rate).tolist()):
+            half = _half(freq, self.rate)
+            first, last = (max(0, round((freq + d) * self.length / self.rate)) for d in (-half, half))
+            k = torch.arange(first, min(last + 1, len(Y)), dtype=torch.float64)
+            bell = _bell(k * (self.rate / self.length), freq, self.rate)
+            for j, values in enumerate((cross, own, other)):
+                sums[j, i] = (bell * values[first : last + 1]).sum()
+        both, own, other = sums[0].abs().square(), sums[1].real, sums[2].real
+        coherence = (both / (own * other + 1e-30)).clamp(0.0, 1.0)
+        return both / (own.square() + 1e-30), (coherence * own / (own + _QUIET * own.max() + 1e-30)).sqrt()
+
+    def _ended(self, x: Tensor) -> Tensor:
+        x = torch.nn.functional.pad(x, (0, len(self.x) - len(x)))
+        n = max(1, round(_FADE * len(x)))
+        end = (0.5 + 0.5 * torch.cos(math.pi * torch.arange(n, dtype=torch.float64) / n)).square()
+        return torch.cat([x[:-n], x[-n:] * end])
 
 
 def tones(
@@ -63,73 +150,122 @@ def tones(
     generator: torch.Generator,
     count: int = 3,
     deadline: float = math.inf,
+    free: FreeKnobs | None = None,
+    now: tuple[Tensor, Tensor] | None = None,
+    passes: int = _PASSES,
 ) -> tuple[Tensor, bool]:
     """Settings with which the response of a filter is that from ``dry`` to ``wet``, by bands and without phase.
 
+    Settings are drawn, the best descended from side by side, and the best of those varied, band by band.
+
     Args:
         fx: the filter.
-        dry: (1, C, T); channels are averaged.
+        dry: (1, C, T), the sound before it; channels are averaged.
         wet: (1, C', T').
         generator: of the random numbers.
         count: of settings.
         deadline: of ``time.monotonic()``.
+        free: which knobs move; None is all.
+        now: where the filter stands in a chain: its setting (P,), and the sound of the whole chain, (1, C', T').
+            What is looked for is then the response with which the chain's would be that to ``wet``.
+        passes: at most.
 
     Returns:
         Positions (n, P), the best first, and whether Ctrl-C ended the search.
     """
-    powers, weight = band_response(dry, wet, fx.sample_rate)
-    feature = BandResponse(fx.sample_rate, weight)
-    impulse = torch.zeros(1, 1 if fx.channels is None or 1 in fx.channels else 2, _SAMPLES)
-    impulse[..., 0] = 1.0
-    free = FreeKnobs(fx)
-    fit = LeastSquares(Task(fx, impulse, impulse), _SAMPLES, feature, free.index)
+    fx, there = copy.deepcopy(fx).cpu(), dry.device
+    free = FreeKnobs(fx) if free is None else copy.deepcopy(free).cpu()
+    feature = BandResponse(dry[0], fx.sample_rate)
+    powers, weight = feature.between(wet[0])
+    late = fx.latency_samples
+    at = min(late, _SAMPLES // 2)
+    impulse = torch.zeros(1, 1, _SAMPLES + late)
+    impulse[..., at] = 1.0
+    feature.aim(weight, at)
+    task = Task(fx, impulse, impulse[..., :_SAMPLES])
+    starts = free.rest[:1]
+    if now is not None:
+        starts = now[0][None].cpu()
+        before, sure = feature.between(now[1][0])
+        own = feature.powers(task.sounds(starts, _SAMPLES))[0, 0].double()
+        powers = own * (powers + 1e-9) / (before + 1e-9)
+        feature.aim(weight * sure, at)
+    fit = LeastSquares(task, _SAMPLES, feature, free.index)
     fit.aim(feature.of(powers.expand(1, fit.target.shape[1] // _BANDS, -1)))
-    drawn = torch.rand(_DRAWN, len(free.names), generator=generator)
+    proposals = Proposals(task, free, generator, listens=False)
     # Gains that are small are more usual than those at the ends of their range.
-    signed = torch.tensor([p.min_val < 0 < p.max_val for p in fx.params.values()])
-    half = torch.arange(_DRAWN) % 2 == 0
-    drawn = torch.where(signed & half[:, None], 0.5 + 0.6 * (drawn - 0.5), drawn)
-    rows = fit.errors(drawn).argsort()[:_DESCENTS].tolist()
-    ends, interrupted = [], False
+    signed = torch.tensor([fx.params[n].min_val < 0 < fx.params[n].max_val for n in free.names])
+    columns = [i for i, name in enumerate(free.names) if fx.params[name].search == "frequency"]
+    rows = [fx.params[free.names[i]] for i in columns]
+    knobs = min(len(free.names), _MOST)
+    found, errors, interrupted = starts, fit.errors(starts), False
+    lacking, best, waited = fit.target, math.inf, 0
     try:
-        for row in rows:
-            ends.append(fit.descend(drawn[row], _STEPS, deadline))
-            if time.monotonic() >= deadline:
+        for number in range(passes):
+            freqs = _extremes(lacking.view(-1, _BANDS)[0], fx.sample_rate)
+            proposals.expect(
+                {
+                    i: row.to_norm(freqs.clamp(row.min_val, row.max_val)).float()
+                    for i, row in zip(columns, rows, strict=True)
+                }
+            )
+            drawn = proposals.anywhere(_DRAWN * knobs)
+            half = torch.arange(len(drawn)) % 2 == 0
+            drawn = torch.where(signed & half[:, None], 0.5 + 0.6 * (drawn - 0.5), drawn)
+            begun = [found]
+            if number or now is not None:
+                # The best variations are those that change next to nothing: some are taken as they come.
+                near = [proposals.near(place, _DRAWN * knobs // 4) for place in found[:3, free.index]]
+                begun += [free(places[: math.ceil(_AS_THEY_COME * knobs / len(near))]) for places in near]
+                drawn = torch.cat([drawn[: _DRAWN * knobs // 4], *near])
+            screened = free(drawn)
+            begun.append(screened[fit.errors(screened).argsort()[: _SCREENED * knobs]])
+            ends = descend_side_by_side(fit, torch.cat(begun), _ROUNDS, deadline)
+            found, errors = (torch.cat(both) for both in zip((found, errors), ends, strict=True))
+            order = errors.argsort()
+            seen = fit.seen(found[order])
+            kept = _distinct(seen)
+            found, errors = found[order][kept], errors[order][kept]
+            lacking = fit.target - seen[:1]
+            met = math.sqrt(float(errors[0]) * fit.energy / float(feature.weight.square().sum()))
+            waited = 0 if float(errors[0]) < _GAIN * best else waited + 1
+            best = float(errors[0])
+            if met < (_MET if now is None else _MET / 10) or waited > 1 or time.monotonic() >= deadline:
                 break
     except KeyboardInterrupt:
-        if not ends:
-            raise
         interrupted = True
-    ends.sort(key=lambda end: end[1])
-    return torch.stack([place for place, _ in ends[:count]]), interrupted
+    return found[:count].to(there), interrupted
+
+
+def _distinct(seen: Tensor) -> list[int]:
+    """Of what is seen, the best first, a few that differ."""
+    kept: list[int] = []
+    for row, one in enumerate(seen):
+        if all(float((one - seen[other]).square().mean().sqrt()) > _ALIKE for other in kept):
+            kept.append(row)
+    return kept[:8]
+
+
+def _extremes(change: Tensor, rate: float) -> Tensor:
+    """Frequencies in Hz at which a curve over the bands, or what of it stands out, is farthest from 0, in order."""
+    around = torch.nn.functional.avg_pool1d(change[None], 2 * _AROUND + 1, 1, _AROUND, count_include_pad=False)[0]
+    found = []
+    for curve in (change.abs(), (change - around).abs()):
+        padded = torch.nn.functional.pad(curve, (1, 1))
+        at = ((curve >= padded[:-2]) & (curve > padded[2:])).nonzero()[:, 0]
+        found.append(at[curve[at].argsort(descending=True)[:_EXTREMES]].tolist())
+    mixed = dict.fromkeys(n for pair in itertools.zip_longest(*found) for n in pair if n is not None)
+    return band_frequencies(rate)[list(mixed)]
 
 
 def band_frequencies(rate: float) -> Tensor:
-    """(120,), float64, in Hz."""
+    """(bands,), float64, in Hz."""
     return torch.logspace(math.log10(_LOWEST_HZ), math.log10(0.48 * rate), _BANDS, dtype=torch.float64)
 
 
-def band_response(dry: Tensor, wet: Tensor, rate: float) -> tuple[Tensor, Tensor]:
-    """Power of the response from ``dry`` to ``wet`` by bands, (120,), and how much each band can be trusted.
+def _half(freq: float, rate: float) -> float:
+    return max(_WIDTH[0] * freq, _WIDTH[1] * rate / _SAMPLES)
 
-    |sum Y X*|^2 / (sum |X|^2)^2 over the bins of a band; the trust is the root of their coherence, times a factor that
-    is less where the dry sound has next to nothing.
 
-    References:
-        J. S. Bendat, A. G. Piersol, "Random Data", 4th edition, 2010, section 6.1.4 (the estimate H1, and coherence).
-    """
-    x, y = (s[0].detach().double().mean(0).cpu() for s in (dry, wet))
-    length = 2 * max(len(x), len(y))
-    X, Y = torch.fft.rfft(x, length), torch.fft.rfft(y, length)
-    cross, own, other = Y * X.conj(), X.abs().square(), Y.abs().square()
-    sums = torch.zeros(3, _BANDS, dtype=torch.complex128)
-    for i, freq in enumerate(band_frequencies(rate).tolist()):
-        half = max(_WIDTH[0] * freq, _WIDTH[1])
-        first, last = (max(0, round((freq + d) * length / rate)) for d in (-half, half))
-        k = torch.arange(first, min(last + 1, len(X)), dtype=torch.float64)
-        bell = (1 - (k * rate / length - freq).abs() / half).clamp_min(0.0)
-        for j, values in enumerate((cross, own, other)):
-            sums[j, i] = (bell * values[first : last + 1]).sum()
-    both, own, other = sums[0].abs().square(), sums[1].real, sums[2].real
-    coherence = (both / (own * other + 1e-30)).clamp(0.0, 1.0)
-    return both / (own.square() + 1e-30), (coherence * own / (own + _QUIET * own.max() + 1e-30)).sqrt()
+def _bell(freqs: Tensor, freq: float, rate: float) -> Tensor:
+    return (1 - (freqs - freq).abs() / _half(freq, rate)).clamp_min(0.0)

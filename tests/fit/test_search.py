@@ -14,6 +14,7 @@ from diffFx_pytorch.fit.drift import drift, without_drift
 from diffFx_pytorch.fit.knobs import FreeKnobs
 from diffFx_pytorch.fit.least_squares import LeastSquares
 from diffFx_pytorch.fit.modulation import periods, rates
+from diffFx_pytorch.fit.pairs import Pairs
 from diffFx_pytorch.fit.proposals import Proposals, echoes
 from diffFx_pytorch.fit.search import AutomaticSearch
 from diffFx_pytorch.fit.short_pair import short_pair
@@ -77,7 +78,12 @@ def test_a_chain_is_found():
     fx = Chain(eq=ParametricEqualizer(RATE, num_peaks=1), delay=FeedbackDelay(RATE), tanh=TanH(RATE))
     dry = sound(1.5)
     knobs = {"eq.peak_1_gain_db": 9.0, "eq.peak_1_freq_hz": 900.0, "delay.delay_ms": 120.0, "tanh.drive_db": 9.0}
-    assert fit(fx, dry, rendered(fx, dry, **knobs), time_budget_s=600).residual_db < -40
+
+    def enough(error, place):
+        if error < 1e-6:
+            raise KeyboardInterrupt
+
+    assert fit(fx, dry, rendered(fx, dry, **knobs), time_budget_s=600, progress=enough).residual_db < -40
 
 
 @pytest.mark.parametrize("init", ["default", "random"])
@@ -178,8 +184,12 @@ def test_a_part_of_the_pair_is_met_by_what_meets_the_whole():
     right = fx.demap_parameters(fx.to_flat({"peak_1_gain_db": 9.0, "low_shelf_gain_db": -6.0}))
     assert float(part.residuals(right)) < -80
     assert float(part.residuals(fx.demap_parameters(fx.to_flat({})))) > -20
-    tremolo = Tremolo(RATE)
-    assert short_pair(Task(tremolo, dry, wet), 4 * RATE) is None  # it does not stand still
+    several = short_pair(Pairs([Task(fx, dry, wet), Task(fx, dry[..., :RATE], wet[..., :RATE])]), 4 * RATE)
+    assert several is not None
+    assert torch.equal(several.wet, part.wet)  # of the longest pair
+    delay = Chain(eq=fx, delay=FeedbackDelay(RATE))
+    for other in (Tremolo(RATE), delay):  # it does not stand still; it remembers for seconds
+        assert short_pair(Task(other, dry, wet), 4 * RATE) is None
 
 
 # ---- honest ----
@@ -260,12 +270,23 @@ def test_ctrl_c_keeps_the_best_so_far(monkeypatch, rate):
         return walked(self, *args, **kwargs)
 
     monkeypatch.setattr(LeastSquares, "descend", descend)
-    fx, dry = ParametricEqualizer(rate), sound(3.2)
-    found = fit(fx, dry, rendered(fx, dry, peak_1_gain_db=12.0, peak_1_freq_hz=5000.0, peak_1_q=9.0), time_budget_s=600)
+    fx, dry = TanH(rate), sound(3.2)
+    found = fit(fx, dry, rendered(fx, dry, drive_db=30.0, bias=0.7, mix=0.6), time_budget_s=600)
     assert found.stopped
     assert (short_pair(Task(fx, dry, dry), 2 * rate) is None) == (rate == RATE)
     assert len(descents) == 2
     assert found.residual_db < 0
+
+
+def test_ctrl_c_while_a_filter_is_read_keeps_the_best_so_far(monkeypatch):
+    def descend(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("diffFx_pytorch.fit.tone.descend_side_by_side", descend)
+    fx, dry = ParametricEqualizer(RATE), sound(0.5)
+    found = fit(fx, dry, rendered(fx, dry, peak_1_gain_db=9.0), time_budget_s=600)
+    assert found.interrupted
+    assert found.settings == pytest.approx({name: row.default for name, row in fx.params.items()})
 
 
 def test_a_random_start_is_that_of_the_seed(monkeypatch):

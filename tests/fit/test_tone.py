@@ -5,24 +5,70 @@ import math
 import pytest
 import torch
 
-from diffFx_pytorch.fit.tone import band_frequencies, band_response, is_tone, tones
-from diffFx_pytorch.processors import FeedbackDelay, Gain, ParametricEqualizer, Peak, TanH, Tremolo
+from diffFx_pytorch import Chain
+from diffFx_pytorch.fit.filters import filters, reread
+from diffFx_pytorch.fit.knobs import FreeKnobs
+from diffFx_pytorch.fit.task import Task
+from diffFx_pytorch.fit.tone import BandResponse, band_frequencies, is_filter, tones
+from diffFx_pytorch.processors import (
+    FeedbackDelay,
+    Gain,
+    LinearPhaseEqualizer,
+    ParametricEqualizer,
+    Peak,
+    TanH,
+    Tremolo,
+)
 from tests.fit.test_search import RATE, rendered, sound
 
 
 def test_a_response_by_bands_is_the_filters():
     dry = sound(1.0)
-    powers, trust = band_response(dry, rendered(Gain(RATE), dry, gain_db=-6.0), RATE)
+    bands = BandResponse(dry[0], RATE)
+    powers, trust = bands.between(rendered(Gain(RATE), dry, gain_db=-6.0)[0])
     assert torch.allclose(10 * powers.log10(), torch.full_like(powers, -6.0), atol=0.01)
     assert float(trust.min()) > 0.9
     peak = Peak(RATE, freq_hz=1000.0, gain_db=12.0, q=2.0)
-    powers, _ = band_response(dry, rendered(peak, dry), RATE)
+    powers, _ = bands.between(rendered(peak, dry)[0])
     assert abs(10 * math.log10(float(powers[(band_frequencies(RATE) - 1000).abs().argmin()])) - 12.0) < 0.5
 
 
+@pytest.mark.parametrize(
+    "fx", [Peak(RATE, freq_hz=900.0, gain_db=15.0, q=10.0), LinearPhaseEqualizer(RATE, peak_1_gain_db=9.0)], ids=str
+)
+def test_a_recording_and_an_impulse_show_the_same(fx):
+    dry = sound(1.0)
+    bands, late = BandResponse(dry[0], RATE), fx.latency_samples
+    of_sound, trust = bands.between(rendered(fx, dry)[0])
+    impulse = torch.zeros(1, 1, 8192 + late)
+    impulse[..., late] = 1.0
+    bands.aim(trust, late)
+    with torch.no_grad():
+        of_impulse = bands.powers(fx(impulse)[..., late:])[0, 0]
+    high = band_frequencies(RATE) > 200  # below, a bin of the impulse's transform is wider than a band
+    assert float(10 * (of_sound / of_impulse)[high].log10().abs().max()) < 0.2
+
+
 def test_what_has_nothing_in_common_is_not_trusted():
-    _, trust = band_response(sound(1.0), sound(1.0, seed=5), RATE)
+    _, trust = BandResponse(sound(1.0)[0], RATE).between(sound(1.0, seed=5)[0])
     assert float(trust.median()) < 0.6
+
+
+def test_a_filter_of_a_chain_is_read_off_what_the_chain_lacks():
+    """Behind it a shaper and echoes, before it a gain: as long as they stand they cancel."""
+    fx, dry = Chain(gain=Gain(RATE), peak=Peak(RATE), tanh=TanH(RATE), echo=FeedbackDelay(RATE)), sound(1.0)
+    held = {"gain.gain_db": 6.0, "tanh.drive_db": 12.0, "echo.delay_ms": 180.0, "echo.mix": 0.4}
+    wet = rendered(fx, dry, **held, **{"peak.gain_db": -12.0, "peak.freq_hz": 1800.0, "peak.q": 2.0})
+    here = fx.demap_parameters(fx.to_flat(held))[0].float()
+    (gain, peak) = filters(fx)
+    assert (gain.columns, peak.columns) == (slice(0, 1), slice(1, 4))
+    task = Task(fx, dry, wet)
+    read = reread(task, peak, FreeKnobs(fx), here, torch.Generator().manual_seed(0), math.inf)
+    found = fx.to_dict(fx.map_parameters(read[:1]))
+    assert float(found["peak.freq_hz"]) == pytest.approx(1800, rel=0.05)
+    assert float(found["peak.gain_db"]) == pytest.approx(-12, abs=2)
+    assert torch.equal(read[:, 4:], here[4:].expand(len(read), -1))
+    assert not len(reread(task, peak, FreeKnobs(fx, free=["gain.gain_db"]), here, torch.Generator(), math.inf))
 
 
 @pytest.mark.slow
@@ -38,6 +84,6 @@ def test_an_equaliser_is_read_off_its_response():
 
 
 def test_only_filters_are_told_by_their_bands():
-    assert is_tone(ParametricEqualizer(RATE))
-    assert is_tone(Gain(RATE))
-    assert not any(is_tone(fx) for fx in (FeedbackDelay(RATE), Tremolo(RATE), TanH(RATE)))
+    assert is_filter(ParametricEqualizer(RATE))
+    assert is_filter(Gain(RATE))
+    assert not any(is_filter(fx) for fx in (FeedbackDelay(RATE), Tremolo(RATE), TanH(RATE)))

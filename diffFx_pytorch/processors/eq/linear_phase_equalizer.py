@@ -72,12 +72,13 @@ class LinearPhaseEqualizer(TapsFilter):
         """Magnitude of the sections, response, window."""
         knobs = dict(zip(self._names, curve.unbind(-1), strict=True))
         sections = parametric_sections(knobs, self.num_peaks, self.sample_rate, self.design)
-        numerator, denominator = (_power(sections[..., i : i + 3], self._phi) for i in (0, 3))
+        powers = torch.stack((torch.ones_like(self._phi), self._phi, self._phi.square()))
+        numerator, denominator = (_power(sections[..., i : i + 3]) @ powers for i in (0, 3))
         magnitude = (numerator / denominator).prod(-2).sqrt()
         return zero_phase(magnitude, self.transform, self._reach) * self._window
 
 
-def _power(c: Tensor, phi: Tensor) -> Tensor:
-    """|c0 + c1 / z + c2 / z^2|^2 of coefficients (..., 3) where sin^2(w / 2) is phi (F,): (..., F)."""
-    c0, c1, c2 = (c[..., i, None] for i in range(3))
-    return (c0 + c1 + c2).square() - 4 * phi * (c0 * c1 + 4 * c0 * c2 + c1 * c2) + 16 * phi.square() * c0 * c2
+def _power(c: Tensor) -> Tensor:
+    """|c0 + c1 / z + c2 / z^2|^2 of coefficients (..., 3) as a polynomial in sin^2(w / 2), (..., 3)."""
+    c0, c1, c2 = c.unbind(-1)
+    return torch.stack(((c0 + c1 + c2).square(), -4 * (c0 * c1 + 4 * c0 * c2 + c1 * c2), 16 * c0 * c2), -1)
