@@ -84,6 +84,12 @@ def forward_mode_active() -> bool:
     return not torch.compiler.is_compiling() and torch.autograd.forward_ad._current_level >= 0
 
 
+def plain(*given: Tensor | None) -> bool:
+    """Whether nobody asks for derivatives of what is computed now."""
+    asked = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in given)
+    return not (asked or transforms_active() or forward_mode_active())
+
+
 def autocast_active(device: torch.device) -> bool:
     """Whether operations on a device are cast to half precision."""
     if not torch.compiler.is_compiling() and not torch._C._is_any_autocast_enabled():

@@ -170,6 +170,28 @@ CALLS = {
         lambda x, a, r: (R.attack_release(x.mT.contiguous().mT, a, r.expand(x.shape), time_varying=True),),
         variant=True,
     ),
+    "loop_overshoot": Call(
+        {"loop_overshoot"},
+        lambda T: [
+            *(_level(T), between(2, 12, 3), between(0, 9, 1), torch.tensor([0.9, 0.0, 0.99]).double()),
+            *(between(0.995, 0.9999, 1), noise(3).abs()),
+        ],
+        lambda level, *knobs: R.loop_overshoot(level + 30, *knobs, return_zf=True, time_varying=False),
+        1e-5,
+    ),
+    "loop_overshoot, moving": Call(
+        {"loop_overshoot"},
+        lambda T: [
+            _level(T)[:2],
+            between(2, 12, T),
+            between(0, 9, 2, T),
+            between(0.8, 0.9999, T),
+            between(0.5, 0.99, T),
+        ],
+        lambda level, *knobs: (R.loop_overshoot(level + 30, *(k.expand(level.shape) for k in knobs)),),
+        1e-5,
+        variant=True,
+    ),
     "overshoot": Call(
         {"gain_computer"},
         lambda T: [_loud(T) * noise(2, 3, T), *_knee(2, 1, 1)],
@@ -213,6 +235,17 @@ CALLS = {
     ),
     "backlash, constant": Call(
         {"backlash_source"}, lambda T: [_steps(T), between(0, 2, 1)], lambda x, w: (R.backlash(x, w),), variant=True
+    ),
+    "plays": Call(
+        {"plays"},
+        lambda T: [noise(2, 2, T), between(0.2, 0.9, 2, 1), between(0.5, 3, 2), noise(2, 1, 3)],
+        lambda x, h, c, zi: R.plays(x, h, c, 3, zi, True),
+    ),
+    "plays, moving": Call(
+        {"plays"},
+        lambda T: [noise(2, T).cumsum(-1) / 5, between(0.2, 0.9, 1, T), between(0.5, 3, 2, T)],
+        lambda x, h, c: (R.plays(x, h, c),),
+        variant=True,
     ),
     "feedback delay": Call(
         {"feedback_delay"},

@@ -11,9 +11,11 @@ L = 256
 SMALL = {
     "recursion.cuda.first_order": {"CHUNK": L, "STATES": 2},
     "recursion.cuda.attack_release": {"CHUNK": L, "STATES": 2},
+    "recursion.cuda.loop_overshoot": {"CHUNK": L},
     "dsp.cuda.gain_rows": {"STRETCH": L},
     "recursion.cuda.running_max": {"CHUNK": L},
     "recursion.cuda.backlash": {"CHUNK": L},
+    "recursion.cuda.plays": {"CHUNK": 4 * L},
     "recursion.cuda.feedback_delay": {"CHUNK": 64},
     "recursion.cuda.chunks": {"SECTIONS": L},
     "recursion.cuda.sections": {"STATES": 2},

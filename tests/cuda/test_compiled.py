@@ -20,7 +20,7 @@ DOUBLE = {
     **dict.fromkeys(("_apply", "_levels", "_echoes", "_echoes_adjoint", "_slopes"), 20),
 }
 """Double-precision instructions that kernels of float32 sound are meant to have: for states between chunks and sums."""
-IN_DOUBLE = {"sosfilt, moving", "allpole of order 2, moving"} | {
+IN_DOUBLE = {"sosfilt, moving", "allpole of order 2, moving", "loop_overshoot", "loop_overshoot, moving"} | {
     *(
         "graph",
         "graph, moving",

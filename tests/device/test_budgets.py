@@ -9,6 +9,7 @@ from diffFx_pytorch.recursion import (
     attack_release,
     feedback_delay,
     feedback_network,
+    loop_overshoot,
     one_pole,
     running_max,
     sos_to_svf,
@@ -174,3 +175,15 @@ def test_control_points():
 def test_moving_all_pole():
     sos = swept()[..., 0, :]
     assert_within(allpole, [torch.randn(B, T), (sos[..., 4:] / sos[..., 3:4]).contiguous()], (400, 1200), 30)
+
+
+@pytest.mark.slow
+def test_loop_overshoot():
+    level = 20 * torch.randn(B, T, generator=torch.Generator().manual_seed(0)).abs().clamp_min(1e-5).log10()
+    level += 20 + 20 * torch.sin(torch.arange(T) / 3000)  # loud and soft, dB over the threshold
+    knobs = [torch.tensor(value, dtype=torch.float64) for value in (6.0, 3.0, 0.95, 0.9995)]
+    forward, both = both_ways(loop_overshoot, level, *knobs)
+    assert forward.launches <= 1100
+    assert both.launches <= 1300
+    assert both.waits <= 3
+    assert both.peak <= 30 * level.nbytes

@@ -10,6 +10,7 @@ WAITS = {
     "delay_graph": "the least of the moving delays is how many samples can be computed at once",
     "feedback_delay": "the least delay is how many samples can be computed at once",
     "feedback_network": "the least delay is how many samples can be computed at once",
+    "loop_overshoot": "it goes on until no sample changes",
     "lti_loop_impulse": "the least delay is how many samples can be computed at once",
 }
 

@@ -16,7 +16,7 @@ CHUNK = 1024
 
 
 @triton.jit
-def _then(low1, high1, low2, high2):
+def clamp_then(low1, high1, low2, high2):
     """First a clamp to [low1, high1], after it one to [low2, high2]."""
     return tl.minimum(tl.maximum(low1, low2), high2), tl.minimum(tl.maximum(high1, low2), high2)
 
@@ -39,7 +39,7 @@ def _sources(x, width, start, source_ptr, lifted_ptr, T, MOVING: tl.constexpr, L
         w_at = width.base + (row // width.each % width.count) * (T if MOVING else 1)
         low = tl.load(at + t, mask=inside, other=float("-inf"))
         high = low + tl.load(w_at + (t if MOVING else 0 * t), mask=inside, other=0.0)
-        low_all, high_all = tl.associative_scan((low, tl.where(inside, high, float("inf"))), 0, _then)
+        low_all, high_all = tl.associative_scan((low, tl.where(inside, high, float("inf"))), 0, clamp_then)
         y = tl.minimum(tl.maximum(state, low_all), high_all)
         before = tl.where(i > 0, tl.gather(y, tl.where(i > 0, i - 1, 0), 0), state)
         rises = low >= before

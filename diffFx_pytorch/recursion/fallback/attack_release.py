@@ -15,7 +15,7 @@ ROUNDS = (6, 4, 4)
 """Rounds before the first, second and third look at whether a choice still changed; then as many again as ever."""
 
 
-def _looks(samples: int) -> Iterator[int]:
+def looks(samples: int) -> Iterator[int]:
     """Rounds between looks, each of which is a wait for the device; ``samples`` of them settle everything."""
     done = 0
     while done < samples:
@@ -60,7 +60,7 @@ def attack_release_levels(x: Tensor, attack: Tensor, release: Tensor, zi: Tensor
         return x
     smoother, levels = _Smoother(x, attack, release, zi.expand(*batch_shape, 1)), x
     rising = smoother.choices(x)
-    for rounds in _looks(x.shape[-1]):
+    for rounds in looks(x.shape[-1]):
         before = rising
         for _ in range(rounds):
             levels = smoother.levels(rising)

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from diffFx_pytorch.dsp.interpolation import POINTS
 from diffFx_pytorch.kernels.rows import broadcast_shape
+from diffFx_pytorch.kernels.transforms import plain
 
 from .delay_blocks import as_it_is, even_blocks
 from .loop_filters import LoopFilters, WholeLoopFilters, over
-from .taps import READ_AT_ONCE, Reader, plain
+from .taps import READ_AT_ONCE, Reader
 
 
 def _padded(line: Tensor, length: int) -> Tensor:

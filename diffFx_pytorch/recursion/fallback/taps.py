@@ -11,7 +11,7 @@ from torch import Tensor
 
 from diffFx_pytorch.dsp.delay_read import tap_weights
 from diffFx_pytorch.dsp.interpolation import POINTS, powers_of, split_delay, table_of_powers
-from diffFx_pytorch.kernels.transforms import forward_mode_active, transforms_active
+from diffFx_pytorch.kernels.transforms import plain
 
 from .delay_blocks import LONGEST, Pole, as_it_is, blocks, even_blocks
 from .loop_filters import LoopFilters, over
@@ -22,12 +22,6 @@ _AT_ONCE = 6144
 
 READ_AT_ONCE = 8192
 """Samples for which taps that stand still are read, where all that they read is there."""
-
-
-def plain(*given: Tensor | None) -> bool:
-    """Whether nobody asks for derivatives of what is computed now."""
-    asked = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in given)
-    return not (asked or transforms_active() or forward_mode_active())
 
 
 class Reader:

@@ -7,39 +7,24 @@ import functools
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.dsp.gain_computer import quadratic_knee
 from diffFx_pytorch.kernels import define, row_kernel
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.cpu.loop_overshoot import backward, forward
-
-
-def _equation(level: Tensor, knobs: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-    samples, dtype = level.shape[-1], level.dtype
-    if not samples:
-        return level + knobs[..., :0, 0] + zi[..., :0], zi
-    rows = (level, *knobs.unbind(-1))
-    o, found = zi, []
-    moving = (row.to(zi.dtype).expand(*row.shape[:-1], samples).split(1, -1) for row in rows)
-    for L, W, m, up, down in zip(*moving, strict=True):
-        c = torch.where(quadratic_knee(L - m * o, W) >= o, up, down)
-        kept, new = c * o, 1 - c
-        d = (L + 0.5 * W - m * kept).clamp_min(0.0)
-        z = 2 * d / (1 + (1 + 2 * new * m * d / W).sqrt())
-        o = torch.where(z <= W, kept + new * z * z / (2 * W), (kept + new * L) / (1 + new * m))
-        found.append(o)
-    return torch.cat(torch.broadcast_tensors(*found), -1).to(dtype), o
-
+from diffFx_pytorch.recursion.fallback.loop_overshoot import loop_overshoot_adjoint, loop_overshoot_equation
 
 _loop_overshoot = define(
     "loop_overshoot",
     inputs={"level": 1, "knobs": 2, "zi": 1},
     outputs={"y": lambda level, *_: (level.shape[-1:], level.dtype), "zf": lambda *inputs: ((1,), inputs[-1].dtype)},
-    equation=_equation,
+    equation=loop_overshoot_equation,
     kernel=row_kernel(forward, backward),
     saves=dict.fromkeys(("level", "knobs", "zi", "y"), ()),
+    adjoint=loop_overshoot_adjoint,
 )
 """Of knobs (..., T or 1, 4): width, slope, attack and release."""
+_loop_overshoot.register(device="cuda", kernel=triton_kernel("diffFx_pytorch.recursion.cuda.loop_overshoot"))
 
 
 @where_float64_is

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import define, row_kernel
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.cpu.plays import backward, forward
@@ -33,6 +34,7 @@ _plays = define(
     equation=_equation,
     kernel=row_kernel(forward, backward),
 )
+_plays.register(device="cuda", kernel=triton_kernel("diffFx_pytorch.recursion.cuda.plays"))
 
 
 @where_float64_is
