@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 import yaml
 
 from diffFx_pytorch import fit
@@ -88,6 +89,7 @@ def _blocks(page: Path, kind: str) -> list[str]:
 @pytest.mark.parametrize("page", OTHERS)
 def test_the_snippets_of_older_pages_run_in_order(page, files, monkeypatch):
     monkeypatch.setattr(fit, "fit_structure", functools.partial(fit.fit_structure, time_budget_s=5))
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="eager"))  # C++ takes minutes
     names: dict = {}
     for block in (GIVEN[page.stem], *_blocks(page, "python")):
         exec(compile(block, str(page), "exec"), names)

@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import inspect
 import sys
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,27 +136,20 @@ def cases():
     ]
 
 
-OTHERS = 4
-"""Of the constructions after an effect's first, a heavy test runs over one in so many, unless --all-cases is given."""
-
-
 def pytest_generate_tests(metafunc):
     if "case" in metafunc.fixturenames:
-        heavy = metafunc.definition.get_closest_marker("heavy")
-        step = heavy.args[0] if heavy and heavy.args else 1
-        every = metafunc.config.getoption("--all-cases")
-        seen = {}
-        rows = []
-        for i, case in enumerate(cases()):
-            first = case.cls not in seen
-            number = seen.setdefault(case.cls, len(seen))
-            chosen = heavy is None or (number % step == 0 and case.built_in)
-            fast = (first and chosen) or not (case.built_in or isinstance(case, Routed))
-            if first or heavy is None or every or i % OTHERS == 0:
-                rows.append(pytest.param(case, id=case.id, marks=[] if fast else [pytest.mark.slow]))
+        # Who names what to run (-k) wants all of it, and so does who brings an effect.
+        every = metafunc.config.getoption("--all-cases") or metafunc.config.getoption("keyword")
         sampled = metafunc.definition.get_closest_marker("sampled")
-        if sampled and not every:
-            rows = rows[:: sampled.args[0]]
+        step = sampled.args[0] if sampled and not every else 1
+        turn = zlib.crc32(metafunc.definition.name.encode()) % step  # so that each test has others
+        seen, rows = set(), []
+        for i, case in enumerate(cases()):
+            own = not (case.built_in or isinstance(case, Routed))
+            quick = own or (case.built_in and case.cls not in seen)
+            seen.add(case.cls)
+            if own or i % step == turn:
+                rows.append(pytest.param(case, id=case.id, marks=[] if quick else [pytest.mark.slow]))
         metafunc.parametrize("case", rows)
     elif "first" in metafunc.fixturenames:
         # Where construction cannot matter, one of each effect is enough.

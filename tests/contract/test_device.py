@@ -8,7 +8,7 @@ from tests.device.pretended import DeviceTensor, PretendedDevice, moved
 from tests.device.waits import WAITS, operator
 
 
-@pytest.mark.heavy(3)
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("moving", [pytest.param(False, marks=pytest.mark.slow), True], ids=["still", "moving"])
 def test_runs_on_a_device(case, moving):
     fx = case()

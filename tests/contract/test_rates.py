@@ -26,7 +26,7 @@ def test_frequencies_stay_below_nyquist(first):
 RATES = (8000, 16000, 22050, 44100, 48000, 96000, 192000)
 
 
-@pytest.mark.heavy
+@pytest.mark.sampled(2)
 def test_one_sound_has_one_level_at_every_rate(case):
     """Noise of 100 Hz .. 2 kHz, wet alone: within 0.3 dB from 16 kHz up; at 8 kHz within 1 dB, for there half of what a
     filter, a reflection or an interpolation makes of it lies next to Nyquist.

@@ -192,8 +192,8 @@ def test_trainable_settings_are_parameters(held, case, make_noise):
     assert torch.allclose(trained(x), still, atol=1e-3 * float(still.abs().max()))
 
 
-@pytest.mark.heavy(16)
-@pytest.mark.sampled(6)
+@pytest.mark.slow
+@pytest.mark.sampled(30)
 def test_trainable_settings_compile_export_and_vmap(held, case, make_noise):
     fx, values = held
     x = make_noise(1, case.channels(), 256, torch.float32)

@@ -19,13 +19,13 @@ def setting(case, make_noise, positions):
 LENGTHS = (1500, 1100, 4096, 100, 1777, 5000, 700, 9001, 1640, 12000, 2047)
 
 
-@pytest.mark.heavy(16)
+@pytest.mark.sampled(8)
 def test_compiles_into_one_graph_for_all_lengths(setting, case, make_noise, request):
     fx, _, flat = setting
     torch._dynamo.reset()
     # What lies behind the recorded graph is torch's and the operators', and two thirds of the time.
-    often = request.node.get_closest_marker("slow") is None or request.config.getoption("--all-cases")
-    counter = CompileCounterWithBackend("aot_eager" if often else "eager")
+    every = request.config.getoption("--all-cases") or request.config.getoption("keyword")
+    counter = CompileCounterWithBackend("aot_eager" if every else "eager")
     compiled = torch.compile(fx, fullgraph=True, backend=counter)
     x = make_noise(2, case.channels(), 1300, torch.float32)
     torch._dynamo.mark_dynamic(x, 2)
@@ -45,7 +45,7 @@ def test_compiles_into_one_graph_for_all_lengths(setting, case, make_noise, requ
 
 
 @pytest.mark.slow
-@pytest.mark.sampled(10)
+@pytest.mark.sampled(40)
 def test_compiles_twice_where_no_length_is_marked(case, make_noise, positions):
     fx = case()
     torch._dynamo.reset()
@@ -58,7 +58,7 @@ def test_compiles_twice_where_no_length_is_marked(case, make_noise, positions):
 
 
 @pytest.mark.slow
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(25)
 def test_a_compiled_stream_takes_blocks_of_any_size(case, make_noise, positions):
     fx = case()
     if not fx.streamable:
@@ -78,7 +78,7 @@ def test_a_compiled_stream_takes_blocks_of_any_size(case, make_noise, positions)
 
 
 @pytest.mark.slow
-@pytest.mark.sampled(25)
+@pytest.mark.sampled(60)
 def test_compiles_with_inductor(setting):
     fx, x, flat = setting
     torch._dynamo.reset()
@@ -87,7 +87,7 @@ def test_compiles_with_inductor(setting):
     )
 
 
-@pytest.mark.heavy(16)
+@pytest.mark.sampled(8)
 def test_exports_for_all_lengths(setting, case, make_noise):
     fx, x, flat = setting
     # By a name nothing may be assumed of the length; DYNAMIC lets torch narrow it.
@@ -181,7 +181,7 @@ def test_inside_a_model(setting):
 
 
 @pytest.mark.slow
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(20)
 def test_distributed_data_parallel(setting, tmp_path):
     fx, x, _ = setting
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meet", rank=0, world_size=1)

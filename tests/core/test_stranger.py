@@ -24,7 +24,7 @@ def test_the_effect_of_contributing_gets_the_contract(tmp_path):
         str(ROOT / "tests/contract"),
         "-q",
         "-k",
-        "Fuzz and not slow",
+        "Fuzz and not slow and not compile and not export",
         "--no-header",
     ]
     done = subprocess.run(

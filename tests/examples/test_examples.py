@@ -51,7 +51,7 @@ def test_speech_goes_through_a_moving_filter_and_a_vocoder_learns(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"speech.wav", "residual.wav", "by_the_book.wav", "trained.wav"}
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_controller_halves_its_error():
     done = run("train_controller.py")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -78,7 +78,7 @@ def test_a_chain_is_fitted_to_files(tmp_path):
     assert run("fit_chain.py", tmp_path / "dry.wav").returncode == 2
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_the_settings_of_a_chain_are_found():
     done = run("fit_chain.py")
     assert done.returncode == 0, done.stdout + done.stderr

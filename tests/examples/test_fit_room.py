@@ -58,7 +58,7 @@ def test_runs():
     assert "8000 Hz" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_finds_the_decay_of_a_room_it_made_up(program):
     room, response, history = fitted(program, program.made_up_room(), 48000)
     times = [[measured(h, 48000, f) for f in OCTAVES] for h in (room, response)]
@@ -67,7 +67,6 @@ def test_finds_the_decay_of_a_room_it_made_up(program):
     assert history.terms["energy decay relief"][-1] < 0.4 * history.terms["energy decay relief"][0]
 
 
-@pytest.mark.slow
 @pytest.mark.thorough
 @pytest.mark.real_audio
 def test_finds_the_decay_of_a_measured_room(program, audio_folder):

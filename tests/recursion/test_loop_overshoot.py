@@ -51,6 +51,6 @@ def test_blocks_equal_the_whole():
 
 @pytest.mark.parametrize("moves", [False, True])
 def test_the_operator(moves):
-    level, *knobs = inputs(7, moves)
+    level, *knobs = inputs(4, moves)
     each = torch.stack(knobs, -1)[:2, 0]  # a row for each channel
     check_operator(_loop_overshoot, level, each, 0.3 * torch.ones(3, 1, 1, dtype=DTYPE))
