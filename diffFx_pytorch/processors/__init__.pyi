@@ -78,6 +78,7 @@ from diffFx_pytorch.processors.reverb.fdn_reverb import FDNReverb as _FDNReverb
 from diffFx_pytorch.processors.reverb.noise_shaped_reverb import NoiseShapedReverb as _NoiseShapedReverb
 from diffFx_pytorch.processors.reverb.plate_reverb import PlateReverb as _PlateReverb
 from diffFx_pytorch.processors.reverb.schroeder_reverb import SchroederReverb as _SchroederReverb
+from diffFx_pytorch.processors.reverb.shaped_reverb import ShapedReverb as _ShapedReverb
 from diffFx_pytorch.processors.reverb.velvet_reverb import VelvetReverb as _VelvetReverb
 from diffFx_pytorch.processors.spatial.mono_maker import MonoMaker as _MonoMaker
 from diffFx_pytorch.processors.spatial.stereo_enhancer import StereoEnhancer as _StereoEnhancer
@@ -167,6 +168,7 @@ __all__ = [
     "RingModulator",
     "RotarySpeaker",
     "SchroederReverb",
+    "ShapedReverb",
     "SlapbackDelay",
     "SoftClipper",
     "SpectralEqualizer",
@@ -2814,6 +2816,46 @@ class _LikeSchroederReverb:
     ) -> Sound: ...
 
 class SchroederReverb(_LikeSchroederReverb, _SchroederReverb): ...
+
+class _ShapedReverbKnobs(TypedDict, total=False):
+    predelay_ms: KnobValue
+    length_ms: KnobValue
+    slope_db: KnobValue
+    gate_ms: KnobValue
+    lowpass_hz: KnobValue
+    highpass_hz: KnobValue
+    width: KnobValue
+    mix: KnobValue
+
+class _LikeShapedReverb:
+    predelay_ms: _Setting
+    length_ms: _Setting
+    slope_db: _Setting
+    gate_ms: _Setting
+    lowpass_hz: _Setting
+    highpass_hz: _Setting
+    width: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        ir_seconds: float = 1.5,
+        seed: int = 0,
+        **settings: Unpack[_ShapedReverbKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _ShapedReverbKnobs | Knobs | None = None,
+        dsp_params: _ShapedReverbKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_ShapedReverbKnobs],
+    ) -> Sound: ...
+
+class ShapedReverb(_LikeShapedReverb, _ShapedReverb): ...
 
 class _VelvetReverbKnobs(TypedDict, total=False):
     predelay_ms: KnobValue

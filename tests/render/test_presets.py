@@ -13,6 +13,7 @@ from tests.cli.command import difffx
 SOURCES = {
     "drum-bus": "drums",
     "small-room": "drums",
+    "gated-drums": "drums",
     "bass": "bass",
     "acoustic-guitar": "guitar",
     "electric-guitar-clean": "guitar",
