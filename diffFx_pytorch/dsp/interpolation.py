@@ -108,7 +108,11 @@ def table_of_powers(like: Tensor, whole: bool, interpolation: str, derivative: b
 def powers_of(fraction: Tensor, taps: Tensor | None, interpolation: str) -> Tensor:
     """Powers of the fraction (..., number), of each number of taps by itself; as `weights_or_slopes`."""
     half, about = POINTS[interpolation] // 2, {"dtype": torch.int64, "device": fraction.device}
-    powers = fraction.unsqueeze(-1) ** constant(range(interpolation_table(interpolation).shape[1]), **about)
+    # By products: of a power the second derivative at a fraction of 0 is not a number.
+    each = [torch.ones_like(fraction)]
+    for _ in range(interpolation_table(interpolation).shape[1] - 1):
+        each.append(each[-1] * fraction)
+    powers = torch.stack(each, -1)
     if taps is None:
         return powers
     own = taps.unsqueeze(-1) == constant(range(1, half + 1), **about)

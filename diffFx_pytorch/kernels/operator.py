@@ -290,7 +290,10 @@ class Operator(Table):
             moved = [torch.zeros_like(t) if along[i] is None else along[i] for i, t in zip(free, given, strict=True)]
             needed = iter(tangent_by_transposition(gradients, given, moved))
             result = [next(needed) if need else None for need in ctx.needs]
-        return as_results(self._fitted(result, inputs, ctx.needs))
+        fitted, like = self._fitted(result, inputs, ctx.needs), next(t for t in inputs if t is not None)
+        # In place of a gradient that is not needed stands nothing, of the type of the first input.
+        whole = not (like.is_floating_point() or like.is_complex())
+        return as_results([None if whole and not need else g for g, need in zip(fitted, ctx.needs, strict=True)])
 
     # vmap.
 
@@ -313,8 +316,9 @@ class Operator(Table):
         )
         cores = [0 if t is None else t.dim() - b - outer for t, b in zip(args[:s], batched, strict=True)]
         cores[m:n] = self.cores
-        # A gradient belongs to each mapped item even where the item's argument was shared.
-        expand = [m <= i < n and needs[i - m] for i in range(s)]
+        # A gradient belongs to each mapped item even where the item's argument was shared. Of what is no input the
+        # kernels tell the core by what is left behind the batch.
+        expand = [i < m or i >= n or needs[i - m] for i in range(s)]
         moved = batch_first(size, dims[:s], args[:s], cores, expand)
         found = as_tuple(self._call_backward(*moved, *settings, list(needs)))
         shaped = [g.reshape(size, *shape) if need else g for g, shape, need in zip(found, own, needs, strict=True)]

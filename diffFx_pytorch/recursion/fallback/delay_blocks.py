@@ -70,8 +70,11 @@ def even_blocks(length: int, T: int) -> list[slice]:
 
 
 def as_it_is(line: Tensor) -> Tensor:
-    """What stands in a line that is written on: a copy where a derivative will want what it was."""
-    return line.clone() if torch.is_grad_enabled() and line.requires_grad else line
+    """What stands in a line that is written on: a copy where a derivative may want what it was.
+
+    That the line needs none itself yet does not tell: what it is multiplied by may, and keeps it.
+    """
+    return line.clone() if torch.is_grad_enabled() else line
 
 
 class Filter:
