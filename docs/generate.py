@@ -1,17 +1,19 @@
 """Write what follows from the effects: a page for each in docs/effects, and the names that type checkers see.
 
-``python docs/generate.py`` writes the pages from docstring, table of knobs and curve, the plots, and the
+``python docs/generate.py`` writes the pages from docstring, words and table of knobs, the missing plots, and the
 ``__init__.pyi`` of the packages of effects and of the recursions; a test holds all but the plots to the code.
+``python docs/generate.py Peak`` plots an effect anew.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
 import inspect
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -186,8 +188,8 @@ def picture(cls: type[Processor]) -> str:
     return svg_of(build(cls, words()[cls.__name__].recipes[0]).views()) + "\n"
 
 
-def main() -> None:
-    """Write every page and plot."""
+def main(drawn: Iterable[str]) -> None:
+    """Write every page, table and stub, and the plots of the effects that are named or have none."""
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / "README.md").write_text(index())
     README.write_text(with_table(README.read_text()))
@@ -195,8 +197,17 @@ def main() -> None:
         path.write_text(text)
     for cls in built_in():
         (FOLDER / f"{cls.__name__}.md").write_text(page(cls))
-        (FOLDER / f"{cls.__name__}.svg").write_text(picture(cls))
+        plot = FOLDER / f"{cls.__name__}.svg"
+        if cls.__name__ in drawn or not plot.exists():
+            plot.write_text(picture(cls))
 
 
 if __name__ == "__main__":
-    main()
+    names = [cls.__name__ for cls in built_in()]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("effect", nargs="*", metavar="EFFECT", help="to plot anew")
+    parser.add_argument("--plots", action="store_true", help="plot every effect anew, which takes minutes")
+    given = parser.parse_args()
+    if unknown := {*given.effect} - {*names}:
+        parser.error(f"no effect of the package: {', '.join(sorted(unknown))}")
+    main(names if given.plots else given.effect)

@@ -101,9 +101,9 @@ def _titled(kind: str, library: str) -> str:
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
-    """Refuse a page with a fence that was not understood: its code would stand there as text."""
-    if re.search(r"<p>(?:(?!</p>).)*```", html, re.DOTALL):
-        raise PluginError(f"{page.file.src_uri}: a block of code was not understood; its fence stands in the text")
+    """Refuse a page with a fence or a formula that was not understood: its code would stand there as text."""
+    if found := re.search(r"<p>(?:(?!</p>).)*?(```|<code>math\s|:math:|\.\. math::)", html, re.DOTALL):
+        raise PluginError(f"{page.file.src_uri}: a block was not understood; {found[1]!r} stands in the text")
     return html
 
 

@@ -15,7 +15,7 @@ def markdown_of(text: str) -> str:
     """A docstring as Markdown: formulas in fences, single backticks, references as a list."""
     text = _MATH.sub(_fence, text)
     text = _ROLE.sub(r"$`\1`$", text)
-    return re.sub(r"``([^`]+)``", r"`\1`", text)
+    return re.sub(r"(?<!`)``([^`]+)``(?!`)", r"`\1`", text)  # a fence has three
 
 
 def _fence(match: re.Match[str]) -> str:

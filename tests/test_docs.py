@@ -36,5 +36,11 @@ def test_the_names_that_type_checkers_see_are_those_of_the_code():
 @pytest.mark.parametrize("cls", generate.built_in(), ids=lambda c: c.__name__)
 def test_plot_is_what_the_code_draws_on_any_machine(cls):
     assert (DOCS / "effects" / f"{cls.__name__}.svg").read_text() == generate.picture(cls), (
-        "run python docs/generate.py"
+        "run python docs/generate.py --plots"
     )
+
+
+def test_formulas_of_docstrings_stand_in_fences():
+    markdown_of = importlib.import_module("site_markup").markdown_of
+    text = "One ``knob``:\n\n.. math:: H = \\frac{1}{2}\n\nand :math:`x` by ``y``."
+    assert markdown_of(text) == "One `knob`:\n\n```math\nH = \\frac{1}{2}\n```\n\nand $`x`$ by `y`."
