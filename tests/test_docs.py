@@ -43,4 +43,4 @@ def test_plot_is_what_the_code_draws_on_any_machine(cls):
 def test_formulas_of_docstrings_stand_in_fences():
     markdown_of = importlib.import_module("site_markup").markdown_of
     text = "One ``knob``:\n\n.. math:: H = \\frac{1}{2}\n\nand :math:`x` by ``y``."
-    assert markdown_of(text) == "One `knob`:\n\n```math\nH = \\frac{1}{2}\n```\n\nand $`x`$ by `y`."
+    assert markdown_of(text) == "One `knob`:\n\n```math\nH = \\frac{1}{2}\n```\nand $`x`$ by `y`."
