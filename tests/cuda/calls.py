@@ -158,6 +158,30 @@ CALLS = {
         1e-5,
         variant=True,
     ),
+    "allpole of order 5": Call(
+        {"allpole"},
+        lambda T: [noise(2, 3, T), between(-0.15, 0.15, 2, 1, 5), noise(3, 5)],
+        lambda x, a, zi: R.allpole(x, a, zi, True, time_varying=False),
+        variant=True,
+    ),
+    "allpole of order 4, moving": Call(
+        {"allpole"},
+        lambda T: [noise(2, 3, T), between(-0.2, 0.2, 3, T, 4), noise(2, 3, 4)],
+        lambda x, a, zi: R.allpole(x, a, zi, True, time_varying=True),
+        variant=True,
+    ),
+    "allpole, complex": Call(
+        {"allpole"},
+        lambda T: [_disk(2, T), _disk(1, 1), _disk(2, 1)],
+        lambda x, a, zi: R.allpole(x, a, zi, True, time_varying=False),
+        variant=True,
+    ),
+    "allpole, complex and moving": Call(
+        {"allpole"},
+        lambda T: [_disk(2, T), _disk(T, 3) / 2, _disk(1, 3)],
+        lambda x, a, zi: R.allpole(x, a, zi, True, time_varying=True),
+        variant=True,
+    ),
     "attack_release": Call(
         {"attack_release"},
         lambda T: [_level(T), torch.tensor([0.9, 0.0, 0.99])[:, None].double(), between(0.995, 0.9999, 1), noise(3)],

@@ -20,17 +20,21 @@ DOUBLE = {
     **dict.fromkeys(("_apply", "_levels", "_echoes", "_echoes_adjoint", "_slopes"), 20),
 }
 """Double-precision instructions that kernels of float32 sound are meant to have: for states between chunks and sums."""
-IN_DOUBLE = {"sosfilt, moving", "allpole of order 2, moving", "loop_overshoot", "loop_overshoot, moving"} | {
-    *(
-        "graph",
-        "graph, moving",
-        "network, modulated",
-        "network, modulated and filtered",
-        "network, filtered",
-        "network, filtered in groups",
-        "network, filters moving",
-    ),
-}
+IN_DOUBLE = (
+    {"sosfilt, moving", "allpole of order 2, moving", "loop_overshoot", "loop_overshoot, moving"}
+    | {*(f"allpole{of}" for of in (" of order 5", " of order 4, moving", ", complex", ", complex and moving"))}
+    | {
+        *(
+            "graph",
+            "graph, moving",
+            "network, modulated",
+            "network, modulated and filtered",
+            "network, filtered",
+            "network, filtered in groups",
+            "network, filters moving",
+        ),
+    }
+)
 """Calls whose recursion is meant to run in float64."""
 BARRIERS = {"_round": 1, "_play": 3, "_play_back": 7, "_run": 5, "_run_back": 4, "_echoes": 1, "_echoes_adjoint": 2}
 """Barriers between blocks that read what others wrote: the interpreter does not see where one is missing."""

@@ -1,4 +1,4 @@
-"""The all-pole recursion on CUDA devices: of first order as a scan, of second order as a biquad."""
+"""The all-pole recursion on CUDA devices: of first order as a scan, of second order as a biquad, else by samples."""
 
 from __future__ import annotations
 
@@ -10,22 +10,30 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels.cuda import countable, shared_rows
 
-from . import cascade, first_order, sections
+from . import all_pole_rows, cascade, first_order, sections
 
 LEAST = 1e-4
 """Of a2, over which the last outputs are read from the states, in float64."""
 
 
 def serves(inputs: Any) -> bool:
+    """Up to order 64."""
+    counted = countable((inputs.x, 1), (inputs.a, 2))
+    return inputs.x.shape[-1] > 0 and inputs.a.shape[-1] <= all_pole_rows.MOST and counted
+
+
+def _is_scan(x: Tensor, a: Tensor) -> bool:
     """Real; of first order, or of second order and two samples or more."""
-    order = inputs.a.shape[-1]
-    served = order == 1 or (order == 2 and inputs.x.shape[-1] > 1)
-    return served and not inputs.x.dtype.is_complex and countable((inputs.x, 1), (inputs.a, 2))
+    order = a.shape[-1]
+    return not x.dtype.is_complex and (order == 1 or (order == 2 and x.shape[-1] > 1))
 
 
 def forward(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> None:
     """As `Kernel.forward` of ``diffFx::allpole``."""
     x, a, zi = inputs
+    if not _is_scan(x, a):
+        all_pole_rows.forward(batch_shape, x, a, zi, outputs.y, outputs.zf)
+        return
     if a.shape[-1] == 2:
         _second_order(batch_shape, x, a, zi, outputs.y, outputs.zf)
         return
@@ -100,6 +108,8 @@ def _backward_second_order(
 
 def backward(batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any) -> list[Tensor | None]:
     """As `Kernel.backward`: the same recursion over the reversed signal."""
+    if not _is_scan(grads.y, inputs.a):
+        return all_pole_rows.backward(batch_shape, grads, inputs, saved, needs)
     if inputs.a.shape[-1] == 2:
         return _backward_second_order(batch_shape, grads, inputs, saved, needs)
     a, samples = inputs.a.squeeze(-1), grads.y.shape[-1]

@@ -178,7 +178,12 @@ def _unit_decays(a: Tensor, length: int) -> Tensor:
 
 
 def allpole_backward(
-    grad_y: Tensor, grad_zf: Tensor, y: Tensor | None, a: Tensor, zi: Tensor
+    grad_y: Tensor,
+    grad_zf: Tensor,
+    y: Tensor | None,
+    a: Tensor,
+    zi: Tensor,
+    solve: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]] = allpole,
 ) -> tuple[Tensor, Tensor | None, Tensor]:
     """The gradient of ``diffFx::allpole``: the same recursion over the reversed signal.
 
@@ -188,6 +193,7 @@ def allpole_backward(
         y: (..., T) the output, or None if a needs no gradient.
         a: (..., T or 1, N).
         zi: (..., N) past outputs.
+        solve: what runs the recursion, as `allpole`.
 
     Returns:
         Gradients of x, a (None if not needed) and zi, in the broadcast batch shape.
@@ -203,7 +209,7 @@ def allpole_backward(
         # In reversed time the coefficient of lag i is the one that stood at the later sample.
         lags = (pad(coefs[..., i:, i - 1], (0, min(i, samples))) for i in range(1, order + 1))
         backwards = torch.stack([lag[..., :samples].flip(-1) for lag in lags], dim=-1)
-    g = allpole(drive.flip(-1), backwards, torch.zeros_like(end))[0].flip(-1)
+    g = solve(drive.flip(-1), backwards, torch.zeros_like(end))[0].flip(-1)
     grad_zi = torch.zeros((*g.shape[:-1], order), dtype=wide, device=g.device)
     grad_zi[..., : order - reached] += end[..., reached:]
     for m in range(order):
