@@ -148,7 +148,7 @@ def feedback_delay_adjoint(
             for n in even_blocks(READ_AT_ONCE, T):
                 reader.add_later(to_line[..., pad + n.start : pad + n.stop], read[..., pad + n.start :], n)
     states = state.shape[-1] if filters.given else 0
-    spaced = _spaced(g_v, reader.blocks, states) if read is None and filters.given else None
+    spaced = _spaced(g_v, reader.blocks, states) if read is None and filters.given and T else None
     for b, n in reversed(list(enumerate(reader.blocks)) if loop is None else []):
         here = to_line[..., pad + n.start : pad + n.stop]
         if read is not None:
