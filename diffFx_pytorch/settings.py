@@ -133,7 +133,7 @@ class Adjustable(Knobbed, metaclass=_Built):
         Raises:
             ValueError: for unknown names.
 
-        Example:
+        Examples:
             >>> from diffFx_pytorch.processors import Gain
             >>> gain = Gain(gain_db=-6.0).trainable()
             >>> [name for name, position in gain.named_parameters()], round(float(gain.gain_db), 3)

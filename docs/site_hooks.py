@@ -100,10 +100,14 @@ def _titled(kind: str, library: str) -> str:
     return f'```python title="{title}"'
 
 
+_MISREAD = re.compile(r"<p>(?:(?!</p>).)*?(?:```|<code>math\s|:math:|\.\. math::)|(?:<blockquote>\s*){3}", re.DOTALL)
+"""A fence, a formula, or the prompt of an interactive session as text."""
+
+
 def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
-    """Refuse a page with a fence or a formula that was not understood: its code would stand there as text."""
-    if found := re.search(r"<p>(?:(?!</p>).)*?(```|<code>math\s|:math:|\.\. math::)", html, re.DOTALL):
-        raise PluginError(f"{page.file.src_uri}: a block was not understood; {found[1]!r} stands in the text")
+    """Refuse a page on which code stands as text."""
+    if found := _MISREAD.search(html):
+        raise PluginError(f"{page.file.src_uri}: a block was not understood: {found[0][-200:]!r}")
     return html
 
 

@@ -42,7 +42,7 @@ class SettingsPrior(nn.Module):
     Raises:
         ValueError: for unknown names, a spread that is not positive, another shape, or nothing neutral.
 
-    Example:
+    Examples:
         >>> from diffFx_pytorch.processors import Gain
         >>> prior = SettingsPrior(Gain(gain_db=0.0), spread=0.1)
         >>> float(prior(torch.tensor([[0.5 + 0.1]]))) < float(prior(torch.tensor([[0.5 + 0.3]])))

@@ -28,7 +28,7 @@ class DelayGraph:
     Args:
         inputs: number of input signals; they are the nodes 0 to ``inputs - 1``.
 
-    Example:
+    Examples:
         A comb, y[n] = x[n - 100] + g y[n - 100]:
 
         >>> graph = DelayGraph(1)

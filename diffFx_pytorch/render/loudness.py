@@ -34,7 +34,7 @@ def integrated_loudness(x: Tensor, sample_rate: float, *, mask: int | None = Non
         mask: channel mask, see :func:`diffFx_pytorch.dsp.loudness.channel_weights`.
         dual_mono: a mono signal is played by two speakers.
 
-    Example:
+    Examples:
         >>> tone = torch.sin(2 * math.pi * 997 / 48000 * torch.arange(48000, dtype=torch.float64))
         >>> round(float(integrated_loudness(tone[None, None], 48000)), 2)
         -3.01

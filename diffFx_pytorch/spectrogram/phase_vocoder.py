@@ -170,7 +170,7 @@ def time_stretch(
         As ``Continuation``; Roebel, "A new approach to transient processing in the phase vocoder", DAFx 2003; Puckette,
         "Phase-locked vocoder", WASPAA 1995 (the frame H before).
 
-    Example:
+    Examples:
         >>> time_stretch(torch.zeros(2, 1000), 1.25).shape
         torch.Size([2, 800])
     """

@@ -49,7 +49,7 @@ def allpole(
         TypeError: no tensors, integers, or dtypes that do not go together.
         ValueError: shapes that do not go together.
 
-    Example:
+    Examples:
         >>> x = torch.tensor([1.0, 0.0, 0.0, 0.0])
         >>> allpole(x, torch.tensor([-0.5]))
         tensor([1.0000, 0.5000, 0.2500, 0.1250])

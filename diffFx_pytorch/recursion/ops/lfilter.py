@@ -49,7 +49,7 @@ def lfilter(
         TypeError: no tensors, integers, or dtypes that do not go together.
         ValueError: shapes that do not go together.
 
-    Example:
+    Examples:
         >>> lfilter(torch.ones(3), torch.tensor([0.5, 0.5]), torch.tensor([1.0]))
         tensor([0.5000, 1.0000, 1.0000])
     """

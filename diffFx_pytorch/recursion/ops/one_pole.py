@@ -42,7 +42,7 @@ def one_pole(
         TypeError: no tensors, integers, or dtypes that do not go together.
         ValueError: shapes that do not go together.
 
-    Example:
+    Examples:
         >>> one_pole(torch.ones(4), torch.tensor(0.5))
         tensor([0.5000, 0.7500, 0.8750, 0.9375])
     """

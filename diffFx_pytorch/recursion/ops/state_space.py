@@ -80,7 +80,7 @@ def linear_recursion(
         TypeError: no tensors, integers, or dtypes that do not go together.
         ValueError: shapes that do not go together.
 
-    Example:
+    Examples:
         >>> linear_recursion(torch.ones(3, 2), torch.tensor([[0.0, -1.0], [1.0, 0.0]]))
         tensor([[1., 1.],
                 [0., 2.],
