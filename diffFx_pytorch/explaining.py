@@ -30,7 +30,8 @@ def sentence(fx: Any, values: Mapping[str, Any]) -> str:
     A clause is a text with knobs in braces, ``"evens the level {ratio}:1 above {threshold_db}"``; ``#`` stands for the
     number of a band, and the clause is said once for each. It is left out where it names knobs of ``neutral`` and all
     of them are at neutral. After a colon stands how a value is said: ``adds`` ("adds 3 dB", "takes 3 dB out") and its
-    like in ``_VERBS``, ``side`` ("30 % left"), ``share`` (in percent), ``flat`` (nothing at a Q of 0.71).
+    like in ``_VERBS``, ``side`` ("30 % left"), ``share`` (in percent), ``percent`` (of a knob that is in percent),
+    ``flat`` (nothing at a Q of 0.71).
 
     Args:
         fx: with ``params``, ``neutral``, ``clauses`` and ``construction``.
@@ -122,6 +123,8 @@ def _one(param: EffectParam, value: float, how: str) -> str:
         return "in the centre" if value == 0 else f"{_digits(100 * abs(value))} % {'left' if value < 0 else 'right'}"
     if how == "flat":
         return "" if abs(value - 0.7071) < 1e-3 else f" (Q {_digits(value)})"
+    if how == "percent":
+        return f"{_digits(value)} %"
     if how == "share" or (not unit and (param.min_val, param.max_val) == (0.0, 1.0)):
         return f"{_digits(100 * value)} %"
     for small, large in (("Hz", "kHz"), ("ms", "s")):

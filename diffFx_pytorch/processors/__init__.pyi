@@ -10,6 +10,7 @@ from diffFx_pytorch.processors.delay.feedback_delay import FeedbackDelay as _Fee
 from diffFx_pytorch.processors.delay.multi_tap_delay import MultiTapDelay as _MultiTapDelay
 from diffFx_pytorch.processors.delay.ping_pong_delay import PingPongDelay as _PingPongDelay
 from diffFx_pytorch.processors.delay.slapback_delay import SlapbackDelay as _SlapbackDelay
+from diffFx_pytorch.processors.delay.tape_delay import TapeDelay as _TapeDelay
 from diffFx_pytorch.processors.distortion.amp_stage import AmpStage as _AmpStage
 from diffFx_pytorch.processors.distortion.bit_crusher import BitCrusher as _BitCrusher
 from diffFx_pytorch.processors.distortion.cabinet import Cabinet as _Cabinet
@@ -181,6 +182,7 @@ __all__ = [
     "StereoWidener",
     "TanH",
     "Tape",
+    "TapeDelay",
     "ThroughZeroFlanger",
     "TiltEqualizer",
     "ToneStack",
@@ -391,6 +393,52 @@ class _LikeSlapbackDelay:
     ) -> Sound: ...
 
 class SlapbackDelay(_LikeSlapbackDelay, _SlapbackDelay): ...
+
+class _TapeDelayKnobs(TypedDict, total=False):
+    delay_ms: KnobValue
+    feedback: KnobValue
+    drive_db: KnobValue
+    lowpass_hz: KnobValue
+    highpass_hz: KnobValue
+    wow_hz: KnobValue
+    wow_percent: KnobValue
+    flutter_hz: KnobValue
+    flutter_percent: KnobValue
+    mix: KnobValue
+    delay_beats: KnobValue
+
+class _LikeTapeDelay:
+    delay_ms: _Setting
+    feedback: _Setting
+    drive_db: _Setting
+    lowpass_hz: _Setting
+    highpass_hz: _Setting
+    wow_hz: _Setting
+    wow_percent: _Setting
+    flutter_hz: _Setting
+    flutter_percent: _Setting
+    mix: _Setting
+    delay_beats: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        tempo_bpm: float | None = None,
+        interpolation: Literal["linear", "cubic", "lagrange", "sinc", "allpass"] = "lagrange",
+        **settings: Unpack[_TapeDelayKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _TapeDelayKnobs | Knobs | None = None,
+        dsp_params: _TapeDelayKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_TapeDelayKnobs],
+    ) -> Sound: ...
+
+class TapeDelay(_LikeTapeDelay, _TapeDelay): ...
 
 class _AmpStageKnobs(TypedDict, total=False):
     gain_db: KnobValue

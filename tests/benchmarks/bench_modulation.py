@@ -22,6 +22,7 @@ from diffFx_pytorch.processors import (
     Phaser,
     PingPongDelay,
     RotarySpeaker,
+    TapeDelay,
     ThroughZeroFlanger,
 )
 
@@ -72,6 +73,7 @@ _DELAY = _pedalboard("Delay", delay_seconds=0.25, feedback=0.35, mix=0.35)
 SPEED = [
     Speed("BasicDelay", _forward(BasicDelay), _DELAY, "pedalboard Delay", 1.0, 2 * T),
     Speed("FeedbackDelay", _forward(FeedbackDelay), _DELAY, "pedalboard Delay", 1.0, 2 * T),
+    Speed("TapeDelay", _forward(TapeDelay), _forward(FeedbackDelay), "FeedbackDelay", None, 2 * T),
     Speed("PingPongDelay", _forward(PingPongDelay), _DELAY, "pedalboard Delay", 1.0, 2 * T),
     Speed("Chorus", _forward(Chorus), _pedalboard("Chorus"), "pedalboard Chorus", 1.0, 2 * T),
     Speed(

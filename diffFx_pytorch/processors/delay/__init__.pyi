@@ -3,3 +3,4 @@ from diffFx_pytorch.processors import FeedbackDelay as FeedbackDelay
 from diffFx_pytorch.processors import MultiTapDelay as MultiTapDelay
 from diffFx_pytorch.processors import PingPongDelay as PingPongDelay
 from diffFx_pytorch.processors import SlapbackDelay as SlapbackDelay
+from diffFx_pytorch.processors import TapeDelay as TapeDelay

@@ -64,7 +64,7 @@ class Tape(Processor):
     words = (
         "records to tape {drive_db} hot, {hysteresis:share} of it with hysteresis",
         "{bump_db:adds} around {bump_hz}",
-        "wow of {wow_percent} % at {wow_hz}, flutter of {flutter_percent} % at {flutter_hz}",
+        "wow of {wow_percent:percent} at {wow_hz}, flutter of {flutter_percent:percent} at {flutter_hz}",
     )
     params = {
         "drive_db": EffectParam(-12.0, 36.0, 0.0, unit="dB", doc="Gain of the recording: how far the tape saturates."),
