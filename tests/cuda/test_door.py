@@ -66,6 +66,8 @@ OF_KERNELS = {
     "svf_points": {},
     "feedback_delay": {"feedback": _ONE, "settings": ("linear", False, 10.0)},
     "feedback_network": {"past": torch.empty(8, 10, device="meta"), "settings": (1,)},
+    "loop_overshoot": {"knobs": _ONE},
+    "plays": {"knobs": _ONE, "zi": torch.empty(1, 4, device="meta")},
     "delay_graph": {"settings": ([0] * 6, [100], 1, 1)},
     "running_max": {"settings": (9,)},
 }
@@ -76,8 +78,8 @@ def test_rows_that_32_bits_do_not_count_are_left_to_the_equation(name):
     serves = importlib.import_module(f"diffFx_pytorch.recursion.cuda.{name}").serves
     others = dict(OF_KERNELS[name])
     settings = others.pop("settings", ())
-    assert serves(SimpleNamespace(x=_ROWS, **others), *settings)
-    assert not serves(SimpleNamespace(x=_LONG, **others), *settings)
+    assert serves(SimpleNamespace(x=_ROWS, level=_ROWS, **others), *settings)
+    assert not serves(SimpleNamespace(x=_LONG, level=_LONG, **others), *settings)
 
 
 @pytest.mark.parametrize(

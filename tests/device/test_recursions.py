@@ -1,5 +1,6 @@
 """The recursions' equations, as a device without kernels runs them, against the kernels on what is hard."""
 
+import contextlib
 import functools
 import math
 
@@ -8,7 +9,7 @@ import torch
 
 from diffFx_pytorch.dsp import biquad
 from diffFx_pytorch.kernels import precision
-from diffFx_pytorch.recursion import allpole, attack_release, sos_to_svf, sosfilt, svfilt
+from diffFx_pytorch.recursion import allpole, attack_release, feedback_delay, sos_to_svf, sosfilt, svfilt
 from tests.without_kernels import without_kernels
 
 LENGTHS = (0, 1, 2, 63, 64, 65, 700)
@@ -254,3 +255,18 @@ def test_attack_release_without_float64(monkeypatch):
     monkeypatch.setattr(precision, "WITHOUT_FLOAT64", {"cpu"})
     inputs = [noise(2, 3000).abs().float(), torch.tensor(0.99), torch.tensor(0.999), torch.zeros(2)]
     assert_equations_are_the_kernels(smoothed, inputs, -90)
+
+
+@pytest.mark.parametrize("equation", [False, True])
+def test_an_all_pass_close_to_the_present_loses_what_cancels(equation):
+    """The gradient of a feedback is a sum over all samples: where it is small, its digits are those of the terms."""
+    x, delay = noise(1, 400), torch.tensor(1.2, dtype=torch.float64)
+    terms = []
+    for dtype in (torch.float64, torch.float32):
+        feedback = torch.full((1, 400), 0.5, dtype=torch.float64, requires_grad=True)
+        with without_kernels() if equation else contextlib.nullcontext():
+            y = feedback_delay(x.to(dtype), delay, feedback, interpolation="allpass")
+            (y * x.to(dtype).flip(-1)).sum().backward()
+        terms.append(feedback.grad)
+    exact, found = terms
+    assert (found - exact).sum().abs() <= 1e-7 * exact.abs().sum()

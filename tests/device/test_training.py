@@ -105,6 +105,27 @@ def test_views_on_a_device(layout):
     torch.testing.assert_close(y.host.detach(), fx(layout(_sound())), rtol=1e-5, atol=1e-6)
 
 
+def test_sound_and_sidechain_on_two_devices_are_refused():
+    with pytest.raises((RuntimeError, ValueError), match="device"):
+        Compressor(8000)(_sound(), sidechain=_sound().to("meta"))
+
+
+@pytest.mark.slow
+@pytest.mark.thorough
+def test_a_training_step_compiled_to_be_recorded():
+    """Without a device there is no graph to record; what torch makes of the step is the same."""
+    fx, x, flat = Chain(low=ParametricEqualizer(8000), comp=Compressor(8000)), _sound(), torch.rand(4, 1)
+    flat = flat.expand(-1, len(fx.param_names)).clone().requires_grad_()
+
+    def step(x, flat):
+        return fx(x, norm_params=flat).square().mean()
+
+    found = []
+    for run in (step, torch.compile(step, mode="reduce-overhead")):
+        found.append(torch.autograd.grad(run(x, flat), flat)[0])
+    torch.testing.assert_close(found[1], found[0], rtol=1e-4, atol=1e-7)
+
+
 def test_indices_are_of_64_bits():
     """Shapes only: a line of more than 2^31 samples."""
     from diffFx_pytorch.recursion.ops.feedback_delay import feedback_delay_operator
