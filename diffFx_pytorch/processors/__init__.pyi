@@ -30,6 +30,7 @@ from diffFx_pytorch.processors.distortion.tape import Tape as _Tape
 from diffFx_pytorch.processors.distortion.waveshaper import Waveshaper as _Waveshaper
 from diffFx_pytorch.processors.dynamics.compressor import Compressor as _Compressor
 from diffFx_pytorch.processors.dynamics.de_esser import DeEsser as _DeEsser
+from diffFx_pytorch.processors.dynamics.de_plosive import DePlosive as _DePlosive
 from diffFx_pytorch.processors.dynamics.expander import Expander as _Expander
 from diffFx_pytorch.processors.dynamics.limiter import Limiter as _Limiter
 from diffFx_pytorch.processors.dynamics.multi_band import MultiBandCompressor as _MultiBandCompressor
@@ -86,6 +87,7 @@ from diffFx_pytorch.processors.spatial.stereo_enhancer import StereoEnhancer as 
 from diffFx_pytorch.processors.spatial.stereo_imager import StereoImager as _StereoImager
 from diffFx_pytorch.processors.spatial.stereo_panning import StereoPanning as _StereoPanning
 from diffFx_pytorch.processors.spatial.stereo_widener import StereoWidener as _StereoWidener
+from diffFx_pytorch.processors.spectral.de_reverb import DeReverb as _DeReverb
 from diffFx_pytorch.processors.spectral.pitch_shift import PitchShift as _PitchShift
 from diffFx_pytorch.processors.spectral.spectral_gate import SpectralGate as _SpectralGate
 from diffFx_pytorch.processors.utility.dc_blocker import DCBlocker as _DCBlocker
@@ -120,6 +122,8 @@ __all__ = [
     "DCBlocker",
     "DeEsser",
     "DeHum",
+    "DePlosive",
+    "DeReverb",
     "Dither",
     "DoubleSoftClipper",
     "DynamicEqualizer",
@@ -957,6 +961,7 @@ class _LikeDeEsser:
         param_range: _Ranges = None,
         *,
         link: bool = True,
+        lookahead_ms: float = 0.0,
         **settings: Unpack[_DeEsserKnobs],
     ) -> None: ...
     def __call__(
@@ -970,6 +975,40 @@ class _LikeDeEsser:
     ) -> Sound: ...
 
 class DeEsser(_LikeDeEsser, _DeEsser): ...
+
+class _DePlosiveKnobs(TypedDict, total=False):
+    freq_hz: KnobValue
+    threshold_db: KnobValue
+    range_db: KnobValue
+    attack_ms: KnobValue
+    release_ms: KnobValue
+
+class _LikeDePlosive:
+    freq_hz: _Setting
+    threshold_db: _Setting
+    range_db: _Setting
+    attack_ms: _Setting
+    release_ms: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        link: bool = True,
+        lookahead_ms: float = 15.0,
+        **settings: Unpack[_DePlosiveKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _DePlosiveKnobs | Knobs | None = None,
+        dsp_params: _DePlosiveKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_DePlosiveKnobs],
+    ) -> Sound: ...
+
+class DePlosive(_LikeDePlosive, _DePlosive): ...
 
 class _ExpanderKnobs(TypedDict, total=False):
     threshold_db: KnobValue
@@ -3080,6 +3119,39 @@ class _LikeStereoWidener:
     ) -> Sound: ...
 
 class StereoWidener(_LikeStereoWidener, _StereoWidener): ...
+
+class _DeReverbKnobs(TypedDict, total=False):
+    decay_s: KnobValue
+    room_db: KnobValue
+    reduction_db: KnobValue
+    smoothing_ms: KnobValue
+
+class _LikeDeReverb:
+    decay_s: _Setting
+    room_db: _Setting
+    reduction_db: _Setting
+    smoothing_ms: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        late_ms: float = 48.0,
+        window_ms: float = 32.0,
+        link: bool = True,
+        **settings: Unpack[_DeReverbKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _DeReverbKnobs | Knobs | None = None,
+        dsp_params: _DeReverbKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_DeReverbKnobs],
+    ) -> Sound: ...
+
+class DeReverb(_LikeDeReverb, _DeReverb): ...
 
 class _PitchShiftKnobs(TypedDict, total=False):
     semitones: KnobValue

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..dsp.convolution import convolve
 from ..presets import load_chain
 from ..render import AudioWriter, read_sound, render_file
 from .page import write_page
@@ -94,6 +95,9 @@ SOUNDS = {
     "noisy voice": "the voice, in a hissing room",
     "noisy drums": "the drums, in a hissing room",
     "humming voice": "the voice, with hum at 50 Hz",
+    "popping voice": "the voice, with gusts of p and b on the microphone",
+    "clicking keys": "the electric piano, on a scratched record",
+    "roomy voice": "the voice, in a hall",
     "offset bass": "the bass, pushed off zero",
     "band": "bass, piano and strings without drums",
 }
@@ -129,6 +133,16 @@ def demo_sound(name: str, sample_rate: int = 44100, seconds: float = 4.8) -> Ten
         x = x + 0.004 * torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
     if name.startswith("humming"):
         x = x + 0.03 * torch.sin(2 * torch.pi * 50 * t) + 0.015 * torch.sin(2 * torch.pi * 150 * t)
+    if name.startswith("popping"):
+        since = (t - 0.2) % 0.8
+        x = x + 0.5 * torch.sin(2 * torch.pi * 35 * since) * torch.exp(-since / 0.05)
+    if name.startswith("clicking"):
+        draw = torch.rand(x.shape[-1], generator=torch.Generator().manual_seed(0))
+        x = x + torch.where(draw < 20 / sample_rate, 0.6 * (draw * sample_rate / 10 - 1), 0.0)
+    if name.startswith("roomy"):
+        tail = torch.randn(2, int(0.9 * sample_rate), generator=torch.Generator().manual_seed(0))
+        tail = tail * torch.exp(-6.9 / sample_rate * torch.arange(tail.shape[-1]))
+        x = x + convolve(x, 0.6 * tail / tail.norm(dim=-1, keepdim=True))
     if name.startswith("offset"):
         x = 0.8 * x + 0.1
     return x

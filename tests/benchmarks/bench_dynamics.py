@@ -17,7 +17,7 @@ import torch
 from harness import Memory, Speed, loads
 
 from diffFx_pytorch import Processor
-from diffFx_pytorch.processors import Compressor, Limiter, MultiBandCompressor, NoiseGate
+from diffFx_pytorch.processors import Compressor, DeEsser, DePlosive, Limiter, MultiBandCompressor, NoiseGate
 
 B, C, T = 4, 2, 2**17
 RATE = 44100
@@ -153,6 +153,16 @@ def _minute() -> torch.Tensor:
     return 0.2 * torch.randn(1, C, 60 * RATE, generator=torch.Generator().manual_seed(0))
 
 
+def _de_plosive() -> Callable[[], object]:
+    fx, x = DePlosive(RATE), _minute()
+    return lambda: fx(x)
+
+
+def _de_esser() -> Callable[[], object]:
+    fx, x = DeEsser(RATE), _minute()
+    return lambda: fx(x)
+
+
 def _no_peer() -> Callable[[], object]:
     raise ImportError("no differentiable peer is known")
 
@@ -200,6 +210,7 @@ SPEED = [
         C * 60 * RATE,
     ),
     Speed("limiter, forward + backward", lambda: _step(Limiter(RATE)), _no_peer, "none known", None, B * C * T),
+    Speed("de-plosive, forward", _de_plosive, _de_esser, "ours, DeEsser", None, C * 60 * RATE),
     Speed("noise gate, forward + backward", lambda: _step(NoiseGate(RATE)), _no_peer, "none known", None, B * C * T),
 ]
 MEMORY = [

@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 import torch
 from harness import Memory, Scaling, Speed
+from torch import Tensor
 
+from diffFx_pytorch import Processor
+from diffFx_pytorch.processors import DeReverb, SpectralGate
 from diffFx_pytorch.spectrogram import STFT, invert_spectrogram
 
 T = 110_250
@@ -58,6 +61,16 @@ SPEED += [
         T * N_ITER * batch,
     )
     for batch in (4, 16)
+]
+
+
+def framed(effect: type[Processor]) -> Callable[[], Tensor]:
+    fx, x = effect(44100), torch.randn(1, 2, 10 * 44100, generator=torch.Generator().manual_seed(0))
+    return lambda: fx(x)
+
+
+SPEED += [
+    Speed("de-reverb", lambda: framed(DeReverb), lambda: framed(SpectralGate), "ours, SpectralGate", None, 20 * 44100)
 ]
 
 # In spectra, complex64: a retrieval keeps six or seven whatever the number of iterations; the allocator, as many again.

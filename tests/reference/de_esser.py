@@ -3,7 +3,19 @@
 import math
 
 
-def twin(x, sample_rate, freq_hz, threshold_db, range_db, attack_ms, release_ms, link=True):
+def twin(
+    x,
+    sample_rate,
+    freq_hz,
+    threshold_db,
+    range_db,
+    attack_ms,
+    release_ms,
+    link=True,
+    lookahead_ms=0.0,
+    below=False,
+    power_ms=5,
+):
     k = math.tan(math.pi * freq_hz / sample_rate)
     a0, a1, a2 = 1 + math.sqrt(2) * k + k * k, 2 * (k * k - 1), 1 - math.sqrt(2) * k + k * k
     zeros = [(1, -2, 1), (math.sqrt(2) * k, 0, -math.sqrt(2) * k), (k * k, 2 * k * k, k * k)]
@@ -18,11 +30,12 @@ def twin(x, sample_rate, freq_hz, threshold_db, range_db, attack_ms, release_ms,
                 y.append((b0 * x0 + b1 * x1 + b2 * x2 - a1 * y1 - a2 * y2) / a0)
             outputs.append(y)
         bands.append(outputs)
-    average, result = math.exp(-1000 / (sample_rate * 5)), []
+    late = round(lookahead_ms * sample_rate / 1000)
+    average, result = math.exp(-1000 / (sample_rate * power_ms)), []
     for c, v in enumerate(x):
         listened, power, z, out = bands if link else [bands[c]], [0.0, 0.0], 0.0, []
         for n, s in enumerate(v):
-            for i, which in enumerate((0, 2)):
+            for i, which in enumerate((2, 0) if below else (0, 2)):
                 power[i] = average * power[i] + (1 - average) * sum(heard[which][n] ** 2 for heard in listened) / len(
                     listened
                 )
@@ -31,8 +44,8 @@ def twin(x, sample_rate, freq_hz, threshold_db, range_db, attack_ms, release_ms,
             hold = math.exp(-1000 / (sample_rate * (attack_ms if asked > z else release_ms)))
             z = hold * z + (1 - hold) * asked
             g = 10 ** (-range_db * z / 20)
-            high, band, low = (output[n] for output in bands[c])
-            out.append(low + math.sqrt(g) * band + g * high)
-            assert abs(high + band + low - s) < 1e-9
+            high, band, low = (output[n - late] if n >= late else 0.0 for output in bands[c])
+            out.append((high + g * low if below else low + g * high) + math.sqrt(g) * band)
+            assert late or abs(high + band + low - s) < 1e-9
         result.append(out)
     return result

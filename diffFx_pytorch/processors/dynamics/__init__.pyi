@@ -1,5 +1,6 @@
 from diffFx_pytorch.processors import Compressor as Compressor
 from diffFx_pytorch.processors import DeEsser as DeEsser
+from diffFx_pytorch.processors import DePlosive as DePlosive
 from diffFx_pytorch.processors import Expander as Expander
 from diffFx_pytorch.processors import Limiter as Limiter
 from diffFx_pytorch.processors import MultiBandCompressor as MultiBandCompressor

@@ -1,2 +1,3 @@
+from diffFx_pytorch.processors import DeReverb as DeReverb
 from diffFx_pytorch.processors import PitchShift as PitchShift
 from diffFx_pytorch.processors import SpectralGate as SpectralGate

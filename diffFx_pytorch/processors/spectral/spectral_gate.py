@@ -14,15 +14,13 @@ from torch import Tensor
 from ...curve import Curve
 from ...dsp.ballistics import smoothing
 from ...dsp.levels import db_to_amp
-from ...dsp.whole_delay import delayed
 from ...options import Given, Number
 from ...params import EffectParam
-from ...processor import Processor, State
 from ...recursion import attack_release, one_pole
 from ..choices import LINK
-from .recorded import description_of, exports, recorded
+from .framed import WINDOW, FramedGain
+from .recorded import description_of
 
-_OVERLAP = 4
 _KNEE_DB = 1.5
 _FLOOR = 1e-12
 """Power of silence, relative to a sine of full scale: -120 dB, below any noise worth removing."""
@@ -33,7 +31,7 @@ _RISE_S, _FALL_S = 2.0, 0.05
 _DB = 10.0 / math.log(10.0)
 
 
-class SpectralGate(Processor):
+class SpectralGate(FramedGain):
     """Noise reduction: a gate in every band of a short-time spectrum.
 
     Frames of N samples, N / 4 apart, under a root of a Hann window w; X[f, m] their spectrum, P its power spread over
@@ -91,7 +89,7 @@ class SpectralGate(Processor):
             check=lambda noise: noise in ("follow", "quantile") if isinstance(noise, str) else _is_recording(noise),
         ),
         "quantile": Number(0, 1, 0.1, doc='For noise="quantile".'),
-        "window_ms": Number(2, 500, 32.0, "ms", doc="Window N in milliseconds, rounded to a power of two samples."),
+        "window_ms": WINDOW,
         "link": LINK,
     }
     neutral = {"reduction_db": 0.0}
@@ -99,19 +97,10 @@ class SpectralGate(Processor):
     # Short windows, so that the contract's short signals come out of them.
     variants = ({"window_ms": 8.0}, {"window_ms": 4.0, "noise": "quantile", "link": False})
 
-    _root: Tensor
-    _profile: Tensor | None
-
     def prepare(self) -> None:
         """The frames, and the profile of a recording of the noise."""
-        self.window = 2 ** round(math.log2(max(_OVERLAP * 2, self.window_ms * self.sample_rate / 1000)))
-        self.hop = self.window // _OVERLAP
-        self.latency_samples = self.window - 1
-        # Knobs are read at the end of a frame and act on all of it.
-        self.knob_latency = dict.fromkeys(self.params, int(self.window) // 2 - 1)
+        self.prepare_frames()
         self.crosses_channels = self.link
-        root = torch.hann_window(self.window, periodic=True, dtype=torch.float64).sqrt()
-        self.register_buffer("_root", root, persistent=False)
         recording = None if isinstance(self.noise, str) else self.noise
         if recording is not None:
             self.noise = "recording"
@@ -125,57 +114,13 @@ class SpectralGate(Processor):
         self._description = description_of(self, *(["noise"] if recording is not None else []))
         self.register_buffer("_profile", None if recording is None else self._profile_of(recording))
 
-    def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
-        """Frames, gates, and what they take away; the state holds the sound waiting to be framed and to be heard."""
-        if state is None and exports():
-            return recorded(self._description, x, self._profile, **knobs), {"whole": x.new_zeros(0)}
-        if state and "whole" in state:
-            raise ValueError(
-                "this state is of an exported program, which begins with a whole sound; export run() with a state, "
-                "which fx.run(x)[1] gives"
-            )
-        return self._gated(x, state or {}, self._profile, **knobs)
-
-    def whole(self, x: Tensor, profile: Tensor | None, **knobs: Tensor) -> Tensor:
-        """A whole sound, with the profile of a recording of the noise."""
-        return self._gated(x, {}, profile, **knobs)[0]
-
-    def _gated(
-        self,
-        x: Tensor,
-        state: dict[str, Any],
-        profile: Tensor | None,
-        *,
-        threshold_db: Tensor,
-        reduction_db: Tensor,
-        attack_ms: Tensor,
-        release_ms: Tensor,
-        smoothing_hz: Tensor,
+    def shares(
+        self, X: Tensor, state: Mapping[str, Any], profile: Tensor | None, **at: Tensor
     ) -> tuple[Tensor, dict[str, Any]]:
-        T, N, H = x.shape[-1], self.window, self.hop
-        silence = x.new_zeros(*x.shape[:-1], N - 1)
-        line = torch.cat((state.get("line", silence[..., : N - H]), x), -1)
-        delayed_x, dry = delayed(x, N - 1, state.get("dry"))
-        # The line holds all of the last frame but its first hop, and what came since.
-        since = line.shape[-1] - T - (N - H)
-        frames = (since + T) // H
-        # What has been taken away from samples up to the end of the last frame, the first heard being that N - 1 ago.
-        taken = state.get("taken", silence)
-        taken = F.pad(taken, (0, N - 1 - since + frames * H - taken.shape[-1]))
-        new_state = {"line": line[..., frames * H :], "dry": dry}
-        if frames:
-            at = [self._at_frames(k, H - 1 - since) for k in (threshold_db, reduction_db, attack_ms, release_ms)]
-            spread = self._at_frames(smoothing_hz, H - 1 - since)
-            root = self._root.to(x.dtype)
-            X = torch.fft.rfft(line.unfold(-1, N, H) * root)
-            shut, new_state["noise"], new_state["shut"] = self._gates(X, profile, spread, *at, state=state)
-            share = 1 - db_to_amp(-at[1].to(x.dtype) * shut)
-            pieces = torch.fft.irfft(X * share.mT, n=N) * (root / 2)
-            taken = taken + F.pad(_overlap_add(pieces, H), (H - 1 - since, 0))
-        else:
-            new_state.update({k: state[k] for k in ("noise", "shut") if k in state})
-        new_state["taken"] = taken[..., T:]
-        return delayed_x - taken[..., :T], new_state
+        """What a gate that is shut takes away; the states of noise and smoother."""
+        spread, reduction = at.pop("smoothing_hz"), at.pop("reduction_db")
+        shut, noise, last = self._gates(X, profile, spread, **at, state=state)
+        return 1 - db_to_amp(-reduction.to(X.real.dtype) * shut), {"noise": noise, "shut": last}
 
     def _gates(
         self,
@@ -183,7 +128,6 @@ class SpectralGate(Processor):
         profile: Tensor | None,
         spread: Tensor,
         threshold_db: Tensor,
-        reduction_db: Tensor,
         attack_ms: Tensor,
         release_ms: Tensor,
         state: Mapping[str, Any],
@@ -242,14 +186,6 @@ class SpectralGate(Processor):
         X = torch.fft.rfft(samples.reshape(-1, samples.shape[-1]).unfold(-1, self.window, self.hop) * self._root)
         return X.abs().square().mean((0, 1)) * (4 / self._root.sum().square())
 
-    def _at_frames(self, knob: Tensor, first: int) -> Tensor:
-        """The knob at the last sample of every frame, the first of which is ``first``: (B, 1, 1, frames or 1)."""
-        return (knob if knob.shape[-1] == 1 else knob[..., first :: self.hop]).unsqueeze(-2)
-
-    def tail(self, **knobs: Tensor) -> float:
-        """A frame: it reaches past the end of the sound that is in it."""
-        return self.window / self.sample_rate
-
     def curve(self, *, threshold_db: Tensor, reduction_db: Tensor, **others: Tensor) -> Curve:
         """Output over input level of a steady band, relative to the noise."""
         level = torch.linspace(-20.0, 60.0, 321, dtype=reduction_db.dtype)
@@ -293,9 +229,3 @@ def _quantile(level: Tensor, share: float) -> Tensor:
     low = place.long()
     lower, upper = (order.index_select(-1, at) for at in (low, torch.minimum(low + 1, last)))
     return torch.lerp(lower, upper, (place - low).to(level.dtype))
-
-
-def _overlap_add(frames: Tensor, hop: int) -> Tensor:
-    """Frames (..., M, 4 hop), a hop apart, added up: (..., (M + 3) hop)."""
-    parts = frames.unflatten(-1, (_OVERLAP, hop)).unbind(-2)
-    return sum(F.pad(part, (0, 0, k, _OVERLAP - 1 - k)) for k, part in enumerate(parts)).flatten(-2)  # type: ignore[union-attr]
