@@ -14,6 +14,8 @@ from .task import Task
 from .tone import aligned_dry, is_filter, tones
 
 _PASSES = 3
+_FEWEST = 3
+"""Knobs that must be free for a filter to be read anew: fewer are found as any knobs are."""
 
 
 @dataclass
@@ -37,6 +39,17 @@ def filters(fx: Processor) -> list[Filter]:
     return found
 
 
+def blocks(fx: Processor, free: list[str]) -> list[list[int]]:
+    """Columns of the free knobs that belong to one step of a chain, for each that is no filter."""
+    steps = fx.steps if isinstance(fx, Chain) else {}
+    columns = [
+        [i for i, name in enumerate(free) if name.startswith(f"{step}.")]
+        for step, own in steps.items()
+        if not is_filter(own)
+    ]
+    return [of_step for of_step in columns if of_step] if len(steps) > 1 else []
+
+
 def reread(
     task: Task, one: Filter, free: FreeKnobs, place: Tensor, generator: torch.Generator, deadline: float
 ) -> Tensor:
@@ -56,7 +69,7 @@ def reread(
     """
     names = task.fx.param_names[one.columns]
     moving = [own for own, name in zip(one.fx.param_names, names, strict=True) if name in free.names]
-    if not moving:
+    if len(moving) < _FEWEST:
         return place[None][:0]
     own = FreeKnobs(one.fx, free=moving, rest=place[None, one.columns])
     dry = aligned_dry(task)

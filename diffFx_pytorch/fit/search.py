@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from .choices import draft
 from .features import Decay, Feature, LogSpectrum, LowResponse, Responses, Waveform
-from .filters import filters, reread
+from .filters import blocks, filters, reread
 from .knobs import FreeKnobs
 from .least_squares import LeastSquares
 from .progress import Watch
@@ -53,6 +53,12 @@ _PATH = {
 _LINEAR = ("wave", *_LOW_HZ, *_EARLY)
 """Features in which sounds add up: a candidate may be mixed with the dry sound, however loud, to be chosen."""
 _SCREENED_BY = ("wave", "bands", "low", "high", "decay", "size", "walls")
+_FEW = 4
+"""Settings of a chain drawn at random that are descended from before the best is varied."""
+_BLOCK, _TRIED = 96, 3
+"""Settings drawn of one effect of a chain, and how many of these are descended from, the other effects held."""
+_MOVED = 0.01
+"""A turn of a knob that makes a setting another, from which it is worth descending."""
 _READINGS = 3
 """How often filters are read anew, one time after another."""
 _LAST = 12
@@ -122,6 +128,8 @@ class AutomaticSearch:
         self.dry = F.pad(dry, (0, self.samples - dry.shape[-1]))
         self.proposals = Proposals(self.task, self.free, self.generator)
         self.filters = filters(self.quick.fx) if self.quick.sidechain is None else []
+        self.blocks = blocks(self.quick.fx, self.free.names) if self.quick.sidechain is None else []
+        """Columns of the effects of a chain that are no filters."""
         self.leaders: dict[str, list[tuple[float, Tensor]]] = {"wave": [], "bins": []}
         """The best settings found under two features, the best first."""
         self._columns, self._sketched = 0, math.inf
@@ -151,8 +159,11 @@ class AutomaticSearch:
             yield self._best()
             if time.monotonic() >= deadline:
                 return
-        ranked = self._screen(starts, began + _SCREENING * self.seconds)
+        screened = self._screen(starts, began + _SCREENING * self.seconds)
+        # In a chain what is near the best is worth more than what was drawn at random.
+        together, ranked = _FEW if self.blocks else len(screened), []
         while time.monotonic() < deadline:
+            ranked, screened = ranked + screened[:together], screened[together:]
             for feature, place in ranked:
                 if time.monotonic() >= deadline:
                     return
@@ -165,7 +176,10 @@ class AutomaticSearch:
                     yield self._best()
                 if self._best() < _NEAR:
                     break
-            ranked = self._varied()
+            if self.filters and self.leaders["wave"]:  # from other random numbers than before
+                self._reread(self.leaders["wave"][0][1], deadline)
+                yield self._best()
+            ranked = self._by_block(deadline) + self._varied()
 
     def _search(self, starts: Tensor) -> None:
         best, waited = math.inf, 0
@@ -219,11 +233,9 @@ class AutomaticSearch:
         end = place
         for one in self.filters:
             places = reread(self.quick, one, self.free, end, self.generator, deadline)
-            if len(places):
-                errors = self._errors(places)
-                ranked = self._ranked(places, errors, 1)
-                ends = [self._descend("tone", p, deadline) for _, p in ranked[:2]]
-                end = self.leaders["wave"][0][1] if self.leaders["wave"] else ends[0]
+            for other in places[(places - end).abs().amax(1) > _MOVED]:
+                self._descend("tone", other, deadline)
+            end = self.leaders["wave"][0][1] if self.leaders["wave"] else end
         return end
 
     def _all(self, free: Tensor) -> Tensor:
@@ -243,6 +255,23 @@ class AutomaticSearch:
                 places.append(self._all(self.proposals.along(place, self._columns, _GRID)))
         positions = torch.cat(places)
         return self._ranked(positions, self._errors(positions), 2)
+
+    def _by_block(self, deadline: float) -> list[tuple[str, Tensor]]:
+        """The best setting of a chain with one effect searched anew, the others held: the two best of these."""
+        if not self.blocks or not self.leaders["wave"]:
+            return []
+        place, found = self.leaders["wave"][0][1], []
+        self.proposals.listen(self.quick.sounds(place[None], self.samples)[0])
+        for columns in self.blocks:
+            drawn = place[self.free.index].cpu().repeat(_BLOCK, 1)
+            drawn[:, columns] = self.proposals.anywhere(_BLOCK)[:, columns]
+            places = self._all(drawn)
+            index = self.free.index[columns]
+            fit = LeastSquares(self.quick, self.samples, Waveform(), index[torch.isin(index, self.fits["wave"].free)])
+            begun = [p for _, p in self._ranked(places, self._errors(places), 1)][:_TRIED]
+            ends = [fit.descend(p, 8, deadline) for p in begun if time.monotonic() < deadline]
+            found += sorted(ends, key=lambda end: end[1])[:1]
+        return [("tone", p) for p, _ in sorted(found, key=lambda end: end[1])[:2]]
 
     def _descend(self, feature: str, place: Tensor, deadline: float) -> Tensor:
         best, error = self._best(), math.inf

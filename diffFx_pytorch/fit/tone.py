@@ -213,7 +213,7 @@ def tones(
             half = torch.arange(len(drawn)) % 2 == 0
             drawn = torch.where(signed & half[:, None], 0.5 + 0.6 * (drawn - 0.5), drawn)
             begun = [found]
-            if number or now is not None:
+            if number:
                 # The best variations are those that change next to nothing: some are taken as they come.
                 near = [proposals.near(place, _DRAWN * knobs // 4) for place in found[:3, free.index]]
                 begun += [free(places[: math.ceil(_AS_THEY_COME * knobs / len(near))]) for places in near]
