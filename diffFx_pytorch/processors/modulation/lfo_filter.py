@@ -64,9 +64,11 @@ class LFOFilter(InTempo):
         ahead = phase_deg.double() / 360
         wave, start = oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, ahead=ahead)
         g = torch.tan(self._frequency(wave, freq_hz.double(), octaves.double()) * (math.pi / self.sample_rate))
-        r = (1 / q.double()).expand_as(g)
-        high, band, low = (torch.full_like(g, share) for share in _MIX[self.kind])
-        sections = torch.stack([g, r, high, band * r, low], -1).unsqueeze(-2)
+        r = 1 / q.double()
+        high, band, low = (torch.full_like(r, share) for share in _MIX[self.kind])
+        # What stands still is copied, not computed for every sample.
+        still = torch.stack([r, high, band * r, low], -1)
+        sections = torch.cat([g.unsqueeze(-1), still.expand(*g.shape, 4)], -1).unsqueeze(-2)
         y, filtered = svfilt(x, sections, filtered, return_zf=True)
         return torch.lerp(x, y, mix), (start, filtered)
 
