@@ -2734,6 +2734,7 @@ class _LikeFDNReverb:
         decay: Literal["three_band", "octave"] = "three_band",
         modulation: bool = False,
         compute: Literal["time", "frequency"] = "time",
+        freezable: bool = False,
         seed: int = 0,
         control_period: int = 32,
         **settings: KnobValue,

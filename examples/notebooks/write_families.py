@@ -45,7 +45,7 @@ from diffFx_pytorch.report.demo import demo_sound
 from diffFx_pytorch.report.notebook import knob_sliders, listen
 
 RATE, SECONDS = 44100, {seconds}
-sounds = {{name: demo_sound(name, RATE, SECONDS) for name in {sounds}}}"""
+{sounds}"""
 
 _HOW = """\
 Every player has three takes and goes from one to the other without losing its place: *before*, *after* at the
@@ -78,7 +78,7 @@ def cells_of(family: str, effects: Sequence[type[Processor]]) -> list[nbformat.N
             _FIRST.format(
                 seconds=told.get("seconds", 2.4),
                 names=_names(sorted(cls.__name__ for cls in effects)),
-                sounds=_list(heard),
+                sounds=_sounds(heard),
             )
         ),
     ]
@@ -101,6 +101,13 @@ def cells_of(family: str, effects: Sequence[type[Processor]]) -> list[nbformat.N
 def _names(names: list[str]) -> str:
     text = ", ".join(names)
     return "(\n" + "".join(f"    {name},\n" for name in names) + ")" if len(text) > 60 else text
+
+
+def _sounds(names: Sequence[str]) -> str:
+    """The statement that makes the sounds, on one line if it fits."""
+    made = "name: demo_sound(name, RATE, SECONDS)"
+    line = f"sounds = {{{made} for name in {_list(names)}}}"
+    return line if len(line) <= 120 else f"sounds = {{\n    {made}\n    for name in {_list(names)}\n}}"
 
 
 def _list(names: Sequence[str]) -> str:

@@ -72,7 +72,7 @@ def matrix_of(kind, N, seed):
 
 def twin(
     x, sample_rate, size, predelay_ms, diffusion, tone, width, mix, num_lines=8, matrix="hadamard", decay=None,
-    modulation=False, compute=None, seed=0, mod_rate_hz=0.0, mod_depth_ms=0.0, **decays,
+    modulation=False, compute=None, seed=0, mod_rate_hz=0.0, mod_depth_ms=0.0, freezable=False, freeze=0.0, **decays,
 ):  # fmt: skip
     fs, N, g = sample_rate, num_lines, 0.7 * diffusion
     x = x if len(x) == 2 else [x[0], x[0]]
@@ -81,7 +81,7 @@ def twin(
     a = [octave(k, octaves, fs) for k in m] if octaves else []
     if not octaves:
         b = [
-            decays[k]
+            decays[k] / (1 - freeze) if k == "decay_s" else decays[k]
             for k in ("decay_s", "decay_low_ratio", "decay_high_ratio", "crossover_low_hz", "crossover_high_hz")
         ]
         a = [three_band(k, *b, fs) for k in m]
@@ -95,7 +95,7 @@ def twin(
     for n in range(len(x[0])):
         d = []
         for c in range(2):
-            e = read(x[c][: n + 1], predelay_ms / 1000 * fs, 10)
+            e = (1 - freeze) * read(x[c][: n + 1], predelay_ms / 1000 * fs, 10)
             for line, length in zip(chains[c], lengths[c], strict=True):
                 v = line[n - length] if n >= length else 0.0
                 line.append(e + g * v)

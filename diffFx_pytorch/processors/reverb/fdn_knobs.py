@@ -51,12 +51,18 @@ _MODULATION = {
 }
 
 
+_FREEZE = {
+    "freeze": EffectParam(0.0, 1.0, 0.0, doc="Holds the reverberation: at 1 it stays for ever, and nothing comes in."),
+}
+_LEAST_OPEN = 1e-9
+
+
 def octave_name(centre_hz: int) -> str:
     """The knob of an octave."""
     return f"decay_{centre_hz}hz_s"
 
 
-def knobs_of(octaves: tuple[int, ...], modulation: bool, still: bool) -> dict[str, EffectParam]:
+def knobs_of(octaves: tuple[int, ...], modulation: bool, still: bool, freeze: bool) -> dict[str, EffectParam]:
     """The table, for octaves or, without any, three bands; ``still`` where no knob may move."""
     if octaves:
         decays = {
@@ -68,12 +74,15 @@ def knobs_of(octaves: tuple[int, ...], modulation: bool, still: bool) -> dict[st
         }
     else:
         decays = THREE_BANDS
-    table = {**decays, **_REST, **(_MODULATION if modulation else {})}
+    table = {**decays, **_REST, **(_MODULATION if modulation else {}), **(_FREEZE if freeze else {})}
     if still:
         table = {name: dataclasses.replace(row, automatable=False) for name, row in table.items()}
     return table
 
 
 def bands(knobs: Mapping[str, Tensor]) -> ThreeBands:
-    """The decay that the knobs of three bands ask for."""
-    return ThreeBands(*(knobs[name] for name in THREE_BANDS))
+    """The decay that the knobs of three bands ask for, longer by 1 / (1 - freeze)."""
+    bands = ThreeBands(*(knobs[name] for name in THREE_BANDS))
+    if "freeze" not in knobs:
+        return bands
+    return bands._replace(decay_s=bands.decay_s.double() / (1 - knobs["freeze"].double() + _LEAST_OPEN))

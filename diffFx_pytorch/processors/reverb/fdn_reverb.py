@@ -44,6 +44,8 @@ _TILT_DB, _TILT_HZ = 6.0, 1000.0
 _LEVEL_HZ = 2000
 """Highest octave by which the level is held, in Hz."""
 _MOST_BOOST = 50.0
+_LONGEST_S = 60.0
+"""Of a tail: what is held has no end."""
 _ALIAS_DB = {torch.float32: 90.0, torch.float64: 180.0}
 """Between the alias, 10^(-dB / 20), and the rounding, raised by half as many dB at the end of the signal."""
 
@@ -71,6 +73,9 @@ class FDNReverb(Processor):
     between samples and lose a little more at high frequencies than T says: at T = 2 s, 2 % of T at 4 kHz, 14 % at
     8 kHz, half at 16 kHz.
 
+    ``freezable=True`` adds a knob that makes every T longer by 1 / (1 - freeze) and lets so much less in: at 1 the loop
+    loses nothing, and the room sounds on as it is until the knob goes back. Its tail is then said to be 60 s.
+
     ``compute="frequency"`` samples the same coefficients in frequency instead: exact up to an alias 90 dB (float32) or
     180 dB (float64) down, faster to train on a GPU or on many settings at once, for whole signals and knobs that stand
     still only; compiled, exported or traced, which must serve any length, it is computed in time after all.
@@ -97,6 +102,7 @@ class FDNReverb(Processor):
         "compute": Choice(
             "time", "frequency", doc="In the time domain or, without modulation, in the frequency domain; see above."
         ),
+        "freezable": Flag(False, doc="A knob that holds the room as it sounds: adds freeze; see above."),
         "seed": SEED,
     }
     neutral = {"mix": 0.0}
@@ -107,7 +113,7 @@ class FDNReverb(Processor):
     variants = (
         {},
         {"num_lines": 4, "matrix": "householder", "decay": "octave"},
-        {"num_lines": 16, "matrix": "random orthogonal", "modulation": True},
+        {"num_lines": 16, "matrix": "random orthogonal", "modulation": True, "freezable": True},
         {"compute": "frequency"},
     )
 
@@ -117,7 +123,9 @@ class FDNReverb(Processor):
             raise ValueError("lines that move have no frequency response; use compute='time'")
         highest = HIGHEST_FREQUENCY * self.sample_rate
         self.octaves = tuple(f for f in OCTAVES if f <= highest) if self.decay == "octave" else ()
-        return knobs_of(self.octaves, self.modulation, self.compute == "frequency")
+        if self.freezable and (self.octaves or self.compute == "frequency"):
+            raise ValueError("freezable moves the decay of three bands in time; use decay='three_band', compute='time'")
+        return knobs_of(self.octaves, self.modulation, self.compute == "frequency", self.freezable)
 
     def prepare(self) -> None:
         """The network."""
@@ -165,16 +173,21 @@ class FDNReverb(Processor):
         near, far = self._sides(lengths, knobs)
         mix = knobs["mix"].double()
         through = ("predelay_ms", "mod_rate_hz", "mod_depth_ms")
-        return {name: knob for name, knob in knobs.items() if name in through} | {
-            "lengths": lengths.unsqueeze(-1),
-            "matrix": matrix.flatten(1).unsqueeze(-1),
-            "into": into.flatten(1).unsqueeze(-1),
-            "absorption": _with_wires(self.absorption(lengths, knobs)).movedim(2, -1).flatten(1, 3),
-            "tone": self._tilt(knobs["tone"]).movedim(2, -1).flatten(1, 3),
-            "near": mix * near,
-            "far": mix * far,
-            "dry": 1 - mix,
-        }
+        inlet = {"inlet": 1 - knobs["freeze"]} if self.freezable else {}
+        return (
+            {name: knob for name, knob in knobs.items() if name in through}
+            | inlet
+            | {
+                "lengths": lengths.unsqueeze(-1),
+                "matrix": matrix.flatten(1).unsqueeze(-1),
+                "into": into.flatten(1).unsqueeze(-1),
+                "absorption": _with_wires(self.absorption(lengths, knobs)).movedim(2, -1).flatten(1, 3),
+                "tone": self._tilt(knobs["tone"]).movedim(2, -1).flatten(1, 3),
+                "near": mix * near,
+                "far": mix * far,
+                "dry": 1 - mix,
+            }
+        )
 
     def process(self, x: Tensor, state: State, **coefficients: Tensor) -> tuple[Tensor, State]:
         """Predelay, network, tilt, sides, mix; the state is that of the first three and of the oscillator."""
@@ -197,12 +210,14 @@ class FDNReverb(Processor):
         near: Tensor,
         far: Tensor,
         dry: Tensor,
+        inlet: Tensor | None = None,
         **oscillator: Tensor,
     ) -> tuple[Tensor, State]:
         state, new_state = state or {}, {}
         early, new_state["predelay"] = predelayed(
             sides, predelay_ms, self._latest, self.sample_rate, state.get("predelay")
         )
+        early = early if inlet is None else early * inlet
         modulation = None
         if self.modulation:
             modulation, new_state["phase"] = self._modulation(sides.shape[-1], state.get("phase"), **oscillator)
@@ -278,7 +293,7 @@ class FDNReverb(Processor):
             slowest = 1.25 * torch.stack([knobs[octave_name(f)].flatten().amax() for f in self.octaves]).amax()
         else:
             ratios = torch.stack([knobs["decay_low_ratio"].amax(), knobs["decay_high_ratio"].amax()]).amax()
-            slowest = knobs["decay_s"].amax() * ratios.clamp_min(1.0)
+            slowest = bands(knobs).decay_s.amax().clamp_max(_LONGEST_S) * ratios.clamp_min(1.0)
         return slowest + knobs["predelay_ms"].amax() / 1000 + (2 * LONGEST_MS * knobs["size"].amax() + 20.0) / 1000
 
     def curve(self, **knobs: Tensor) -> Curve:
