@@ -79,11 +79,11 @@ class GEQ(Sections):
 
 
 class DecayEqualizer(Sections):
-    r"""The absorption of the lines of a reverberating loop by decay times in octaves or thirds, one set a group.
+    r"""The absorption of the lines of a reverberating loop by decay times in octaves or thirds, one set per group.
 
     .. math:: G_{i,b} = -\frac{60\, m_i}{f_s\, T_{r(i),b}} \text{ dB}
 
-    at the centre of band b for line i of m samples in group r(i), by an accurate graphic equaliser a line. What is
+    at the centre of band b for line i of m samples in group r(i), by an accurate graphic equaliser per line. What is
     learned is the decay times, so the lines of a group keep decaying together.
 
     Args:

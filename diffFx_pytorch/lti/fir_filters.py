@@ -91,7 +91,7 @@ class VelvetNoiseFilter(Module):
     .. math:: h_n = \sum_m g_m \, \delta(n - k_m), \quad k_m = \mathrm{round}(m T + p_m (T - 1)), \quad
         T = f_s / \rho, \quad 0 < p_m < 1
 
-    A pulse stands on a whole sample, so convolution with it costs an addition a pulse; the gradient of its place is
+    A pulse stands on a whole sample, so convolution with it costs one addition per pulse; the gradient of its place is
     the central difference of a pulse a sample later and one a sample earlier.
 
     Args:

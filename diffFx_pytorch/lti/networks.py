@@ -154,7 +154,7 @@ def grouped_delay_network(
         dtype: of the parameters.
 
     Returns:
-        A series of ``b``, ``loop`` and ``c``; the loop's absorption holds one set of decay times a group.
+        A series of ``b``, ``loop`` and ``c``; the loop's absorption holds one set of decay times per group.
 
     Raises:
         ValueError: for shapes that do not fit, or decay times that are not positive.
@@ -202,7 +202,7 @@ def _around(
 
 
 class _Homogeneous(Module):
-    """Gains by which lines lose 60 dB in a time, which is learned as its logarithm: one a line, or one a group."""
+    """Gains by which lines lose 60 dB in a time, which is learned as its logarithm: one per line, or one per group."""
 
     delays: Tensor
     group: Tensor | None
@@ -235,7 +235,7 @@ class CoupledMatrix(Module):
 
     .. math:: A_{ij} = \Phi_{ij}\, U_i U_j
 
-    with U_i orthogonal, one a group (its own mixing matrix is U_i^2), and the coupling Phi, orthogonal of one row a
+    with U_i orthogonal, one per group (its own mixing matrix is U_i^2), and the coupling Phi, orthogonal with a row per
     group. Groups are of equal size.
 
     Args:
@@ -288,7 +288,7 @@ class AllpassFDN(Module):
         \begin{pmatrix} A & B \\ C & D \end{pmatrix} \text{ orthogonal}
 
     For several channels H is paraunitary. A series of Schroeder all-passes, ``Series(AllPass(...), ...)``, is another
-    network of this kind, with one gain a line.
+    network of this kind, with one gain per line.
 
     Args:
         delays: samples of each line, (n,), at least 1.

@@ -254,7 +254,7 @@ def constant_backward(
         zi: (R, N) past outputs.
         a_row: (R,) which row of a.
         grad_x: (R, T), written.
-        grad_a: (R, N), one a row of y, written if ``needs_a``.
+        grad_a: (R, N), one per row of y, written if ``needs_a``.
         grad_zi: (R, N), written.
         needs_a: whether grad_a is wanted.
         denormal_threshold: states below this are silence.

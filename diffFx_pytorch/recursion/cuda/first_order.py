@@ -95,7 +95,7 @@ def scan(x: Rows, c: Rows, start: Rows, y: Tensor, *, delta: bool = False, back:
     Args:
         x: (T) a row, in the dtype of y.
         c: -c, or c - 1 if ``delta``: (T) or (1) a row. Backwards, c[T] is 1.
-        start: y before the first sample, or after the last: a number a row.
+        start: y before the first sample, or after the last: a number per row.
         y: what is filled, contiguous.
         delta: how c is given.
         back: backwards in time.
