@@ -88,6 +88,7 @@ from diffFx_pytorch.processors.spatial.stereo_imager import StereoImager as _Ste
 from diffFx_pytorch.processors.spatial.stereo_panning import StereoPanning as _StereoPanning
 from diffFx_pytorch.processors.spatial.stereo_widener import StereoWidener as _StereoWidener
 from diffFx_pytorch.processors.spectral.de_reverb import DeReverb as _DeReverb
+from diffFx_pytorch.processors.spectral.harmonizer import Harmonizer as _Harmonizer
 from diffFx_pytorch.processors.spectral.pitch_shift import PitchShift as _PitchShift
 from diffFx_pytorch.processors.spectral.spectral_gate import SpectralGate as _SpectralGate
 from diffFx_pytorch.processors.utility.dc_blocker import DCBlocker as _DCBlocker
@@ -141,6 +142,7 @@ __all__ = [
     "Gain",
     "GraphicEqualizer",
     "HardClipper",
+    "Harmonizer",
     "HighPass",
     "HighShelf",
     "Invert",
@@ -3154,6 +3156,52 @@ class _LikeDeReverb:
 
 class DeReverb(_LikeDeReverb, _DeReverb): ...
 
+class _HarmonizerKnobs(TypedDict, total=False):
+    voice_1_semitones: KnobValue
+    voice_1_gain_db: KnobValue
+    voice_1_pan: KnobValue
+    voice_1_delay_ms: KnobValue
+    voice_2_semitones: KnobValue
+    voice_2_gain_db: KnobValue
+    voice_2_pan: KnobValue
+    voice_2_delay_ms: KnobValue
+    mix: KnobValue
+
+class _LikeHarmonizer:
+    voice_1_semitones: _Setting
+    voice_1_gain_db: _Setting
+    voice_1_pan: _Setting
+    voice_1_delay_ms: _Setting
+    voice_2_semitones: _Setting
+    voice_2_gain_db: _Setting
+    voice_2_pan: _Setting
+    voice_2_delay_ms: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        num_voices: int = 2,
+        law: Literal["constant_power", "linear", "-4.5 dB"] = "constant_power",
+        method: Literal["locked", "gradient"] = "locked",
+        window_ms: float = 46.0,
+        formants: Literal["keep", "move"] = "keep",
+        envelope_ms: float = 3.5,
+        **settings: KnobValue,
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _HarmonizerKnobs | Knobs | None = None,
+        dsp_params: _HarmonizerKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: KnobValue,
+    ) -> Sound: ...
+
+class Harmonizer(_LikeHarmonizer, _Harmonizer): ...
+
 class _PitchShiftKnobs(TypedDict, total=False):
     semitones: KnobValue
     cents: KnobValue
@@ -3168,6 +3216,8 @@ class _LikePitchShift:
         *,
         method: Literal["locked", "gradient"] = "locked",
         window_ms: float = 46.0,
+        formants: Literal["move", "keep"] = "move",
+        envelope_ms: float = 3.5,
         link: bool = True,
         **settings: Unpack[_PitchShiftKnobs],
     ) -> None: ...

@@ -16,6 +16,7 @@ NEEDS = {
     "phase": {"oversampling": 2},
     "rms_ms": {"detector": "rms"},
     "quantile": {"noise": "quantile"},
+    "envelope_ms": {"formants": "keep"},
     "seed": {"matrix": "random orthogonal"},
     "num_taps": {"crossover": "linear-phase"},
     "ir_rate": {"ir": EXAMPLES["ir"][:1]},

@@ -6,10 +6,35 @@ import math
 import numpy as np
 
 
-def twin(x, sample_rate, semitones, cents, window_ms=46.0, method="locked", link=True):
+def kept(level, r, order):
+    """E(r k) / E(k) of the true envelope (Roebel and Rodet 2005), no more than 24 dB."""
+    F, power = len(level), level**2
+    N, order, target = 2 * F - 2, max(2, min(F - 1, order)), 0.5 * np.log(power + 1e-7 * power.max() + 1e-24)
+    plain, k = target, np.arange(F)
+    weights = [(0.5 + 0.5 * math.cos(math.pi * q / order)) * (1 if q == 0 else 2) for q in range(order)]
+    ends = np.where((k == 0) | (k == F - 1), 1, 2)
+    for _ in range(6):
+        waves = [np.cos(2 * math.pi * k * q / N) for q in range(order)]
+        smooth = sum(w * (ends * target * wave).sum() / N * wave for w, wave in zip(weights, waves, strict=True))
+        target = np.maximum(plain, smooth)
+    place = np.minimum(r * k, F - 1)
+    i, even = np.minimum(place.astype(int), F - 2), np.concatenate([smooth[1:2], smooth, smooth[-2:-1]])
+    t, (a, b, c, d) = (
+        place - i,
+        (even[i + n] for n in range(4)),
+    )  # Catmull and Rom: through b and c, slopes c - a, d - b
+    moved = b + t / 2 * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * b - a - 3 * c + d)))
+    return np.exp(np.minimum(moved - smooth, 24 * math.log(10) / 20))
+
+
+def twin(
+    x, sample_rate, semitones, cents, window_ms=46.0, method="locked", link=True, formants="move", envelope_ms=3.5
+):
     x, r = np.asarray(x), 2 ** (semitones / 12 + cents / 1200)
     if not link and len(x) > 1:
-        return np.concatenate([twin([c], sample_rate, semitones, cents, window_ms, method) for c in x])
+        return np.concatenate(
+            [twin([c], sample_rate, semitones, cents, window_ms, method, True, formants, envelope_ms) for c in x]
+        )
     C, T = x.shape
     N = 2 ** round(math.log2(max(16, window_ms * sample_rate / 1000)))
     H, F = N // 8, N // 2 + 1
@@ -50,6 +75,8 @@ def twin(x, sample_rate, semitones, cents, window_ms=46.0, method="locked", link
                         done.add(j)
                         heap.append((level[j], j, False))
         old, k = X, np.arange(F)
+        if formants == "keep":
+            X = X * kept(level, r, round(envelope_ms * sample_rate / 1000))
         share = np.where((k == 0) | (k == N // 2), 1, 2) / N * np.clip(N / (2 * r) - k + 2, 0, 1)
         for n in range(T):
             u = (n - m * H) * r

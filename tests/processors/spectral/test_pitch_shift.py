@@ -1,5 +1,6 @@
 """Physics of the pitch shift: cents, level, balance, attacks, the stereo image, moving knobs."""
 
+import cmath
 import math
 
 import pytest
@@ -103,7 +104,7 @@ def test_blocks_of_frames_do_not_show(monkeypatch):
     x = sine(440, 0.2) + 0.1 * noise(int(0.2 * RATE))
     moving = torch.tensor([[-3.0, 4.0, 4.0]])
     whole = [shift(x, m, moving) for m in METHODS]
-    monkeypatch.setattr("diffFx_pytorch.processors.spectral.pitch_shift.BLOCK", 5)
+    monkeypatch.setattr("diffFx_pytorch.processors.spectral.shifting.BLOCK", 5)
     for method, expected in zip(METHODS, whole, strict=True):
         torch.testing.assert_close(shift(x, method, moving), expected, rtol=0, atol=1e-10)
 
@@ -111,3 +112,41 @@ def test_blocks_of_frames_do_not_show(monkeypatch):
 def test_it_does_not_stream():
     with pytest.raises(ValueError, match="needs the whole signal"):
         PitchShift().stream()
+
+
+def vowel(freq, seconds=0.8):
+    """Harmonics under two formants, and what the formants are at some frequencies, in dB."""
+    poles = [math.exp(-math.pi * width / RATE) * cmath.exp(2j * math.pi * f / RATE) for f, width in FORMANTS]
+
+    def level(f):
+        z = cmath.exp(-2j * math.pi * f / RATE)
+        return -20 * math.log10(abs(math.prod((1 - p * z) * (1 - p.conjugate() * z) for p in poles)))
+
+    partials = range(1, int(0.45 * RATE / freq))
+    t = torch.arange(int(seconds * RATE), dtype=torch.float64) / RATE
+    x = sum(10 ** (level(k * freq) / 20) * (2 * math.pi * k * freq * t + k * k).cos() for k in partials)
+    return x / x.abs().max(), level
+
+
+FORMANTS = ((700.0, 90.0), (1800.0, 120.0))
+
+
+@pytest.mark.parametrize("semitones", [4.0, -4.0])
+def test_formants_stay_where_they_are_asked_to(semitones):
+    x, level = vowel(150.0)
+    partials = [150 * 2 ** (semitones / 12) * k for k in range(1, 14)]
+    wanted = torch.tensor([level(f) for f in partials])
+    off = {}
+    for formants in ("move", "keep"):
+        s = spectrum(shift(x, semitones=semitones, formants=formants)[3000:-3000])
+        at = [round(f / RATE * 8 * len(x[3000:-3000])) for f in partials]
+        found = 20 * torch.tensor([float(s[k - 12 : k + 13].max()) for k in at]).log10()
+        off[formants] = float(((found - wanted) - (found - wanted).median()).abs().mean())
+    assert off["keep"] < 2.5
+    assert off["move"] > 4
+
+
+def test_keeping_formants_leaves_silence_and_an_unshifted_sound_alone():
+    assert shift(torch.zeros(8000, dtype=torch.float64), semitones=5.0, formants="keep").abs().max() == 0
+    x = noise(8000)
+    assert torch.allclose(shift(x, formants="keep"), x, atol=1e-12)
