@@ -17,7 +17,7 @@ from ..choices import LAW
 from .recorded import description_of, recorded
 from .shifting import SHIFTING, Shifter
 
-_LOWEST = -24.0
+_LOWEST, _HIGHEST = -24.0, 19.0
 _INTERVALS = (4.0, 7.0, -5.0, 12.0, -12.0, 3.0, -8.0, 16.0)
 """A major chord about the sound first, then its octaves."""
 _PANS = (-0.6, 0.6, -0.3, 0.3, 0.0, -0.9, 0.9, 0.0)
@@ -57,7 +57,10 @@ class Harmonizer(Processor):
         table: dict[str, EffectParam] = {}
         for i in range(1, self.num_voices + 1):
             table[f"voice_{i}_semitones"] = EffectParam(
-                _LOWEST, 24.0, _INTERVALS[i - 1], doc=f"Interval from the sound to voice {i}; cents are its fractions."
+                _LOWEST,
+                _HIGHEST,
+                _INTERVALS[i - 1],
+                doc=f"Interval from the sound to voice {i}; cents are its fractions.",
             )
             table[f"voice_{i}_gain_db"] = EffectParam(-60.0, 6.0, -3.0, unit="dB", doc=f"Level of voice {i}.")
             table[f"voice_{i}_pan"] = EffectParam(-1.0, 1.0, _PANS[i - 1], doc=f"Place of voice {i}: -1 left, 1 right.")
