@@ -65,7 +65,7 @@ class Harmonizer(Processor):
             table[f"voice_{i}_gain_db"] = EffectParam(-60.0, 6.0, -3.0, unit="dB", doc=f"Level of voice {i}.")
             table[f"voice_{i}_pan"] = EffectParam(-1.0, 1.0, _PANS[i - 1], doc=f"Place of voice {i}: -1 left, 1 right.")
             table[f"voice_{i}_delay_ms"] = EffectParam(
-                1.0, 100.0, 10.0 + 5.0 * i, unit="ms", doc=f"How late voice {i} is.", automatable=False
+                1.0, 100.0, 9.9 + 7.4 * i, unit="ms", doc=f"How late voice {i} is.", automatable=False
             )
         return table | {"mix": EffectParam(0.0, 1.0, 0.5, doc="Share of the voices in the output.")}
 
