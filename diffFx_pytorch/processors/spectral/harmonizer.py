@@ -50,7 +50,7 @@ class Harmonizer(Processor):
     channels_out = 2
     crosses_channels = True
     # A short window, so that the contract's short signals hold several.
-    variants = ({"window_ms": 8.0},)
+    variants = ({"window_ms": 8.0, "envelope_ms": 1.0},)
 
     def table(self) -> dict[str, EffectParam]:
         """Interval, level, place and time of every voice."""
