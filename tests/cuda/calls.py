@@ -11,6 +11,7 @@ from torch import Tensor
 import diffFx_pytorch.recursion as R
 from diffFx_pytorch.dsp.gain_computer import compress, overshoot
 from diffFx_pytorch.lti import ops
+from diffFx_pytorch.recursion.ops.allpass_loop import allpass_loop
 from tests.cuda.diagram import diagram, run_diagram
 from tests.cuda.signals import absorption, between, blocks, few, network, noise, shelves
 
@@ -180,6 +181,39 @@ CALLS = {
         {"allpole"},
         lambda T: [_disk(2, T), _disk(T, 3) / 2, _disk(1, 3)],
         lambda x, a, zi: R.allpole(x, a, zi, True, time_varying=True),
+        variant=True,
+    ),
+    "allpass loop": Call(
+        {"allpass_loop"},
+        lambda T: [noise(2, 3, T), between(-0.5, 0.99, 2, 1), between(-0.9, 0.9, 3, seed=2), noise(2, 1, 2, 2)],
+        lambda x, b, g, zi: allpass_loop(x, b, g, 2, zi=zi, return_zf=True, time_varying=False),
+    ),
+    "allpass loop, moving": Call(
+        {"allpass_loop"},
+        lambda T: [noise(2, 2, T), between(-0.5, 0.99, 2, 1, T), between(-0.9, 0.9, 1, seed=2)],
+        lambda x, b, g: (allpass_loop(x, b, g.expand(x.shape[-1]), 6, time_varying=True),),
+        variant=True,
+    ),
+    "allpass loop of second order": Call(
+        {"allpass_loop"},
+        lambda T: [noise(2, T), *between(-0.8, 0.98, 2, 2, 1), between(-0.9, 0.9, 2), noise(3, 2)],
+        lambda x, b, d, g, zi: allpass_loop(
+            x, b[..., 0], g, 2, outer=d[..., 0], zi=zi, return_zf=True, time_varying=False
+        ),
+        variant=True,
+    ),
+    "allpass loop of second order, moving": Call(
+        {"allpass_loop"},
+        lambda T: [noise(2, T), *between(-0.8, 0.98, 2, T), between(-0.9, 0.9, 2, T), noise(2, 3, 2)],
+        lambda x, b, d, g, zi: allpass_loop(
+            x, *(k.expand(x.shape) for k in (b, g)), 2, outer=d.expand(x.shape), zi=zi, return_zf=True
+        ),
+        variant=True,
+    ),
+    "allpass loop of 16 stages": Call(
+        {"allpass_loop"},
+        lambda T: [noise(2, few(T)), between(-0.5, 0.99, few(T)), between(-0.9, 0.9, few(T))],
+        lambda x, b, g: (allpass_loop(x, b.expand(x.shape), g.expand(x.shape), 16),),
         variant=True,
     ),
     "attack_release": Call(

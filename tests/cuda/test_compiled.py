@@ -22,6 +22,7 @@ DOUBLE = {
 """Double-precision instructions that kernels of float32 sound are meant to have: for states between chunks and sums."""
 IN_DOUBLE = (
     {"sosfilt, moving", "allpole of order 2, moving", "loop_overshoot", "loop_overshoot, moving"}
+    | {f"allpass loop{of}" for of in ("", ", moving", " of second order", " of second order, moving", " of 16 stages")}
     | {*(f"allpole{of}" for of in (" of order 5", " of order 4, moving", ", complex", ", complex and moving"))}
     | {
         *(

@@ -32,3 +32,8 @@ def section_states(x: Any, *arguments: Any) -> Any:
     """Shape and dtype of the states (K, chunks, 2) before the chunks of K sections, which their gradient reads."""
     zi = arguments[-1]
     return (zi.shape[-2], -(-x.shape[-1] // SECTIONS), 2), torch.float64
+
+
+def loop_outputs(x: Any, coef: Any, zi: Any) -> Any:
+    """Shape and dtype of what left all-passes in a loop at every sample, then their last states, for the gradient."""
+    return (x.shape[-1] + 2 * zi.shape[-2] - 2,), torch.float64

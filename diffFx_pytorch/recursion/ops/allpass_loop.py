@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import bound_rows, run_rows
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.cpu import allpass_loop as kernels
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK
+from diffFx_pytorch.recursion.cuda.chunks import loop_outputs
 from diffFx_pytorch.recursion.fallback.allpass_loop import allpass_loop_rows
 from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, define_cascade, over_rows
 from diffFx_pytorch.recursion.ops.sections import Array, rows_by_coefficient
@@ -35,6 +37,10 @@ def _backward(
 
 
 _allpass_loop = define_cascade("allpass_loop", functools.partial(over_rows, allpass_loop_rows), _forward, _backward)
+_allpass_loop.register(
+    device="cuda",
+    kernel=triton_kernel("diffFx_pytorch.recursion.cuda.allpass_loop", {"checkpoints": loop_outputs}),
+)
 
 
 @where_float64_is
