@@ -6,6 +6,7 @@ from typing_extensions import TypedDict, Unpack
 from diffFx_pytorch.control import Knobs, KnobValue
 from diffFx_pytorch.params import EffectParam as EffectParam
 from diffFx_pytorch.processors.delay.basic_delay import BasicDelay as _BasicDelay
+from diffFx_pytorch.processors.delay.diffusion_delay import DiffusionDelay as _DiffusionDelay
 from diffFx_pytorch.processors.delay.feedback_delay import FeedbackDelay as _FeedbackDelay
 from diffFx_pytorch.processors.delay.multi_tap_delay import MultiTapDelay as _MultiTapDelay
 from diffFx_pytorch.processors.delay.ping_pong_delay import PingPongDelay as _PingPongDelay
@@ -125,6 +126,7 @@ __all__ = [
     "DeHum",
     "DePlosive",
     "DeReverb",
+    "DiffusionDelay",
     "Dither",
     "DoubleSoftClipper",
     "DynamicEqualizer",
@@ -228,6 +230,44 @@ class _LikeBasicDelay:
     ) -> Sound: ...
 
 class BasicDelay(_LikeBasicDelay, _BasicDelay): ...
+
+class _DiffusionDelayKnobs(TypedDict, total=False):
+    delay_ms: KnobValue
+    feedback: KnobValue
+    diffusion: KnobValue
+    lowpass_hz: KnobValue
+    highpass_hz: KnobValue
+    mix: KnobValue
+    delay_beats: KnobValue
+
+class _LikeDiffusionDelay:
+    delay_ms: _Setting
+    feedback: _Setting
+    diffusion: _Setting
+    lowpass_hz: _Setting
+    highpass_hz: _Setting
+    mix: _Setting
+    delay_beats: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        tempo_bpm: float | None = None,
+        size_ms: float = 60.0,
+        **settings: Unpack[_DiffusionDelayKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _DiffusionDelayKnobs | Knobs | None = None,
+        dsp_params: _DiffusionDelayKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_DiffusionDelayKnobs],
+    ) -> Sound: ...
+
+class DiffusionDelay(_LikeDiffusionDelay, _DiffusionDelay): ...
 
 class _FeedbackDelayKnobs(TypedDict, total=False):
     delay_ms: KnobValue

@@ -15,6 +15,7 @@ from diffFx_pytorch.processors import (
     AutoWah,
     BasicDelay,
     Chorus,
+    DiffusionDelay,
     Ensemble,
     FeedbackDelay,
     FeedbackFlanger,
@@ -73,6 +74,7 @@ _DELAY = _pedalboard("Delay", delay_seconds=0.25, feedback=0.35, mix=0.35)
 SPEED = [
     Speed("BasicDelay", _forward(BasicDelay), _DELAY, "pedalboard Delay", 1.0, 2 * T),
     Speed("FeedbackDelay", _forward(FeedbackDelay), _DELAY, "pedalboard Delay", 1.0, 2 * T),
+    Speed("DiffusionDelay", _forward(DiffusionDelay), _forward(FeedbackDelay), "FeedbackDelay", None, 2 * T),
     Speed("TapeDelay", _forward(TapeDelay), _forward(FeedbackDelay), "FeedbackDelay", None, 2 * T),
     Speed("PingPongDelay", _forward(PingPongDelay), _DELAY, "pedalboard Delay", 1.0, 2 * T),
     Speed("Chorus", _forward(Chorus), _pedalboard("Chorus"), "pedalboard Chorus", 1.0, 2 * T),

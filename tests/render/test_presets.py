@@ -16,6 +16,7 @@ SOURCES = {
     "gated-drums": "drums",
     "bass": "bass",
     "acoustic-guitar": "guitar",
+    "ambient-guitar": "guitar",
     "electric-guitar-clean": "guitar",
     "electric-guitar-driven": "guitar",
     "piano": "guitar",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -87,25 +88,12 @@ def crossfaded(
     Returns:
         ``(echo, line, memory)``.
     """
-    values = delay.detach()
-    if not can_look_at(values) or not x.numel():
-        return *read(x, delay, line, slice(None)), memory
-    K, last = values.shape[1], values[..., -1]
-    none = values.new_zeros(len(values), 2)
-    settled = torch.cat((last, last, none), -1)
-    # Of a block of one sample nobody can tell: there it counts as moving.
-    constant = delay.shape[-1] == 1 < x.shape[-1]
-    if memory is None:
-        first = values[..., 0]
-        memory = torch.cat((first, first, none), -1)
-    if torch.equal(memory, settled) if constant else not (memory[:, 2 * K :].any() or _has_steps(values)):
-        return *read(x, delay, line, slice(None)), settled
-    T, dtype = x.shape[-1], x.dtype
-    plans = [_plan(rows, m, T, fade) for rows, m in zip(values.numpy(), memory.numpy(), strict=True)]
-    old, new, weight = (np.stack(rows) for rows in zip(*((p[0], p[1], p[2]) for p in plans), strict=True))
-    known = torch.cat((memory[:, : 2 * K].unflatten(-1, (2, K)).mT, delay), -1)
-    old, new = (known.gather(-1, torch.from_numpy(rows).unsqueeze(1).expand(-1, K, -1)) for rows in (old, new))
-    edges = {0, T, *(edge for p in plans for edge in p[4] if edge < T)}
+    fades, after_all = fades_of(delay, x, memory, fade)
+    if fades is None:
+        return *read(x, delay, line, slice(None)), after_all
+    T = x.shape[-1]
+    old, new, weight = fades.old, fades.new, fades.weight
+    edges = {0, T, *fades.edges}
     if piece:
         edges |= {begin for begin in range(0, T, piece) if (weight[:, begin : begin + piece] < 1).any()}
     echoes = []
@@ -113,7 +101,7 @@ def crossfaded(
         where = slice(begin, end)
         echo, after = read(x[..., where], new[..., where], line, where)
         if (weight[:, where] < 1).any():
-            share = torch.from_numpy(weight[:, None, where]).to(dtype)
+            share = weight[:, None, where].to(x.dtype)
             earlier, faded = read(x[..., where], old[..., where], line, where)
             echo = torch.lerp(earlier, echo, share)
             if piece:
@@ -125,7 +113,43 @@ def crossfaded(
                 after = torch.cat((past, written), -1), after[1]
         echoes.append(echo)
         line = after
-    return torch.cat(echoes, -1), line, torch.from_numpy(np.stack([p[3] for p in plans]))
+    return torch.cat(echoes, -1), line, after_all
+
+
+class Fades(NamedTuple):
+    """What a block reads where delays step."""
+
+    old: Tensor
+    """Delays faded from, (B, K, T)."""
+    new: Tensor
+    """Delays faded to, which are those that are heard where nothing fades, (B, K, T)."""
+    weight: Tensor
+    """Of the new, (B, T) float64."""
+    edges: set[int]
+    """Where fades begin and end within the block."""
+
+
+def fades_of(delay: Tensor, x: Tensor, memory: Tensor | None, fade: int) -> tuple[Fades | None, Tensor | None]:
+    """The fades of a block and the memory after it; the arguments are those of ``crossfaded``. None: nothing fades."""
+    values = delay.detach()
+    if not can_look_at(values) or not x.numel():
+        return None, memory
+    T, K, last = x.shape[-1], values.shape[1], values[..., -1]
+    none = values.new_zeros(len(values), 2)
+    settled = torch.cat((last, last, none), -1)
+    # Of a block of one sample nobody can tell: there it counts as moving.
+    constant = delay.shape[-1] == 1 < T
+    if memory is None:
+        first = values[..., 0]
+        memory = torch.cat((first, first, none), -1)
+    if torch.equal(memory, settled) if constant else not (memory[:, 2 * K :].any() or _has_steps(values)):
+        return None, settled
+    plans = [_plan(rows, m, T, fade) for rows, m in zip(values.numpy(), memory.numpy(), strict=True)]
+    old, new, weight = (torch.from_numpy(np.stack(rows)) for rows in zip(*(p[:3] for p in plans), strict=True))
+    known = torch.cat((memory[:, : 2 * K].unflatten(-1, (2, K)).mT, delay), -1)
+    old, new = (known.gather(-1, rows.unsqueeze(1).expand(-1, K, -1)) for rows in (old, new))
+    edges = {edge for p in plans for edge in p[4] if edge < T}
+    return Fades(old, new, weight, edges), torch.from_numpy(np.stack([p[3] for p in plans]))
 
 
 def _jumps(change: np.ndarray) -> np.ndarray:
