@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+ABSOLUTE_GATE = -70.0
+"""In LUFS: what is quieter does not count."""
+
 _SHELF = ((1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585))
 _HIGH_PASS = ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621))
 _TABLE_RATE = 48000.0
@@ -43,6 +46,16 @@ def channel_weights(channels: int, mask: int | None = None, *, dual_mono: bool =
     places = [1 << bit for bit in range(32) if mask >> bit & 1][:channels]
     weights = [0.0 if place == _LFE else 1.41 if place & surround else 1.0 for place in places]
     return (*weights, *(1.0,) * (channels - len(weights)))
+
+
+def lufs_from(power: Tensor) -> Tensor:
+    """Loudness in LUFS of mean weighted powers, any shape."""
+    return -0.691 + 10.0 * power.log10()
+
+
+def power_of(lufs: float) -> float:
+    """The mean weighted power of a loudness in LUFS."""
+    return 10.0 ** ((lufs + 0.691) / 10.0)
 
 
 def k_weighting(sample_rate: float) -> Tensor:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ..dsp.loudness import lufs_from
 from ..dsp.mid_side import to_mid_side
-from ..render.loudness import integrated_loudness, lufs_from, window_powers
+from ..render.loudness import integrated_loudness, window_powers
 from .losses import Reduction, check_pair, known_reduction, reduced
 
 _TINY = 1e-10

@@ -97,6 +97,7 @@ from diffFx_pytorch.processors.utility.dither import Dither as _Dither
 from diffFx_pytorch.processors.utility.fade import Fade as _Fade
 from diffFx_pytorch.processors.utility.gain import Gain as _Gain
 from diffFx_pytorch.processors.utility.invert import Invert as _Invert
+from diffFx_pytorch.processors.utility.meter import Meter as _Meter
 
 from diffFx_pytorch.sound import Sound
 
@@ -153,6 +154,7 @@ __all__ = [
     "LinearPhaseEqualizer",
     "LowPass",
     "LowShelf",
+    "Meter",
     "MonoMaker",
     "MultiBandCompressor",
     "MultiBandExpander",
@@ -3410,3 +3412,30 @@ class _LikeInvert:
     ) -> Sound: ...
 
 class Invert(_LikeInvert, _Invert): ...
+
+class _MeterKnobs(TypedDict, total=False):
+    trim_db: KnobValue
+
+class _LikeMeter:
+    trim_db: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        loudness: bool = True,
+        true_peak: bool = True,
+        spectrum: bool = False,
+        **settings: Unpack[_MeterKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _MeterKnobs | Knobs | None = None,
+        dsp_params: _MeterKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_MeterKnobs],
+    ) -> Sound: ...
+
+class Meter(_LikeMeter, _Meter): ...

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..dsp.loudness import channel_weights, k_weighting
+from ..dsp.loudness import ABSOLUTE_GATE, channel_weights, k_weighting, lufs_from, power_of
 from ..recursion import sosfilt
 
 _HOPS_A_BLOCK = 4
@@ -18,7 +18,6 @@ _HOP_SECONDS = 0.1
 _STEPS = 100
 """Windows begin at so many places a second: the loudest 400 ms are found within 5 ms."""
 
-_ABSOLUTE_GATE = -70.0
 _RELATIVE_GATE = -10.0
 
 
@@ -144,17 +143,12 @@ def loudness_range(loudness: Loudness) -> float:
         EBU Tech 3342, Loudness range: a measure to supplement EBU R 128 loudness normalisation, 2016.
     """
     power = loudness.powers(3.0, _HOP_SECONDS)
-    power = power[power > _power(_ABSOLUTE_GATE)]
+    power = power[power > power_of(ABSOLUTE_GATE)]
     power = power[power > power.mean() / 100] if len(power) else power
     if not len(power):
         return 0.0
     low, high = np.percentile(lufs_of(power), (10, 95))
     return float(high - low)
-
-
-def lufs_from(power: Tensor) -> Tensor:
-    """Loudness in LUFS of mean weighted powers, any shape."""
-    return -0.691 + 10.0 * power.log10()
 
 
 def lufs_of(power: np.ndarray) -> np.ndarray:
@@ -165,7 +159,7 @@ def lufs_of(power: np.ndarray) -> np.ndarray:
 
 def _gated(power: Tensor) -> Tensor:
     """Loudness (B,) from the mean weighted powers of blocks, (B, blocks)."""
-    loud = power > _power(_ABSOLUTE_GATE)
+    loud = power > power_of(ABSOLUTE_GATE)
     mean = _mean(power, loud).unsqueeze(-1)
     loud = loud & (power > mean * 10.0 ** (_RELATIVE_GATE / 10.0))
     return lufs_from(_mean(power, loud))
@@ -177,7 +171,3 @@ def _mean(power: Tensor, loud: Tensor) -> Tensor:
 
 def _boundary(count: int, sample_rate: float, a_second: int) -> int:
     return int(count * sample_rate / a_second)
-
-
-def _power(level: float) -> float:
-    return 10.0 ** ((level + 0.691) / 10.0)

@@ -18,6 +18,7 @@ from ..lines import Read, side_by_side
 from ..params import EffectParam
 from ..plan import Plan, Through
 from ..processor import Processor, State
+from ..processors.utility.meter import Meter
 from .routing import Routing, has_meaning, longest, without_wires
 
 MASTER = "master"
@@ -242,11 +243,16 @@ class Mixer(Routing):
         return [*sorted(first, key=place.__getitem__), *(name for name in order if name not in first)]
 
     def _alike(self) -> list[tuple[str, ...]]:
-        """Nodes with effects, those tracks together whose effects are of one kind and hear no key."""
+        """Nodes with effects, those tracks together whose effects are of one kind and hear no key.
+
+        A meter reads its own track.
+        """
         groups: dict[Any, list[str]] = {}
         for name in self._order:
             if name in self.steps:
-                kind = _kind(self[name]) if name in self.tracks and name not in self._keys else None
+                alone = name not in self.tracks or name in self._keys
+                alone = alone or any(isinstance(part, Meter) for part in self[name].modules())
+                kind = None if alone else _kind(self[name])
                 groups.setdefault(name if kind is None else kind, []).append(name)
         return [tuple(names) for names in groups.values()]
 

@@ -31,6 +31,9 @@ LEFT_OUT = {
     "Cabinet.learnable=True": "makes the response a parameter, heard only by its rounding to float32",
     "Cabinet.ir_rate": "the twin does not resample",
     "RotarySpeaker.inertia_s": "heard only of speeds that change, which no twin has",
+    "Meter.loudness=False": "read from the state, and not heard",
+    "Meter.true_peak=False": "read from the state, and not heard",
+    "Meter.spectrum=True": "read from the state, and not heard",
 }
 """By effect, option and, for a choice or a flag, value: why it is not compared with the twin."""
 
