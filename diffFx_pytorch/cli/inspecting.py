@@ -59,11 +59,22 @@ def measure(
         float, typer.Option("--from", parser=seconds_of, metavar="TIME", help="Begin there: seconds, or 1:30.")
     ] = 0.0,
     end: Annotated[float | None, typer.Option("--to", parser=seconds_of, metavar="TIME", help="End there.")] = None,
+    through: Annotated[
+        str | None, typer.Option(metavar="CHAIN", help="Read the meters of a chain that the sound goes through.")
+    ] = None,
 ) -> None:
     """Measure loudness (EBU R 128), true peak, RMS, crest, DC and correlation of sound files."""
-    from ..render import measure_file
+    from ..presets import load_chain
+    from ..render import measure_file, measure_through
+
+    try:
+        chain = None if through is None else load_chain(through)
+    except (OSError, ValueError) as error:
+        refuse(error)
 
     def measured(path: Path) -> dict[str, Any]:
+        if chain is not None:
+            return measure_through(chain.build, path, start=start, end=end)
         return dataclasses.asdict(measure_file(path, dual_mono=dual_mono, start=start, end=end))
 
     _each(inputs, measured)
@@ -177,6 +188,8 @@ _UNITS = {
     "lufs": "LUFS",
     "short_term_max": "LUFS",
     "momentary_max": "LUFS",
+    "short_term_lufs": "LUFS",
+    "momentary_lufs": "LUFS",
     "loudness_range": "LU",
     "true_peak_db": "dBTP",
     "peak_db": "dBFS",
@@ -186,10 +199,14 @@ _UNITS = {
 
 
 def _word(name: str) -> str:
-    return _WORDS.get(name, name.removesuffix("_db").replace("_", " "))
+    place, _, reading = name.rpartition(".")
+    return f"{place} {_WORDS.get(reading, reading.removesuffix('_db').replace('_', ' '))}".lstrip()
 
 
 def _said(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_said(name, one) for one in value)
+    name = name.rpartition(".")[2]
     unit = _UNITS.get(name, "dB" if name.endswith("_db") else "")
     if isinstance(value, float):
         digits = 3 if name == "seconds" else 2 if unit else 4
@@ -199,10 +216,15 @@ def _said(name: str, value: Any) -> str:
 
 def _plain(facts: Mapping[str, Any]) -> dict[str, Any]:
     """As JSON can hold it: levels of silence are null."""
-    return {
-        name: _plain(v) if isinstance(v, dict) else None if isinstance(v, float) and not math.isfinite(v) else v
-        for name, v in facts.items()
-    }
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return _plain(value)
+        if isinstance(value, list):
+            return [plain(one) for one in value]
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    return {name: plain(value) for name, value in facts.items()}
 
 
 def _table(found: Comparison) -> Any:

@@ -8,7 +8,7 @@ from .file import Rendered, render_file
 from .formats import FORMATS
 from .journal import Journal
 from .loudness import Loudness, integrated_loudness
-from .meter import Measurement, Meter, measure_file
+from .meter import Measurement, Meter, measure_file, measure_through
 from .plan import NothingMatchedError, plan, sounds
 from .settings import RenderSettings
 
@@ -27,6 +27,7 @@ __all__ = [
     "compare_files",
     "integrated_loudness",
     "measure_file",
+    "measure_through",
     "plan",
     "read_blocks",
     "read_sound",

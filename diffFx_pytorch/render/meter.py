@@ -7,13 +7,18 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..control import Knobs
 from ..dsp.true_peak import REACH, true_peak
 from ..files import audio_info, block_frames_of, read_blocks
+from ..processor import Processor
+from ..routing import readings
+from ..sound import widened
 from .loudness import Loudness, loudness_range, lufs_of
 from .streaming import part_of
 
@@ -153,6 +158,51 @@ def measure_file(
         if progress is not None:
             progress(len(block) / rate)
     return meter.measurement()
+
+
+def measure_through(
+    build: Callable[[int], tuple[Processor, Knobs | None]],
+    path: str | os.PathLike[str],
+    *,
+    start: float = 0.0,
+    end: float | None = None,
+) -> dict[str, Any]:
+    """What every ``Meter`` of a chain reads when a sound file has gone through it.
+
+    Args:
+        build: from the rate of the file in Hz to the chain and its settings.
+        path: of the file.
+        start: second to begin at.
+        end: second to end at; None is the file's end.
+
+    Returns:
+        By ``meter.reading`` a number, or a list of one for each channel or band.
+
+    Raises:
+        OSError: for a file that cannot be read, is damaged or cut short.
+        ValueError: for one that holds NaN, or a chain without meters, or one that takes other channels.
+    """
+    info = audio_info(path)
+    chain, knobs = build(info.sample_rate)
+    first, frames = part_of(info.frames, info.sample_rate, start, end)
+    channels = widened(info.channels, chain.channels) or info.channels
+    blocks = read_blocks(path, block_frames_of(4.0, info.sample_rate, channels), None, first, frames)
+    sounds = (torch.from_numpy(block.T[None]).expand(1, channels, -1) for block in blocks)
+    if not chain.streamable:
+        sounds = iter([torch.cat([*sounds], -1)])
+    stream = chain.stream(dsp_params=knobs, total=info.frames)
+    stream.position = first
+    with torch.no_grad():
+        for x in sounds:
+            stream(x)
+    found = readings(stream.state)
+    if frames and not found:
+        raise ValueError("the chain has no Meter; put some where its levels are to be read")
+    return {
+        f"{name}.{reading}".lstrip("."): value.squeeze().tolist()
+        for name, own in found.items()
+        for reading, value in own.items()
+    }
 
 
 def db(amplitude: float) -> float:

@@ -45,6 +45,18 @@ def test_measure_goes_on_past_a_bad_file(place):
     assert difffx("measure", "none.wav").exit_code == 2
 
 
+def test_measure_reads_the_meters_of_a_chain(place):
+    steps = ["{effect: Meter, name: before}", "{effect: Gain, params: {gain_db: -6}}", "{effect: Meter, name: after}"]
+    with open("chain.yaml", "w") as file:
+        file.write("version: 1\nchain:\n" + "".join(f"  - {step}\n" for step in steps))
+    result = difffx("measure", "a.wav", "--through", "chain.yaml", "--json")
+    found, alone = json.loads(result.stdout), json.loads(difffx("measure", "a.wav", "--json").stdout)
+    assert found["before.lufs"] == pytest.approx(alone["lufs"], abs=0.01)
+    assert found["after.lufs"] == pytest.approx(alone["lufs"] - 6, abs=0.01)
+    assert max(found["before.true_peak_db"]) == pytest.approx(alone["true_peak_db"], abs=1e-3)
+    assert "after integrated" in difffx("measure", "a.wav", "--through", "chain.yaml").stdout
+
+
 @pytest.mark.parametrize("late", [0, 777, -5000])
 @pytest.mark.parametrize("gain", [1.0, -0.25])
 def test_compare_finds_offset_and_gain(place, late, gain):

@@ -24,7 +24,7 @@ from ...processor import Processor, State
 from ...recursion import sosfilt
 from ...stream import BlockState
 
-_PIECE = 1 << 13
+_PIECE = 1 << 15
 """Samples at a time, without gradients: the bands of a long sound would fill the memory."""
 
 

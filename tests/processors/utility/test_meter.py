@@ -37,7 +37,7 @@ def test_sound_passes_bit_for_bit(dtype):
 
 @pytest.mark.parametrize("channels", [2, 5])
 def test_reads_what_the_meter_of_files_reads(channels):
-    x = programme(12, channels)
+    x = programme(8, channels)
     found = of(x)
     for item in range(2):
         peer = FileMeter(RATE, channels)
