@@ -47,7 +47,8 @@ class DiffusionDelay(TimedDelay):
     the mean group delay of an all-pass is its order. F, a one-pole low-pass and a one-pole high-pass, is that of
     ``FeedbackDelay``: the first echo does not go through it. The lengths are 142, 107, 379 and 277 parts of N, which
     is ``size_ms``, or 0.9 of the shortest delay of the range if that is less. The line is read by cubic convolution,
-    which takes up to 0.7 dB at 10 kHz from every echo whose delay lies between two samples of 44.1 kHz.
+    which takes up to 0.7 dB at 10 kHz from every echo whose delay lies between two samples of 44.1 kHz. Where the delay
+    changes, what is in the all-passes still comes out first, in N samples.
 
     References:
         M. R. Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962 (the all-pass, and its gain).

@@ -22,6 +22,19 @@ def test_without_diffusion_it_is_a_feedback_delay():
     assert (DiffusionDelay(RATE)(x, diffusion=0.0, **knobs) - FeedbackDelay(RATE)(x, **knobs)).abs().max() < 1e-12
 
 
+def test_a_delay_that_steps_is_faded_as_in_a_feedback_delay():
+    """What is in the all-passes, 480 samples, still comes out before the new time is heard."""
+    x = torch.randn(1, 2, RATE, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    heard = []
+    for fx, later in ((DiffusionDelay(RATE, diffusion=0.0), 0), (FeedbackDelay(RATE), 480)):
+        state, blocks = None, []
+        for ms, block in zip((100.0, 160.0, 90.0), x.split((3000 + later, 2500, 2500 - later), -1), strict=True):
+            y, state = fx.run(block, state, dsp_params={"feedback": 0.8, "mix": 1.0, "delay_ms": ms, **OPEN})
+            blocks.append(y)
+        heard.append(torch.cat(blocks, -1))
+    assert (heard[0] - heard[1]).abs().max() < 1e-12
+
+
 @pytest.mark.parametrize("diffusion", [0.4, 1.0])
 def test_an_echo_lies_about_its_time_and_each_is_as_much_wider(diffusion):
     """The k-th echo has the energy g^(2k - 2), its mean time is k d, and its spread k times that of the first.
