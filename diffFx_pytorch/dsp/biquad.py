@@ -221,3 +221,28 @@ def sos_response(sos: Tensor, freqs_hz: Tensor, sample_rate: float) -> Tensor:
     numerator = c[..., 0, :] + c[..., 1, :] * z1 + c[..., 2, :] * z1 * z1
     denominator = c[..., 3, :] + c[..., 4, :] * z1 + c[..., 5, :] * z1 * z1
     return (numerator / denominator).prod(-2)
+
+
+def sos_power(sos: Tensor, phi: Tensor) -> Tensor:
+    """Power response of each set of sections, |H|^2, as quotients of polynomials in sin^2(w / 2).
+
+    Args:
+        sos: (..., K, 6).
+        phi: sin^2(w / 2) of each frequency, (F,).
+
+    Returns:
+        (..., F) float64: the product over the K sections.
+
+    References:
+        R. Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients".
+    """
+    phi = phi.double()
+    powers = torch.stack((torch.ones_like(phi), phi, phi.square()))
+    numerator, denominator = (_in_phi(sos[..., i : i + 3].double()) @ powers for i in (0, 3))
+    return (numerator / denominator).prod(-2)
+
+
+def _in_phi(c: Tensor) -> Tensor:
+    """|c0 + c1 / z + c2 / z^2|^2 of coefficients (..., 3) as a polynomial in sin^2(w / 2), (..., 3)."""
+    c0, c1, c2 = c.unbind(-1)
+    return torch.stack(((c0 + c1 + c2).square(), -4 * (c0 * c1 + 4 * c0 * c2 + c1 * c2), 16 * c0 * c2), -1)

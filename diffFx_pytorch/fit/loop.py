@@ -41,6 +41,8 @@ _QUICK = 0.5
 _READING = 0.4
 """Share of the time for reading a filter off the response."""
 _UNRELATED = 0.05
+_AT_REST = 1e-5
+"""Positions by which a knob is no farther from its default than what is not heard."""
 _EQUAL = 1e-10
 """Energy of a change, relative to the sound's, that is none (-100 dB)."""
 _MET_DB = -10.0
@@ -210,6 +212,7 @@ def fit(
     else:
         candidates, history, out_of_time = _staged(task, stages, positions, tuple(frozen), deadline, progress)
         others, met, interrupted = [], candidates, False
+    candidates = _at_rest(candidates, given, free)
     residuals = task.residuals(candidates)
     winner = int(residuals.nan_to_num(math.inf).argmin())
     nearer = 0.0
@@ -286,6 +289,17 @@ def _explained(residual: float, tasks: Sequence[Task], alignments: Sequence[Alig
     # Of two that have nothing in common the difference is more than either: silence would explain half of it.
     share = min(change, energy) / energy
     return math.nan if share < _EQUAL else 1 - 10 ** (residual / 10) / share
+
+
+def _at_rest(positions: Tensor, fx: Processor | Limited, free: FreeKnobs) -> Tensor:
+    """Settings (S, P) with the free knobs that a rounding error keeps from their defaults at these.
+
+    A bias of 1e-7 is no bias, and has no tail.
+    """
+    usual = positions.new_tensor([param.to_norm(param.default) for param in fx.params.values()])
+    near = torch.zeros_like(positions, dtype=torch.bool)
+    near[:, free.index] = ((positions - usual).abs() < _AT_REST)[:, free.index]
+    return torch.where(near, usual, positions)
 
 
 def _nearest_by_spectrum(task: Task, free: FreeKnobs, candidates: Tensor) -> tuple[int, float]:

@@ -20,6 +20,8 @@ from .task import Task
 
 _SAMPLES = 8192
 _BANDS = 160
+_FINE = 4
+"""Frequencies from band to band at which a filter is asked for its power."""
 _LOWEST_HZ = 25.0
 _WIDTH = 0.042, 1.5
 """Half the width of a band, as a share of its frequency, which is the distance to the next, and at least, in bins."""
@@ -36,6 +38,8 @@ _DRAWN, _SCREENED, _AS_THEY_COME = 40, 2, 2
 """Settings that are drawn, and descended from because they are the best of these or as they come, for each knob."""
 _ROUNDS = ((64, 6), (14, 12), (5, 16))
 _PASSES = 8
+_EXACT = 0.25
+"""Share of the time in which settings found by powers are followed by responses to an impulse."""
 _GAIN = 0.8
 """An error less than this share of the one before counts as a gain; two passes without one end a search."""
 _MET = 3e-3
@@ -62,6 +66,27 @@ def is_long(fx: Processor) -> bool:
     return any(p.search in _LONG for p in fx.params.values())
 
 
+class Powers(Task):
+    """A filter that says its power response: that at ``freqs`` is seen in place of the response to an impulse.
+
+    Args:
+        fx: has ``power``.
+        freqs: in Hz, (F,).
+    """
+
+    def __init__(self, fx: Processor, freqs: Tensor) -> None:
+        ones = torch.ones(1, 1, len(freqs))
+        super().__init__(fx, ones, ones, compensate_latency=False)
+        self.phi = torch.sin(freqs * (math.pi / fx.sample_rate)).square()
+
+    @torch.no_grad()
+    def sounds(self, positions: Tensor, samples: int) -> Tensor:
+        """Power responses (B, 1, F) at settings (B, P)."""
+        rows = zip(self.fx.params.items(), positions.double().unbind(-1), strict=True)
+        knobs = {name: param.to_physical(position)[:, None, None] for (name, param), position in rows}
+        return self.fx.power(self.phi, **knobs)[:, None].float()
+
+
 class BandResponse:
     """Logarithms of the power of a response at frequencies in equal ratios, weighted.
 
@@ -84,12 +109,18 @@ class BandResponse:
         counts.index_add_(0, at, torch.ones_like(power))
         own = own / counts.clamp_min(1.0) + 1e-20
         freqs = torch.arange(len(own)) * (rate / _SAMPLES)
-        bells = own * torch.stack([_bell(freqs, f, rate) for f in band_frequencies(rate).tolist()])
+        bands = band_frequencies(rate)
+        bells = own * torch.stack([_bell(freqs, f, rate) for f in bands.tolist()])
+        self.fine = torch.logspace(
+            math.log10(float(bands[0])), math.log10(float(bands[-1])), _FINE * (_BANDS - 1) + 1, dtype=torch.float64
+        )
+        bin_of = (self.fine * (_SAMPLES / rate)).round().long()
+        fine = (own[bin_of] * self.fine) * torch.stack([_bell(self.fine, f, rate) for f in bands.tolist()])
+        self.fine_sums = (fine / fine.sum(1, keepdim=True)).float().T.contiguous()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sparse CSR")
             self.sums = (bells / bells.sum(1, keepdim=True)).float().to_sparse_csr()
-        self.weight, self.late = torch.ones(_BANDS), 0
-        self._at = 0
+        self.weight = torch.ones(_BANDS)
 
     def aim(self, weight: Tensor, impulse_at: int = 0) -> None:
         """Weigh the bands by so much, (bands,), and see responses to an impulse at that sample."""
@@ -103,7 +134,9 @@ class BandResponse:
         return self.of(self.powers(y))
 
     def powers(self, y: Tensor) -> Tensor:
-        """Of responses (B, C, T) to an impulse: (B, C, bands)."""
+        """Of responses (B, C, T) to an impulse, or powers (B, C, F) at the frequencies ``fine``: (B, C, bands)."""
+        if y.shape[-1] == len(self.fine):
+            return y @ self.fine_sums
         H = torch.view_as_real(torch.fft.rfft(y, _SAMPLES) * self.back)
         sums = self.sums @ H.movedim(2, 0).reshape(H.shape[2], -1)
         return sums.view(_BANDS, *y.shape[:2], 2).square().sum(-1).movedim(0, 2)
@@ -182,15 +215,17 @@ def tones(
     impulse = torch.zeros(1, 1, _SAMPLES + late)
     impulse[..., at] = 1.0
     feature.aim(weight, at)
-    task = Task(fx, impulse, impulse[..., :_SAMPLES])
+    says = hasattr(fx, "power")
+    until = deadline if deadline == math.inf or not says else deadline - _EXACT * (deadline - time.monotonic())
+    task = Powers(fx, feature.fine) if says else Task(fx, impulse, impulse[..., :_SAMPLES])
     starts = free.rest[:1]
     if now is not None:
         starts = now[0][None].cpu()
         before, sure = feature.between(now[1][0])
-        own = feature.powers(task.sounds(starts, _SAMPLES))[0, 0].double()
+        own = feature.powers(task.sounds(starts, task.wet.shape[-1]))[0, 0].double()
         powers = own * (powers + 1e-9) / (before + 1e-9)
         feature.aim(weight * sure, at)
-    fit = LeastSquares(task, _SAMPLES, feature, free.index)
+    fit = LeastSquares(task, task.wet.shape[-1], feature, free.index)
     fit.aim(feature.of(powers.expand(1, fit.target.shape[1] // _BANDS, -1)))
     proposals = Proposals(task, free, generator, listens=False)
     # Gains that are small are more usual than those at the ends of their range.
@@ -199,9 +234,10 @@ def tones(
     rows = [fx.params[free.names[i]] for i in columns]
     knobs = min(len(free.names), _MOST)
     found, errors, interrupted = starts, fit.errors(starts), False
-    lacking, best, waited = fit.target, math.inf, 0
+    lacking, best, waited, fresh = fit.target, math.inf, 0, True
+    ended: list[tuple[Tensor, Tensor]] = []
     try:
-        for number in range(passes):
+        for _ in range(passes):
             freqs = _extremes(lacking.view(-1, _BANDS)[0], fx.sample_rate)
             proposals.expect(
                 {
@@ -213,14 +249,15 @@ def tones(
             half = torch.arange(len(drawn)) % 2 == 0
             drawn = torch.where(signed & half[:, None], 0.5 + 0.6 * (drawn - 0.5), drawn)
             begun = [found]
-            if number:
+            if not fresh:
                 # The best variations are those that change next to nothing: some are taken as they come.
                 near = [proposals.near(place, _DRAWN * knobs // 4) for place in found[:3, free.index]]
                 begun += [free(places[: math.ceil(_AS_THEY_COME * knobs / len(near))]) for places in near]
                 drawn = torch.cat([drawn[: _DRAWN * knobs // 4], *near])
             screened = free(drawn)
             begun.append(screened[fit.errors(screened).argsort()[: _SCREENED * knobs]])
-            ends = descend_side_by_side(fit, torch.cat(begun), _ROUNDS, deadline)
+            fresh = False
+            ends = descend_side_by_side(fit, torch.cat(begun), _ROUNDS, until)
             found, errors = (torch.cat(both) for both in zip((found, errors), ends, strict=True))
             order = errors.argsort()
             seen = fit.seen(found[order])
@@ -230,10 +267,27 @@ def tones(
             met = math.sqrt(float(errors[0]) * fit.energy / float(feature.weight.square().sum()))
             waited = 0 if float(errors[0]) < _GAIN * best else waited + 1
             best = float(errors[0])
-            if met < (_MET if now is None else _MET / 10) or waited > 1 or time.monotonic() >= deadline:
+            if met < (_MET if now is None else _MET / 10) or time.monotonic() >= until:
                 break
+            if waited > 1:
+                if now is not None or not says or until == math.inf:
+                    break
+                # What is stuck begins anew; the best of each search are kept.
+                ended.append((found[:count], errors[:count]))
+                found, errors, lacking = starts, fit.errors(starts), fit.target
+                best, waited, fresh = math.inf, 0, True
     except KeyboardInterrupt:
         interrupted = True
+    found, errors = (torch.cat(both) for both in zip((found, errors), *ended, strict=True))
+    order = errors.argsort()
+    found = found[order][_distinct(fit.seen(found[order]))]
+    if says and not interrupted:  # what is not even within a band is told by a response to an impulse
+        exact = LeastSquares(Task(fx, impulse, impulse[..., :_SAMPLES]), _SAMPLES, feature, free.index)
+        exact.aim(fit.target)
+        try:
+            found, _ = descend_side_by_side(exact, found, ((len(found), 8), (count, 16)), deadline)
+        except KeyboardInterrupt:
+            interrupted = True
     return found[:count].to(there), interrupted
 
 

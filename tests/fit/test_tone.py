@@ -5,11 +5,11 @@ import math
 import pytest
 import torch
 
-from diffFx_pytorch import Chain
+from diffFx_pytorch import Chain, registry
 from diffFx_pytorch.fit.filters import filters, reread
 from diffFx_pytorch.fit.knobs import FreeKnobs
 from diffFx_pytorch.fit.task import Task
-from diffFx_pytorch.fit.tone import BandResponse, band_frequencies, is_filter, tones
+from diffFx_pytorch.fit.tone import BandResponse, Powers, band_frequencies, is_filter, tones
 from diffFx_pytorch.processors import (
     FeedbackDelay,
     Gain,
@@ -87,3 +87,19 @@ def test_only_filters_are_told_by_their_bands():
     assert is_filter(ParametricEqualizer(RATE))
     assert is_filter(Gain(RATE))
     assert not any(is_filter(fx) for fx in (FeedbackDelay(RATE), Tremolo(RATE), TanH(RATE)))
+
+
+SAYING = [cls for cls in registry.effects().values() if hasattr(cls, "power")]
+
+
+@pytest.mark.parametrize("cls", SAYING, ids=lambda cls: cls.__name__)
+def test_the_power_that_a_filter_says_is_that_of_its_response(cls):
+    fx = cls(8000)
+    positions = 0.3 + 0.4 * torch.rand(2, len(fx.params), dtype=torch.float64)
+    impulse = torch.zeros(1, 1, 1 << 15, dtype=torch.float64)
+    impulse[..., 0] = 1
+    H = torch.fft.rfft(fx(impulse.expand(2, -1, -1), norm_params=positions))[:, 0]
+    bins = torch.arange(80, 1 << 14, 997)  # a window over the taps smooths what is lower
+    said = Powers(fx, bins * (8000 / (1 << 15))).sounds(positions, 0)[:, 0]
+    torch.testing.assert_close(said.double(), H[:, bins].abs().square(), rtol=2e-2, atol=1e-4)
+    assert said.std() > 1e-3 or cls.__name__ == "AllPass"

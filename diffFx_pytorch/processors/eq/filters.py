@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...curve import Curve
-from ...dsp.biquad import ring_seconds, sos_response
+from ...dsp.biquad import ring_seconds, sos_power, sos_response
 from ...dsp.levels import amp_to_db
 from ...options import Choice
 from ...processor import Processor, State
@@ -53,6 +53,10 @@ class SectionFilter(Processor, abstract=True):
     def tail(self, **knobs: Tensor) -> Tensor:
         """The sections ring one after another."""
         return ring_seconds(self.sections(**knobs), self.sample_rate).sum(-1)
+
+    def power(self, phi: Tensor, **knobs: Tensor) -> Tensor:
+        """Power response at sin^2(w / 2) of frequencies, (F,), for knobs (B, 1, 1): (B, F)."""
+        return sos_power(self.sections(**knobs)[:, 0, 0], phi)
 
     def curve(self, **knobs: Tensor) -> Curve:
         """Magnitude response."""

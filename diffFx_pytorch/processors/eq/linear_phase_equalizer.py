@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from ...dsp.biquad import sos_power
 from ...dsp.zero_phase import about_the_middle, hann_half, zero_phase
 from ...options import Integer
 from ...params import EffectParam
@@ -72,13 +73,9 @@ class LinearPhaseEqualizer(TapsFilter):
         """Magnitude of the sections, response, window."""
         knobs = dict(zip(self._names, curve.unbind(-1), strict=True))
         sections = parametric_sections(knobs, self.num_peaks, self.sample_rate, self.design)
-        powers = torch.stack((torch.ones_like(self._phi), self._phi, self._phi.square()))
-        numerator, denominator = (_power(sections[..., i : i + 3]) @ powers for i in (0, 3))
-        magnitude = (numerator / denominator).prod(-2).sqrt()
-        return zero_phase(magnitude, self.transform, self._reach) * self._window
+        return zero_phase(sos_power(sections, self._phi).sqrt(), self.transform, self._reach) * self._window
 
-
-def _power(c: Tensor) -> Tensor:
-    """|c0 + c1 / z + c2 / z^2|^2 of coefficients (..., 3) as a polynomial in sin^2(w / 2), (..., 3)."""
-    c0, c1, c2 = c.unbind(-1)
-    return torch.stack(((c0 + c1 + c2).square(), -4 * (c0 * c1 + 4 * c0 * c2 + c1 * c2), 16 * c0 * c2), -1)
+    def power(self, phi: Tensor, **knobs: Tensor) -> Tensor:
+        """Power response, before the window, at sin^2(w / 2), for the knobs of one side (B, 1, 1): (B, F)."""
+        sections = parametric_sections(knobs, self.num_peaks, self.sample_rate, self.design)
+        return sos_power(sections, phi)[:, 0, 0]
