@@ -24,6 +24,7 @@ from .crossovers import CROSSOVER, Crossover, LinearPhase, LinkwitzRiley
 from .routing import Routing
 
 _BANDS = {"num_bands": Integer(2, 16, 3, doc="Bands, each with knobs of its own."), **CROSSOVER}
+_SHORTER = "filters of so many samples are shorter at a higher rate, and part the lows less"
 _ALL_PASS = "the bands of a crossover sum to an all-pass: flat in level, but not the input itself"
 
 
@@ -49,6 +50,7 @@ class Bands(Routing, abstract=True):
         table = self.join({f"band_{i + 1}": copy.deepcopy(fx) for i in range(count)}, {**crossovers, **(own or {})})
         if self.crossover == "linear-phase":
             self.splitter = LinearPhase(self.sample_rate, self.num_taps, self.control_period)
+            self.exempt = {**self.exempt, "level": _SHORTER}
         else:
             self.splitter, self.exempt = LinkwitzRiley(self.sample_rate), {**self.exempt, "neutral": _ALL_PASS}
         late = self.splitter.latency
