@@ -105,7 +105,7 @@ def programme_readings(state: tuple[Tensor, Tensor], sample_rate: Tensor | float
         sample_rate: in Hz.
     """
     recent, record = state
-    hops = (recent[:, _POSITION] + 1) * HOPS_A_SECOND / sample_rate
+    hops = ((recent[:, _POSITION] + 1) * HOPS_A_SECOND / sample_rate).ceil() - 1
 
     def of_last(count: int) -> Tensor:
         window = recent[:, SHORT_TERM - count : SHORT_TERM].mean(-1)

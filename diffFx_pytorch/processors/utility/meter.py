@@ -10,8 +10,7 @@ from torch import Tensor
 
 from ...control import can_look_at
 from ...curve import Curve
-from ...dsp.biquad import sos_response
-from ...dsp.levels import amp_to_db, db_to_amp
+from ...dsp.levels import db_to_amp
 from ...dsp.loudness import channel_weights, k_weighting
 from ...dsp.programme import programme, programme_readings, silent_programme
 from ...dsp.third_octaves import third_octave_centres, third_octaves
@@ -134,11 +133,9 @@ class Meter(Processor):
         return inner.readings()
 
     def curve(self, *, trim_db: Tensor) -> Curve:
-        """How much of each frequency counts as loudness, or what is heard where loudness is not read."""
-        frequency = torch.logspace(math.log10(20.0), math.log10(0.49 * self.sample_rate), 300, dtype=torch.float64)
-        weight = sos_response(self._weighting.cpu(), frequency, self.sample_rate).abs() if self.loudness else 1.0
-        level = amp_to_db(weight * torch.ones_like(frequency)) + trim_db[0, 0, 0]
-        return Curve(frequency, level, "frequency (Hz)", "weight (dB)", True, "Meter")
+        """Output level over input level."""
+        level = torch.linspace(-60.0, 0.0, 121, dtype=torch.float64)
+        return Curve(level, level + trim_db[0, 0, 0], "input (dB)", "output (dB)", title="Meter")
 
     def _silent(self, x: Tensor) -> MeterState:
         B, C, _ = x.shape

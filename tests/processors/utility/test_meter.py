@@ -130,6 +130,15 @@ def test_silence_and_what_is_short_read_minus_infinity():
     assert found["rms_db"].isfinite().all()
 
 
+def test_the_first_window_is_whole_after_400_ms():
+    tone = torch.sin(torch.arange(0.4 * RATE, dtype=torch.float64))[None, None]
+    found, short = of(tone), of(tone[..., 1:])
+    for name in ("momentary_lufs", "momentary_max", "lufs"):
+        assert float(found[name]) == pytest.approx(float(found["momentary_lufs"]), abs=1e-9), name
+        assert found[name].isfinite(), name
+        assert float(short[name]) == -math.inf, name
+
+
 def test_every_reading_of_the_trim_has_its_gradient():
     """A trim moves every level by as much, but for the range and the correlation, which it does not move."""
     x = programme(5)[:1]
