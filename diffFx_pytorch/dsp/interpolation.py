@@ -21,6 +21,7 @@ from numpy.polynomial import Chebyshev, Polynomial, polynomial
 from torch import Tensor
 
 from diffFx_pytorch.kernels.constants import constant, made_once
+from diffFx_pytorch.kernels.transforms import plain
 
 POINTS = {"linear": 2, "cubic": 4, "lagrange": 10, "sinc": 16, "allpass": 2}
 INTERPOLATIONS = tuple(POINTS)
@@ -108,11 +109,14 @@ def table_of_powers(like: Tensor, whole: bool, interpolation: str, derivative: b
 def powers_of(fraction: Tensor, taps: Tensor | None, interpolation: str) -> Tensor:
     """Powers of the fraction (..., number), of each number of taps by itself; as `weights_or_slopes`."""
     half, about = POINTS[interpolation] // 2, {"dtype": torch.int64, "device": fraction.device}
-    # By products: of a power the second derivative at a fraction of 0 is not a number.
-    each = [torch.ones_like(fraction)]
-    for _ in range(interpolation_table(interpolation).shape[1] - 1):
-        each.append(each[-1] * fraction)
-    powers = torch.stack(each, -1)
+    count = interpolation_table(interpolation).shape[1]
+    if plain(fraction):
+        powers = fraction.unsqueeze(-1) ** constant(range(count), **about)
+    else:  # by products: of a power the second derivative at a fraction of 0 is not a number
+        each = [torch.ones_like(fraction)]
+        for _ in range(count - 1):
+            each.append(each[-1] * fraction)
+        powers = torch.stack(each, -1)
     if taps is None:
         return powers
     own = taps.unsqueeze(-1) == constant(range(1, half + 1), **about)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..kernels import define
+from ..kernels.precision import where_float64_is
 from .loudness import ABSOLUTE_GATE, lufs_from, power_of
 
 HOPS_A_SECOND = 10
@@ -75,6 +76,7 @@ _programme = define(
 )
 
 
+@where_float64_is
 def programme(power: Tensor, state: tuple[Tensor, Tensor], sample_rate: float) -> tuple[Tensor, Tensor]:
     """What is known of the loudness of a programme, after its next samples.
 
@@ -94,7 +96,7 @@ def programme(power: Tensor, state: tuple[Tensor, Tensor], sample_rate: float) -
     References:
         ITU-R BS.1770-5, 2023, annex 1. EBU Tech 3341 and 3342, 2016.
     """
-    return _programme(power, *state, float(sample_rate))
+    return _programme(power.double(), *(s.double() for s in state), float(sample_rate))
 
 
 def programme_readings(state: tuple[Tensor, Tensor], sample_rate: Tensor | float) -> dict[str, Tensor]:

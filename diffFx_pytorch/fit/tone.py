@@ -38,6 +38,7 @@ _DRAWN, _SCREENED, _AS_THEY_COME = 40, 2, 2
 """Settings that are drawn, and descended from because they are the best of these or as they come, for each knob."""
 _ROUNDS = ((64, 6), (14, 12), (5, 16))
 _PASSES = 8
+_RESTARTS = 4
 _EXACT = 0.25
 """Share of the time in which settings found by powers are followed by responses to an impulse."""
 _GAIN = 0.8
@@ -270,7 +271,7 @@ def tones(
             if met < (_MET if now is None else _MET / 10) or time.monotonic() >= until:
                 break
             if waited > 1:
-                if now is not None or not says or until == math.inf:
+                if now is not None or not says or len(ended) == _RESTARTS:
                     break
                 # What is stuck begins anew; the best of each search are kept.
                 ended.append((found[:count], errors[:count]))

@@ -8,6 +8,7 @@ from diffFx_pytorch.dsp.biquad import peak
 from diffFx_pytorch.dsp.convolution import recorded
 from diffFx_pytorch.dsp.fir import _recorded as fir_operator
 from diffFx_pytorch.dsp.hann import hann_mean
+from diffFx_pytorch.dsp.programme import programme, silent_programme
 from diffFx_pytorch.lti import ops as L
 from diffFx_pytorch.processors import DynamicEqualizer, Phaser, PitchShift, PlateReverb, SchroederReverb
 from diffFx_pytorch.processors.spectral.recorded import description_of
@@ -73,6 +74,9 @@ CALLS = {
     "backlash": lambda t: R.backlash(t(_noise(2, T)), t(_numbers(0.5, 0.5)[:, None])),
     "plays": lambda t: R.plays(t(_noise(2, T)), t(_numbers(0.2, 0.5)), t(_numbers(0.7, 0.3))),
     "loop_overshoot": lambda t: R.loop_overshoot(t(_noise(2, T)), *(t(_numbers(v, v)) for v in (0.5, 3.0, 0.8, 0.9))),
+    "programme": lambda t: programme(
+        t(_noise(2, T).square()), tuple(t(s) for s in silent_programme(_noise(2, 1, T))), 8000.0
+    ),
     "fixed_fir": lambda t: fir_operator(t(_noise(2, T)), t(_noise(9))),
     "hann_mean": lambda t: hann_mean(t(_noise(2, T)), 9),
     "convolve": lambda t: recorded(t(_noise(2, 3, T)), t(_noise(2, 3, 20))),

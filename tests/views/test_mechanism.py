@@ -24,8 +24,8 @@ from diffFx_pytorch.views.subject import hits
 FAMILY = {
     "eq": {"filter", "level"},
     "dynamics": {"level"},
-    "distortion": {"shape", "other"},
-    "delay": {"echo"},
+    "distortion": {"shape", "other", "filter"},
+    "delay": {"echo", "room", "other"},
     "reverb": {"room", "echo"},
     "modulation": {"moving", "level"},
     "spatial": {"stereo"},

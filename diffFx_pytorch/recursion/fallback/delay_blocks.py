@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffFx_pytorch.kernels.transforms import plain
+
 from .block import state_space_blocks
 from .groups import Groups
 from .scan import first_order_scan
@@ -69,12 +71,14 @@ def even_blocks(length: int, T: int) -> list[slice]:
     return [slice(n, min(n + length, T)) for n in range(0, T, length)]
 
 
-def as_it_is(line: Tensor) -> Tensor:
-    """What stands in a line that is written on: a copy where a derivative may want what it was.
+def as_it_is(line: Tensor, *by: Tensor | None) -> Tensor:
+    """What stands in a line that is written on: a copy where its derivative, or that of ``by``, will want what it was.
 
-    That the line needs none itself yet does not tell: what it is multiplied by may, and keeps it.
+    Args:
+        line: a part of it.
+        by: what it is multiplied by.
     """
-    return line.clone() if torch.is_grad_enabled() else line
+    return line if plain(line, *by) else line.clone()
 
 
 class Filter:

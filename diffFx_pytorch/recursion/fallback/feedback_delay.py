@@ -153,7 +153,7 @@ def feedback_delay_adjoint(
         here = to_line[..., pad + n.start : pad + n.stop]
         if read is not None:
             reader.add_later(here, read[..., pad + n.start :], n)
-        f, here = None, as_it_is(here)
+        f, here = None, as_it_is(here, gain)
         if back is not None and filters.given:
             assert gain is not None
             onto = None if spaced is None else spaced[..., n.start + b * states : n.stop + (b + 1) * states]
@@ -165,7 +165,7 @@ def feedback_delay_adjoint(
             elif gain is not None:
                 g.addcmul_(here, over(gain, n))
             if allpass is not None:
-                found, first = allpass.run(as_it_is(g), first, n)
+                found, first = allpass.run(as_it_is(g, delay), first, n)
                 g.copy_(found)
             continue
         g = g_v[..., n] if f is None else f

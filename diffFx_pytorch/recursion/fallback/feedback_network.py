@@ -276,7 +276,7 @@ def feedback_network_gradient(
         for n in reversed(segment):
             at, here = n.start - begin, slice(n.start - begin, n.stop - begin)
             sent[:, :N, here].add_(as_it_is(read[..., at:]).gather(-1, later[..., : n.stop - n.start]))
-            g = torch.bmm(into, as_it_is(sent[..., here]))
+            g = torch.bmm(into, as_it_is(sent[..., here], into))
             if back is not None:
                 g, state = back.run(g, state)
             read[..., here] = g
