@@ -23,6 +23,13 @@ _EXACT = 0.05
 _CLEAR = 0.5
 """Share of the energy of the response that its largest peak must hold: otherwise no one time is meant."""
 _CLIPPED = 1e-3
+_INVERTED = "the wet recording was inverted"
+_OPPOSITE = -0.7
+"""Likeness under which a response is that of a filter, inverted, whatever the sign of its largest peak."""
+_SMOOTH = 2048
+"""Parts of the spectrum over which a magnitude is averaged before its phase is computed."""
+_UNHEARD = 1e-9
+"""Power of a bin relative to the loudest one's, under which it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +105,16 @@ def aligned(dry: Tensor, wet: Tensor, rate: float, may_be_late: bool = True) -> 
     around = h[channel]
     near = around[max(0, at - 2) : at + 3]
     if float(near.square().sum()) < _CLEAR * float(around.square().sum()):
-        return Alignment(wet, 0, 0.0, False, [])
+        # No one time is meant; a filter of another polarity shows all the same.
+        inverted = _likeness(dry, wet, 0) < _OPPOSITE
+        return Alignment(-wet if inverted else wet, 0, 0.0, inverted, [_INVERTED] if inverted else [])
     whole, sign = at - farthest, math.copysign(1.0, float(around[at]))
     fraction = _fraction(sign * around, at)
     inverted = sign < 0
     if fraction is None:
         # Filters turn phases too, and what they did is for the fit to find.
         whole = whole if abs(whole) > _FILTERED else 0
-        inverted = inverted and _likeness(dry, wet, whole) < 0
+        inverted = _likeness(dry, wet, whole) < (0.0 if inverted else _OPPOSITE)
     offset = whole + (fraction or 0.0)
     notices = []
     if abs(offset - round(offset)) < _EXACT:
@@ -119,16 +128,41 @@ def aligned(dry: Tensor, wet: Tensor, rate: float, may_be_late: bool = True) -> 
         notices.append(f"the wet recording was {abs(offset):.2f} samples ({1000 * abs(offset) / rate:.2f} ms) {when}")
     if inverted:
         wet = -wet
-        notices.append("the wet recording was inverted")
+        notices.append(_INVERTED)
     return Alignment(wet, max(0, -lost), offset, inverted, notices)
 
 
 def _likeness(dry: Tensor, wet: Tensor, late: int) -> float:
-    """Correlation of the means of their channels, ``late`` samples taken out."""
+    """How well the response turns phases as its magnitude says, -1 .. 1; ``late`` samples taken out.
+
+    It is compared with the response of that magnitude and minimum phase. Against the sound itself a filter that cuts
+    what is loudest by a slope could seem inverted.
+
+    References:
+        A. V. Oppenheim, R. W. Schafer, Discrete-Time Signal Processing, 3rd ed., Pearson 2010, section 13.5 (minimum
+        phase by the cepstrum).
+    """
     x, y = (s[0].double().mean(0) for s in (dry, wet))
     x, y = x[max(0, -late) :], y[max(0, late) :]
     length = min(len(x), len(y))
-    return float((x[:length] * y[:length]).sum())
+    size = 1 << (2 * length - 1).bit_length()
+    X, Y = (torch.fft.rfft(s[:length], size) for s in (x, y))
+    powers = [_smooth(Z.abs().square(), size // _SMOOTH) for Z in (X, Y)]
+    powers = [p + _UNHEARD * p.max() for p in powers]
+    cepstrum = torch.fft.irfft(0.5 * (powers[1] / powers[0]).log() + 0j, size)
+    cepstrum[1 : size // 2] *= 2
+    cepstrum[size // 2 + 1 :] = 0
+    least = torch.fft.rfft(cepstrum, size).exp()
+    found = Y * X.conj()
+    return float((found * least.conj()).real.sum() / (found.abs() * least.abs()).sum().clamp_min(1e-300))
+
+
+def _smooth(power: Tensor, width: int) -> Tensor:
+    """Means over ``width`` bins, fewer at the ends."""
+    total = torch.nn.functional.pad(power.cumsum(0), (1, 0))
+    at = torch.arange(len(power), device=power.device)
+    low, high = (at - width // 2).clamp_min(0), (at + width // 2 + 1).clamp_max(len(power))
+    return (total[high] - total[low]).clamp_min(0.0) / (high - low)
 
 
 def _fraction(h: Tensor, n: int) -> float | None:

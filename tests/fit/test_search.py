@@ -20,6 +20,7 @@ from diffFx_pytorch.fit.search import AutomaticSearch
 from diffFx_pytorch.fit.short_pair import short_pair
 from diffFx_pytorch.fit.task import Task
 from diffFx_pytorch.processors import (
+    BandPass,
     BitCrusher,
     Compressor,
     FeedbackDelay,
@@ -134,6 +135,17 @@ def test_a_pair_out_of_step_is_moved(offset, sign):
     assert found.residual_db < -35
     assert any(" samples (" in notice for notice in found.notices)
     assert any("inverted" in notice for notice in found.notices) == (sign < 0)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_filter_that_turns_phases_far_is_not_inverted(sign):
+    """Its output is unlike its input where that is loud, as a sound of another polarity is."""
+    noise = torch.randn(1, 1, RATE, generator=torch.Generator().manual_seed(1))
+    dry = BandPass(RATE, freq_hz=800, q=2)(noise)
+    shelves = {"low_shelf_gain_db": -24, "low_shelf_freq_hz": 600, "high_shelf_gain_db": 24, "high_shelf_freq_hz": 1000}
+    wet = ParametricEqualizer(RATE, **shelves)(dry)
+    assert float((dry * wet).sum()) < 0
+    assert aligned(dry, sign * wet, RATE).inverted == (sign < 0)
 
 
 @pytest.mark.slow
