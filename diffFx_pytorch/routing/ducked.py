@@ -8,33 +8,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..control import KnobValue
 from ..dsp.ballistics import smoothing
 from ..dsp.levels import amp_to_db, db_to_amp
 from ..dsp.whole_delay import delayed
 from ..explaining import amount
 from ..params import EffectParam
 from ..plan import Through
-from ..processor import Processor, State
+from ..processor import State
 from ..recursion import attack_release, running_max
-from .alignment import channels_where_they_meet, refuse_combs, total
-from .routing import Routing, effects_and_settings, one_effect
+from .alignment import total
+from .beside import NEVER_SILENT, Beside
 
 _KNEE_DB = 12.0
 """From the threshold to where all of the ducking is reached."""
 _PEAK_MS = 10.0
-_OWN = {
-    "send_db": EffectParam(-60.0, 12.0, -6.0, unit="dB", doc="Level of what the effect is sent."),
-    "duck_db": EffectParam(0.0, 36.0, 9.0, unit="dB", doc="How far the return goes down while the sound is there."),
-    "threshold_db": EffectParam(
-        -60.0, 0.0, -36.0, unit="dB", doc="Level of the sound from which the return gives way."
-    ),
-    "attack_ms": EffectParam(0.1, 200.0, 10.0, "log", "ms", doc="Time to 63 % of going down."),
-    "release_ms": EffectParam(10.0, 3000.0, 300.0, "log", "ms", doc="Time to 63 % of coming back."),
-}
 
 
-class Ducked(Routing):
+class Ducked(Beside):
     """A send whose return makes way for the sound: y = x + 10^(-duck z / 20) fx(10^(send / 20) x).
 
     With L the peaks of the input over the last 10 ms in dB, of its loudest channel, z follows
@@ -56,24 +46,22 @@ class Ducked(Routing):
         chains).
     """
 
-    exempt = {"neutral": "a level in dB is never zero; DryWet has a neutral setting"}
-
-    def __init__(self, effect: Processor | None = None, **given: Processor | KnobValue) -> None:
-        named, settings = effects_and_settings(given)
-        steps = one_effect("Ducked", effect, named)
-        super().__init__(steps, _OWN, settings=settings)
-        ((self._name, fx),) = steps.items()
-        self.latency_samples = fx.latency_samples
-        self.traits = self.traits & {"time_invariant", "causal", "odd"}
-        self.crosses_channels = True
-        paths = {"dry": None, **steps}
-        refuse_combs("Ducked", paths)
-        self.channels, self.channels_out = channels_where_they_meet("Ducked", paths)
+    exempt = NEVER_SILENT
+    own = {
+        "send_db": EffectParam(-60.0, 12.0, -6.0, unit="dB", doc="Level of what the effect is sent."),
+        "duck_db": EffectParam(0.0, 36.0, 9.0, unit="dB", doc="How far the return goes down while the sound is there."),
+        "threshold_db": EffectParam(
+            -60.0, 0.0, -36.0, unit="dB", doc="Level of the sound from which the return gives way."
+        ),
+        "attack_ms": EffectParam(0.1, 200.0, 10.0, "log", "ms", doc="Time to 63 % of going down."),
+        "release_ms": EffectParam(10.0, 3000.0, 300.0, "log", "ms", doc="Time to 63 % of coming back."),
+    }
 
     def prepare(self) -> None:
-        """The send comes before the effect, the gain after it."""
-        ((_, fx),) = self._effects()
-        self.read_knobs_at({name: 0 if name == "send_db" else fx.latency_samples for name in _OWN})
+        """The send comes before the effect, the gain after it, for all channels alike."""
+        super().prepare()
+        self.traits = self.traits & {"time_invariant", "causal", "odd"}
+        self.crosses_channels = True
         self._window = max(1, round(_PEAK_MS * self.sample_rate / 1000))
 
     def process(
@@ -107,7 +95,3 @@ class Ducked(Routing):
         """The levels of the send and of the return."""
         sent, down, above = (amount(self.params[n], values[n]) for n in ("send_db", "duck_db", "threshold_db"))
         return f"sent at {sent}, beside the input, {down} lower while that is above {above}"
-
-    def tail(self, **knobs: Tensor) -> float | Tensor:
-        """The effect's."""
-        return self._tail_of(self._name, knobs)

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from ..control import KnobValue
 from ..dsp.mid_side import from_mid_side, to_mid_side
-from ..dsp.whole_delay import delayed
 from ..plan import Through
 from ..processor import Processor, State
 from .routing import Routing, longest, named_effects, without_wires
@@ -69,15 +68,8 @@ class MidSide(Routing):
             keys = to_mid_side(sidechain)
         outputs, new_state = [], {}
         for name, part, key in zip(("mid", "side"), to_mid_side(x), keys, strict=True):
-            delay, own, line = self.latency_samples, None, None
-            if state is not None:
-                own, line = state[name]
-            if name in self.steps:
-                part, own = effects[name](part, own, key)
-                delay -= self[name].latency_samples
-            part, line = delayed(part, delay, line)
+            part, new_state[name] = self.aligned(name, part, None if state is None else state[name], key, effects)
             outputs.append(part)
-            new_state[name] = own, line
         return from_mid_side(*outputs), new_state
 
     def told_first(self, values: Mapping[str, Any]) -> str:

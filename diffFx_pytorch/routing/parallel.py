@@ -10,7 +10,6 @@ from torch import Tensor
 
 from ..control import KnobValue
 from ..dsp.levels import db_to_amp
-from ..dsp.whole_delay import delayed
 from ..explaining import amount
 from ..params import EffectParam
 from ..plan import Through
@@ -71,15 +70,8 @@ class Parallel(Routing):
         """Every branch, as late as the slowest, summed."""
         outputs, new_state = [], {}
         for name in self.branches:
-            y, delay, own, line = x, self.latency_samples, None, None
-            if state is not None:
-                own, line = state[name]
-            if name in self.steps:
-                y, own = effects[name](x, own, sidechain)
-                delay -= self[name].latency_samples
-            y, line = delayed(y, delay, line)
+            y, new_state[name] = self.aligned(name, x, None if state is None else state[name], sidechain, effects)
             outputs.append(y * db_to_amp(levels[f"{name}_level_db"]))
-            new_state[name] = own, line
         return total(outputs), new_state
 
     def told_first(self, values: Mapping[str, Any]) -> str:

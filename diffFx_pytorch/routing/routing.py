@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from ..control import KnobValue, unknown_name
+from ..dsp.whole_delay import delayed
 from ..explaining import NOTHING, at_rest
 from ..lines import Read
 from ..params import EffectParam
-from ..plan import Plan
-from ..processor import TRAITS, Processor
+from ..plan import Plan, Through
+from ..processor import TRAITS, Processor, State
 from ..settings import Adjustable
 
 Steps = Mapping[str, Processor]
@@ -82,6 +83,18 @@ class Routing(Processor, abstract=True):
     def inside(self, knobs: Mapping[str, Read], like: Tensor) -> dict[str, Plan]:
         """Every effect with its own knobs."""
         return {name: Plan(fx, self._own(name, knobs), like) for name, fx in self._effects()}
+
+    def aligned(
+        self, name: str, x: Tensor, state: State, sidechain: Tensor | None, effects: Mapping[str, Through]
+    ) -> tuple[Tensor, State]:
+        """One of several paths, an effect or a wire, as late as the slowest; the state is that of effect and delay."""
+        own, line = (None, None) if state is None else state
+        late = self.latency_samples
+        if name in self.steps:
+            x, own = effects[name](x, own, sidechain)
+            late -= self[name].latency_samples
+        x, line = delayed(x, late, line)
+        return x, (own, line)
 
     def read_knobs_at(self, own: Mapping[str, float], before: Mapping[str, float] | None = None) -> None:
         """Say how much latency stands before the place where each knob acts.

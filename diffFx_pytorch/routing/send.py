@@ -7,18 +7,17 @@ from typing import Any
 
 from torch import Tensor
 
-from ..control import KnobValue
 from ..dsp.levels import db_to_amp
 from ..dsp.whole_delay import delayed
 from ..explaining import amount
 from ..params import EffectParam
 from ..plan import Through
-from ..processor import Processor, State
-from .alignment import channels_where_they_meet, refuse_combs, total
-from .routing import Routing, effects_and_settings, one_effect
+from ..processor import State
+from .alignment import total
+from .beside import NEVER_SILENT, Beside
 
 
-class Send(Routing):
+class Send(Beside):
     """A send and its return: y = x + fx(10^(send / 20) x).
 
     The dry signal stays as it is; the effect gets the send. Its latency is made good on the dry path. A mono input to
@@ -34,22 +33,8 @@ class Send(Routing):
         TypeError: for what is no Processor.
     """
 
-    exempt = {"neutral": "a level in dB is never zero; DryWet has a neutral setting"}
-
-    def __init__(self, effect: Processor | None = None, **given: Processor | KnobValue) -> None:
-        named, settings = effects_and_settings(given)
-        steps = one_effect("Send", effect, named)
-        own = {"send_db": EffectParam(-60.0, 12.0, -12.0, unit="dB", doc="Level of what the effect is sent.")}
-        super().__init__(steps, own, settings=settings)
-        ((self._name, fx),) = steps.items()
-        self.latency_samples = fx.latency_samples
-        paths = {"dry": None, **steps}
-        refuse_combs("Send", paths)
-        self.channels, self.channels_out = channels_where_they_meet("Send", paths)
-
-    def prepare(self) -> None:
-        """The send comes before the effect."""
-        self.read_knobs_at({})
+    exempt = NEVER_SILENT
+    own = {"send_db": EffectParam(-60.0, 12.0, -12.0, unit="dB", doc="Level of what the effect is sent.")}
 
     def process(
         self,
@@ -69,7 +54,3 @@ class Send(Routing):
     def told_first(self, values: Mapping[str, Any]) -> str:
         """The level of the send."""
         return f"sent at {amount(self.params['send_db'], values['send_db'])}, beside the input"
-
-    def tail(self, **knobs: Tensor) -> float | Tensor:
-        """The effect's."""
-        return self._tail_of(self._name, knobs)

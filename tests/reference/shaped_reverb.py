@@ -28,7 +28,7 @@ def twin(
     for n in range(size):
         shut = 0.0 if n < length else 1.0 if n > length + gate else (1 - math.cos(math.pi * (n - length) / gate)) / 2
         envelope.append((1 - shut) * 10 ** (slope_db / 20 * min(n / (length + gate), 1)))
-    norm = 1 / math.sqrt(sum(e * e for e in envelope))
+    norm = 0.98 / math.sqrt(sum(e * e for e in envelope))
     low, below = poles(sample_rate, lowpass_hz, highpass_hz)
     sides = []
     for side in noise:

@@ -6,7 +6,6 @@ import math
 import os
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,13 +13,13 @@ from ...curve import Curve
 from ...dsp.biquad import band_pass, butterworth, high_pass, peak, ring_seconds, sos_response
 from ...dsp.levels import amp_to_db
 from ...dsp.partitioned_convolution import convolve_block
-from ...options import Flag, Given
+from ...options import Flag
 from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import ControlPoints, filter_sections
 from ..reverb.convolution_reverb import ConvolutionReverb
 from ..reverb.response import heard_seconds
-from ..reverb.room_response import load, normalized, resampled
+from ..reverb.room_response import given_response, load, normalized, resampled
 
 _SPEED_OF_SOUND = 343.0
 _CONE_RADIUS = 0.13
@@ -93,12 +92,7 @@ class Cabinet(Processor):
         ),
     }
     options = {
-        "ir": Given(
-            None,
-            Tensor | np.ndarray | str | os.PathLike[str] | None,
-            "a tensor (L,) or (1, L), a path or None",
-            doc="Impulse response, or the path of a sound file, in place of the model.",
-        ),
+        "ir": given_response("(L,) or (1, L)", "Impulse response, or the path of a sound file, in place of the model."),
         "ir_rate": _OWN["ir_rate"],
         "normalize": _OWN["normalize"],
         "learnable": Flag(False, doc="Make ``ir`` a parameter that training moves: ``fx.response``."),

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import os
-
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ...kernels.transforms import is_traced
-from ...options import Choice, Flag, Given, Number
+from ...options import Choice, Flag, Number
 from ...params import EffectParam
 from ...recursion import delay_line
 from .predelay import MIX
 from .response import DARKNESS, EARLIEST, WIDTH, ResponseReverb, darkened
-from .room_response import BUILT_IN_RATE, built_in, decay_clock, load, normalized, resampled, trimmed
+from .room_response import (
+    BUILT_IN_RATE,
+    built_in,
+    decay_clock,
+    given_response,
+    load,
+    normalized,
+    resampled,
+    trimmed,
+)
 
 
 class ConvolutionReverb(ResponseReverb):
@@ -62,11 +68,9 @@ class ConvolutionReverb(ResponseReverb):
         "mix": MIX,
     }
     options = {
-        "ir": Given(
-            None,
-            Tensor | np.ndarray | str | os.PathLike[str] | None,
-            "a tensor (C, L), a path or None",
-            doc="Impulse response, (L,) or (C, L), or the path of a sound file; None is a built-in room of 0.9 s.",
+        "ir": given_response(
+            "(C, L)",
+            "Impulse response, (L,) or (C, L), or the path of a sound file; None is a built-in room of 0.9 s.",
         ),
         "ir_rate": Number(
             1000,

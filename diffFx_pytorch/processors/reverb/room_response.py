@@ -10,10 +10,16 @@ import torch
 from torch import Tensor
 
 from ...dsp.room_analysis import energy_decay_curve, pink_power, reverberation_time
+from ...options import Given
 
 _SECONDS, _T60, _SEED = 1.2, 0.9, 20
 BUILT_IN_RATE = 44100
 """Sample rate of the built-in room, in Hz: other rates hear the same one, resampled."""
+
+
+def given_response(shapes: str, doc: str) -> Given:
+    """The option of a response of one's own, for ``load``: a tensor of the shapes, a path or None."""
+    return Given(None, Tensor | np.ndarray | str | os.PathLike[str] | None, f"a tensor {shapes}, a path or None", doc)
 
 
 def built_in(channels: int) -> Tensor:

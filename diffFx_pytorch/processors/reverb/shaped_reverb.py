@@ -18,19 +18,21 @@ from .predelay import MIX
 from .response import DARKNESS, EARLIEST, SECONDS, WIDTH, ResponseReverb, darkened
 
 _LONGEST_GATE_MS = 300.0
+_LEVEL = 0.98
+"""With this, pink noise is as loud as it was at the default setting."""
 
 
 class ShapedReverb(ResponseReverb):
     r"""Gated and reverse reverb: a burst of noise that falls, stays or rises, and is cut: y = (1 - m) x + m W(h * x).
 
-    .. math:: h_n = \frac{e_{n - d}}{\sqrt E}\, v_{n - d}, \qquad e_n = 10^{(s / 20)\, t_n}\,
+    .. math:: h_n = 0.98\, \frac{e_{n - d}}{\sqrt E}\, v_{n - d}, \qquad e_n = 10^{(s / 20)\, t_n}\,
         \tfrac12 \Big(1 + \cos \pi\, \mathrm{clamp}\big(\tfrac{n - L}{G}, 0, 1\big)\Big), \qquad
         t_n = \min\big(\tfrac{n}{L + G}, 1\big), \qquad E = \sum_n e_n^2
 
     v is white Gaussian noise, one for each side, that is drawn once: every call, device and sample rate has the same.
     L is ``length_ms`` and G ``gate_ms``, in which the gate shuts; s is ``slope_db``, by how much the end is louder than
     the beginning. Around 0 dB it is a gated reverb, well above 0 a reverse one, well below an ordinary one. Divided by
-    the root of its energy, noise is as loud as it was, before it darkens. Mono or stereo in, stereo out.
+    the root of its energy it is as loud as what goes in, before it darkens. Mono or stereo in, stereo out.
 
     References:
         J. A. Moorer, "About this reverberation business", Computer Music Journal 3(2), 1979 (noise under an envelope).
@@ -91,7 +93,7 @@ class ShapedReverb(ResponseReverb):
         """The noise in its shape, and the predelay."""
         shape = self._shape(self._noise.shape[-1], length_ms, slope_db, gate_ms)
         energy = shape.square().sum(-1, keepdim=True)
-        h = (shape * energy.rsqrt())[..., :samples].to(dtype) * self._noise[:, :samples].to(dtype)
+        h = (shape * (_LEVEL * energy.rsqrt()))[..., :samples].to(dtype) * self._noise[:, :samples].to(dtype)
         h = torch.nn.functional.pad(h, (0, samples - h.shape[-1]))
         h = delay_line(h, predelay_ms.double() * (self.sample_rate / 1000))
         return darkened(h, lowpass_hz, highpass_hz, self.sample_rate)
