@@ -946,6 +946,8 @@ class _CompressorKnobs(TypedDict, total=False):
     makeup_db: KnobValue
     mix: KnobValue
     range_db: KnobValue
+    slow_release_ms: KnobValue
+    memory: KnobValue
 
 class _LikeCompressor:
     threshold_db: _Setting
@@ -956,12 +958,14 @@ class _LikeCompressor:
     makeup_db: _Setting
     mix: _Setting
     range_db: _Setting
+    slow_release_ms: _Setting
+    memory: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
         param_range: _Ranges = None,
         *,
-        detector: Literal["peak", "rms"] = "peak",
+        detector: Literal["peak", "rms", "vca", "opto"] = "peak",
         knee_shape: Literal["quadratic", "exponential"] = "quadratic",
         topology: Literal["feed-forward", "feed-back"] = "feed-forward",
         direction: Literal["downward", "upward"] = "downward",
@@ -1166,7 +1170,7 @@ class _LikeMultiBandCompressor:
         num_bands: int = 3,
         crossover: Literal["linkwitz-riley", "linear-phase"] = "linkwitz-riley",
         num_taps: int = 4095,
-        detector: Literal["peak", "rms"] = "peak",
+        detector: Literal["peak", "rms", "vca", "opto"] = "peak",
         knee_shape: Literal["quadratic", "exponential"] = "quadratic",
         topology: Literal["feed-forward", "feed-back"] = "feed-forward",
         direction: Literal["downward", "upward"] = "downward",

@@ -80,6 +80,14 @@ def _feed_back() -> Callable[[], object]:
     return compressor({"topology": "feed-back"})
 
 
+def _vca() -> Callable[[], object]:
+    return compressor({"detector": "vca"})
+
+
+def _opto() -> Callable[[], object]:
+    return compressor({"detector": "opto"})
+
+
 def _upward() -> Callable[[], object]:
     return compressor({"direction": "upward"})
 
@@ -182,6 +190,8 @@ SPEED = [
         B * C * T,
     ),
     Speed("compressor, feed-back, forward + backward", _feed_back, torchcomp_gain, "torchcomp", None, B * C * T),
+    Speed("compressor, vca, forward + backward", _vca, torchcomp_gain, "torchcomp", None, B * C * T),
+    Speed("compressor, opto, forward + backward", _opto, torchcomp_gain, "torchcomp", None, B * C * T),
     Speed("compressor, upward, forward + backward", _upward, torchcomp_gain, "torchcomp", None, B * C * T),
     Speed("compressor, forward + backward", compressor, dasp_compressor, "dasp-pytorch", 5.0, B * C * T),
     Speed(

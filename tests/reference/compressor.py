@@ -55,6 +55,7 @@ def crest(powers, sample_rate):
 
 def twin(
     x, sample_rate, threshold_db, ratio, knee_db, attack_ms, release_ms, makeup_db, mix, range_db=0.0,
+    slow_release_ms=1.0, memory=0.0,
     detector="peak", knee_shape="quadratic", topology="feed-forward", direction="downward", link=1.0,
     lookahead_ms=0.0, key_highpass_hz=None, rms_ms=25.0, auto_times=False, auto_makeup=False, sidechain=None,
 ):  # fmt: skip
@@ -66,9 +67,9 @@ def twin(
         keys = [highpass(key, key_highpass_hz, sample_rate) for key in keys]
     sizes = [[abs(s) for s in key] for key in keys]
     window = round(0.01 * sample_rate)
-    if detector == "peak":
+    if detector in ("peak", "opto"):
         sizes = [[max(key[max(0, n - window + 1) : n + 1]) for n in range(len(key))] for key in sizes]
-    else:
+    elif detector == "rms":
         for key in sizes:
             power = 0.0
             for n, s in enumerate(key):
@@ -81,19 +82,28 @@ def twin(
         bent = (1 - 1 / ratio) * knee(-over if up else over, knee_db, knee_shape)
         return min(bent, range_db) if up else bent
 
+    def hold(rising, c):
+        longest = attack_ms if rising else release_ms
+        if auto_times:
+            longest = (attack_ms if rising else max(release_ms - attack_ms, 0.01)) * 2 / min(c, 64.0)
+        return math.exp(-1000 / (sample_rate * longest))
+
     def reductions(key, squared_crest):
-        s, found = asked(0.0) if up else 0.0, []
+        s, slow, power, found = asked(0.0) if up else 0.0, 0.0, 0.0, []
         for size, c in zip(key, squared_crest, strict=True):
             over = 20 * math.log10(max(size, 1e-15)) - threshold_db
             back = topology == "feed-back"
             wanted = (ratio - 1) * knee(over - s, knee_db, knee_shape) if back else asked(size)
-            longest = attack_ms if (wanted > s) != up else release_ms
-            if auto_times:
-                longest = attack_ms if (wanted > s) != up else max(release_ms - attack_ms, 0.01)
-                longest *= 2 / min(c, 64.0)
-            hold = math.exp(-1000 / (sample_rate * longest))
-            s = fed_back(over, s, ratio, knee_db, hold) if back else hold * s + (1 - hold) * wanted
-            found.append(-s if up else s)
+            keeps = hold((wanted > s) != up, c)
+            if detector == "vca":
+                keeps = hold(size * size > power, c)
+                power = keeps * power + (1 - keeps) * size * size
+                s = asked(math.sqrt(power))
+            else:
+                s = fed_back(over, s, ratio, knee_db, keeps) if back else keeps * s + (1 - keeps) * wanted
+            slow += (1 - math.exp(-1000 / (sample_rate * slow_release_ms))) * (s - slow)
+            reduction = s + memory * max(slow - s, 0.0)
+            found.append(-reduction if up else reduction)
         return found
 
     *own, shared = [reductions(key, c) for key, c in zip(sizes, crests, strict=True)]

@@ -29,6 +29,18 @@ _SHORTEST_MS, _SILENT = 0.01, 1e-20
 _QUIETEST = 1e-10
 """Amplitude that silence counts as where it is raised: -200 dB."""
 _RANGE = EffectParam(1.0, 48.0, 18.0, unit="dB", doc="Furthest that the gain is raised.")
+_CELL = {
+    "release_ms": EffectParam(
+        1.0, 5000.0, 40.0, "log", "ms", doc="Time to 63 % of a shrinking gain reduction, in its first stage."
+    ),
+    "slow_release_ms": EffectParam(
+        100.0, 10000.0, 1500.0, "log", "ms", doc="Time to 63 % of the second stage, and of what charges it."
+    ),
+    "memory": EffectParam(
+        0.0, 1.0, 0.4, doc="Share of a long reduction that the second stage lets go; 0 leaves one stage."
+    ),
+}
+"""Knobs of a cell of light and photoresistor. As they are, half of a long reduction is gone after 70 ms."""
 
 
 class Compressor(Processor):
@@ -48,6 +60,14 @@ class Compressor(Processor):
     drums are caught and let go faster, up to 32 times. ``auto_makeup`` adds -T (1 - 1/R) / 2 dB, for a threshold T and
     a ratio R: half of what a sound of full scale loses.
 
+    ``detector`` "vca" has the level of logarithmic RMS detectors: the mean square itself rises with the time constant
+    of the attack and falls with that of the release, and the gain follows at once. So a level falls by 4.34 dB in each
+    release time, however loud it was, and rises the faster the further it has to: with both at 35 ms, to 63 % of 10, 20
+    and 30 dB in 16, 7 and 3 ms. With both alike it is a true RMS; the shorter the attack, the nearer to the peak.
+    "opto" lets go in two stages, as photoresistors do: with r the smoothed reduction and s its mean over
+    ``slow_release_ms``, the reduction is r + memory max(s - r, 0). So after a word it is gone with r, and after a
+    minute a share of it goes as slowly as it came to stay.
+
     By ``topology`` the level is that of the key, or, fed back, that of what comes out: the key's less the reduction
     itself, with a curve that gives the same ratio. Fed back it reacts the faster the higher the ratio, and lets go the
     sooner the less it reduces. ``direction`` "upward" leaves alone what is above the threshold and raises what is below
@@ -61,6 +81,10 @@ class Compressor(Processor):
         2013 (times by the crest factor, make-up gain by the static curve).
         S. Lee et al., "GRAFX: an open-source library for audio processing graphs in PyTorch", DAFx 2024 (exponential
         knee: ``dsp.gain_computer.exponential_knee``).
+        D. E. Blackmer, "RMS circuits with bipolar logarithmic converter", US patent 3,681,618, 1972; dbx 160A, owner's
+        manual (times of attack and release).
+        Universal Audio, "Teletronix LA-2A, owner's manual" (attack 10 ms; 50 % released in 60 ms, all in 0.5 to 5 s).
+        A. Wright, V. Valimaki, "Grey-box modelling of dynamic range compression", DAFx 2022 (an optical one, fitted).
     """
 
     words = (
@@ -81,7 +105,12 @@ class Compressor(Processor):
     }
     options = {
         "detector": Choice(
-            "peak", "rms", doc="What is followed: the peak of the last 10 ms, or the mean square over ``rms_ms``."
+            "peak",
+            "rms",
+            "vca",
+            "opto",
+            doc="What is followed: the peak of the last 10 ms, the mean square over ``rms_ms``, the mean square over "
+            "attack and release, or peaks by a cell that lets go in two stages.",
         ),
         "knee_shape": KNEE_SHAPE,
         "topology": Choice(
@@ -112,19 +141,29 @@ class Compressor(Processor):
         {"topology": "feed-back", "detector": "rms", "auto_times": True},
         {"direction": "upward", "knee_shape": "exponential"},
         {"direction": "upward", "detector": "rms", "link": 0.6, "auto_times": True},
+        {"detector": "vca", "link": 0.4, "auto_times": True},
+        {"detector": "vca", "link": False, "direction": "upward"},
+        {"detector": "opto"},
+        {"detector": "opto", "topology": "feed-back", "link": False},
     )
 
     def table(self) -> dict[str, EffectParam]:
-        """The class's knobs, and how far the gain may rise where it does."""
+        """The class's knobs, those of the cell, and how far the gain may rise where it does."""
         rows = dict(type(self).params)
-        return {**rows, "range_db": _RANGE} if self.direction == "upward" else rows
+        if self.direction == "upward":
+            return {**rows, "range_db": _RANGE}
+        return {**rows, **_CELL} if self.detector == "opto" else rows
 
     def prepare(self) -> None:
         """The filters of the key, and the look-ahead.
 
         Raises:
-            ValueError: for feed-back with a knee or a direction that it does not have.
+            ValueError: for feed-back, or the cell, with what it does not have.
         """
+        if self.detector == "opto" and self.direction == "upward":
+            raise ValueError("detector 'opto' compresses downward")
+        if self.detector == "vca" and self.topology == "feed-back":
+            raise ValueError("detector 'vca' is fed forward")
         if self.topology == "feed-back" and (self.direction, self.knee_shape) != ("downward", "quadratic"):
             raise ValueError("topology 'feed-back' compresses downward, with a quadratic knee")
         self.crosses_channels = self.link > 0
@@ -133,8 +172,8 @@ class Compressor(Processor):
         self.knob_latency = dict.fromkeys(self.params, self.latency_samples)
         self._rms_smoothing = math.exp(-1000 / (self.sample_rate * self.rms_ms))
         # The mean square is left 1 / (1 - c) too large: a threshold to match spares a pass over the signal.
-        rms = self.detector == "rms"
-        self._key_gain_db = -10 * math.log10(1 - self._rms_smoothing) if rms else 0.0
+        self._follows_power = self.detector in ("rms", "vca")
+        self._key_gain_db = -10 * math.log10(1 - self._rms_smoothing) if self.detector == "rms" else 0.0
         self._floor = (_QUIETEST if self.direction == "upward" else FLOOR) * 10 ** (self._key_gain_db / 20)
         self._crest_smoothing = math.exp(-1000 / (self.sample_rate * _CREST_MS))
         self._peak = PeakLevel(self.sample_rate, self._linked)
@@ -152,6 +191,8 @@ class Compressor(Processor):
         makeup_db: Tensor,
         mix: Tensor,
         range_db: Tensor | None = None,
+        slow_release_ms: Tensor | None = None,
+        memory: Tensor | None = None,
     ) -> dict[str, Any]:
         """The static curve and the make-up gain in neper, the ballistics as smoothing coefficients."""
         slope = 1 - 1 / ratio
@@ -164,13 +205,17 @@ class Compressor(Processor):
             slope = ratio - 1
         elif range_db is not None:
             reach, furthest = (NEPER_PER_DB * v for v in limited_slope(slope, range_db))
-            slope, attack_ms, release_ms = -reach, release_ms, attack_ms
+            slope = -reach
+            if self.detector != "vca":  # whose level falls, where the others' gain rises
+                attack_ms, release_ms = release_ms, attack_ms
         threshold, width = knee(threshold_db + self._key_gain_db, knee_db)
         return {
             "threshold": threshold,
             "width": width,
             "attack": smoothing(attack_ms, self.sample_rate),
             "release": smoothing(release_ms, self.sample_rate),
+            "slowly": None if slow_release_ms is None else smoothing(slow_release_ms, self.sample_rate),
+            "memory": memory,
             "slope": slope,
             "furthest": furthest,
             "makeup": NEPER_PER_DB * makeup_db,
@@ -187,6 +232,8 @@ class Compressor(Processor):
         width: Tensor,
         attack: Tensor,
         release: Tensor,
+        slowly: Tensor | None,
+        memory: Tensor | None,
         slope: Tensor,
         furthest: Tensor | None,
         makeup: Tensor,
@@ -194,29 +241,38 @@ class Compressor(Processor):
     ) -> tuple[Tensor, State]:
         """Level, curve, ballistics, gain; the state holds the filters of the key, the reduction and the look-ahead."""
         state = state or {}
-        key, new_state = self._key(x if sidechain is None else sidechain, state)
+        heard = x if sidechain is None else sidechain
+        key, new_state = self._key(heard, state)
+        if self.auto_times:
+            half_crest, new_state["crest"] = self._half_crest(heard, state.get("crest"))
+            attack, release = attack**half_crest, release**half_crest
+        last = state.get("overshoot")
+        if self.detector == "vca":
+            power = (attack, release, state.get("power"))
+            key, new_state["power"] = attack_release(self._loudest(key), *power, return_zf=True)
         if self.direction == "upward" or "feed-back" in self.topology or self.knee_shape == "exponential":
             asked, new_state["peak"] = self._level(key, state.get("peak"))
             asked = self._bent(asked - threshold, width, furthest)
-        elif self.detector == "rms":
+        elif self._follows_power:
             asked = overshoot(key, threshold, width, power=True, link=self._linked)
         else:
             asked, new_state["peak"] = self._peak.overshoot(key, state.get("peak"), threshold, width)
-        asked = self._and_linked(asked)
-        if self.auto_times:
-            half_crest, new_state["crest"] = self._half_crest(x if sidechain is None else sidechain, state.get("crest"))
-            attack, release = attack**half_crest, release**half_crest
-        last = state.get("overshoot")
-        if self.topology == "feed-back":
-            loop = (asked, width, slope, attack, release, last)
+        if self.detector == "vca":
+            over = asked
+        elif self.topology == "feed-back":
+            loop = (self._and_linked(asked), width, slope, attack, release, last)
             over, new_state["overshoot"] = loop_overshoot(*loop, return_zf=True)
         else:
+            asked = self._and_linked(asked)
             if last is None and furthest is not None:  # after silence the gain is up
                 silent = torch.full_like(asked[..., :1], math.log(self._floor))
                 last = self._bent(silent - threshold[..., :1], width[..., :1], furthest[..., :1]).squeeze(-1)
             # Smoothing commutes with the slope 1 - 1/R. Before it, a ratio of 1 would leave nothing to tell attack from
             # release, and the gradient would not know which.
             over, new_state["overshoot"] = attack_release(asked, attack, release, last, return_zf=True)
+        if slowly is not None and memory is not None:
+            mean, new_state["mean"] = attack_release(over, slowly, slowly, state.get("mean"), return_zf=True)
+            over = over + memory * (mean - over).clamp_min(0.0)
         if 0 < self.link < 1:
             over = torch.lerp(over[:, :-1], over[:, -1:], self.link)
         dry, new_state["line"] = delayed(x, self.latency_samples, state.get("line"))
@@ -239,7 +295,7 @@ class Compressor(Processor):
 
     def _level(self, key: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """The level of a key, an amplitude or a power, in neper, (B, 1 or C, T), and the state of the peaks."""
-        if self.detector == "rms":
+        if self._follows_power:
             power = key.amax(1, keepdim=True) if self._linked and key.shape[1] > 1 else key
             return 0.5 * power.clamp_min(self._floor**2).log(), None
         peak, state = self._peak(key, state)
@@ -258,13 +314,17 @@ class Compressor(Processor):
             return asked
         return torch.cat((asked, (asked.amin if self.direction == "upward" else asked.amax)(1, keepdim=True)), 1)
 
+    def _loudest(self, power: Tensor) -> Tensor:
+        """The power that counts (B, 1, T), of each channel (B, C, T), or of each and of all (B, C + 1, T)."""
+        if self.link == 0:
+            return power
+        loudest = power.amax(1, keepdim=True)
+        return loudest if self._linked else torch.cat((power, loudest), 1)
+
     def _half_crest(self, key: Tensor, state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Half the square of the crest factor of the key, 1 for a tone, and the state of peak and mean square."""
         peak, mean = (None, None) if state is None else state
-        power = key.double().square()
-        if self.link > 0:
-            loudest = power.amax(1, keepdim=True)
-            power = loudest if self._linked else torch.cat((power, loudest), 1)
+        power = self._loudest(key.double().square())
         peaks, peak = attack_release(power, 0.0, self._crest_smoothing, peak, return_zf=True)
         pole = constant(self._crest_smoothing, torch.float64, key.device)
         means, mean = one_pole(power, pole, mean, return_zf=True)
@@ -279,6 +339,8 @@ class Compressor(Processor):
         if self.detector == "rms":
             pole = constant((-self._rms_smoothing,), torch.float64, key.device)
             key, new_state["power"] = allpole(key.square(), pole, state.get("power"), return_zf=True)
+        elif self.detector == "vca":
+            key = key.square()
         return key, new_state
 
 

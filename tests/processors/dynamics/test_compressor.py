@@ -324,3 +324,94 @@ def test_feed_back_has_one_knee_and_one_direction():
     for wrong in ({"direction": "upward"}, {"knee_shape": "exponential"}):
         with pytest.raises(ValueError, match="Compressor: topology 'feed-back' compresses downward"):
             Compressor(RATE, topology="feed-back", **wrong)
+
+
+def level_steps(*steps):
+    """A key (T,) of steps (level in dB, seconds)."""
+    return torch.cat([torch.full((round(s * RATE),), 10 ** (level / 20), dtype=DTYPE) for level, s in steps])
+
+
+@pytest.mark.parametrize(("step_db", "published_ms"), [(10.0, 15.0), (20.0, 5.0), (30.0, 3.0)])
+def test_a_logarithmic_rms_detector_attacks_the_sooner_the_further_it_has_to(step_db, published_ms):
+    """The times of the dbx 160A's manual, for a release of 125 dB/s: 35 ms for 4.34 dB."""
+    fx = Compressor(RATE, detector="vca")
+    knobs = {**PLAIN, "ratio": 100.0, "threshold_db": -60.0, "attack_ms": 34.7, "release_ms": 34.7}
+    key = level_steps((-step_db, 0.5), (0.0, 0.5))
+    gain = gain_of_key(fx, key, **knobs)[RATE // 2 - 1 :].numpy()
+    covered = (gain - gain[0]) / (gain[-1] - gain[0])
+    reached = np.interp(1 - 1 / math.e, covered, np.arange(covered.size)) / RATE * 1000
+    assert reached == pytest.approx(published_ms, abs=2.0)
+    # In closed form: of the way of its power, 1 - 10^(-step / 10), it has to go 10^(-step / 10 / e) - 10^(-step / 10).
+    start, mark = 10 ** (-step_db / 10), 10 ** (-step_db / 10 / math.e)
+    assert reached == pytest.approx(-34.7 * math.log((1 - mark) / (1 - start)), rel=1e-2)
+
+
+def test_a_logarithmic_rms_detector_lets_go_at_so_many_decibels_a_second():
+    fx = Compressor(RATE, detector="vca")
+    knobs = {**PLAIN, "ratio": 100.0, "threshold_db": -60.0, "attack_ms": 5.0, "release_ms": 34.7}
+    for loud in (-20.0, -10.0, 0.0):
+        gain = gain_of_key(fx, level_steps((loud, 0.5), (-100.0, 0.5)), **knobs)[RATE // 2 :]
+        at = gain[[0, RATE // 25, RATE // 10]] / 0.99
+        assert at.diff() / torch.tensor([0.04, 0.06]) == pytest.approx([125.0, 125.0], rel=5e-3)
+
+
+def test_a_logarithmic_rms_detector_with_equal_times_reads_the_rms():
+    x = sine(-10 + 10 * math.log10(2), seconds=2)
+    y = Compressor(RATE, detector="vca")(x, dsp_params={**PLAIN, "attack_ms": 50.0, "release_ms": 50.0})
+    assert gain_db(y, x) == pytest.approx(-15.0, abs=0.1)
+
+
+def released(seconds, **knobs):
+    """What of a reduction of 20 dB, kept up for ``seconds``, is left from its end on (T,)."""
+    fx = Compressor(RATE, detector="opto")
+    knobs = {**PLAIN, "ratio": 100.0, "threshold_db": -40.0, **knobs}
+    key = level_steps((-40.0 + 20 / 0.99, seconds), (-80.0, 6.0))
+    return -gain_of_key(fx, key, **knobs)[round(seconds * RATE) + RATE // 100 :] / 20.0
+
+
+def seconds_to(share, left):
+    return int((left < share).nonzero()[0]) / RATE
+
+
+def test_an_optical_cell_lets_go_in_two_stages():
+    """The LA-2A's manual: half is released in 60 ms (measured: 40 to 80), all in 0.5 to 5 s."""
+    left = released(5.0)
+    assert 0.04 < seconds_to(0.5, left) < 0.08
+    assert 0.5 < seconds_to(0.1, left) < 5.0
+    # Early it falls as the first stage does, late as the second.
+    early, late = (-1 / torch.log(left[n + 1] / left[n]) / RATE for n in (0, 2 * RATE))
+    assert 0.04 < early < 0.08
+    assert late == pytest.approx(1.5, rel=1e-2)
+
+
+def test_an_optical_cell_remembers_how_long_and_how_much():
+    times = [seconds_to(0.05, released(held)) for held in (0.1, 0.5, 2.0, 8.0)]
+    assert times == sorted(times)
+    assert times[-1] > 10 * times[0]
+    # How much: to within half a decibel of nothing.
+    deep = seconds_to(0.5 / 20, released(4.0))
+    shallow = seconds_to(0.5 / 5, released(4.0))
+    assert deep > 1.5 * shallow
+
+
+def test_an_optical_cell_without_memory_is_a_plain_release():
+    x = sine(-6.0) * (torch.arange(RATE) < RATE // 2)
+    knobs = {**PLAIN, "attack_ms": 10.0, "release_ms": 60.0}
+    cell = Compressor(RATE, detector="opto")(x, dsp_params={**knobs, "memory": 0.0})
+    assert torch.equal(cell, Compressor(RATE)(x, dsp_params=knobs))
+
+
+def test_an_optical_cell_settles_on_the_curve_and_attacks_as_it_says():
+    for topology in ("feed-forward", "feed-back"):
+        fx = Compressor(RATE, detector="opto", topology=topology)
+        gain = gain_of_key(fx, level_steps((-10.0, 3.0)), **PLAIN, attack_ms=10.0)
+        assert gain[-1] == pytest.approx(-15.0, abs=1e-2)
+    gain = gain_of_key(Compressor(RATE, detector="opto"), level_steps((-10.0, 1.0)), **PLAIN, attack_ms=10.0)
+    assert float(gain[RATE // 100 - 1]) == pytest.approx(-15.0 * (1 - 1 / math.e), rel=1e-3)
+
+
+def test_detectors_say_what_they_do_not_go_with():
+    with pytest.raises(ValueError, match="Compressor: detector 'opto' compresses downward"):
+        Compressor(RATE, detector="opto", direction="upward")
+    with pytest.raises(ValueError, match="Compressor: detector 'vca' is fed forward"):
+        Compressor(RATE, detector="vca", topology="feed-back")
