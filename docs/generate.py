@@ -184,8 +184,13 @@ def _overload(name: str, function: Any, state: bool) -> list[str]:
 
 
 def picture(cls: type[Processor]) -> str:
-    """The plot of an effect at its first recipe as SVG, light or dark with the page."""
-    return svg_of(build(cls, words()[cls.__name__].recipes[0]).views()) + "\n"
+    """The plot of an effect at its first recipe as SVG of its own size, light or dark with the page."""
+    return sized(svg_of(build(cls, words()[cls.__name__].recipes[0]).views()) + "\n")
+
+
+def sized(svg: str) -> str:
+    """A drawing that has the size of its box where nothing else says one."""
+    return re.sub(r'(viewBox="0 0 (\d+) (\d+)")', r'width="\2" height="\3" \1', svg, count=1)
 
 
 def main(drawn: Iterable[str]) -> None:

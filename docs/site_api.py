@@ -107,7 +107,7 @@ def _told_constants(paths: tuple[Path, ...]) -> set[str]:
 
 def api_page(title: str, names: list[str]) -> str:
     """A page of the reference: for each public name a directive that mkdocstrings replaces."""
-    lines = [f"# {title}", ""]
+    lines, listed = [f"# {title}", ""], set()
     for module in (m for name in names for m in modules(name)):
         members = [n for n in public(module) if not n.startswith("__")]
         if not members:
@@ -119,5 +119,7 @@ def api_page(title: str, names: list[str]) -> str:
             home = getattr(value, "__module__", None)
             if not (inspect.isclass(value) or inspect.isfunction(value)) or not str(home).startswith("diffFx_pytorch"):
                 home = module.__name__
-            lines += [f"::: {home}.{name}", ""]
+            if (place := f"{home}.{name}") not in listed:  # a package may give what its modules define
+                lines += [f"::: {place}", ""]
+            listed.add(place)
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import sys
 from pathlib import Path
@@ -87,11 +88,23 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     up = "../" * source.count("/")
     markdown = re.sub(r"\]\((?:\.\./)+(CHANGELOG|CONTRIBUTING)\.md", lambda m: f"]({up}{m[1].lower()}.md", markdown)
     markdown = re.sub(r"\]\((?:\.\./)*examples/notebooks/", f"]({up}notebooks/", markdown)
+    markdown = _PATH_AS_TEXT.sub(lambda m: _named(m, source, files), markdown)
     if source.startswith("coming_from/"):
         markdown = re.sub(r"^```python ?(\w*)$", lambda m: _titled(m[1], page.file.name), markdown, flags=re.MULTILINE)
     # Pages are folders on the site, so a sound is one folder further up than the page's source says.
     markdown = re.sub(r"<!-- listen: (\S+) (\S+) (.*?) -->", lambda m: player(f"{up}../sounds/", *m.groups()), markdown)
     return site_markup.inline_math(markdown)
+
+
+_PATH_AS_TEXT = re.compile(r"\[[^\[\]]+\.md\]\(([^()#]+\.md)(#[^()]*)?\)")
+"""A link whose text is the file, as one reads it beside the code."""
+
+
+def _named(link: re.Match[str], source: str, files: Any) -> str:
+    """A link with the title of its page."""
+    path, anchor = link[1], link[2] or ""
+    file = files.get_file_from_path(posixpath.normpath(posixpath.join(posixpath.dirname(source), path)))
+    return f"[{file.page.title}]({path}{anchor})" if file and file.page else link[0]
 
 
 def _titled(kind: str, library: str) -> str:
@@ -105,10 +118,30 @@ _MISREAD = re.compile(r"<p>(?:(?!</p>).)*?(?:```|<code>math\s|:math:|\.\. math::
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Any) -> str:
-    """Refuse a page on which code stands as text."""
+    """Refuse a page on which code stands as text; mark what is prose in tables."""
     if found := _MISREAD.search(html):
         raise PluginError(f"{page.file.src_uri}: a block was not understood: {found[0][-200:]!r}")
-    return html
+    html = _PLOT.sub(lambda m: f'<img class="wide"{m[1]}' if _is_wide(m[2]) else m[0], html)
+    html = re.sub(r"<p>(<div class=\"formula\">.*?</div>)</p>", r"\1", html)
+    return _CELL.sub(lambda m: f'<td class="prose"{m[1]}>{m[2]}</td>' if _long(m[2]) else m[0], html)
+
+
+_PLOT = re.compile(r'<img([^>]*? src="\.\./(\w+)\.svg")')
+
+
+def _is_wide(effect: str) -> bool:
+    """Whether a plot has two views beside each other."""
+    with open(HERE / "effects" / f"{effect}.svg") as file:
+        return int(re.search(r'viewBox="0 0 (\d+)', file.read(300))[1]) > 600
+
+
+_CELL = re.compile(r"<td([^>]*)>((?:(?!</?td).)*)</td>", re.DOTALL)
+_SENTENCE = 60
+"""Characters from which on a cell is prose, which a narrow page must not squeeze into a word a line."""
+
+
+def _long(cell: str) -> bool:
+    return len(re.sub(r"<[^>]*>", "", cell)) > _SENTENCE
 
 
 def player(folder: str, dry: str, wet: str, label: str) -> str:

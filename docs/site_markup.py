@@ -7,21 +7,23 @@ import textwrap
 from typing import Any
 
 _ROLE = re.compile(r":math:`([^`]+)`")
-_MATH = re.compile(r"^( *)\.\. math::(.*(?:\n(?:\1 +.*)?)*)", re.MULTILINE)
+_CALL = re.compile(r":(?:func|class|meth|mod|attr):`[~\w.]*?(\w+)`")
+_MATH = re.compile(r"^( *)\.\. math::( *\S.*(?:\n\1 +\S.*)*|(?:\n(?:\1 +.*)?)+)", re.MULTILINE)
+"""A formula behind the mark, to the next empty line, or all that stands below it and further in."""
 _INLINE = re.compile(r"\$`([^`]+)`\$")
 
 
 def markdown_of(text: str) -> str:
     """A docstring as Markdown: formulas in fences, single backticks, references as a list."""
     text = _MATH.sub(_fence, text)
-    text = _ROLE.sub(r"$`\1`$", text)
+    text = _ROLE.sub(r"$`\1`$", _CALL.sub(r"`\1`", text))
     return re.sub(r"(?<!`)``([^`]+)``(?!`)", r"`\1`", text)  # a fence has three
 
 
 def _fence(match: re.Match[str]) -> str:
     indent, body = match.groups()
     formula = textwrap.indent(textwrap.dedent(body).strip(), indent)
-    return f"{indent}```math\n{formula}\n{indent}```\n"
+    return f"{indent}```math\n{formula}\n{indent}```" + "\n" * body.endswith("\n")
 
 
 def references(text: str) -> tuple[str, list[str]]:
@@ -41,6 +43,8 @@ def mathml(formula: str, block: bool) -> str:
     """A LaTeX formula as MathML."""
     from latex2mathml.converter import convert
 
+    # It knows the lines of ``align*``, and not those of ``aligned``.
+    formula = re.sub(r"\\(begin|end)\{aligned\}", r"\\\1{align*}", formula)
     return convert(formula.strip(), display="block" if block else "inline")
 
 

@@ -40,14 +40,14 @@ def page(cls: type[Processor]) -> str:
     lines += [f"![What {name} does]({name}.svg)", "", f"*At the same settings: {settings_text(first)}.*", ""]
     lines += ["## Knobs", "", "| knob | what it does | range | default |", "|---|---|---|---|"]
     for knob, param in fx.params.items():
-        default = f"{param.default:g} {param.unit}".rstrip()
+        default = f"{_short(param.default)} {param.unit}".rstrip()
         span = param.range_text() + (", log" if param.curve == "log" else "")
         lines.append(f"| `{knob}` | {markdown_of(param.doc)} | {span} | {default} |")
     if cls.options:
         lines += ["", "Options are given when it is built, and stay:", ""]
         lines += ["| option | what it does | may be | default |", "|---|---|---|---|"]
         for option, what in cls.options.items():
-            legal = what.legal().replace("|", "\\|")
+            legal = what.legal().replace("|", "\\|").replace(str(2**63 - 1), "2^63 - 1")
             lines.append(f"| `{option}` | {markdown_of(what.doc)} | {legal} | {default_text(what)} |")
     lines += ["", "## Recipes", ""]
     for number, recipe in enumerate(told.recipes, 1):
@@ -92,7 +92,7 @@ def _snippets(cls: type[Processor], recipe: Recipe) -> list[str]:
     if recipe.settings:
         step["params"] = recipe.settings
     text = yaml.safe_dump({"version": 1, "chain": [step]}, sort_keys=False, default_flow_style=None, width=100)
-    command = " ".join(
+    command = _wrapped(
         [f"difffx apply {name} in.wav -o out.wav", *(shlex.quote(f"{k}={_value(v)}") for k, v in given.items())]
     )
     python = ["from diffFx_pytorch import " + name, "", call, "y = fx(x)  # (batch, channels, samples)"]
@@ -108,6 +108,16 @@ def _snippets(cls: type[Processor], recipe: Recipe) -> list[str]:
     return [*lines, "On the command line:", "", "```sh", command, "```", ""]
 
 
+def _wrapped(words: list[str]) -> str:
+    """The words of a command, in lines that a page shows whole."""
+    lines = [""]
+    for word in words:
+        if lines[-1] and len(lines[-1]) + len(word) > 88:
+            lines.append("   ")
+        lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
+    return " \\\n".join(lines)
+
+
 def _equations(cls: type[Processor], told: Words) -> list[str]:
     """Formulas, and the prose of the docstring with its formulas in print."""
     formulas = told.equations.split("\n\n") if told.equations else []
@@ -117,7 +127,7 @@ def _equations(cls: type[Processor], told: Words) -> list[str]:
     prose = body.partition("\n\n")[2]
     blocks = iter(told.blocks)
     prose = re.sub(r"(?:^    .*\n?(?:\n(?=    ))?)+", lambda m: _block(m[0], blocks), prose, flags=re.MULTILINE)
-    return [*lines, markdown_of(prose).strip(), ""] if prose else lines
+    return [*lines, re.sub(r"\n{3,}", "\n\n", markdown_of(prose).strip()), ""] if prose else lines
 
 
 def _block(text: str, blocks: Iterator[str]) -> str:
@@ -146,6 +156,11 @@ def _value(value: object) -> str:
     if isinstance(value, list):
         return json.dumps(value, separators=(",", ":"))
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _short(value: float) -> str:
+    """A number as one sets it: no more than a thousandth is heard."""
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:g}"
 
 
 def _upper(text: str) -> str:

@@ -43,4 +43,14 @@ def test_plot_is_what_the_code_draws_on_any_machine(cls):
 def test_formulas_of_docstrings_stand_in_fences():
     markdown_of = importlib.import_module("site_markup").markdown_of
     text = "One ``knob``:\n\n.. math:: H = \\frac{1}{2}\n\nand :math:`x` by ``y``."
-    assert markdown_of(text) == "One `knob`:\n\n```math\nH = \\frac{1}{2}\n```\nand $`x`$ by `y`."
+    assert markdown_of(text) == "One `knob`:\n\n```math\nH = \\frac{1}{2}\n```\n\nand $`x`$ by `y`."
+    text = "Two:\n\n.. math::\n\n    a\n\n    b\n\nand code:\n\n.. math:: c\n\n    y = fx(x)\n\nSee :func:`~a.b.f`."
+    fences = "Two:\n\n```math\na\n\nb\n```\nand code:\n\n```math\nc\n```\n\n    y = fx(x)\n\nSee `f`."
+    assert markdown_of(text) == fences
+
+
+def test_lines_of_formulas_are_lines():
+    mathml = importlib.import_module("site_markup").mathml
+    drawn = mathml(r"\begin{aligned} m &= a \\ s &= b \end{aligned}", True)
+    assert drawn.count("<mtr>") == 2
+    assert "<mi>&</mi>" not in drawn

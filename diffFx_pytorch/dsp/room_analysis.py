@@ -206,7 +206,7 @@ def echo_density(h: Tensor, sample_rate: float, window_ms: float = 20.0, hop_ms:
         hop_ms: step between values.
 
     Returns:
-        (..., 1 + (T - 1) // hop), value k at k hops; 0 where it is silent.
+        (..., 1 + (T - 1) // hop), value k at k hops; 0 where it is silent, 120 dB below its loudest.
 
     References:
         J. S. Abel, P. Huang, "A simple, robust measure of reverberation echo density", AES 121, 2006, eq. 3.
@@ -217,7 +217,9 @@ def echo_density(h: Tensor, sample_rate: float, window_ms: float = 20.0, hop_ms:
     window = window / window.sum()
     near = torch.nn.functional.pad(h.detach().double().abs(), (half, half)).unfold(-1, 2 * half + 1, hop)
     sigma = (near.square() @ window).sqrt().unsqueeze(-1)
-    return ((near > sigma).to(window) @ window / math.erfc(1 / math.sqrt(2))).to(h.dtype)
+    # What rounding leaves between two echoes is level, and would count as the densest of all.
+    heard = sigma > 1e-6 * sigma.amax((-2, -1), keepdim=True)
+    return (((near > sigma) & heard).to(window) @ window / math.erfc(1 / math.sqrt(2))).to(h.dtype)
 
 
 def mixing_time(h: Tensor, sample_rate: float, density: float = 1.0) -> Tensor:

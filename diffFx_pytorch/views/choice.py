@@ -59,7 +59,8 @@ def views_of(subject: Subject) -> list[View]:
     kind, rate = mechanism(subject), subject.rate
     own = [view_of(subject.curve)] if subject.curve is not None else []
     if kind == "filter":
-        return response_views(subject.impulse(_ringing(subject)), rate, subject.bands())
+        early = subject.fx.latency_samples
+        return response_views(subject.centred_impulse(_ringing(subject)), rate, subject.bands(), early)
     if kind == "echo":
         return echo_views(subject.impulse(_seconds(subject)), rate)
     if kind == "room":

@@ -25,11 +25,12 @@ def compared_views(dry: Tensor, wet: Tensor, rate: float) -> list[View]:
         Line(freqs, level.clamp_min(top - 80), label, role)
         for (_, level), (label, role) in zip(spectra, BEFORE_AFTER, strict=True)
     ]
+    low = min(float(line.y.min()) for line in lines)
     change = (spectra[1][1] - spectra[0][1])[both := (spectra[0][1] > top - 80) | (spectra[1][1] > top - 80)]
     zero = Line(torch.tensor(across.span), torch.zeros(2), role="guide")
     return [
         sound_view(dry, wet, rate),
-        View("spectrum", across, Axis("level (dB)", span=(top - 80, top + 5)), lines),
+        View("spectrum", across, Axis("level (dB)", span=(min(low, top - 24) - 3, top + 5)), lines),
         View("change of the spectrum", across, Axis("gain (dB)"), [zero, Line(freqs[both], change.clamp(-60, 60))]),
     ]
 

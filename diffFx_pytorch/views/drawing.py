@@ -126,7 +126,7 @@ def _draw_line(line: Line, ax: Any, colours: dict[str, str], floor: float) -> No
 def _draw_marks(view: View, ax: Any, colours: dict[str, str], spans: Any) -> None:
     (left, right), (_, top) = spans
     box = {"facecolor": colours["paper"], "edgecolor": "none", "alpha": 0.75, "pad": 0.8}
-    text = {"textcoords": "offset points", "fontsize": "small", "color": colours["soft"], "bbox": box}
+    text = {"textcoords": "offset points", "fontsize": "small", "color": colours["ink"], "bbox": box}
     style = {"color": colours["mark"], "linewidth": 1.0, "linestyle": (0, DASHES["mark"])}
     for mark in view.marks:
         if mark.x is not None and mark.y is not None:

@@ -41,17 +41,19 @@ def moving_views(subject: Subject) -> list[View]:
 def responses_over_time(subject: Subject, seconds: float) -> tuple[Tensor, Tensor]:
     """Times (M,) in s, and the response (M, C, L) of a linear effect to an impulse at each.
 
-    Impulses of eight runs stand between each other, so that a response may last eight steps.
+    Impulses of eight runs stand between each other, so that a response may last eight steps. Where the latency is that
+    of a dry sound in the middle of a sweep, a response begins before its impulse.
     """
     step = max(1, round(seconds * subject.rate / _MOMENTS))
+    early = min(subject.fx.latency_samples, step)
     length = step * _TRAINS
     at = torch.arange(_MOMENTS) * step
-    x = torch.zeros(_TRAINS, subject.inputs, _MOMENTS * step + length, dtype=torch.float64)
+    x = torch.zeros(_TRAINS, subject.inputs, early + _MOMENTS * step + length, dtype=torch.float64)
     for k, n in enumerate(at.tolist()):
-        x[k % _TRAINS, :, n] = 1.0
+        x[k % _TRAINS, :, early + n] = 1.0
     y = subject.run(x)
     found = torch.stack([y[k % _TRAINS, :, n : n + length] for k, n in enumerate(at.tolist())])
-    return at / subject.rate, found
+    return (early + at) / subject.rate, found
 
 
 def tone_view(subject: Subject, freq_hz: float = 1000.0) -> View:

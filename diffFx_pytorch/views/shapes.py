@@ -83,7 +83,7 @@ def _growth(level: Tensor, strength: Tensor) -> View:
     roles: tuple[Role, ...] = ("dry", "second", "wet", "third")
     lines = []
     for order, role in zip((1, 2, 3, 5), roles, strict=True):
-        line = strength[:, order - 1].clamp_min(_FLOOR_DB)
+        line = strength[:, order - 1]
         if float(line.max()) > _FLOOR_DB + 6:
             lines.append(Line(level, line, {1: "tone", 2: "2nd", 3: "3rd"}.get(order, f"{order}th"), role))
     return View("harmonics over level", Axis("input (dB)"), Axis("output (dB)", span=(_FLOOR_DB, 6.0)), lines)

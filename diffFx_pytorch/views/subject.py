@@ -82,8 +82,15 @@ class Subject:
 
     def impulse(self, seconds: float, **changes: float) -> Tensor:
         """The response (C, T) to an impulse at time zero in every input."""
-        x = torch.zeros(1, self.inputs, max(2, round(seconds * self.rate)), dtype=torch.float64)
-        x[..., 0] = 1.0
+        return self._response(seconds, 0, changes)
+
+    def centred_impulse(self, seconds: float) -> Tensor:
+        """The response (C, T) to an impulse, from the latency before it on: of linear phase half rings before."""
+        return self._response(seconds, self.fx.latency_samples, {})
+
+    def _response(self, seconds: float, early: int, changes: Mapping[str, float]) -> Tensor:
+        x = torch.zeros(1, self.inputs, early + max(2, round(seconds * self.rate)), dtype=torch.float64)
+        x[..., early] = 1.0
         return self.run(x, **changes)[0]
 
     def wet_alone(self) -> dict[str, float]:

@@ -76,7 +76,8 @@ def style(theme: Theme | None = None) -> str:
     sheet += f".plot .p-paper{{fill:{of('paper')}}}.plot text{{fill:{of('soft')};stroke:none}}"
     sheet += f".plot .p-name{{fill:{of('ink')};font-size:12.5px;font-weight:600}}"
     sheet += f".plot .p-grid{{stroke:{of('grid')};fill:none}}"
-    sheet += f".plot .p-halo{{stroke:{of('paper')};stroke-width:3px;paint-order:stroke;stroke-linejoin:round}}"
+    sheet += f".plot .p-halo{{fill:{of('ink')};stroke:{of('paper')};"
+    sheet += "stroke-width:3px;paint-order:stroke;stroke-linejoin:round}"
     sheet += f".plot .p-dot{{fill:{of('paper')};stroke:{of('mark')};stroke-width:1.3}}"
     sheet += ".plot .p-line{fill:none;stroke-width:2;stroke-linejoin:round}.plot .p-thin{stroke-width:1.2}"
     for role, dashes in DASHES.items():
@@ -105,7 +106,8 @@ def _drawn(view: View, height: int, index: int) -> str:
     inner += [_line(line, across, down, (y_low, y_high)) for line in view.lines if len(line.x)]
     inner.append("</svg>")
     parts += inner
-    parts += [_mark(mark, (left, top, right, bottom), across, down) for mark in view.marks]
+    taken: list[tuple[float, float, float]] = []
+    parts += [_mark(mark, (left, top, right, bottom), across, down, taken) for mark in view.marks]
     if view.image is not None:
         parts.append(_bar(view.image, right, top, bottom))
     parts += _legend(view, WIDTH - _RIGHT)
@@ -203,7 +205,10 @@ def _path(xs: Tensor, ys: Tensor) -> str:
     return "L".join(f"{x:g} {y:g}" for x, y in kept)
 
 
-def _mark(mark: Mark, box: tuple[int, int, int, int], across: Place, down: Place) -> str:
+def _mark(
+    mark: Mark, box: tuple[int, int, int, int], across: Place, down: Place, taken: list[tuple[float, float, float]]
+) -> str:
+    """A mark; of the names of dots, ``taken`` notes the middle, height and half width, so that none lies on another."""
     left, top, right, bottom = box
     text, half = escape(mark.label), _CHARACTER * len(mark.label) / 2
     line, words = (
@@ -213,7 +218,13 @@ def _mark(mark: Mark, box: tuple[int, int, int, int], across: Place, down: Place
     if mark.x is not None and mark.y is not None:
         x, y = float(across(mark.x)), float(down(mark.y))
         dot = f'<circle class="p-dot" cx="{x:.1f}" cy="{y:.1f}" r="3.6"/>'
-        where = min(max(x, left + half), right - half), y - 8 if mark.y >= 0 else y + 17
+        middle = min(max(x, left + half), right - half)
+        heights = [y - 8, y + 17, y - 20, y + 29] if mark.y >= 0 else [y + 17, y - 8, y + 29, y - 20]
+        free = (
+            h for h in heights if not any(abs(middle - m) < half + w + 2 and abs(h - at) < 11 for m, at, w in taken)
+        )
+        where = middle, next(free, heights[0])
+        taken += [(*where, half)] if text else []
         return dot + (words.format(*where, ' text-anchor="middle"', text) if text else "")
     if mark.x is not None:
         x = float(across(mark.x))

@@ -115,19 +115,27 @@ class View:
         seen = seen[seen.isfinite()]
         seen = seen if len(seen) else torch.zeros(1)
         low, high = float(seen.min()), float(seen.max())
+        stems = any(line.form == "stems" for line in self.lines)
         if which == "x":
-            return (low, high) if high > low else (low - 0.5, low + 0.5)
+            margin = 0.04 * (high - low) if stems else 0.0
+            return (low - margin, high + margin) if high > low else (low - 0.5, low + 0.5)
+        if stems and "dB" not in axis.label:
+            low, high = min(low, 0.0), max(high, 0.0)
         if axis.log:
             return (low / 1.1, high * 1.1) if low > 0 else (1.0, 10.0)
         # What is flat is drawn flat: its rounding would else fill the picture.
         least = LEAST_DB if "dB" in axis.label else LEAST_PART * max(abs(low), abs(high), 1.0)
+        least = 2 * axis.period if axis.period else least
         short = max(least - (high - low), 0.0) / 2
         margin = 0.06 * max(high - low, least)
         return low - short - margin, high + short + margin
 
 
 LEAST_DB, LEAST_PART = 6.0, 1e-2
-"""The least span of an axis, in dB, or beside the largest value."""
+"""The least span of an axis, in dB, or beside the largest value; of angles it is two periods."""
+
+LOWEST_DB = -60.0
+"""From here down the curves of effects are cut off."""
 
 
 def ticks(axis: Axis, span: tuple[float, float], most: int) -> list[float]:
@@ -169,6 +177,13 @@ def view_of(curve: Curve, marks: Sequence[Mark] = (), guides: Sequence[Line] = (
     if x_log:
         x, y = x[x > 0], y[x > 0]
         span = (max(20.0, float(x.min())), float(x.max())) if len(x) else None
+    y_span = None
+    floor = float(y.min()) if len(y) else 0.0
+    flat = y <= floor + 1e-3
+    if "(dB)" in curve.y_label and floor <= LOWEST_DB + 1e-3 and int(flat.sum()) > 2:
+        # A curve that was cut off leaves the picture: along its floor it would be a level that is not there.
+        y_span = (floor, float(y.max()) + 0.06 * (float(y.max()) - floor))
+        y = torch.where(flat, 2 * floor, y)
     backwards = torch.nonzero(x.diff() == 0).flatten() + 1 if not curve.stems else []
     pieces = zip(_split(x, backwards), _split(y, backwards), strict=True)
     roles: tuple[Role, ...] = ("wet", "second", "third", "dry")
@@ -181,7 +196,7 @@ def view_of(curve: Curve, marks: Sequence[Mark] = (), guides: Sequence[Line] = (
     return View(
         curve.y_label.partition(" (")[0],
         Axis(curve.x_label, x_log, span),
-        Axis(curve.y_label, log=curve.y_label.startswith("frequency"), period=period),
+        Axis(curve.y_label, log=curve.y_label.startswith("frequency"), span=y_span, period=period),
         [*guides, *lines],
         marks,
     )
