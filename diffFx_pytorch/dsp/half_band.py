@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .fir import fir
+from ..kernels.constants import constant
+from .fir import half_band_double, half_band_halve
 from .whole_delay import with_past
 
 
@@ -80,24 +81,19 @@ def linear_up(x: Tensor, taps: tuple[float, ...], state: Tensor | None) -> tuple
     Returns:
         ``(y, state)`` with y (..., 2 T), delayed by 2 m samples of its rate.
     """
-    m, T = len(taps) // 2, x.shape[-1]
-    padded = with_past(x, 2 * m - 1, state)
-    left = padded[..., T:]
-    if T == 0:
-        return x, left
-    return interleave(padded[..., m - 1 : m - 1 + T], 2 * fir(padded, taps)), left
+    T = x.shape[-1]
+    padded = with_past(x, len(taps) - 1, state)
+    left = padded[..., T:].contiguous()  # not a view of the whole block
+    return (half_band_double(padded, constant(taps, x.dtype, x.device)) if T else x), left
 
 
-def linear_down(x: Tensor, taps: tuple[float, ...], state: tuple | None) -> tuple[Tensor, tuple]:
+def linear_down(x: Tensor, taps: tuple[float, ...], state: Tensor | None) -> tuple[Tensor, Tensor]:
     """Halve the sample rate: y[n] = x[2 (n - m)] / 2 + sum_j h[2 j + 1] x[2 (n - j) - 1]; arguments as ``linear_up``.
 
     Returns:
         ``(y, state)`` with y (..., T) of x (..., 2 T), delayed by m of its samples.
     """
-    m, T = len(taps) // 2, x.shape[-1] // 2
-    even = with_past(x[..., ::2], m, None if state is None else state[0])
-    odd = with_past(x[..., 1::2], 2 * m, None if state is None else state[1])
-    left = even[..., T:], odd[..., T:]
-    if T == 0:
-        return x, left
-    return 0.5 * even[..., :T] + fir(odd[..., :-1], taps), left
+    reach = 2 * len(taps) - 1
+    padded = with_past(x[..., :-2], reach, state)
+    left = with_past(x[..., -reach:], reach, state)[..., -reach:]
+    return (half_band_halve(padded, constant(taps, x.dtype, x.device)) if x.shape[-1] else x), left
