@@ -207,22 +207,22 @@ class Session:
                 },
             }
 
-    def _shown(self, node: Node | None) -> dict[str, Any] | None:
-        """A node with its tables."""
+    def _shown(self, node: Node | None, alone: bool = True) -> dict[str, Any] | None:
+        """A node with its tables; without knobs where it is not alone, but stands for one in every band."""
         if node is None:
             return None
-        key = json.dumps(as_json(node))
+        key = json.dumps([as_json(node), alone])
         if key in self._drawn:
             return self._drawn[key]
-        table = self.bench.knobs(node, self.desk.rate)
+        table = self.bench.knobs(node, self.desk.rate) if alone else {}
         cls = {"multi_band": MultiBand, "keyed": Keyed}.get(node.kind) or _class_of(node)
         self._drawn[key] = shown = {
             **(as_json(node) or {}),
-            "children": [self._shown(child) for child in node.children],
+            "children": [self._shown(child, alone and node.kind != "multi_band") for child in node.children],
             "knobs": [knob_row(name, row) for name, row in table.items()],
             "option_rows": option_rows(cls.options) if cls else [],
             "family": family(cls) if node.kind in ("effect", "vst3") else "routing",
-            "has_curve": node.kind in ("effect", "multi_band"),
+            "has_curve": alone and node.kind in ("effect", "multi_band"),
         }
         while len(self._drawn) > _SHOWN_KEPT:
             self._drawn.popitem(last=False)

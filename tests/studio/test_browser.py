@@ -187,6 +187,47 @@ def test_effects_are_dragged_in_moved_bypassed_and_drawn(page):
     np.testing.assert_allclose(page.sound(), by_python(page)[0], atol=1e-6)
 
 
+def test_every_routing_is_shown_and_turned_by_keys_alone(page):
+    tab = page.tab
+    steps = [
+        "parallel: {dry: null, wet: {effect: Gain}}",
+        "mid_side: {side: [{effect: HighPass}, {effect: Gain}]}",
+        "multi_band: {effect: Compressor}",
+        *(f"{kind}: {{effect: Gain}}" for kind in ("send", "ducked", "dry_wet")),
+    ]
+    text = "".join(f"  - {step}\n" for step in steps)
+    page.session.apply({"op": "load", "text": f"version: 1\nchain:\n{text}"})
+    tab.wait_for_selector("article.ducked")
+    page.sound()
+    tab.get_by_role("group", name="band 2").get_by_role("slider", name="multi band band 2 makeup").press("PageUp")
+    np.testing.assert_allclose(page.sound(), by_python(page)[0], atol=1e-6)
+    assert page.session.nodes[2].params["band_2.makeup_db"] > 1
+    tab.get_by_role("button", name="Add an effect to path dry of parallel").press("Enter")
+    tab.keyboard.type("tremolo")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("article.parallel [aria-label^='Tremolo']")
+    assert page.session.nodes[0].children[0].effect == "Tremolo"
+    tab.get_by_role("button", name="Draw how multi_band moves").press("Enter")
+    add = tab.get_by_role("button", name="Add a point")
+    add.press("Enter")
+    tab.keyboard.press("ArrowUp")
+    add.press("Enter")
+    tab.wait_for_function("() => studio.state.nodes[2].params['band_1.threshold_db'].points?.length === 3")
+    times = [point[0] for point in page.session.nodes[2].params["band_1.threshold_db"]["points"]]
+    assert times == sorted(times)
+    np.testing.assert_allclose(page.sound(), by_python(page)[0], atol=1e-6)
+
+
+def test_a_fault_of_the_page_is_no_lost_connection(page):
+    page.tab.evaluate("() => studio.api.on('state', () => { throw new Error('a fault'); })")
+    page.knob("fader", "gain").press("End")
+    page.tab.get_by_text("The page cannot show this: a fault").wait_for()
+    page.sound()
+    assert page.session.nodes[1].params["gain_db"] == 24
+    assert not page.tab.get_by_text("The connection is lost").is_visible()
+    page.wrong[:] = [w for w in page.wrong if "a fault" not in w]
+
+
 def test_bypass_and_the_other_rack_keep_the_place(page):
     tab = page.tab
     tab.get_by_role("button", name="Play", exact=True).click()

@@ -9,7 +9,15 @@ let sending = null, count = Date.now(), online = true;
 const listeners = { state: [], problem: [], online: [], changed: [], job: [] };
 
 export const on = (kind, listener) => listeners[kind].push(listener);
-const tell = (kind, ...said) => listeners[kind].forEach((listener) => listener(...said));
+/** Tell every listener. What one of them cannot do is a fault of the page, and no lost connection. */
+function tell(kind, ...said) {
+  for (const listener of listeners[kind]) {
+    try { listener(...said); } catch (error) {
+      console.error(error);
+      if (kind !== "problem") tell("problem", `The page cannot show this: ${error.message}`);
+    }
+  }
+}
 export const waiting = (key) => queue.some((request) => request.key === key) || sending?.key === key;
 export const busy = () => queue.length > 0 || sending !== null;
 

@@ -14,13 +14,14 @@ export class Lane {
     this.choice = h("select", { "aria-label": `Knob of ${module.title} that moves`, onchange: () => { this.name = this.choice.value; this.update(); } },
       ...rows.map((row) => h("option", { value: row.name, selected: row.name === this.name }, row.label)));
     this.still = h("button", { onclick: () => this.send(firstOf(this.value)) }, "Hold still");
+    this.more = h("button", { onclick: () => this.another() }, "Add a point");
     this.kind = h("select", { "aria-label": "How it goes on from the point that was chosen last", onchange: () => this.setKind() },
       ...["linear", "smooth", "hold"].map((kind) => h("option", { value: kind }, kind)));
     this.plot = h("div", { class: "plot", role: "group", "aria-label": `Points over time` });
     this.plot.addEventListener("dblclick", (event) => event.preventDefault());
     this.plot.addEventListener("pointerdown", (event) => event.target === this.plot || event.target.closest("svg") ? this.insert(event) : null);
     this.said = h("span", { class: "hint", role: "status" });
-    this.el = h("div", { class: "lane" }, h("div", { class: "head" }, this.choice, this.kind, this.still, this.said), this.plot);
+    this.el = h("div", { class: "lane" }, h("div", { class: "head" }, this.choice, this.kind, this.more, this.still, this.said), this.plot);
   }
 
   get row() { return this.module.node.knobs.find((row) => row.name === this.name); }
@@ -61,6 +62,28 @@ export class Lane {
     this.drag = points;
     this.draw();
     this.grab(event, this.chosen);
+  }
+
+  /** A point in the middle of the widest gap, on the line that is there: for hands without a mouse. */
+  another() {
+    const [from, to] = this.span, held = firstOf(this.value);
+    let points = this.points.map((point) => [...point]);
+    if (!points.length) points = [[from, held, "linear"]];
+    const edges = [from, ...points.map((point) => point[0]).filter((at) => at > from && at < to), to];
+    const widths = edges.slice(1).map((edge, i) => edge - edges[i]), gap = widths.indexOf(Math.max(...widths));
+    const at = Number(((edges[gap] + edges[gap + 1]) / 2).toFixed(3));
+    const after = points.findIndex((point) => point[0] > at), before = after < 0 ? points.length - 1 : after - 1;
+    let value = points[Math.max(before, 0)][1];
+    if (after > 0) {
+      const share = (at - points[before][0]) / (points[after][0] - points[before][0]);
+      value = toValue(this.row, toNorm(this.row, value) * (1 - share) + toNorm(this.row, points[after][1]) * share);
+    }
+    points.splice(before + 1, 0, [at, value, "linear"]);
+    this.chosen = before + 1;
+    this.module.node.params[this.name] = { points };
+    this.draw();
+    this.plot.querySelector(`[data-point="${this.chosen}"]`)?.focus();
+    this.send({ points });
   }
 
   grab(event, index) {
@@ -145,6 +168,6 @@ export class Lane {
     });
     this.still.disabled = !moves(this.value);
     const shown = points[this.chosen];
-    this.said.textContent = shown ? `${text(row, shown[1])} at ${clock(shown[0])}` : points.length ? `${points.length} points` : "Click to draw a point";
+    this.said.textContent = shown ? `${text(row, shown[1])} at ${clock(shown[0])}` : points.length ? `${points.length} points` : "Click into the lane to draw a point";
   }
 }

@@ -29,7 +29,7 @@ export function chart(canvas, lines, about) {
   if (x1 === x0) x1 = x0 + 1;
   if (y1 === y0) y1 = y0 + 1;
   const across = (x) => left + (about.xLog ? Math.log(x / x0) / Math.log(x1 / x0) : (x - x0) / (x1 - x0)) * (width - left - right);
-  const down = (y) => height - bottom - ((Math.min(Math.max(y, y0), y1) - y0) / (y1 - y0)) * (height - top - bottom);
+  const down = (y) => height - bottom - ((Math.min(Math.max(y, 2 * y0 - y1), 2 * y1 - y0) - y0) / (y1 - y0)) * (height - top - bottom);
   pen.fillStyle = colour("sunken");
   pen.beginPath();
   pen.roundRect(0, 0, width, height, 8);
@@ -61,6 +61,11 @@ export function chart(canvas, lines, about) {
   pen.fillText(unit(about.xLabel), width - right, height - bottom + 9);
   pen.textAlign = "left";
   if (unit(about.yLabel)) pen.fillText(unit(about.yLabel), left + 4, top + 4);
+  // What is out of range leaves the picture, and does not run along its edge.
+  pen.save();
+  pen.beginPath();
+  pen.rect(left - 3, top - 2, width - left - right + 6, height - top - bottom + 4);
+  pen.clip();
   for (const each of lines) {
     pen.strokeStyle = pen.fillStyle = each.colour;
     pen.lineWidth = each.width || 2;
@@ -84,6 +89,7 @@ export function chart(canvas, lines, about) {
       pen.globalAlpha = 1;
     }
   }
+  pen.restore();
 }
 
 const unit = (label = "") => /\(([^)]*)\)\s*$/.exec(label)?.[1] || "";

@@ -35,7 +35,7 @@ export async function openDialog(state) {
   const choose = (name) => { act({ op: "open", name }); box.close(); };
   const { chains } = await get("/api/files");
   box = dialog("Open", h("p", { class: "about" }, `Sounds of ${state.folder}`), await soundList(choose),
-    chains.length && h("p", { class: "about" }, "Chain files"), chains.length && h("div", { class: "list" }, ...chains.map((name) => h("button", { onclick: () => { act({ op: "load", name }); box.close(); } }, name))),
+    chains.length > 0 && h("p", { class: "about" }, "Chain files"), chains.length > 0 && h("div", { class: "list" }, ...chains.map((name) => h("button", { onclick: () => { act({ op: "load", name }); box.close(); } }, name))),
     h("div", { class: "foot" }, field, h("button", { class: "primary", onclick: () => field.click() }, "From this computer")));
 }
 

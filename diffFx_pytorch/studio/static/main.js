@@ -234,7 +234,7 @@ $("save").addEventListener("click", () => saveDialog(state));
 $("render").addEventListener("click", () => renderDialog(state));
 $("volume").addEventListener("input", (event) => player.setVolume(10 ** (event.target.value / 20)));
 document.querySelectorAll(".dock button").forEach((button) => button.addEventListener("click", () => view(button.dataset.view)));
-rack.onadd = () => { view("palette"); $("search").focus(); };
+rack.onadd = (place) => { palette.aim(place); view("palette"); $("search").focus(); };
 addEventListener("keydown", keys);
 for (const kind of ["pointermove", "keydown", "wheel"]) addEventListener(kind, () => (studio.turned ??= api.busy() ? performance.now() : null), { passive: true });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);

@@ -38,8 +38,8 @@ export class Module {
   }
 
   build(node) {
-    this.title = node.name || node.effect;
     const about = node.effect ? words(node.effect) : ROUTINGS[node.kind];
+    this.title = node.name || about;
     this.solo = h("button", { class: "icon", "aria-pressed": "false", "aria-label": `Solo ${this.title}`, title: "Hear only this", "data-focus": `solo:${node.id}`, onclick: () => act({ op: "solo", node: this.id, on: !this.node.solo }) }, "S");
     this.power = iconButton("power", `Bypass ${this.title}`, { class: "icon power", "aria-pressed": "false", "data-focus": `power:${node.id}`, onclick: () => act({ op: "bypass", node: this.id, on: !this.node.bypass }) });
     this.auto = iconButton("wave", `Draw how ${this.title} moves`, { "aria-pressed": "false", "data-focus": `auto:${node.id}`, onclick: () => this.toggleLane() });
@@ -49,7 +49,7 @@ export class Module {
     this.grip.addEventListener("pointerdown", (event) => this.rack.grab(event, this));
     this.readout = h("span", { "aria-hidden": "true" });
     this.meter = h("canvas", { "aria-hidden": "true" });
-    const top = h("div", { class: "top" }, this.grip, h("div", { class: "title" }, h("h2", {}, this.title.replace(/_/g, " ")), h("small", {}, about)),
+    const top = h("div", { class: "top" }, this.grip, h("div", { class: "title" }, h("h2", {}, this.title.replace(/_/g, " ")), node.name && h("small", {}, about)),
       h("div", { class: "lamp", title: node.family === "dynamics" ? "Gain reduction" : "Change of level" }, this.readout, this.meter), node.knobs.some((k) => k.automatable) && this.auto, this.solo, this.power, more);
     this.el = h("article", { class: `module ${node.kind}${node.knobs.length > 8 ? " many" : ""}`, style: `--family: var(--${node.family})`, "aria-label": `${this.title}, ${about}`, "data-node": node.id }, top);
     if (node.children.length) this.el.append(this.inside(node));
@@ -101,7 +101,10 @@ export class Module {
       else {
         const branch = h("section", { class: "branch", "aria-label": name ? `Path ${name}` : "Inside", "data-into": node.id, "data-index": index }, name && h("h3", {}, name));
         branch.append(child ? this.part(child) : h("div", { class: "wire" }, "the sound itself"));
-        if (node.kind !== "multi_band") this.rack.zone(branch, node.id, index);
+        if (node.kind !== "multi_band") {
+          branch.append(h("button", { class: "add here", "aria-label": `Add an effect to ${name ? `path ${name}` : "the inside"} of ${this.title}`, "data-focus": `into:${node.id}:${index}`, onclick: () => this.rack.onadd({ into: node.id, index }) }, "+"));
+          this.rack.zone(branch, node.id, index);
+        }
         box.append(branch);
       }
     });
@@ -141,6 +144,7 @@ export class Module {
   toggleLane() {
     this.rack.lanes.has(this.id) ? this.rack.lanes.delete(this.id) : this.rack.lanes.add(this.id);
     this.showLane();
+    this.lane?.el.scrollIntoView({ block: "nearest" });
   }
 
   showLane() {

@@ -8,7 +8,9 @@ export class Palette {
   constructor(added) {
     this.added = added;
     this.shows = "effects";
+    this.place = {};
     $("search").addEventListener("input", () => this.draw());
+    $("search").addEventListener("keydown", (event) => this.press(event));
     for (const kind of ["effects", "presets"]) $(`list-${kind}`).addEventListener("click", () => this.show(kind));
   }
 
@@ -53,8 +55,25 @@ export class Palette {
     $("palette-list").replaceChildren(...parts, ...none(rows));
   }
 
+  /** Enter adds the first that was found, Escape looks for nothing any more. */
+  press(event) {
+    if (event.key === "Enter") $("palette-list").querySelector("button")?.click();
+    if (event.key !== "Escape") return;
+    this.aim();
+    $("search").value = "";
+    this.draw();
+  }
+
+  /** Where the next effect goes: a path of a routing, as `add` takes it; without one to the end. */
+  aim(place = {}) {
+    this.place = place;
+    if (place.into) this.show("effects");
+    $("search").placeholder = place.into ? "Find an effect for this path" : this.shows === "effects" ? "Find an effect" : "Find a preset";
+  }
+
   put(request) {
-    act(request);
+    act(request.op === "add" ? { ...request, ...this.place } : request);
+    this.aim();
     this.added(request);
   }
 }
