@@ -221,7 +221,7 @@ def test_every_routing_is_shown_and_turned_by_keys_alone(page):
 def test_a_fault_of_the_page_is_no_lost_connection(page):
     page.tab.evaluate("() => studio.api.on('state', () => { throw new Error('a fault'); })")
     page.knob("fader", "gain").press("End")
-    page.tab.get_by_text("The page cannot show this: a fault").wait_for()
+    page.tab.get_by_text("The page cannot show this: a fault").first.wait_for()
     page.sound()
     assert page.session.nodes[1].params["gain_db"] == 24
     assert not page.tab.get_by_text("The connection is lost").is_visible()
