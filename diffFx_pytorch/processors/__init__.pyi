@@ -82,6 +82,7 @@ from diffFx_pytorch.processors.reverb.noise_shaped_reverb import NoiseShapedReve
 from diffFx_pytorch.processors.reverb.plate_reverb import PlateReverb as _PlateReverb
 from diffFx_pytorch.processors.reverb.schroeder_reverb import SchroederReverb as _SchroederReverb
 from diffFx_pytorch.processors.reverb.shaped_reverb import ShapedReverb as _ShapedReverb
+from diffFx_pytorch.processors.reverb.shimmer_reverb import ShimmerReverb as _ShimmerReverb
 from diffFx_pytorch.processors.reverb.velvet_reverb import VelvetReverb as _VelvetReverb
 from diffFx_pytorch.processors.spatial.mono_maker import MonoMaker as _MonoMaker
 from diffFx_pytorch.processors.spatial.stereo_enhancer import StereoEnhancer as _StereoEnhancer
@@ -180,6 +181,7 @@ __all__ = [
     "RotarySpeaker",
     "SchroederReverb",
     "ShapedReverb",
+    "ShimmerReverb",
     "SlapbackDelay",
     "SoftClipper",
     "SpectralEqualizer",
@@ -2888,6 +2890,7 @@ class _PlateReverbKnobs(TypedDict, total=False):
     mod_depth: KnobValue
     width: KnobValue
     mix: KnobValue
+    freeze: KnobValue
 
 class _LikePlateReverb:
     decay_s: _Setting
@@ -2899,12 +2902,14 @@ class _LikePlateReverb:
     mod_depth: _Setting
     width: _Setting
     mix: _Setting
+    freeze: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
         param_range: _Ranges = None,
         *,
         size: float = 1.0,
+        freezable: bool = False,
         control_period: int = 32,
         **settings: Unpack[_PlateReverbKnobs],
     ) -> None: ...
@@ -2926,6 +2931,7 @@ class _SchroederReverbKnobs(TypedDict, total=False):
     predelay_ms: KnobValue
     width: KnobValue
     mix: KnobValue
+    freeze: KnobValue
 
 class _LikeSchroederReverb:
     room_size: _Setting
@@ -2933,11 +2939,13 @@ class _LikeSchroederReverb:
     predelay_ms: _Setting
     width: _Setting
     mix: _Setting
+    freeze: _Setting
     def __init__(
         self,
         sample_rate: float = 44100,
         param_range: _Ranges = None,
         *,
+        freezable: bool = False,
         control_period: int = 32,
         **settings: Unpack[_SchroederReverbKnobs],
     ) -> None: ...
@@ -2992,6 +3000,48 @@ class _LikeShapedReverb:
     ) -> Sound: ...
 
 class ShapedReverb(_LikeShapedReverb, _ShapedReverb): ...
+
+class _ShimmerReverbKnobs(TypedDict, total=False):
+    decay_s: KnobValue
+    shimmer: KnobValue
+    semitones: KnobValue
+    size: KnobValue
+    damping_hz: KnobValue
+    predelay_ms: KnobValue
+    width: KnobValue
+    mix: KnobValue
+    freeze: KnobValue
+
+class _LikeShimmerReverb:
+    decay_s: _Setting
+    shimmer: _Setting
+    semitones: _Setting
+    size: _Setting
+    damping_hz: _Setting
+    predelay_ms: _Setting
+    width: _Setting
+    mix: _Setting
+    freeze: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        freezable: bool = False,
+        control_period: int = 32,
+        **settings: Unpack[_ShimmerReverbKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _ShimmerReverbKnobs | Knobs | None = None,
+        dsp_params: _ShimmerReverbKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_ShimmerReverbKnobs],
+    ) -> Sound: ...
+
+class ShimmerReverb(_LikeShimmerReverb, _ShimmerReverb): ...
 
 class _VelvetReverbKnobs(TypedDict, total=False):
     predelay_ms: KnobValue

@@ -11,7 +11,14 @@ import torch
 from harness import Speed
 
 from diffFx_pytorch import Processor
-from diffFx_pytorch.processors import EarlyReflections, PlateReverb, SchroederReverb, ShapedReverb, VelvetReverb
+from diffFx_pytorch.processors import (
+    EarlyReflections,
+    PlateReverb,
+    SchroederReverb,
+    ShapedReverb,
+    ShimmerReverb,
+    VelvetReverb,
+)
 
 RATE, T = 44_100, 60 * 44_100
 
@@ -53,6 +60,7 @@ _PEER = "pedalboard Reverb"
 SPEED = [
     Speed("SchroederReverb", _forward(SchroederReverb), _pedalboard, _PEER, 1.5, 2 * T),
     Speed("PlateReverb", _forward(PlateReverb), _pedalboard, _PEER, 1.2, 2 * T),
+    Speed("ShimmerReverb", _forward(ShimmerReverb), _forward(PlateReverb), "PlateReverb", None, 2 * T),
     Speed("ShapedReverb", _forward(ShapedReverb), _forward(VelvetReverb), "VelvetReverb", None, 2 * T),
     Speed("EarlyReflections", _forward(EarlyReflections), _pedalboard, _PEER, None, 2 * T),
     *(

@@ -26,13 +26,19 @@ def keys(line, d):
     return sum(ago(line, m) * kernel(d - m) for m in range(math.floor(d) - 1, math.floor(d) + 3))
 
 
-def twin(x, fs, decay_s, damping_hz, bandwidth_hz, diffusion, predelay_ms, mod_rate_hz, mod_depth, width, mix, size=1):
+def twin(
+    x, fs, decay_s, damping_hz, bandwidth_hz, diffusion, predelay_ms, mod_rate_hz, mod_depth, width, mix, size=1,
+    freezable=False, freeze=0.0,
+):  # fmt: skip
     scale, open_end = size * fs / 29761, min(20000.0, 0.49 * fs)
     at = lambda samples: round(samples * scale)  # noqa: E731
     pole = lambda hz: math.exp(-2 * math.pi * hz / fs) * (1 - (hz / open_end) ** 4)  # noqa: E731
-    g = 10 ** (-3 * (21589 / 29761) * size / 4 / max(decay_s - 0.08 * size, decay_s / 2))
+    g, is_open = (
+        10 ** (-3 * (1 - freeze) * (21589 / 29761) * size / 4 / max(decay_s - 0.08 * size, decay_s / 2)),
+        1 - freeze,
+    )
     lines, soft = {}, [0.0, 0.0, 0.0]  # the tank's lines are numbered as the nodes of the figure
-    entering = later([0.265 * (a + b) for a, b in zip(x[0], x[-1], strict=True)], predelay_ms / 1000 * fs)
+    entering = later([is_open * 0.265 * (a + b) for a, b in zip(x[0], x[-1], strict=True)], predelay_ms / 1000 * fs)
     wet = [[], []]
 
     def all_pass(name, u, delayed, k):
@@ -54,10 +60,11 @@ def twin(x, fs, decay_s, damping_hz, bandwidth_hz, diffusion, predelay_ms, mod_r
             v = all_pass(name, v, tap(name, length), k * diffusion)
         tank = ((23, 672, 24, 4453, 31, 1800, 33), (46, 908, 48, 4217, 55, 2656, 59))
         for half, (moved, length, first, long, still, short, last) in enumerate(tank):
-            move = 16 * scale * mod_depth * math.sin(2 * math.pi * (mod_rate_hz * n / fs + half / 4))
+            move = is_open * 16 * scale * mod_depth * math.sin(2 * math.pi * (mod_rate_hz * n / fs + half / 4))
             out = tap(first, long)
             lines[first].append(all_pass(moved, v + g * ends[half], keys(lines[moved], at(length) + move), -0.7))
-            soft[1 + half] = pole(damping_hz) * soft[1 + half] + (1 - pole(damping_hz)) * out
+            dull = is_open * pole(damping_hz)
+            soft[1 + half] = dull * soft[1 + half] + (1 - dull) * out
             k = min(max(g + 0.15, 0.25), 0.5)
             lines[last].append(all_pass(still, g * soft[1 + half], tap(still, short), k))
     near, far = (1 + width) / 2, (1 - width) / 2

@@ -37,16 +37,18 @@ def all_pass(x, length):
     return y[length:]
 
 
-def twin(x, sample_rate, room_size, damping, predelay_ms, width, mix):
+def twin(x, sample_rate, room_size, damping, predelay_ms, width, mix, freezable=False, freeze=0.0):
     left, right = x[0], x[-1]
-    u = later([0.0208 * (a + b) for a, b in zip(left, right, strict=True)], predelay_ms / 1000 * sample_rate)
+    u = later(
+        [(1 - freeze) * 0.0208 * (a + b) for a, b in zip(left, right, strict=True)], predelay_ms / 1000 * sample_rate
+    )
     d = 0.4 * damping
     c = 1 / (2 * max(d, 1e-9) / (1 - d) ** 2 * (sample_rate / 44100) ** 2)  # 1 - 2 (1 + c) p + p^2 = 0
     pole = 1 + c - math.sqrt(c * (2 + c))
     wet = []
     for longer in (0, 23):
         lengths = [sample_rate * (length + longer) // 44100 for length in COMBS]
-        echoes = [comb(u, length, 0.7 + 0.28 * room_size, pole) for length in lengths]
+        echoes = [comb(u, length, (0.7 + 0.28 * room_size) ** (1 - freeze), (1 - freeze) * pole) for length in lengths]
         v = [sum(e) for e in zip(*echoes, strict=True)]
         for length in ALL_PASSES:
             v = all_pass(v, sample_rate * (length + longer) // 44100)

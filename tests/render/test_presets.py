@@ -17,6 +17,7 @@ SOURCES = {
     "bass": "bass",
     "acoustic-guitar": "guitar",
     "ambient-guitar": "guitar",
+    "shimmer": "guitar",
     "electric-guitar-clean": "guitar",
     "electric-guitar-driven": "guitar",
     "piano": "guitar",

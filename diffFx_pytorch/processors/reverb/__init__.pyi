@@ -5,4 +5,5 @@ from diffFx_pytorch.processors import NoiseShapedReverb as NoiseShapedReverb
 from diffFx_pytorch.processors import PlateReverb as PlateReverb
 from diffFx_pytorch.processors import SchroederReverb as SchroederReverb
 from diffFx_pytorch.processors import ShapedReverb as ShapedReverb
+from diffFx_pytorch.processors import ShimmerReverb as ShimmerReverb
 from diffFx_pytorch.processors import VelvetReverb as VelvetReverb

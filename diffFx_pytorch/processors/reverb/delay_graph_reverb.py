@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ...curve import Curve
+from ...options import Option
+from ...params import EffectParam
 from ...processor import Processor, State
 from ...recursion import DelayGraph, delay_graph
 from ..tiles import in_pieces
+from .freeze import FREEZABLE, FREEZE
 from .predelay import longest_predelay, predelayed
 from .response import decay_curve
 
@@ -20,9 +24,14 @@ class DelayGraphReverb(Processor, abstract=True):
     """Base of the reverbs of which all but the predelay is one graph; its inputs are left, right and the predelayed."""
 
     neutral = {"mix": 0.0}
+    options: ClassVar[Mapping[str, Option]] = {"freezable": FREEZABLE}
     channels = (1, 2)
     channels_out = 2
     crosses_channels = True
+
+    def table(self) -> dict[str, EffectParam]:
+        """The knobs, and that of a room that can be frozen."""
+        return {**type(self).params, **(FREEZE if self.freezable else {})}
 
     def graph(self) -> DelayGraph:
         """The graph for the options and the sample rate."""
@@ -41,22 +50,34 @@ class DelayGraphReverb(Processor, abstract=True):
         """``reverberated``, by pieces."""
         return in_pieces(self.reverberated, x, state, coefficients)
 
+    def fed(self, sides: Tensor) -> Tensor:
+        """What goes into the predelay: the sum of the sides at a level."""
+        return self.level * (sides[:, :1] + sides[:, 1:])
+
     def reverberated(
-        self, x: Tensor, state: State, *, predelay_ms: Tensor, gains: Tensor, delays: Tensor | None = None
+        self,
+        x: Tensor,
+        state: State,
+        *,
+        predelay_ms: Tensor,
+        gains: Tensor,
+        inlet: Tensor | None = None,
+        delays: Tensor | None = None,
     ) -> tuple[Tensor, State]:
-        """Predelay the sum of the sides at a level, then run the graph; the state is that of both.
+        """Predelay what is fed, then run the graph; the state is that of both.
 
         Args:
             x: (B, 1 or 2, T).
             state: what the block before returned; None is silence.
             predelay_ms: as a knob.
             gains: of the graph, as ``stacked_gains`` gives them, (B, K, 1 or T).
+            inlet: share of what goes into the graph, (B, 1, 1 or T); None is all.
             delays: of its moved all-passes, float64 (B, M, T).
         """
         line, graph_state = (None, None) if state is None else state
         sides = x.expand(-1, 2, -1)
-        both = self.level * (sides[:, :1] + sides[:, 1:])
-        early, line = predelayed(both, predelay_ms, self._latest, self.sample_rate, line)
+        early, line = predelayed(self.fed(sides), predelay_ms, self._latest, self.sample_rate, line)
+        early = early if inlet is None else early * inlet
         inputs = torch.cat([sides, early], 1)
         y, graph_state = delay_graph(inputs, self._graph, gains, delays, zi=graph_state, return_zf=True)
         return y, (line, graph_state)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ...dsp.absorption import ThreeBands
 from ...params import EffectParam
+from .freeze import FREEZE
 from .predelay import MIX, PREDELAY
 
 OCTAVES = (63, 125, 250, 500, 1000, 2000, 4000, 8000, 16000)
@@ -51,9 +52,6 @@ _MODULATION = {
 }
 
 
-_FREEZE = {
-    "freeze": EffectParam(0.0, 1.0, 0.0, doc="Holds the reverberation: at 1 it stays for ever, and nothing comes in."),
-}
 _LEAST_OPEN = 1e-9
 
 
@@ -74,7 +72,7 @@ def knobs_of(octaves: tuple[int, ...], modulation: bool, still: bool, freeze: bo
         }
     else:
         decays = THREE_BANDS
-    table = {**decays, **_REST, **(_MODULATION if modulation else {}), **(_FREEZE if freeze else {})}
+    table = {**decays, **_REST, **(_MODULATION if modulation else {}), **(FREEZE if freeze else {})}
     if still:
         table = {name: dataclasses.replace(row, automatable=False) for name, row in table.items()}
     return table

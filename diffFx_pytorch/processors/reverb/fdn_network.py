@@ -37,6 +37,12 @@ def nearest_primes(longest: int) -> Tensor:
     return torch.from_numpy(np.where(primes[above] - n < n - primes[below], primes[above], primes[below]))
 
 
+def prime_lengths(wanted: Tensor, primes: Tensor) -> Tensor:
+    """The primes next to lengths in samples, with the gradient of what is not rounded; ``primes`` of nearest_primes."""
+    prime = primes[wanted.detach().round().long().clamp(0, primes.shape[0] - 1)]
+    return wanted + (prime - wanted).detach()
+
+
 def feedback_matrix(kind: str, num_lines: int, seed: int) -> Tensor:
     """An orthogonal matrix (N, N): the loop without absorption loses nothing.
 

@@ -33,9 +33,11 @@ from .fdn_network import (
     feedback_matrix,
     line_seconds,
     nearest_primes,
+    prime_lengths,
     side_gains,
     with_diffusers,
 )
+from .freeze import FREEZABLE, LONGEST_S, let_in
 from .predelay import INTERPOLATION, longest_predelay, predelayed
 
 _ALLPASS_GAIN = 0.7
@@ -44,8 +46,6 @@ _TILT_DB, _TILT_HZ = 6.0, 1000.0
 _LEVEL_HZ = 2000
 """Highest octave by which the level is held, in Hz."""
 _MOST_BOOST = 50.0
-_LONGEST_S = 60.0
-"""Of a tail: what is held has no end."""
 _ALIAS_DB = {torch.float32: 90.0, torch.float64: 180.0}
 """Between the alias, 10^(-dB / 20), and the rounding, raised by half as many dB at the end of the signal."""
 
@@ -102,7 +102,7 @@ class FDNReverb(Processor):
         "compute": Choice(
             "time", "frequency", doc="In the time domain or, without modulation, in the frequency domain; see above."
         ),
-        "freezable": Flag(False, doc="A knob that holds the room as it sounds: adds freeze; see above."),
+        "freezable": FREEZABLE,
         "seed": SEED,
     }
     neutral = {"mix": 0.0}
@@ -173,10 +173,9 @@ class FDNReverb(Processor):
         near, far = self._sides(lengths, knobs)
         mix = knobs["mix"].double()
         through = ("predelay_ms", "mod_rate_hz", "mod_depth_ms")
-        inlet = {"inlet": 1 - knobs["freeze"]} if self.freezable else {}
         return (
             {name: knob for name, knob in knobs.items() if name in through}
-            | inlet
+            | let_in(knobs.get("freeze"))
             | {
                 "lengths": lengths.unsqueeze(-1),
                 "matrix": matrix.flatten(1).unsqueeze(-1),
@@ -242,9 +241,7 @@ class FDNReverb(Processor):
     def lengths(self, size: Tensor) -> Tensor:
         """Lengths of the lines in samples, primes, with the gradient of what is not rounded: (B, N) from (B, 1, 1)."""
         wanted = size[:, 0].double() * self._line_seconds * self.sample_rate
-        last = self._primes.shape[0] - 1
-        prime = self._primes[wanted.detach().round().long().clamp(0, last)]
-        return wanted + (prime - wanted).detach()
+        return prime_lengths(wanted, self._primes)
 
     def absorption(self, lengths: Tensor, knobs: Mapping[str, Tensor]) -> Tensor:
         """Sections of every line, (B, N, 1 or T, K, 6), for lengths (B, N)."""
@@ -293,7 +290,7 @@ class FDNReverb(Processor):
             slowest = 1.25 * torch.stack([knobs[octave_name(f)].flatten().amax() for f in self.octaves]).amax()
         else:
             ratios = torch.stack([knobs["decay_low_ratio"].amax(), knobs["decay_high_ratio"].amax()]).amax()
-            slowest = bands(knobs).decay_s.amax().clamp_max(_LONGEST_S) * ratios.clamp_min(1.0)
+            slowest = bands(knobs).decay_s.amax().clamp_max(LONGEST_S) * ratios.clamp_min(1.0)
         return slowest + knobs["predelay_ms"].amax() / 1000 + (2 * LONGEST_MS * knobs["size"].amax() + 20.0) / 1000
 
     def curve(self, **knobs: Tensor) -> Curve:

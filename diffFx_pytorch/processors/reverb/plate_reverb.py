@@ -13,11 +13,12 @@ from ...kernels.constants import constant
 from ...options import Number
 from ...params import EffectParam
 from ...processor import State
-from ...recursion import DelayGraph
+from ...recursion import DelayGraph, one_pole
 from ...recursion.graph import MINUS, PLUS
 from ...recursion.ops.delay_graph import stacked_gains
 from ..delay.tone import lowpass_pole
 from .delay_graph_reverb import DelayGraphReverb, side_gains
+from .freeze import FREEZABLE, let_in, longest_decay, opened
 from .predelay import MIX, PREDELAY
 
 PAPER_RATE = 29761
@@ -44,6 +45,9 @@ _INPUT_DIFFUSION = (0.75, 0.625)
 _DECAY_DIFFUSION = 0.7
 _HELD_S = 0.08
 """By how much longer the decay is measured than the loop says, at size 1 and from 1 s up."""
+
+_REST_S = 0.02
+"""In which the oscillators come to rest in a frozen plate."""
 
 _WET = 0.53
 """Of the paper it is 0.6; with this, pink noise is as loud as it was at the default setting."""
@@ -72,6 +76,10 @@ class PlateReverb(DelayGraphReverb):
     some of them longer); below, the time that the sound takes through diffusers and tank shows, and it is longer: by a
     half at 0.3 s and size 1.
 
+    ``freezable=True`` adds a knob that makes the decay longer by 1 / (1 - freeze), as g^(1 - freeze), opens the
+    damping, brings the oscillators to rest and lets so much less in: at 1 the tank loses nothing, and the plate sounds
+    on as it is until the knob goes back. Its tail is then said to be 60 s.
+
     References:
         J. Dattorro, "Effect design, part 1: reverberator and other filters", JAES 45(9), 1997, figure 1, tables 1, 2.
         R. G. Keys, "Cubic convolution interpolation for digital image processing", IEEE Trans. ASSP 29(6), 1981.
@@ -97,14 +105,15 @@ class PlateReverb(DelayGraphReverb):
         "width": EffectParam(0.0, 1.0, 1.0, doc="Width of the reverberation: 0 is mono, 1 two separate sides."),
         "mix": MIX,
     }
-    options = {"size": Number(0.5, 2, 1.0, doc="Factor on all lengths.")}
+    options = {"size": Number(0.5, 2, 1.0, doc="Factor on all lengths."), "freezable": FREEZABLE}
     traits = {"linear", "causal", "odd"}
-    variants = ({}, {"size": 0.6})
+    variants = ({}, {"size": 0.6}, {"freezable": True})
     level = 0.5 * _WET
 
     def prepare(self) -> None:
         """The graph, its lengths scaled."""
         self._scale = self.size * self.sample_rate / PAPER_RATE
+        self._rest = math.exp(-1 / (_REST_S * self.sample_rate))
         super().prepare()
 
     def graph(self) -> DelayGraph:
@@ -123,14 +132,15 @@ class PlateReverb(DelayGraphReverb):
         mod_depth: Tensor,
         width: Tensor,
         mix: Tensor,
+        freeze: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """The gains of the graph, and what the oscillators need."""
+        """The gains of the graph, what it lets in, and what the oscillators need."""
         in_the_loop = torch.maximum(decay_s.double() - _HELD_S * self.size, 0.5 * decay_s.double())
-        g = torch.pow(10.0, in_the_loop.reciprocal() * (-3 * _LOOP * self.size / 4))
+        g = torch.pow(10.0, opened(in_the_loop.reciprocal() * (-3 * _LOOP * self.size / 4), freeze))
         decay_diffusion = (g + 0.15).clamp(0.25, 0.5)
         gains = {
             "bandwidth": _pole(bandwidth_hz, self.sample_rate),
-            "damping": _pole(damping_hz, self.sample_rate),
+            "damping": opened(_pole(damping_hz, self.sample_rate), freeze),
             "decay": g,
             "decay - 1": g - 1,
             "decay_diffusion": decay_diffusion,
@@ -146,25 +156,30 @@ class PlateReverb(DelayGraphReverb):
         return {
             "predelay_ms": predelay_ms,
             "mod_rate_hz": mod_rate_hz,
-            "excursion": mod_depth.double() * (EXCURSION * self._scale),
+            "excursion": opened(mod_depth.double() * (EXCURSION * self._scale), freeze),
             "gains": stacked_gains(self._graph, gains),
+            **let_in(freeze),
         }
 
     def reverberated(
         self, x: Tensor, state: State, *, mod_rate_hz: Tensor, excursion: Tensor, **coefficients: Any
     ) -> tuple[Tensor, State]:
-        """Predelay, then all else in one graph; the state is phase, predelay and tank."""
-        phase, state = (None, None) if state is None else state
+        """Predelay, then all else in one graph; the state is phase, excursion, predelay and tank."""
+        phase, reach, state = (None, None, None) if state is None else state
+        if self.freezable:
+            # A length that jumped to where it rests would click in what is held.
+            reach = excursion[..., 0] if reach is None else reach
+            excursion, reach = one_pole(excursion.expand(-1, -1, x.shape[-1]), self._rest, reach, return_zf=True)
         ahead = torch.arange(2, device=x.device).view(1, 2, 1) / 4
         waves, phase = oscillator(mod_rate_hz, self.sample_rate, x.shape[-1], phase, ahead=ahead)
         lengths = constant(tuple(float(_length(moved, self._scale)) for moved, *_ in TANK), waves.dtype, waves.device)
         delays = torch.addcmul(lengths[:, None], excursion, waves)
         y, state = super().reverberated(x, state, delays=delays, **coefficients)
-        return y, (phase, state)
+        return y, (phase, reach, state)
 
-    def tail(self, *, decay_s: Tensor, predelay_ms: Tensor, **others: Tensor) -> Tensor:
+    def tail(self, *, decay_s: Tensor, predelay_ms: Tensor, freeze: Tensor | None = None, **others: Tensor) -> Tensor:
         """T60, after the predelay and the way through half the tank."""
-        return 1.1 * decay_s.amax() + predelay_ms.amax() / 1000 + 0.5 * _LOOP * self.size
+        return 1.1 * longest_decay(decay_s, freeze) + predelay_ms.amax() / 1000 + 0.5 * _LOOP * self.size
 
 
 def _length(samples: int, scale: float) -> int:

@@ -11,6 +11,7 @@ from ...recursion import DelayGraph
 from ...recursion.graph import MINUS
 from ...recursion.ops.delay_graph import stacked_gains
 from .delay_graph_reverb import DelayGraphReverb, side_gains
+from .freeze import LONGEST_S, let_in, opened
 from .predelay import MIX, PREDELAY
 
 COMBS = (1116, 1188, 1277, 1356, 1422, 1491, 1557, 1617)
@@ -38,6 +39,10 @@ class SchroederReverb(DelayGraphReverb):
     rate and rounded down as JUCE does; of other rates, d is such that it damps the same frequencies (JUCE's begins
     higher at a higher rate).
 
+    ``freezable=True`` adds a knob that makes T60 longer by 1 / (1 - freeze), as g^(1 - freeze), opens the damping and
+    lets so much less in: at 1 the combs lose nothing, and the room sounds on as it is until the knob goes back. Its
+    tail is then said to be 60 s.
+
     References:
         M. R. Schroeder, "Natural sounding artificial reverberation", JAES 10(3), 1962.
         J. A. Moorer, "About this reverberation business", Computer Music Journal 3(2), 1979.
@@ -55,6 +60,7 @@ class SchroederReverb(DelayGraphReverb):
         "mix": MIX,
     }
     traits = {"linear", "time_invariant", "causal", "odd"}
+    variants = ({}, {"freezable": True})
     level = _INPUT
 
     def graph(self) -> DelayGraph:
@@ -62,24 +68,37 @@ class SchroederReverb(DelayGraphReverb):
         return _freeverb(self.sample_rate)
 
     def control(
-        self, *, room_size: Tensor, damping: Tensor, predelay_ms: Tensor, width: Tensor, mix: Tensor
+        self,
+        *,
+        room_size: Tensor,
+        damping: Tensor,
+        predelay_ms: Tensor,
+        width: Tensor,
+        mix: Tensor,
+        freeze: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """The gains of the graph."""
+        """The gains of the graph, and what it lets in."""
         gains = {
             "all_pass": _ALL_PASS,
-            "feedback": _LEAST_FEEDBACK + _MORE_FEEDBACK * room_size.double(),
-            "damping": _at_rate(_MOST_DAMPING * damping.double(), self.sample_rate),
+            "feedback": _feedback(room_size, freeze),
+            "damping": opened(_at_rate(_MOST_DAMPING * damping.double(), self.sample_rate), freeze),
             **side_gains(width),
             "mix": mix.double(),
         }
-        return {"predelay_ms": predelay_ms, "gains": stacked_gains(self._graph, gains)}
+        return {"predelay_ms": predelay_ms, "gains": stacked_gains(self._graph, gains), **let_in(freeze)}
 
-    def tail(self, *, room_size: Tensor, predelay_ms: Tensor, **others: Tensor) -> Tensor:
+    def tail(self, *, room_size: Tensor, predelay_ms: Tensor, freeze: Tensor | None = None, **others: Tensor) -> Tensor:
         """The longest comb, after the predelay and with the longest all-pass behind it."""
         comb, diffuser = (COMBS[-1] + SPREAD) / 44100, (ALL_PASSES[0] + SPREAD) / 44100
-        feedback = (_LEAST_FEEDBACK + _MORE_FEEDBACK * room_size.double()).amax()
         ringing = decay_seconds(torch.tensor(_ALL_PASS), diffuser)
-        return decay_seconds(feedback, comb) + ringing + 2 * comb + predelay_ms.amax() / 1000
+        decay = decay_seconds(_feedback(room_size, freeze).amax(), comb).clamp_max(LONGEST_S)
+        return decay + ringing + 2 * comb + predelay_ms.amax() / 1000
+
+
+def _feedback(room_size: Tensor, freeze: Tensor | None) -> Tensor:
+    """Of the combs; frozen, of a decay that is longer by 1 / (1 - freeze)."""
+    feedback = _LEAST_FEEDBACK + _MORE_FEEDBACK * room_size.double()
+    return feedback if freeze is None else feedback ** (1 - freeze.double())
 
 
 def _at_rate(pole: Tensor, sample_rate: float) -> Tensor:
