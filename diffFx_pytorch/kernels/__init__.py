@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .compiling import njit
     from .dispatch import forget
-    from .operator import Kernel, Operator, define, row_kernel
+    from .operator import Keeping, Kernel, Operator, define, row_kernel
     from .threads import bound_rows, run_rows
 
 _HOMES = {
+    "Keeping": "operator",
     "Kernel": "operator",
     "Operator": "operator",
     "bound_rows": "threads",
@@ -25,7 +26,7 @@ _HOMES = {
     "run_rows": "threads",
 }
 
-__all__ = ["Kernel", "Operator", "bound_rows", "define", "forget", "njit", "row_kernel", "run_rows"]
+__all__ = ["Keeping", "Kernel", "Operator", "bound_rows", "define", "forget", "njit", "row_kernel", "run_rows"]
 
 
 def __getattr__(name: str) -> Any:

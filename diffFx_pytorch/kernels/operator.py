@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .dispatch import Dispatched
 from .rows import as_rows, as_whole_rows, denormal_threshold, indexed_rows
-from .table import Kernel, Rules, Shape, Table, as_results, as_tuple, differentiable
+from .table import Keeping, Kernel, Rules, Shape, Table, as_results, as_tuple, differentiable
 from .threads import bound_rows, run_rows
 from .transforms import batch_first, forward_mode_active, needs_grad, tangent_by_transposition, with_transforms
 
@@ -340,6 +340,7 @@ def define(
     second: Callable[..., Any] | None = None,
     second_tangent: Callable[..., Any] | None = None,
     waits: bool = False,
+    keeping: Keeping | None = None,
 ) -> Operator:
     """Register ``diffFx::<name>`` and its gradient with everything that torch asks of an operator.
 
@@ -366,6 +367,7 @@ def define(
             gradients.
         waits: whether it and its gradient look at values on every device but the CPU, as an equation does to which no
             kernel comes in aid: torch then makes no CUDA graph of it.
+        keeping: what devices without a kernel run where a gradient may be wanted, for an ``adjoint`` that reads it.
 
     Returns:
         The operator. Its gradients have the shapes and dtypes of the inputs.
@@ -374,5 +376,5 @@ def define(
         ValueError: for a name that is defined already; ``forget`` gives it back.
     """
     derivatives = differentiable, adjoint, tangent, second, second_tangent
-    rules = Rules(equation, kernel, settings or {}, saves, *derivatives, waits)
+    rules = Rules(equation, kernel, settings or {}, saves, *derivatives, waits, keeping)
     return Operator(name, inputs, outputs, rules)

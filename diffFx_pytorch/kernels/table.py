@@ -60,6 +60,20 @@ class Kernel:
 
 
 @dataclass(frozen=True)
+class Keeping:
+    """An equation that leaves something for the adjoint, where no kernel runs.
+
+    Attributes:
+        equation: as that of `define`, which returns checkpoints after the outputs.
+        checkpoints: a shape each, of the names of those of the kernels. The adjoint gets others, without meaning, where
+            it is called by itself: it tells its own by their shapes.
+    """
+
+    equation: Callable[..., Any]
+    checkpoints: Mapping[str, Shape]
+
+
+@dataclass(frozen=True)
 class Rules:
     """How an operator computes and differentiates; see `define`."""
 
@@ -73,6 +87,7 @@ class Rules:
     second: Callable[..., Any] | None
     second_tangent: Callable[..., Any] | None
     waits: bool
+    keeping: Keeping | None
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
@@ -152,7 +167,9 @@ class Table:
         inputs, settings = self._split(args)
         batch, shapes = self._batch_shape(inputs), self._core_shapes(inputs, settings)
         if self.checkpoints:
-            kernel = self.kernels.get(next(t for t in inputs if t is not None).device.type)
+            kernel, keeping = self.kernels.get(next(t for t in inputs if t is not None).device.type), self.rules.keeping
+            if keeping and not (kernel and kernel.serves(inputs, *settings)):
+                kernel = keeping
             for name in self.checkpoints:
                 core, dtype = ((0,), torch.float64)
                 if kernel and kernel.checkpoints:
@@ -181,18 +198,33 @@ class Table:
         batch, shapes = found
         return batch, self._outputs(*[like.new_empty(shape, dtype=dtype) for shape, dtype in shapes])
 
-    def _equation(self, inputs: Sequence[Any], settings: Sequence[Any]) -> tuple[Tensor, ...]:
-        """The outputs by the equation, in their shapes and dtypes; differentiable."""
-        batch = self._batch_shape(inputs)
-        found = as_tuple(self.rules.equation(*inputs, *settings))
-        shapes = self._core_shapes(inputs, settings)
+    def _equation(
+        self, inputs: Sequence[Any], settings: Sequence[Any], keeping: Keeping | None = None
+    ) -> tuple[Tensor, ...]:
+        """The outputs by the equation, in their shapes and dtypes, and what it keeps; differentiable."""
+        batch, shapes = self._batch_shape(inputs), self._core_shapes(inputs, settings)
+        if keeping:
+            shapes += [shape(*inputs, *settings) for shape in keeping.checkpoints.values()]
+        found = as_tuple((keeping or self.rules).equation(*inputs, *settings))
         return tuple(y.to(dtype).expand(*batch, *core) for y, (core, dtype) in zip(found, shapes, strict=True))
 
     def _forward_eager(self, *args: Any) -> Any:
-        outputs = self._empty_outputs(*args)[1]
-        with exact_products(outputs[0].device):
-            found = self._equation(*self._split(args))
-        return as_results([*_owned(found, args), *(c.zero_() for c in outputs[len(self.shapes) :])])
+        inputs, settings = self._split(args)
+        shapes, like = self._result_shapes(args)[1], next(t for t in inputs if t is not None)
+        rest, keeping = shapes[len(self.shapes) :], self._keeping(args, shapes)
+        with exact_products(like.device):
+            found = _owned(self._equation(inputs, settings, keeping), args)
+        return as_results(found if keeping else [*found, *(like.new_zeros(s, dtype=t) for s, t in rest)])
+
+    def _keeping(self, args: Sequence[Any], shapes: Sequence[tuple[tuple[int, ...], torch.dtype]]) -> Keeping | None:
+        """The equation that keeps something, where there is one and its checkpoints are those that are asked for."""
+        keeping = self.rules.keeping
+        if keeping is None or not args[-1] or 0 in shapes[0][0]:
+            return None
+        inputs, settings = self._split(args)
+        batch = self._batch_shape(inputs)
+        own = [(*batch, *shape(*inputs, *settings)[0]) for shape in keeping.checkpoints.values()]
+        return keeping if own == [shape for shape, _ in shapes[len(self.shapes) :]] else None
 
     def _forward_kernel(self, kernel: Kernel, *args: Any) -> Any:
         batch_shape, outputs = self._empty_outputs_again(*args)

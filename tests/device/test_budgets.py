@@ -141,11 +141,11 @@ def _network(absorption):
 @pytest.mark.slow
 def test_network():
     forward, both = _network(None)
-    assert forward.launches <= 4 * T / 1051
-    assert both.launches <= 12 * T / 1051
+    assert forward.launches <= 3 * T / 1051
+    assert both.launches <= 7 * T / 1051
     forward, both = _network(torch.tensor([0.9, 0, 0, 1, -0.1, 0], dtype=torch.float64).expand(8, 1, 6).contiguous())
-    assert forward.launches <= 9 * T / 1051
-    assert both.launches <= 37 * T / 1051
+    assert forward.launches <= 6 * T / 1051
+    assert both.launches <= 15 * T / 1051
 
 
 def swept():

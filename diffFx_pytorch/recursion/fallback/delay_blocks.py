@@ -194,20 +194,20 @@ class Filter:
         pieces = self._most // self._length
         lags = torch.arange(pieces + 1, device=self._step.device)
         lags = lags[:, None] - lags if self._is_back else lags - lags[:, None]
-        jumps = _powers(self._step, pieces)[:, lags.clamp_min(0)]  # (Q, from, to, n, n)
+        jumps = powers(self._step, pieces)[:, lags.clamp_min(0)]  # (Q, from, to, n, n)
         jumps = torch.where((lags >= 0)[..., None, None], jumps, 0.0)
         jumps = jumps.permute(0, 1, 3, 2, 4) if self._is_back else jumps.permute(0, 1, 4, 2, 3)
         return jumps.flatten(3).flatten(1, 2)
 
 
-def _powers(A: Tensor, most: int) -> Tensor:
+def powers(A: Tensor, most: int) -> Tensor:
     """A^0 .. A^most: (..., most + 1, n, n), by doubling."""
     found = torch.eye(A.shape[-1], dtype=A.dtype, device=A.device).expand_as(A)[..., None, :, :]
     step = A[..., None, :, :]
-    while found.shape[-3] <= most:
+    while 2 * found.shape[-3] <= most:
         found = torch.cat([found, found @ step], -3)
         step = step @ step
-    return found[..., : most + 1, :, :]
+    return torch.cat([found, found[..., : most + 1 - found.shape[-3], :, :] @ step], -3)
 
 
 class Pole:

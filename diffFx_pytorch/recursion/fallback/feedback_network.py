@@ -1,25 +1,23 @@
 """The feedback delay network in plain torch operations, for devices without a kernel; differentiable to any order.
 
-Blocks are as long as the delays at hand allow. Where nothing moves the gradient has blocks of its own, in which all
-that comes back to a line is read, not added up: no order of additions depends on the device.
+Blocks are as long as the delays at hand allow. What stands still is the affair of `StillNetwork`, where nobody asks for
+derivatives of its steps; it has a gradient of its own, in which all that comes back to a line is read, not added up: no
+order of additions depends on the device.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from itertools import groupby
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.recursion.fallback.block import Blocks, outputs_and_gradient, state_space_blocks
-from diffFx_pytorch.recursion.fallback.delay_blocks import LONGEST, Filter, as_it_is, cut, even_blocks
+from diffFx_pytorch.kernels.constants import constant
+from diffFx_pytorch.kernels.transforms import plain
+from diffFx_pytorch.recursion.fallback.delay_blocks import LONGEST, PIECE, as_it_is, cut, even_blocks
 from diffFx_pytorch.recursion.fallback.sections import cascade, sections_matrices
-
-SEGMENT = 8192
-"""Samples of lines that are held at once where nothing asks for all of them."""
+from diffFx_pytorch.recursion.fallback.still_network import StillNetwork
 
 
 def delay_error(delay: Tensor, offset: Tensor | None, past: int) -> ValueError:
@@ -33,8 +31,18 @@ def delay_error(delay: Tensor, offset: Tensor | None, past: int) -> ValueError:
     )
 
 
-class _Network(NamedTuple):
-    """The arguments of ``feedback_network_blocks``."""
+class Network(NamedTuple):
+    """Networks in rows, float64 but for the sound.
+
+    Attributes:
+        x: (R, inputs, T).
+        delay: (R, N), rounded to whole samples.
+        offset: (R, N, T) or None.
+        mixing: (R, N + inputs, N + outputs).
+        coef: (R or 1, 1 or T, K, 5, N), b0 b1 b2 a1 a2.
+        past: (R, N, P).
+        zi: (R, K, 2, N).
+    """
 
     x: Tensor
     delay: Tensor
@@ -44,27 +52,46 @@ class _Network(NamedTuple):
     past: Tensor
     zi: Tensor
 
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing moves, and there is something."""
+        return self.offset is None and self.coef.shape[1] == 1 and self.x.numel() > 0 and self.past.numel() > 0
+
+    def still(self) -> StillNetwork:
+        """As what stands still, which waits for the shortest delay.
+
+        Raises:
+            ValueError: delays out of range.
+        """
+        x, delay, _, mixing, coef, past, zi = self
+        least, whole = _least(delay, past.shape[-1]), delay.round().long()
+        states = zi.permute(0, 3, 1, 2).flatten(-2)
+        return StillNetwork(x, whole, least, mixing, _system(coef) if coef.shape[2] else None, past, states)
+
+
+def _least(delay: Tensor, past: int) -> int:
+    """The shortest delay; the wait for it tells of illegal ones too."""
+    least, most = torch.stack(torch.aminmax(delay.detach().round())).tolist()
+    if not (least >= 1 and most <= past - 2):
+        raise delay_error(delay, None, past)
+    return int(least)
+
 
 def _blocks(delay: Tensor, offset: Tensor | None, past: int, T: int) -> list[slice]:
-    """What can be computed at once; the wait for the shortest delays tells of illegal ones too.
+    """What can be computed at once.
 
     Whole delays reach one sample less far: their surrogate gradient reads the sample after.
     """
     if not delay.numel() or not T:
         return even_blocks(LONGEST, T)
-    whole, newest = delay.detach().round(), []
     if offset is None:
-        least, most = torch.stack(torch.aminmax(whole)).tolist()
-    else:
-        gap = (whole[..., None] + offset.detach()).floor()
-        ahead = (torch.arange(T, device=gap.device) + 1 - gap.amin((0, 1))).cummax(0).values
-        *newest, lowest, most = torch.cat([ahead, torch.stack(torch.aminmax(gap))]).tolist()
-        least = lowest - 1
-    if not (least >= 1 and most <= past - 2):
+        return even_blocks(_least(delay, past) - 1, T)
+    gap = (delay.detach().round()[..., None] + offset.detach()).floor()
+    ahead = (torch.arange(T, device=gap.device) + 1 - gap.amin((0, 1))).cummax(0).values
+    *newest, least, most = torch.cat([ahead, torch.stack(torch.aminmax(gap))]).tolist()
+    if not (least >= 2 and most <= past - 2):
         raise delay_error(delay, offset, past)
-    if offset is not None:
-        return cut(newest)
-    return even_blocks(int(least) - 1, T)
+    return cut(newest)
 
 
 def _read(lines: Tensor, at: int, count: int, delay: Tensor, offset: Tensor | None, first: int) -> Tensor:
@@ -91,37 +118,35 @@ def _slope(lines: Tensor, then: Tensor) -> Tensor:
     return (lines.gather(-1, (then - 1).clamp_min(0)) - lines.gather(-1, then + 1)) / 2
 
 
+_TO_MATRIX = tuple(tuple(float(i) for i in row) for row in (
+    (0, 0, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0), (-1, 0, 0, 0), (0, 0, -1, 0)
+))  # fmt: skip
+
+
 def _system(coef: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """All sections in series (R, 1, K, 5, N) as one system a line: A (R, N, n, n), B and C (R, N, n), D (R, N)."""
-    M, N, C, D, _ = sections_matrices(coef[:, 0].permute(0, 3, 1, 2))
-    M = M + torch.eye(2, dtype=M.dtype, device=M.device)
-    A, B, c, d = M[..., 0, :, :], N[..., 0, :], C[..., 0, :], D[..., 0]
-    for k in range(1, coef.shape[2]):
+    """All sections in series (R, 1, K, 5, N) as one system a line: A (N R, n, n), B and C (N R, n), D (N R,)."""
+    coef = coef[:, 0].permute(3, 0, 1, 2).flatten(0, 1)
+    ahead = constant((0.0, 1.0, 0.0, 0.0), coef.dtype, coef.device)
+    M = (coef @ constant(_TO_MATRIX, coef.dtype, coef.device) + ahead).unflatten(-1, (2, 2))
+    D = coef[..., 0]
+    N = torch.addcmul(coef[..., 1:3], coef[..., 3:], D[..., None], value=-1)
+    C = constant((1.0, 0.0), coef.dtype, coef.device).expand_as(N)
+    A, B, c, d = M[:, 0], N[:, 0], C[:, 0], D[:, 0]
+    for k in range(1, coef.shape[1]):
         zero = A.new_zeros(*A.shape[:-1], 2)
-        lower = torch.cat([N[..., k, :, None] * c[..., None, :], M[..., k, :, :]], -1)
+        lower = torch.cat([N[:, k, :, None] * c[:, None, :], M[:, k]], -1)
         A = torch.cat([torch.cat([A, zero], -1), lower], -2)
-        B = torch.cat([B, N[..., k, :] * d[..., None]], -1)
-        c, d = torch.cat([D[..., k, None] * c, C[..., k, :]], -1), d * D[..., k]
+        B = torch.cat([B, N[:, k] * d[:, None]], -1)
+        c, d = torch.cat([D[:, k, None] * c, C[:, k]], -1), d * D[:, k]
     return A, B, c, d
 
 
-def _filter(coef: Tensor, longest: int, back: bool = False) -> Filter:
-    return Filter(*_system(coef), longest, (coef.shape[0], coef.shape[-1]), back)
-
-
-def feedback_network_blocks(
-    x: Tensor, delay: Tensor, offset: Tensor | None, mixing: Tensor, coef: Tensor, past: Tensor, zi: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+def feedback_network_blocks(net: Network, keep: bool = False) -> tuple[Tensor, ...]:
     """Run networks block by block.
 
     Args:
-        x: (R, inputs, T), float64 like all others.
-        delay: (R, N), rounded to whole samples.
-        offset: (R, N, T) or None.
-        mixing: (R, N + inputs, N + outputs).
-        coef: (R, 1 or T, K, 5, N), b0 b1 b2 a1 a2.
-        past: (R, N, P).
-        zi: (R, K, 2, N).
+        net: the networks.
+        keep: whether to return also what the gradient of one that stands still reads.
 
     Returns:
         ``(y, end, zf)``: what the matrix gives to the outputs (R, outputs, T), the last that went into the lines
@@ -130,175 +155,64 @@ def feedback_network_blocks(
     Raises:
         ValueError: delays out of range.
     """
-    net = _Network(x, delay, offset, mixing, coef, past, zi)
-    lines, y, zf = _run(net, _segments(_blocks(delay, offset, past.shape[-1], x.shape[-1])))
-    return y, lines[..., lines.shape[-1] - past.shape[-1] :], zf
-
-
-def _segments(pieces: list[slice]) -> list[list[slice]]:
-    return [list(group) for _, group in groupby(pieces, lambda n: n.start // SEGMENT)]
-
-
-def _run(
-    net: _Network, segments: list[list[slice]], keep: Callable[[Tensor, Tensor], None] | None = None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """What went into the lines (R, N, P + samples of the last segment), the outputs, and last states.
-
-    With ``keep`` there are no outputs: it is given what went into the lines and the first states, segment by segment.
-    """
     x, delay, offset, mixing, coef, lines, zi = net
-    R, N, P = lines.shape
-    K = coef.shape[2]
-    longest = max((n.stop - n.start for segment in segments for n in segment), default=1)
-    still = offset is None and coef.shape[1] == 1
-    filters = _filter(coef, longest) if still and K else None
-    state = zi.permute(0, 3, 1, 2)
-    state = state.flatten(-2) if filters else state.reshape(R * N, K, 2)
-    then = torch.arange(P, P + longest, device=x.device) - delay.detach().round().long()[..., None] if still else None
-    into, y = mixing[:, :N].mT, []
-    for segment in segments:
-        begin = segment[0].start
-        # What the inputs give is there at once, so lines are written where they stand.
-        from_x = mixing[:, N:].mT @ x[..., begin : segment[-1].stop]
-        lines, from_x = torch.cat([lines[..., lines.shape[-1] - P :], from_x[:, :N]], -1), from_x[:, N:].clone()
-        found, first = [], state
-        for n in segment:
-            at, count = n.start - begin, n.stop - n.start
-            seen = as_it_is(lines[..., at : at + P + count])
-            if then is None or delay.requires_grad:
-                u = _read(seen, P, count, delay, offset, n.start)
-            else:
-                u = seen.gather(-1, then[..., :count])
-            if filters:
-                u, state = filters.run(u, state)
-            elif K:
-                now = coef if coef.shape[1] == 1 else coef[:, n]
-                rows = now.permute(0, 4, 1, 2, 3).reshape(R * N, now.shape[1], K, 5)
-                u, state = cascade(u.reshape(R * N, count), sections_matrices(rows), state)
-                u = u.reshape(R, N, count)
-            lines[..., P + at : P + at + count].baddbmm_(into[:, :N], u)
-            if keep is None:
-                found.append(u)
-        if keep is None:
-            y.append(torch.baddbmm(from_x, into[:, N:], torch.cat(found, -1)))
-        else:
-            keep(lines[..., P:], first)
-    whole = torch.cat(y, -1) if y else x.new_zeros(R, mixing.shape[-1] - N, 0)
-    return lines, whole, state.reshape(R, N, K, 2).permute(0, 2, 3, 1)
+    (R, N, P), T, K = lines.shape, x.shape[-1], coef.shape[2]
+    if net.is_still and (keep or plain(*net)):
+        y, end, zf, *kept = net.still().run(x.dtype if keep else None)
+        return y, end, _of_sections(zf, K), *(kept if keep else ())
+    pieces, x = _blocks(delay, offset, P, T), x.double()
+    # What the inputs give is there at once, so lines are written where they stand.
+    into, from_x = mixing[:, :N].mT, mixing[:, N:].mT @ x
+    lines, from_x, found = torch.cat([lines, from_x[:, :N]], -1), from_x[:, N:], []
+    state = zi.permute(0, 3, 1, 2).reshape(R * N, K, 2)
+    for n in pieces:
+        u = _read(as_it_is(lines[..., n.start : n.stop + P]), P, n.stop - n.start, delay, offset, n.start)
+        if K:
+            now = (coef if coef.shape[1] == 1 else coef[:, n]).expand(R, -1, -1, -1, -1)
+            rows = now.permute(0, 4, 1, 2, 3).reshape(R * N, now.shape[1], K, 5)
+            u, state = cascade(u.reshape(R * N, -1), sections_matrices(rows), state)
+            u = u.reshape(R, N, -1)
+        lines[..., P + n.start : P + n.stop].baddbmm_(into[:, :N], u)
+        found.append(u)
+    y = torch.baddbmm(from_x, into[:, N:], torch.cat(found, -1)) if found else from_x
+    found = y, lines[..., T:], state.reshape(R, N, K, 2).permute(0, 2, 3, 1)
+    return (*found, lines.new_empty(R, 0), lines.new_empty(R, 0)) if keep else found
 
 
-class _Filters:
-    """Gradients of the coefficients of constant filters, segment by segment.
+def _of_sections(states: Tensor, K: int) -> Tensor:
+    """(R, K, 2, N) from (R, N, 2 K)."""
+    return states.unflatten(-1, (K, 2)).permute(0, 2, 3, 1)
 
-    Args:
-        coef: (R, 1, K, 5, N).
-    """
 
-    def __init__(self, coef: Tensor) -> None:
-        self._coef = coef
-        self._designs: dict[int, Blocks] = {}
-        self._sums: dict[int, Blocks] = {}
-
-    def add(self, g: Tensor, u: Tensor, start: Tensor, end: Tensor) -> Tensor:
-        """What the filters make of what was read in a segment, whose gradients are taken in.
-
-        Args:
-            g: what comes back to what the filters made of it (R, N, S).
-            u: what was read (R, N, S).
-            start: the states before (R, N, n).
-            end: what comes back to those after.
-        """
-        R, N, S = u.shape
-        if S not in self._designs:
-            self._designs[S] = Blocks(*self._designed(self._coef, S))
-        g, u, end, start = (t.reshape(R * N, 1, -1) for t in (g, u, end, start))
-        y, of_blocks = outputs_and_gradient(g, end, u, self._designs[S], start)
-        if S in self._sums:
-            for into, more in zip(self._sums[S], of_blocks, strict=True):
-                into.add_(more)
-        else:
-            self._sums[S] = of_blocks
-        return y.view(R, N, S)
-
-    def _designed(self, coef: Tensor, samples: int) -> tuple[Tensor, ...]:
-        A, B, C, D = _system(coef)
-        unit = torch.eye(A.shape[-1], dtype=A.dtype, device=A.device)
-        A, B, C, D = (t.flatten(0, 1) for t in (A - unit, B, C, D))
-        return tuple(state_space_blocks(A, B, C, D, samples))
-
-    def gradient(self) -> Tensor:
-        """Of the coefficients."""
-        found = torch.zeros_like(self._coef)
-        for S, sums in self._sums.items():
-            pull: Any = torch.func.vjp(functools.partial(self._designed, samples=S), self._coef)[1]
-            found = found + pull(tuple(sums))[0]
-        return found
+def kept_states(T: int, N: int, K: int) -> tuple[int, int, int]:
+    """The shape of the states of a row that the gradient reads."""
+    return N, -(-T // PIECE), 2 * K
 
 
 def feedback_network_gradient(
-    net: tuple[Tensor, ...], to_y: Tensor, to_end: Tensor | None, to_zf: Tensor, of_delay: bool, kept: torch.dtype
-) -> tuple[Tensor, ...]:
-    """The gradients of a network that stands still: of its seven arguments, but for that of the offset.
-
-    What went into the lines is computed anew and kept; all else is held for a segment of time.
+    net: Network,
+    to_y: Tensor,
+    to_end: Tensor | None,
+    to_zf: Tensor,
+    kept: Sequence[Tensor] | None,
+    of_delay: bool,
+) -> Network:
+    """The gradients of a network that stands still.
 
     Args:
-        net: the arguments of ``feedback_network_blocks``.
+        net: the network.
         to_y: gradient of y (R, outputs, T).
         to_end: of end, None where there is none.
         to_zf: of zf.
+        kept: what `StillNetwork.run` kept, None where that is lost.
         of_delay: whether that of the delays is wanted.
-        kept: the type in which lines are kept.
     """
-    x, delay, _, mixing, coef, past, _ = given = _Network(*net)
-    R, N, P = past.shape
-    T, K = x.shape[-1], coef.shape[2]
-    segments, parts = _segments(_blocks(delay, None, P, T)), list[tuple[Tensor, Tensor]]()
-    _run(given, segments, lambda lines, first: parts.append((lines.to(kept), first)))
-    starts = [first for _, first in parts]
-    lines = torch.cat([past.to(kept), *(part for part, _ in parts)], -1)
-    parts.clear()
-    whole = delay.detach().round().long()[..., None]
-    longest = max((n.stop - n.start for segment in segments for n in segment), default=1)
-    later = torch.arange(longest, device=x.device) + whole
-    back, filters = (_filter(coef, longest, True), _Filters(coef)) if K else (None, None)
-    into, state = mixing[:, :N], to_zf.permute(0, 3, 1, 2).flatten(-2)
-    # What comes back to what was read after a segment: nothing is read behind the end.
-    after, to_delay, to_mixing, to_x = torch.zeros_like(past), torch.zeros_like(delay), None, []
-    for segment, first in zip(reversed(segments), reversed(starts), strict=True):
-        begin, stop = segment[0].start, segment[-1].stop
-        # What comes back to what the matrix gave, to the lines and to the outputs.
-        sent = torch.nn.functional.pad(to_y[..., begin:stop], (0, 0, N, 0))
-        if to_end is not None and stop > T - P:
-            here = max(begin, T - P)
-            sent[:, :N, here - begin :] += to_end[..., here - T + P : stop - T + P]
-        read, end = torch.nn.functional.pad(after, (stop - begin, 0)), state
-        for n in reversed(segment):
-            at, here = n.start - begin, slice(n.start - begin, n.stop - begin)
-            sent[:, :N, here].add_(as_it_is(read[..., at:]).gather(-1, later[..., : n.stop - n.start]))
-            g = torch.bmm(into, as_it_is(sent[..., here], into))
-            if back is not None:
-                g, state = back.run(g, state)
-            read[..., here] = g
-        after = read[..., :P].clone()
-        then = torch.arange(P + begin, P + stop, device=x.device) - whole
-        if of_delay:
-            to_delay = to_delay + (read[..., : stop - begin] * _slope(lines, then).detach()).sum(-1)
-        del read
-        u = lines.gather(-1, then).to(x.dtype)
-        del then
-        if filters is not None:
-            u = filters.add(torch.bmm(into, sent), u, first, end)
-        of_segment = torch.cat([u, x[..., begin:stop]], 1) @ sent.mT
-        del u
-        to_mixing = of_segment if to_mixing is None else to_mixing + of_segment
-        to_x.append((mixing[:, N:] @ sent).to(kept))
-    # The past too was read.
-    del lines, back
-    to_past = torch.nn.functional.pad(after, (P, 0)).gather(-1, torch.arange(P, device=x.device) + whole)
-    if to_end is not None and T < P:
-        to_past = to_past + torch.nn.functional.pad(to_end[..., : P - T], (T, 0))
-    to_coef = torch.zeros_like(coef) if filters is None else filters.gradient()
-    to_mixing = torch.zeros_like(mixing) if to_mixing is None else to_mixing
-    to_zi = state.reshape(R, N, K, 2).permute(0, 2, 3, 1)
-    return torch.cat(to_x[::-1], -1) if to_x else x, to_delay, to_mixing, to_coef, to_past, to_zi
+    still, K = net.still(), net.coef.shape[2]
+    lines, states = kept or still.run(net.x.dtype)[3:]
+    to_states = to_zf.permute(0, 3, 1, 2).flatten(-2)
+    found, to_coef = still.gradient(to_y, to_end, to_states, lines, states, of_delay), torch.zeros_like(net.coef)
+    if K:
+        pull: Any = torch.func.vjp(_system, net.coef)[1]
+        (to_coef,) = pull(found["filters"])
+    to_zi = _of_sections(found["zi"], K)
+    return Network(found["x"], found["delay"], None, found["mixing"], to_coef, found["past"], to_zi)

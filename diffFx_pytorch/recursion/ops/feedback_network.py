@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections import namedtuple
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from diffFx_pytorch.kernels import Kernel, define, run_rows
+from diffFx_pytorch.kernels import Keeping, Kernel, define, run_rows
 from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.precision import where_float64_is
 from diffFx_pytorch.kernels.rows import as_rows, as_whole_rows, broadcast_shape, whole_rows
+from diffFx_pytorch.kernels.transforms import plain
 from diffFx_pytorch.recursion.checks import check_signal, coefficients
 from diffFx_pytorch.recursion.cpu.feedback_network import CHUNK, feedback_network_rows
 from diffFx_pytorch.recursion.cpu.feedback_network_backward import feedback_network_backward_rows
 from diffFx_pytorch.recursion.cpu.feedback_network_lanes import LANES
 from diffFx_pytorch.recursion.cpu.taps import kernel_tables
 from diffFx_pytorch.recursion.fallback.feedback_network import (
+    Network,
     delay_error,
     feedback_network_blocks,
     feedback_network_gradient,
+    kept_states,
 )
 
 NetworkState = tuple[Tensor, Tensor]
 """What went into the lines (..., N, P), oldest first, and the states of their sections (..., K, G, 2, LANES)."""
 
 _INPUTS = {"x": 2, "delay": 1, "offset?": 2, "mixing": 2, "coef": 5, "past": 2, "zi": 4}
+_Inputs: Any = namedtuple("_Inputs", [name.removesuffix("?") for name in _INPUTS])
 
 
 def _arrays(batch_shape: tuple[int, ...], inputs: Any) -> list[Any]:
@@ -87,18 +93,22 @@ def _backward(
     return [g.reshape(*batch_shape, *g.shape[1:]) for g in whole]
 
 
-def _in_rows(batch_shape: tuple[int, ...], inputs: Any) -> list[Tensor | None]:
-    """Inputs as the equation takes them: rows (R, ...), float64, filters and states with an axis of lines."""
+def _in_rows(batch_shape: tuple[int, ...], inputs: Any, outputs: int) -> Network:
+    """Inputs as the equation takes them: rows (R, ...), float64 but for x, filters and states with an axis of lines."""
     R = math.prod(batch_shape)
 
     def rows(t: Tensor | None, core: int) -> Any:
         own = () if t is None else t.shape[t.ndim - core :]
-        return None if t is None else t.expand(*batch_shape, *own).reshape(R, *own).double()
+        return None if t is None else t.expand(*batch_shape, *own).reshape(R, *own)
 
-    x, delay, offset, mixing, c, past, z = (rows(t, core) for t, core in zip(inputs, _INPUTS.values(), strict=True))
+    x, *others = (rows(t, core) for t, core in zip(inputs, _INPUTS.values(), strict=True))
+    wide: Any = (None if t is None else t.double() for t in others)
+    delay, offset, mixing, c, past, z = wide
+    if inputs.coef.shape[:-5].numel() == 1:  # which all rows share
+        c = inputs.coef.double().reshape(1, *inputs.coef.shape[-5:])
     N, (K, G) = past.shape[1], z.shape[1:3]
-    coef = c.transpose(3, 4).reshape(R, c.shape[1], K, 5, G * LANES)[..., :N]
-    return [x, delay, offset, mixing, coef, past, _of_lines(z, N)]
+    coef = c.transpose(3, 4).reshape(*c.shape[:2], K, 5, G * LANES)[..., :N]
+    return Network(x, delay, offset, mixing[..., : N + outputs], coef, past, _of_lines(z, N))
 
 
 def _of_lines(z: Tensor, N: int) -> Tensor:
@@ -112,49 +122,47 @@ def _of_lanes(t: Tensor, groups: int) -> Tensor:
     return padded.unflatten(-1, (groups, LANES)).transpose(-3, -2)
 
 
-def _equation(
-    x: Tensor,
-    delay: Tensor,
-    offset: Tensor | None,
-    mixing: Tensor,
-    coef: Tensor,
-    past: Tensor,
-    zi: Tensor,
-    outputs: int,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The operator in torch operations, in its own layout, float64."""
-    given = (x, delay, offset, mixing, coef, past, zi)
-    cores = [(t, core) for t, core in zip(given, _INPUTS.values(), strict=True) if t is not None]
+def _equation(*arguments: Any, keep: bool = False) -> tuple[Tensor, ...]:
+    """Outputs in torch operations, in the operator's own layout, and with ``keep`` what the gradient reads."""
+    inputs = _Inputs(*arguments[:-1])
+    cores = [(t, core) for t, core in zip(inputs, _INPUTS.values(), strict=True) if t is not None]
     batch_shape = broadcast_shape(*(t.shape[: t.ndim - core] for t, core in cores))
-    rows: Any = _in_rows(batch_shape, given)
-    rows[3] = rows[3][..., : past.shape[-2] + outputs]
-    y, end, zf = feedback_network_blocks(*rows)
-    found = y, end, _of_lanes(zf, zi.shape[-3])
-    return tuple(t.reshape(*batch_shape, *t.shape[1:]) for t in found)  # type: ignore[return-value]
+    y, end, zf, *kept = feedback_network_blocks(_in_rows(batch_shape, inputs, arguments[-1]), keep)
+    found = y, end, _of_lanes(zf, inputs.zi.shape[-3]), *kept
+    return tuple(t.reshape(*batch_shape, *t.shape[1:]) for t in found)
 
 
 def _adjoint(
     batch_shape: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any, outputs: int
 ) -> list[Tensor | None]:
     """The gradients in torch operations."""
-    if inputs.offset is not None or inputs.coef.shape[-5] != 1:
+    net, groups = _in_rows(batch_shape, inputs, outputs), inputs.zi.shape[-3]
+    if not (net.is_still and plain(*grads, *inputs)):
         return _network.adjoint_of_equation(batch_shape, grads, inputs, saved, needs, outputs)
-    rows: Any = _in_rows(batch_shape, inputs)
-    N, spare = inputs.past.shape[-2], inputs.mixing.shape[-1]
-    rows[3] = rows[3][..., : N + outputs]
-    R = math.prod(batch_shape)
-    gradients: Any = (
-        None if g is None else g.double().expand(*batch_shape, *g.shape[-core:]).reshape(R, *g.shape[-core:])
-        for g, core in zip(grads, (2, 2, 4), strict=True)
+
+    def rows(t: Tensor, core: int) -> Tensor:
+        own = t.shape[t.dim() - core :]
+        return t.expand(*batch_shape, *own).reshape(len(net.x), *own)
+
+    given: Any = (None if g is None else rows(g, core) for g, core in zip(grads, (2, 2, 4), strict=True))
+    (to_y, to_end, to_zf), kept = given, None
+    if all(
+        t is not None and t.shape == (*batch_shape, *_KEPT[n](*inputs, outputs)[0]) for n, t in saved._asdict().items()
+    ):
+        kept = [rows(t, t.dim() - len(batch_shape)) for t in saved]
+    to_zf = _of_lines(to_zf, inputs.past.shape[-2])
+    found = feedback_network_gradient(net, to_y, to_end, to_zf, kept, bool(needs.delay))
+    spare = inputs.mixing.shape[-1] - found.mixing.shape[-1]
+    found = found._replace(
+        mixing=torch.nn.functional.pad(found.mixing, (0, spare)),
+        coef=_of_lanes(found.coef, groups),
+        zi=_of_lanes(found.zi, groups),
     )
-    to_y, to_end, to_zf = gradients
-    groups = inputs.zi.shape[-3]
-    to_x, to_delay, to_mixing, to_coef, to_past, to_zi = feedback_network_gradient(
-        rows, to_y, to_end, _of_lines(to_zf, N), bool(needs.delay), inputs.x.dtype
-    )
-    to_mixing = torch.nn.functional.pad(to_mixing, (0, spare - N - outputs))
-    found = [to_x, to_delay, None, to_mixing, _of_lanes(to_coef, groups), to_past, _of_lanes(to_zi, groups)]
-    return [None if g is None else g.reshape(*batch_shape, *g.shape[1:]) for g in found]
+    shared = found.coef.shape[:1] != found.x.shape[:1]
+    return [
+        None if g is None else g[0] if name == "coef" and shared else g.reshape(*batch_shape, *g.shape[1:])
+        for name, g in found._asdict().items()
+    ]
 
 
 def _all_lines(*arguments: Any) -> Any:
@@ -165,6 +173,25 @@ def _all_lines(*arguments: Any) -> Any:
 def _section_states(*arguments: Any) -> Any:
     return (-(-arguments[0].shape[-1] // CHUNK), *arguments[6].shape[-4:]), torch.float64
 
+
+def _lines_of_sound(*arguments: Any) -> Any:
+    return _all_lines(*arguments)[0], arguments[0].dtype
+
+
+def _is_still(*arguments: Any) -> bool:
+    return arguments[2] is None and arguments[4].shape[-5] == 1
+
+
+def _lines_of_still(*arguments: Any) -> Any:
+    return _lines_of_sound(*arguments) if _is_still(*arguments) else ((0,), torch.float64)
+
+
+def _states_of_still(*arguments: Any) -> Any:
+    shape = kept_states(arguments[0].shape[-1], arguments[5].shape[-2], arguments[6].shape[-4])
+    return shape if _is_still(*arguments) else (0,), torch.float64
+
+
+_KEPT = {"lines": _lines_of_still, "section_states": _states_of_still}
 
 _network = define(
     "feedback_network",
@@ -178,13 +205,14 @@ _network = define(
     Kernel(_forward, _backward, {"lines": _all_lines, "section_states": _section_states}),
     settings={"outputs": int},
     adjoint=_adjoint,
+    keeping=Keeping(functools.partial(_equation, keep=True), _KEPT),
 )
 _network.register(
     device="cuda",
     kernel=triton_kernel(
         "diffFx_pytorch.recursion.cuda.feedback_network",
         {
-            "lines": lambda *arguments: (_all_lines(*arguments)[0], arguments[0].dtype),
+            "lines": _lines_of_sound,
             "section_states": lambda *arguments: ((0,), torch.float64),
         },
     ),
