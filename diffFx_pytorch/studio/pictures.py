@@ -24,16 +24,15 @@ _SILENT_DB = -90.0
 _TINY = 1e-9
 
 
-def frames_of(sound: Tensor, rate: float) -> np.ndarray:
+def frames_of(sound: Tensor, rate: float) -> Tensor:
     """A sound (C, T) as (C, N, hop), N of ``RATE_OF_METERS`` a second; silence fills the last."""
     hop = max(1, round(rate / RATE_OF_METERS))
-    x = sound.double().numpy()
-    return np.pad(x, ((0, 0), (0, -x.shape[1] % hop))).reshape(x.shape[0], -1, hop)
+    return torch.nn.functional.pad(sound, (0, -sound.shape[1] % hop)).reshape(sound.shape[0], -1, hop)
 
 
 def levels_db(sound: Tensor, rate: float) -> list[float]:
     """Peaks over time, in dBFS."""
-    peaks = np.abs(frames_of(sound, rate)).max(axis=(0, 2))
+    peaks = frames_of(sound, rate).abs().amax((0, 2)).double().numpy()
     return _rounded(20 * np.log10(np.maximum(peaks, 10 ** (_SILENT_DB / 20))))
 
 
@@ -45,8 +44,8 @@ def gains_db(before: Tensor, after: Tensor, rate: float) -> list[float]:
     if before.shape[0] != after.shape[0]:
         before = before.mean(0, True).expand(after.shape[0], -1)
     x, y = frames_of(before, rate), frames_of(after, rate)
-    power = (x * x).sum(axis=(0, 2))
-    gain = np.abs((x * y).sum(axis=(0, 2))) / np.maximum(power, _TINY)
+    power, common = ((x * z).sum(-1).double().sum(0).numpy() for z in (x, y))
+    gain = np.abs(common) / np.maximum(power, _TINY)
     quiet = power <= _TINY * x.shape[2]
     return _rounded(np.where(quiet, 0.0, 20 * np.log10(np.maximum(gain, 1e-3))))
 
@@ -54,9 +53,10 @@ def gains_db(before: Tensor, after: Tensor, rate: float) -> list[float]:
 def spectrum_db(sound: Tensor, rate: float) -> dict[str, list[float]]:
     """Mean power in bands of a sixth of an octave; 0 dB is a sine at full scale."""
     size = min(_FFT, max(2, sound.shape[-1]))
-    x = torch.nn.functional.pad(sound.double(), (0, max(0, size - sound.shape[-1])))
-    window = torch.hann_window(size, dtype=torch.float64)
-    power = (2 * torch.fft.rfft(x.unfold(-1, size, size) * window).abs() / window.sum()).square().mean((0, 1)).numpy()
+    x = torch.nn.functional.pad(sound, (0, max(0, size - sound.shape[-1])))
+    window = torch.hann_window(size, dtype=x.dtype)
+    level = 2 * torch.fft.rfft(x.unfold(-1, size, size) * window).abs() / window.sum()
+    power = level.square().mean((0, 1)).double().numpy()
     octaves = math.log2(0.5 * rate / _LOWEST_HZ)
     centres = _LOWEST_HZ * 2 ** (np.arange(int(octaves * _BANDS_AN_OCTAVE)) / _BANDS_AN_OCTAVE)
     bins = np.arange(len(power) + 1) * rate / size

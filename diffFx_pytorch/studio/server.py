@@ -139,7 +139,8 @@ class Studio:
 
     def __init__(self, session: Session) -> None:
         self.session, self.jobs, self.overviews = session, Jobs(session), Overview()
-        self._taken: tuple[Take, Any] | None = None
+        self._taken: tuple[Take, Any, Any] | None = None
+        self._dry: tuple[Any, Any] = None, None
         self._take_lock = threading.Lock()
         self._closing = asyncio.Event()
 
@@ -244,7 +245,7 @@ class Studio:
                 return _packed({"outdated": True, "frames": 0, "channels": 0}, b"")
             if near is None and span is None:
                 with self._take_lock:
-                    self._taken = (take, sound)
+                    self._taken = (take, sound, (self.session.source, self.session.loop))
             given = sound if dry else take.sound
             header = {
                 "revision": revision,
@@ -271,12 +272,14 @@ class Studio:
                 kept = self._taken
             if kept is None:
                 raise ValueError("nothing has been played yet")
-            take, dry = kept
+            take, dry, part = kept
             rate = self.session.desk.rate
+            if self._dry[0] != part:  # it is the same for every turn of a knob
+                self._dry = part, _about(dry, rate)
             return {
                 "key": take.key,
                 "rate": pictures.RATE_OF_METERS,
-                "dry": _about(dry, rate),
+                "dry": self._dry[1],
                 "wet": _about(take.sound, rate),
                 "steps": {
                     id: {"level_db": pictures.levels_db(y, rate), "gain_db": pictures.gains_db(x, y, rate)}

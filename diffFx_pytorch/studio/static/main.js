@@ -23,7 +23,7 @@ function show(next) {
   state = studio.state = next;
   [rack.loop, rack.seconds] = [next.loop, next.source?.seconds || 10];
   rack.update(next.nodes);
-  rack.release();
+  if (!player.playing || !next.source) rack.release(); // else curves wait for what is heard next
   wave.update(next);
   side.update(next);
   $("file-name").textContent = next.source ? next.source.name : "Open a sound";
@@ -44,7 +44,7 @@ function show(next) {
 
 // Sound ---------------------------------------------------------------------------------------------------------------
 
-const SLOW = 100; // milliseconds of work from which on what is heard next is asked for first
+const SLOW = 15; // milliseconds of work from which on what is heard next is asked for first
 let rendering = false, whole = null, again = false, dryFor = "", looking = null;
 
 /** Ask for the sound of the state that is shown; one request at a time, the last one counts. */
@@ -61,6 +61,7 @@ async function sound() {
         const at = player.position(), near = await api.take({ near: at.toFixed(4) });
         player.patch(near.sound, Number(at.toFixed(4)));
         lagged();
+        rack.release();
         if (again || api.busy()) continue;
       }
       whole = new AbortController();
@@ -75,6 +76,7 @@ async function sound() {
       }
       studio.takeRevision = take.revision;
       lagged();
+      rack.release();
       if (!before) {
         studio.dry = await api.take({ dry: true });
         player.load("dry", studio.dry.rate, studio.dry.sound);
@@ -82,13 +84,14 @@ async function sound() {
         dryFor = about;
       }
       clearTimeout(looking);
-      looking = setTimeout(look, 90);
+      looking = setTimeout(look, 150); // not between two turns of one hand
     } catch (error) {
       if (error.refused) toast(error.message, true);
     }
     whole = null;
   } while (again || (state.source && studio.takeRevision < state.revision && navigator.onLine && !api.busy() && online));
   rendering = false;
+  rack.release();
 }
 
 // The part after the one that is looped, where the sound shall go on. At least so many seconds, and asked for so early.
