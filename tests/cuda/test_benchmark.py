@@ -6,7 +6,7 @@ import time
 import pytest
 import torch
 
-from tests.benchmarks import gpu
+from tests.benchmarks import gpu, gpu_rows
 from tests.cuda.interpreted import on_triton
 
 
@@ -32,7 +32,7 @@ class Event:
 @pytest.fixture
 def small(monkeypatch):
     monkeypatch.setattr(gpu, "SECONDS", 0.0)
-    monkeypatch.setattr(gpu, "SHRINK", 256)
+    monkeypatch.setattr(gpu_rows, "SHRINK", 256)
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ DOUBLE = {
 IN_DOUBLE = (
     {"sosfilt, moving", "allpole of order 2, moving", "loop_overshoot", "loop_overshoot, moving"}
     | {f"allpass loop{of}" for of in ("", ", moving", " of second order", " of second order, moving", " of 16 stages")}
+    | {"state space", "state space, moving", "state space of 12"}
     | {*(f"allpole{of}" for of in (" of order 5", " of order 4, moving", ", complex", ", complex and moving"))}
     | {
         *(

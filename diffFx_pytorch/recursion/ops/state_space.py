@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from diffFx_pytorch.kernels import define, row_kernel
+from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.precision import where_float64_is
 
 from ..checks import broadcast_batch, check_signal, coefficients, initial_state
@@ -44,6 +45,7 @@ _state_space = define(
     kernel=row_kernel(forward, backward),
     saves={"u": (), "A": (), "zi": (), "s": ()},
 )
+_state_space.register(device="cuda", kernel=triton_kernel("diffFx_pytorch.recursion.cuda.state_space"))
 
 
 @where_float64_is
