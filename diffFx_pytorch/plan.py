@@ -45,10 +45,32 @@ class Plan:
         self, x: Tensor, state: Any, sidechain: Tensor | None = None, start: int = 0, total: int | None = None
     ) -> tuple[Tensor, Any]:
         """One block (B, C, T) after ``state``; ``start`` and ``total`` as for ``Processor.run``."""
+        T = x.shape[-1]
+        total = start + T if total is None else total
+        length = self._piece(x, sidechain, state)
+        if length >= T:
+            return self._block(x, state, sidechain, start, total)
+        y = None
+        for begin in range(0, T, length):
+            piece = slice(begin, begin + length)
+            key = None if sidechain is None else sidechain[..., piece]
+            heard, state = self._block(x[..., piece], state, key, start + begin, total)
+            y = heard.new_empty((*heard.shape[:-1], T)) if y is None else y
+            y[..., piece] = heard
+        return y, state  # type: ignore[return-value]  # there is a first piece
+
+    def _piece(self, x: Tensor, sidechain: Tensor | None, state: Any) -> int:
+        """How many samples of a block are to be computed together; blocks are the whole."""
+        T, fx = x.shape[-1], self.fx
+        if not (fx.in_pieces and fx.streamable) or x.numel() < 2 * _PIECE or not _repeatable(x, sidechain, state):
+            return T
+        if torch.is_grad_enabled() and (self.fixed is None or requires_grad(tuple(tensors_in(self.fixed)))):
+            return T
+        return max(_PIECE * T // x.numel(), 1)
+
+    def _block(self, x: Tensor, state: Any, sidechain: Tensor | None, start: int, total: int) -> tuple[Tensor, Any]:
         fx = self.fx
-        given = self.fixed
-        if given is None:
-            given = self._moving(x, start, start + x.shape[-1] if total is None else total)
+        given = self._moving(x, start, total) if self.fixed is None else self.fixed
         if fx.takes_sidechain:
             given = {**given, "sidechain": sidechain}
         if self.parts:
@@ -124,6 +146,8 @@ def _checked(found: Any, batch: int, points: int, name: str = "") -> Any:
     return found
 
 
+_PIECE = 1 << 18
+"""Elements of a piece: small beside a second-level cache, large beside the calls it takes."""
 _ALIKE = 2
 """Blocks of one form after which the next is recorded."""
 _PATIENCE = 3

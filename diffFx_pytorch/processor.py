@@ -78,6 +78,9 @@ class Processor(Adjustable, Drawn):
     control_period: int = 1
     """Samples between the control points of knobs that move, an option of every effect with ``control``."""
     streamable: bool = True
+    in_pieces: ClassVar[bool] = False
+    """Whether a long block goes through in pieces where nobody asks for gradients, so that what one operation hands to
+    the next stays in the cache."""
     takes_sidechain: bool = False
     channels: tuple[int, ...] | None = None
     """The numbers of channels an input may have; None takes any."""

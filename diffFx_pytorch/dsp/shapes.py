@@ -134,7 +134,14 @@ def asymmetric_tanh(bias: Tensor) -> Shape:
     def antiderivative(u: Tensor) -> tuple[Tensor, ...]:
         return (*(scale * term for term in _log_cosh(u + bias)), -scale * t * u)
 
-    return Shape(f, antiderivative, odd=False)
+    def with_even(u: Tensor) -> tuple[Tensor, Tensor]:
+        # The odd part is T / (1 - t^2 T^2) of T = tanh u.
+        bent = torch.tanh(u)
+        tilted = t * bent
+        shaped = bent / (1 + tilted)
+        return shaped, tilted * shaped / (tilted - 1)
+
+    return Shape(f, antiderivative, odd=False, with_even=with_even)
 
 
 def from_slopes(below: list[Tensor], above: list[Tensor], spacing: float) -> Shape:

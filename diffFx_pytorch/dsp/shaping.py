@@ -24,16 +24,25 @@ class Shape:
             near^6 f^(6) / 2016000 where f is smooth, and of the order of near where it has a corner. None is the
             smallest that rounding allows: eps^0.4, where half of the digits are lost.
         odd: whether f(-u) = -f(u).
+        with_even: f and its even part at once, where that is cheaper than f at u and at -u.
     """
 
     f: Callable[[Tensor], Tensor]
     antiderivative: Callable[[Tensor], tuple[Tensor, ...]]
     near: float | None = 0.1
     odd: bool = True
+    with_even: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
 
     def odd_part(self, u: Tensor) -> Tensor:
         """(f(u) - f(-u)) / 2: the part that makes odd harmonics only, and no DC of a symmetric sound."""
         return self.f(u) if self.odd else 0.5 * (self.f(u) - self.f(-u))
+
+    def and_even_part(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """F(u), and of it (f(u) + f(-u)) / 2, which makes even harmonics and DC."""
+        if self.with_even is not None:
+            return self.with_even(u)
+        shaped = self.f(u)
+        return shaped, 0.5 * (shaped + self.f(-u))
 
 
 def shape_antialiased(shape: Shape, u: Tensor, state: Tensor) -> Tensor:

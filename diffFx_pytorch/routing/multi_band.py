@@ -191,6 +191,7 @@ class EffectInBands(Bands, abstract=True):
     """
 
     effect: ClassVar[type[Processor]]
+    in_pieces = True
     __init__ = Processor.__init__  # pyright: ignore[reportAssignmentType]  # there is no effect to be given
 
     def table(self) -> dict[str, EffectParam]:

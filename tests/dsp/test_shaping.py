@@ -74,6 +74,17 @@ def test_shapes_begin_at_0_with_slope_1_and_are_odd_if_they_say_so(name):
     assert torch.autograd.grad(total.sum(), zero)[0].item() == pytest.approx(0.0, abs=1e-12)
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_the_even_part_at_once_is_that_of_f(name):
+    shape = ALL[name]
+    u = torch.linspace(-7, 7, 29, dtype=torch.float64, requires_grad=True)
+    given = shape.and_even_part(u), (shape.f(u), 0.5 * (shape.f(u) + shape.f(-u)))
+    for fast, plain in zip(*given, strict=True):
+        assert torch.allclose(fast, plain, rtol=0, atol=1e-14)
+        slopes = [torch.autograd.grad(y.sum(), u, retain_graph=True)[0] for y in (fast, plain)]
+        assert torch.allclose(*slopes, rtol=0, atol=1e-13)
+
+
 def test_no_step_is_f_itself():
     u = torch.linspace(-4, 4, 33, dtype=torch.float64)[:, None].expand(33, 5)
     assert torch.allclose(shape_antialiased(TANH, u, u[:, :1]), u.tanh(), rtol=0, atol=1e-15)

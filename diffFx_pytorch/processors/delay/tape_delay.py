@@ -69,6 +69,7 @@ class TapeDelay(TimedDelay):
         "mix": EffectParam(0.0, 1.0, 0.35, doc="Share of the echoes in the output."),
     }
     traits = {"causal", "odd"}
+    in_pieces = True
     variants = ({}, {"tempo_bpm": 90.0, "interpolation": "linear"})
 
     def prepare(self) -> None:

@@ -66,6 +66,7 @@ class AmpStage(Processor):
     }
     neutral = {"mix": 0.0}
     traits = {"time_invariant", "causal"}
+    in_pieces = True
     variants = ({}, {"preset": "vox_ac30", "oversampling": 2, "phase": "minimum"})
 
     def table(self) -> dict[str, EffectParam]:

@@ -129,12 +129,20 @@ class ShaperStage:
             u, rest, shaped, added = even, 0.0, None, None
             last = torch.zeros_like(even[..., :1])
         else:
-            bias = self.oversampler.at_rate(bias)
-            u, rest = even + bias, f(bias)
-            shaped = f(u) - rest
+            if all_equal(bias, 0.0):
+                u, rest = even, 0.0
+                shaped, added = shape.and_even_part(even)
+                last = torch.zeros_like(even[..., :1])
+            else:
+                bias = self.oversampler.at_rate(bias)
+                u, rest = even + bias, f(bias)
+                shaped = f(u) - rest
+                added = shaped - shape.odd_part(even)
+                last = bias[..., :1].expand_as(u[..., :1])  # silence stands at the working point
             # The mean over one sample has zeros where the decimated signal would fold onto DC.
-            added = (shaped - shape.odd_part(even)).reshape(*x.shape, factor).mean(-1)
-            last = bias[..., :1].expand_as(u[..., :1])  # silence stands at the working point
+            if factor > 1:
+                each = constant((1 / factor,) * factor, added.dtype, added.device)
+                added = added.reshape(*x.shape, factor) @ each
         if self.antialias == "adaa":
             shaped = shape_antialiased(shape, u, state.get("last", last)) - rest
         elif shaped is None:
@@ -232,6 +240,7 @@ class Shaper(Processor, abstract=True):
     """Whether it passes its input through filters that would comb with it; its own ``mix`` makes that good."""
     neutral = {"mix": 0.0, "output_db": 0.0}
     traits = {"time_invariant", "causal"}
+    in_pieces = True
 
     def prepare(self) -> None:
         """The stage."""

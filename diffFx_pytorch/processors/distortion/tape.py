@@ -101,6 +101,7 @@ class Tape(Processor):
     }
     neutral = {"mix": 0.0, "output_db": 0.0}
     traits = {"causal", "odd"}
+    in_pieces = True
     variants = ({}, {"noise": True, "seed": 3, "speed_ips": 7.5, "oversampling": 2})
 
     def table(self) -> dict[str, EffectParam]:

@@ -101,6 +101,7 @@ class KeyedGain(Processor, abstract=True):
 
     options = {"link": LINK, "lookahead_ms": LOOKAHEAD}
     traits = {"time_invariant", "causal", "odd"}
+    in_pieces = True
     takes_sidechain = True
 
     def prepare(self) -> None:

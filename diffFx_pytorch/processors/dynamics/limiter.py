@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...control import can_look_at
 from ...curve import Curve
 from ...dsp.ballistics import smoothing
 from ...dsp.gain_computer import knee, overshoot
@@ -24,9 +23,6 @@ from ..choices import LINK
 
 _PLATEAU = 8
 """Samples around a true peak over which the gain rests, so that what lies between them is lowered like them."""
-
-_PIECE = 1 << 18
-"""Samples at a time, without gradients: what one step gives the next stays in the cache."""
 
 
 class Limiter(Processor):
@@ -68,6 +64,7 @@ class Limiter(Processor):
     }
     neutral = {"gain_db": 0.0, "ceiling_db": 0.0}
     traits = {"time_invariant", "causal", "odd"}
+    in_pieces = True
     variants = ({}, {"true_peak": True, "lookahead_ms": 1.5}, {"link": False, "lookahead_ms": 0.0})
 
     def prepare(self) -> None:
@@ -96,17 +93,8 @@ class Limiter(Processor):
         self, x: Tensor, state: State, *, drive: Tensor, ceiling: Tensor, width: Tensor, release: Tensor
     ) -> tuple[Tensor, State]:
         """Level, look-ahead, release, window, gain; the state holds the look-ahead of each of these."""
-        T = x.shape[-1]
-        if T == 0:
+        if x.shape[-1] == 0:
             return x, state
-        knobs = {"drive": drive, "ceiling": ceiling, "width": width, "release": release}
-        if can_look_at(x) and T > _PIECE and not needs_grad(x, *knobs.values()) and not forward_mode_active():
-            y = torch.empty_like(x)
-            for start in range(0, T, _PIECE):
-                piece = slice(start, start + _PIECE)
-                now = {name: knob if knob.shape[-1] == 1 else knob[..., piece] for name, knob in knobs.items()}
-                y[..., piece], state = self.process(x[..., piece], state, **now)
-            return y, state
         state, new_state = state or {}, {}
         y = x * drive.exp()
         for name in ("first", "second") if self.true_peak else ("first",):

@@ -46,6 +46,7 @@ class AutoWah(Processor):
     }
     neutral = {"mix": 0.0}
     traits = {"time_invariant", "causal", "odd"}
+    in_pieces = True
 
     def prepare(self) -> None:
         """The peaks."""

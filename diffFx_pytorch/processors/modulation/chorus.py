@@ -76,6 +76,7 @@ class MultiVoiceChorus(ChorusEffect):
         "voice_knobs": _VOICE_KNOBS,
         **SweptEffect.options,
     }
+    in_pieces = True
     variants = (
         {},
         {"num_voices": 4, "shape": "square", "interpolation": "cubic"},

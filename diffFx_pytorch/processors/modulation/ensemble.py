@@ -53,6 +53,7 @@ class Ensemble(Processor):
     options = {"interpolation": INTERPOLATION}
     neutral = {"mix": 0.0}
     traits = {"linear", "causal", "odd"}
+    in_pieces = True
     channels = (1, 2)
     channels_out = 2
     variants = ({}, {"interpolation": "cubic"})

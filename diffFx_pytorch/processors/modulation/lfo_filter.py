@@ -43,6 +43,7 @@ class LFOFilter(InTempo):
     options = {"kind": Choice(*_MIX, doc="Of the filter."), "shape": SHAPE, "tempo_bpm": TEMPO}
     neutral = {"mix": 0.0}
     traits = {"linear", "causal", "odd"}
+    in_pieces = True
     variants = ({}, {"kind": "high_pass", "shape": "square"})
 
     def process(

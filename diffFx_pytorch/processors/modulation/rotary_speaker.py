@@ -76,6 +76,7 @@ class RotarySpeaker(InTempo):
     }
     neutral = {"mix": 0.0}
     traits = {"linear", "causal", "odd"}
+    in_pieces = True
     channels = (1, 2)
     channels_out = 2
     crosses_channels = True

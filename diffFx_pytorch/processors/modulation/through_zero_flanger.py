@@ -48,6 +48,7 @@ class ThroughZeroFlanger(InTempo):
     }
     neutral = {"mix": 0.0}
     traits = {"linear", "causal", "odd"}
+    in_pieces = True
     variants = ({}, {"interpolation": "cubic", "shape": "square", "invert": True})
 
     def prepare(self) -> None:

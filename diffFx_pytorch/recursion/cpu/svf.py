@@ -90,6 +90,26 @@ def _cascade(planes, count, signals, inner, state, denormal_threshold):
 
 
 @jit
+def _both(planes, count, signals, others, state, other, denormal_threshold):
+    """Fill line K of ``signals`` and ``others``, two rows of the same coefficients, from line 0.
+
+    They run in one loop, each hiding the other's latency.
+    """
+    for k in range(planes.shape[0]):
+        s1, s2, r1, r2 = state[k, 0], state[k, 1], other[k, 0], other[k, 1]
+        for i in range(count):
+            x, u = signals[k, i], others[k, i]
+            n1, n2 = _next(planes, k, i, x, s1, s2)
+            m1, m2 = _next(planes, k, i, u, r1, r2)
+            h, b, low = planes[k, 3, i], planes[k, 4, i], planes[k, 5, i]
+            signals[k + 1, i] = h * x + b * (s1 + n1) + low * (s2 + n2)
+            others[k + 1, i] = h * u + b * (r1 + m1) + low * (r2 + m2)
+            s1, s2, r1, r2 = n1, n2, m1, m2
+        state[k, 0], state[k, 1] = _flush(s1, denormal_threshold), _flush(s2, denormal_threshold)
+        other[k, 0], other[k, 1] = _flush(r1, denormal_threshold), _flush(r2, denormal_threshold)
+
+
+@jit
 def forward(start, stop, x, svf, rows, zi, denormal_threshold, y, zf, checkpoints):
     """Filter rows ``start`` to ``stop - 1``.
 
@@ -106,28 +126,43 @@ def forward(start, stop, x, svf, rows, zi, denormal_threshold, y, zf, checkpoint
         checkpoints: (R, tiles, K, 2) float64, receives the states before each tile, or (R, 0, K, 2).
     """
     T, K = x.shape[1], svf.shape[2]
-    signals = np.empty((K + 1, BLOCK))
+    signals, others = np.empty((K + 1, BLOCK)), np.empty((K + 1, BLOCK))
     planes = np.empty((K, 6, BLOCK))
     wide = np.empty(K * 5 * BLOCK)
     inner = np.empty((K, 2, BLOCK))
     time_varying = svf.shape[1] > 1
     keep = checkpoints.shape[1] > 0
-    for row in range(start, stop):
+    row = start
+    while row < stop:
         state = zi[row].copy()
+        pair = row + 1 < stop and rows[row] == rows[row + 1]
+        next_row = row + 1 if pair else row
+        other = zi[next_row].copy()
         for first in range(0, T, BLOCK):
             count = min(BLOCK, T - first)
             if keep:
                 checkpoints[row, first // BLOCK] = state
+                checkpoints[next_row, first // BLOCK] = other
             for i in range(count):
                 signals[0, i] = x[row, first + i]
             if time_varying:
                 _prepare(svf, rows[row], first, count, wide, planes)
             elif first == 0:
                 _prepare(svf, rows[row], 0, BLOCK, wide, planes)
-            _cascade(planes, count, signals, inner, state, denormal_threshold)
+            if pair:
+                for i in range(count):
+                    others[0, i] = x[next_row, first + i]
+                _both(planes, count, signals, others, state, other, denormal_threshold)
+                for i in range(count):
+                    y[next_row, first + i] = others[K, i]
+            else:
+                _cascade(planes, count, signals, inner, state, denormal_threshold)
+                other[:] = state
             for i in range(count):
                 y[row, first + i] = signals[K, i]
         zf[row] = state
+        zf[next_row] = other
+        row = next_row + 1
 
 
 @jit

@@ -18,7 +18,7 @@ from diffFx_pytorch.recursion.ops.cascade import (
 from diffFx_pytorch.recursion.ops.sections import run_time_varying, run_time_varying_adjoint
 from diffFx_pytorch.recursion.ops.svf_points import svf_equations, svf_points
 
-_forward = functools.partial(run_time_varying, kernels.forward, 1)
+_forward = functools.partial(run_time_varying, kernels.forward, 2)
 _backward = functools.partial(run_time_varying_adjoint, kernels.backward)
 
 

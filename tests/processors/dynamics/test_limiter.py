@@ -132,7 +132,7 @@ def test_a_ceiling_that_moves_is_that_of_its_sample():
 @pytest.mark.parametrize("ceiling", [-6.0, torch.tensor([[-1.0, -20.0, -3.0]])])
 def test_long_signals_in_pieces_are_those_in_one(construction, ceiling):
     fx = Limiter(8000, **construction)
-    x = loud("noise", 5000).repeat(1, 1, 60)  # more than a piece
+    x = loud("noise", 5000).repeat(1, 1, 110)  # more than two pieces
     knobs = {"ceiling_db": ceiling, "release_ms": 300.0}
     with torch.no_grad():
         pieces = fx(x, dsp_params=knobs)
