@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ..control import unknown_name
 from ..processor import Processor
 from ..registry import built, effects, family
+from .knobs import unsearched
 
 ALIASES = {
     "eq": "ParametricEqualizer",
@@ -72,7 +73,8 @@ def candidates(names: Iterable[str], sample_rate: float, channels: int | None = 
             if not optional:
                 raise
             continue
-        if not optional or (fx.params and (channels is None or fx.channels is None or channels in fx.channels)):
+        searched = set(fx.params) - unsearched(fx)
+        if not optional or (searched and (channels is None or fx.channels is None or channels in fx.channels)):
             found.append(fx)
     return found
 

@@ -21,7 +21,8 @@ class FreeKnobs(nn.Module):
     Args:
         fx: the effect.
         frozen: names of the knobs that stay at their position in ``rest``; or a dict of name to value in its unit.
-        free: names of the knobs that move, instead of ``frozen``; all others are then frozen.
+        free: names of the knobs that move, instead of ``frozen``; all others are then frozen. Where it is not said,
+            all move that are neither frozen nor ``unsearched``.
         rest: positions (1, P) or (B, P) of the knobs that stay; None is where the effect holds them.
 
     Shape:
@@ -45,7 +46,7 @@ class FreeKnobs(nn.Module):
         name = type(fx).__name__
         values = dict(frozen) if isinstance(frozen, Mapping) else {}
         constant = set(frozen)
-        moved = set(fx.params) - constant if free is None else set(free)
+        moved = set(fx.params) - constant - unsearched(fx) if free is None else set(free)
         for knob in [*constant, *moved]:
             if knob not in fx.params:
                 raise ValueError(f"{name}: {unknown_name(knob, fx.params, 'knob')}")
@@ -118,6 +119,11 @@ def inside(positions: Tensor) -> Tensor:
     return positions.clamp(_MARGIN, 1 - _MARGIN)
 
 
+def unsearched(fx: Processor) -> set[str]:
+    """Knobs that stay as they are set where nobody names them."""
+    return {name for name, param in fx.params.items() if param.search == "none"}
+
+
 def start_positions(
     fx: Processor,
     batch: int,
@@ -135,7 +141,9 @@ def start_positions(
     if isinstance(init, Mapping):
         return positions_of(fx, init).expand(batch, -1)
     if init == "random":
-        return fx.random_params(batch, generator)
+        drawn, held = fx.random_params(batch, generator), positions_of(fx, {})
+        still = torch.tensor([name in unsearched(fx) for name in fx.params])
+        return torch.where(still, held.to(drawn), drawn)
     if init != "default":
         raise ValueError(f"{name}: init must be 'default', 'random', a dict or a tensor, got {init!r}")
     return positions_of(fx, {}).expand(batch, -1)

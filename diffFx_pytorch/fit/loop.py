@@ -21,7 +21,7 @@ from .certainty import Certainty, certainties, sentences
 from .choices import alternatives
 from .drift import drift, without_drift
 from .features import LogSpectrum, Waveform
-from .knobs import FreeKnobs, Search, start_positions
+from .knobs import FreeKnobs, Search, start_positions, unsearched
 from .least_squares import LeastSquares
 from .limits import Limit, Limited
 from .losses import check_pair
@@ -165,7 +165,7 @@ def fit(
         fx = Limited(fx, limits)  # type: ignore[assignment]  # all of an effect that a search sees
         init, frozen = fx.begun(init), fx.frozen(frozen)  # type: ignore[operator, call-arg, arg-type]
         progress = fx.watching(progress) if callable(progress) else progress  # type: ignore[operator]
-    if set(fx.params) <= set(frozen):
+    if set(fx.params) <= {*frozen, *unsearched(fx)}:
         raise ValueError(f"{type(effect).__name__}: every knob is frozen, there is nothing to fit")
     given = fx
     deadline = None if time_budget_s is None else began + time_budget_s

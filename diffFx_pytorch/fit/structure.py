@@ -13,6 +13,7 @@ from torch import Tensor
 from ..processor import Processor
 from .alignment import aligned, check_recordings
 from .growth import Growth
+from .knobs import unsearched
 from .loop import FitResult, fit
 from .losses import check_pair
 from .progress import progress_bar
@@ -151,9 +152,14 @@ def _told(search: Growth) -> list[Tried]:
 
 
 def _fitting(candidates: Sequence[Processor], channels: int) -> tuple[list[Processor], list[str]]:
-    """Those that make a sound of so many channels of one that has as many, and the names of the others."""
+    """Those that make a sound of so many channels of one that has as many, and the names of the others.
+
+    What has knobs, but none that is searched, does nothing that could be found.
+    """
     kept, dropped = [], []
     for fx in candidates:
+        if fx.params and set(fx.params) == unsearched(fx):
+            raise ValueError(f"{type(fx).__name__} has no knob that is searched; it is no candidate")
         try:
             suits = fx(torch.zeros(1, channels, 64)).shape[1] == channels
         except ValueError:

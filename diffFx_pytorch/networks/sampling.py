@@ -57,7 +57,8 @@ class SettingSampler:
         self.uniform = np.zeros(len(self.params), bool)
         self.functions: dict[int, Any] = {}
         for i, (name, param) in enumerate(self.params.items()):
-            rule: Any = given.get(name, usual)
+            held = float(param.inside(float(param.to_physical(self.centre[i]))))
+            rule: Any = given.get(name, held if param.search == "none" else usual)
             longest = seconds / _SECONDS[param.unit] if seconds and param.unit in _SECONDS else param.max_val
             if param.min_val < longest < param.max_val:
                 self.high[i] = param.to_norm(longest)

@@ -1,11 +1,14 @@
 """Knobs as parameters to learn."""
 
+import numpy as np
 import pytest
 import torch
 
-from diffFx_pytorch.fit import FreeKnobs
+from diffFx_pytorch.fit import FreeKnobs, candidates, fit, fit_structure
 from diffFx_pytorch.fit.knobs import Search
-from diffFx_pytorch.processors import Gain, Tremolo
+from diffFx_pytorch.networks.sampling import SettingSampler
+from diffFx_pytorch.processors import Gain, Meter, Tremolo
+from diffFx_pytorch.routing import Chain
 
 
 def test_defaults_are_where_learning_begins():
@@ -68,3 +71,25 @@ def test_learnable_params_drive_the_effect_and_reach_the_optimiser():
 def test_what_is_wrong_is_said(make, match):
     with pytest.raises(ValueError, match=match):
         make()
+
+
+def test_what_is_there_to_be_read_is_neither_fitted_nor_proposed_nor_drawn():
+    chain = Chain(gain=Gain(8000), meter=Meter(8000, trim_db=-3))
+    assert FreeKnobs(chain).names == ["gain.gain_db"]
+    held = float(chain.params["meter.trim_db"].to_norm(-3.0))
+    assert Search(chain, batch=4, init="random")()[:, 1].tolist() == pytest.approx([held] * 4)
+    rng = np.random.default_rng(0)
+    for rules in ("musical", "uniform"):
+        drawn = torch.stack([SettingSampler(chain, rules).draw(rng) for _ in range(8)])
+        assert drawn[:, 1].tolist() == pytest.approx([held] * 8)
+        assert drawn[:, 0].std() > 0.05
+    assert SettingSampler(chain, {"meter.trim_db": 6.0}).draw(rng)[1] == pytest.approx(0.625)
+    assert FreeKnobs(chain, free=["meter.trim_db"]).names == ["meter.trim_db"]
+    names = [type(fx).__name__ for fx in candidates(["any-utility"], 8000)]
+    assert "Gain" in names
+    assert "Meter" not in names
+    x = torch.randn(1, 1, 8000)
+    with pytest.raises(ValueError, match="nothing to fit"):
+        fit(Meter(8000), x, 0.5 * x)
+    with pytest.raises(ValueError, match="Meter has no knob that is searched; it is no candidate"):
+        fit_structure([Meter(8000)], x, 0.5 * x)

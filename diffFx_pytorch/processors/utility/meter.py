@@ -16,6 +16,7 @@ from ...dsp.programme import programme, programme_readings, silent_programme
 from ...dsp.third_octaves import third_octave_centres, third_octaves
 from ...dsp.true_peak import REACH, true_peak
 from ...kernels.constants import constant
+from ...kernels.nests import tensors_in
 from ...kernels.transforms import forward_mode_active, needs_grad
 from ...options import Flag
 from ...params import EffectParam
@@ -25,6 +26,19 @@ from ...stream import BlockState
 
 _PIECE = 1 << 15
 """Samples at a time, without gradients: the bands of a long sound would fill the memory."""
+
+
+class Filters(NamedTuple):
+    """What a meter listens through, as sections, float64."""
+
+    weighting: Tensor
+    bands: Tensor | None
+
+    @classmethod
+    def at(cls, sample_rate: float, spectrum: bool, device: torch.device | None = None) -> Filters:
+        """For a sample rate in Hz, with or without the thirds of an octave."""
+        bands = third_octaves(sample_rate).to(device) if spectrum else None
+        return cls(k_weighting(sample_rate).to(device), bands)
 
 
 class MeterState(NamedTuple):
@@ -39,12 +53,33 @@ class MeterState(NamedTuple):
     between: Any
     """The highest magnitude between samples, (B, C), and what the interpolator remembers."""
     loudness: Any
-    """The memory of the K-weighting, and what ``dsp.programme`` returns."""
+    """The memory of the K-weighting, and the two that ``dsp.programme`` returns."""
     bands: Any
     """The sums of the squares of every band, (B, C, bands), and the memory of its filters."""
+    sample_rate: float
+    unread: tuple[Tensor, ...] = ()
+    """Blocks after all that, not looked at yet, since derivatives of what they read may be asked for."""
 
-    def readings(self) -> dict[str, Tensor]:
+    def after(self, y: Tensor, filters: Filters) -> MeterState:
+        """After a block, (B, C, T): seen at once, or kept unread where that would record a graph nobody may want."""
+        watched = forward_mode_active()
+        state = self if watched or needs_grad(*tensors_in(self)) else self.seen(filters)
+        if watched or needs_grad(y, *tensors_in(state)):
+            return state._replace(unread=(*state.unread, y))
+        return state._after(y, filters)
+
+    def seen(self, filters: Filters) -> MeterState:
+        """With what was unread."""
+        state = self._replace(unread=())
+        for y in self.unread:
+            state = state._after(y, filters)
+        return state
+
+    def readings(self, filters: Filters | None = None) -> dict[str, Tensor]:
         """By name; see ``Meter``."""
+        if self.unread:
+            made = Filters.at(self.sample_rate, self.bands is not None, self.sums.device)
+            return self.seen(filters or made).readings()
         samples = self.samples[:, None].clamp_min(1)
         squares, products = self.sums.unbind(-1)
         found = {"peak_db": _db(self.peak), "rms_db": _db(squares / samples, 10.0)}
@@ -58,10 +93,37 @@ class MeterState(NamedTuple):
             rest, _ = true_peak(past.new_zeros(*past.shape[:-1], REACH), past)
             found["true_peak_db"] = _db(torch.maximum(highest, rest.amax(-1)))
         if self.loudness is not None:
-            found |= programme_readings(self.loudness[1:3], self.loudness[3])
+            found |= programme_readings(self.loudness[1:], self.sample_rate)
         if self.bands is not None:
             found["spectrum_db"] = _db(self.bands[0] / samples[..., None], 10.0)
         return found
+
+    def _after(self, y: Tensor, filters: Filters) -> MeterState:
+        state = self
+        pieces = can_look_at(y) and not needs_grad(y, *tensors_in(self)) and not forward_mode_active()
+        for piece in y.split(_PIECE, -1) if pieces else (y,):
+            state = state._after_piece(piece.double(), filters)
+        return state
+
+    def _after_piece(self, y: Tensor, filters: Filters) -> MeterState:
+        """After the next samples, float64."""
+        squares = y.square()
+        products = torch.stack([squares.sum(-1), (y * y.roll(-1, 1)).sum(-1)], -1)
+        between, loudness, bands = self.between, self.loudness, self.bands
+        if between is not None:
+            peak, past = true_peak(y, between[1])
+            between = torch.maximum(between[0], peak.amax(-1)), past
+        if loudness is not None:
+            weighted, memory = sosfilt(y, filters.weighting, loudness[0], return_zf=True)
+            weights = constant(channel_weights(y.shape[1]), y.dtype, y.device)
+            power = (weights[:, None] * weighted.square()).sum(1)
+            loudness = memory, *programme(power, loudness[1:], self.sample_rate)
+        if bands is not None and filters.bands is not None:
+            filtered, memory = sosfilt(y.unsqueeze(2), filters.bands, bands[1], return_zf=True)
+            bands = bands[0] + filtered.square().sum(-1), memory
+        peak = torch.maximum(self.peak, y.abs().amax(-1))
+        samples = self.samples + y.shape[-1]
+        return MeterState(self.sums + products, peak, samples, between, loudness, bands, self.sample_rate)
 
 
 class Meter(Processor):
@@ -75,7 +137,8 @@ class Meter(Processor):
 
     ``routing.readings(state)`` gives those of every meter in a chain or a mixer. They are functions of the state, which
     is a function of the sound and the knob: nothing is kept in the effect, and gradients flow through all of them; the
-    gates, and which windows count, are held fixed.
+    gates, and which windows count, are held fixed. Where gradients may be asked for, what passes is measured when it
+    is read, so a meter that nobody reads records nothing.
 
     - ``loudness``, BS.1770 at the usual layout of so many channels: ``momentary_lufs`` (the last 400 ms),
       ``short_term_lufs`` (3 s), the loudest of each as ``momentary_max`` and ``short_term_max``, ``lufs`` (integrated,
@@ -94,7 +157,11 @@ class Meter(Processor):
     """
 
     words = ("{trim_db:raises}", "reads levels")
-    params = {"trim_db": EffectParam(-24.0, 24.0, 0.0, unit="dB", doc="Level before the meter; what is read is heard.")}
+    params = {
+        "trim_db": EffectParam(
+            -24.0, 24.0, 0.0, unit="dB", search="none", doc="Level before the meter; what is read is heard."
+        )
+    }
     options = {
         "loudness": Flag(True, doc="Whether loudness and its range are read."),
         "true_peak": Flag(True, doc="Whether the peaks between the samples are read."),
@@ -106,17 +173,21 @@ class Meter(Processor):
     def prepare(self) -> None:
         """The filters."""
         self.bands_hz = third_octave_centres(self.sample_rate) if self.spectrum else ()
-        self.register_buffer("_weighting", k_weighting(self.sample_rate), persistent=False)
-        self.register_buffer("_bands", third_octaves(self.sample_rate) if self.spectrum else None, persistent=False)
+        for name, sections in Filters.at(self.sample_rate, self.spectrum)._asdict().items():
+            self.register_buffer(f"_{name}", sections, persistent=False)
+
+    _weighting: Tensor
+    _bands: Tensor | None
+
+    @property
+    def _filters(self) -> Filters:
+        return Filters(self._weighting, self._bands)
 
     def process(self, x: Tensor, state: State, *, trim_db: Tensor) -> tuple[Tensor, State]:
         """Multiply by the trim, and look at what comes out; the state is a ``MeterState``."""
         y = x * db_to_amp(trim_db)
         state = self._silent(x) if state is None else state
-        pieces = can_look_at(y) and not needs_grad(y, *state[:3]) and not forward_mode_active()
-        for piece in y.split(_PIECE, -1) if pieces else (y,):
-            state = self._seen(piece.double(), state)
-        return y, state
+        return y, state.after(y, self._filters)
 
     def readings(self, state: Any) -> dict[str, Tensor]:
         """What the signal reads, by name; see the class.
@@ -130,7 +201,7 @@ class Meter(Processor):
         inner = state.inner if isinstance(state, BlockState) else state
         if not isinstance(inner, MeterState):
             raise TypeError(f"Meter: readings takes the state that run() returned, got {type(inner).__name__}")
-        return inner.readings()
+        return inner.readings(self._filters)
 
     def curve(self, *, trim_db: Tensor) -> Curve:
         """Output level over input level."""
@@ -145,31 +216,10 @@ class Meter(Processor):
             zeros(C),
             zeros(),
             (zeros(C), zeros(C, 2 * REACH)) if self.true_peak else None,
-            (zeros(C, 2, 2), *silent_programme(x), self._rate(x)) if self.loudness else None,
+            (zeros(C, 2, 2), *silent_programme(x)) if self.loudness else None,
             (zeros(C, len(self.bands_hz)), zeros(C, len(self.bands_hz), 3, 2)) if self.spectrum else None,
+            self.sample_rate,
         )
-
-    def _rate(self, x: Tensor) -> Tensor:
-        return x.new_full((x.shape[0],), self.sample_rate, dtype=torch.float64)
-
-    def _seen(self, y: Tensor, state: MeterState) -> MeterState:
-        """After the next samples, float64."""
-        squares = y.square()
-        products = torch.stack([squares.sum(-1), (y * y.roll(-1, 1)).sum(-1)], -1)
-        between, loudness, bands = state.between, state.loudness, state.bands
-        if between is not None:
-            peak, past = true_peak(y, between[1])
-            between = torch.maximum(between[0], peak.amax(-1)), past
-        if loudness is not None:
-            weighted, memory = sosfilt(y, self._weighting, loudness[0], return_zf=True)
-            weights = constant(channel_weights(y.shape[1]), y.dtype, y.device)
-            power = (weights[:, None] * weighted.square()).sum(1)
-            loudness = memory, *programme(power, loudness[1:3], self.sample_rate), loudness[3]
-        if bands is not None:
-            filtered, memory = sosfilt(y.unsqueeze(2), self._bands, bands[1], return_zf=True)
-            bands = bands[0] + filtered.square().sum(-1), memory
-        peak = torch.maximum(state.peak, y.abs().amax(-1))
-        return MeterState(state.sums + products, peak, state.samples + y.shape[-1], between, loudness, bands)
 
 
 def _db(value: Tensor, factor: float = 20.0) -> Tensor:

@@ -8,9 +8,11 @@ import scipy.signal
 import torch
 
 from diffFx_pytorch.dsp.third_octaves import third_octave_centres, third_octaves
+from diffFx_pytorch.kernels.nests import tensors_in
 from diffFx_pytorch.processors import Compressor, Gain, Meter
 from diffFx_pytorch.render.meter import Meter as FileMeter
 from diffFx_pytorch.routing import Chain, DryWet, Mixer, readings
+from diffFx_pytorch.stream import detached
 
 RATE = 8000
 
@@ -189,6 +191,51 @@ def test_nothing_is_kept_in_the_effect():
     assert not any(name.startswith("_") for name in before)
     with pytest.raises(TypeError, match="state that run"):
         meter.readings(None)
+
+
+def graph_nodes(*tensors):
+    """How many operations autograd remembers for these."""
+    waiting, known = [t.grad_fn for t in tensors if t.grad_fn is not None], set()
+    while waiting:
+        node = waiting.pop()
+        if node not in known:
+            known.add(node)
+            waiting += [before for before, _ in node.next_functions if before is not None]
+    return len(known)
+
+
+def test_what_nobody_reads_records_no_graph():
+    x = programme(1).requires_grad_()
+    plain, (y, state) = Gain(RATE, gain_db=-3)(x), Meter(RATE, trim_db=-3, spectrum=True).run(x)
+    assert graph_nodes(y, *tensors_in(state)) == graph_nodes(plain)
+    saved = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t.numel()) or t, lambda t: t):
+        y, state = Meter(RATE, trim_db=-3, spectrum=True).run(x)
+        unread = sum(saved)
+        readings(state)
+    assert unread <= x.numel() < sum(saved) / 20
+    # Nor does a chain that was called, and not run, keep anything.
+    chain = Chain(gain=Gain(RATE, gain_db=-3), meter=Meter(RATE))
+    assert graph_nodes(chain(x)) <= graph_nodes(plain) + graph_nodes(Meter(RATE)(x))
+
+
+def test_a_stream_in_training_reads_all_and_keeps_nothing_of_what_was_let_go():
+    x = programme(3)
+    meter, trim = Meter(RATE), torch.tensor(-3.0, dtype=torch.float64, requires_grad=True)
+    state, blocks = None, x.split(4000, -1)
+    for block in blocks:
+        _, state = meter.run(block, state, dsp_params={"trim_db": trim})
+        assert len(state.inner.unread) == 1
+        state = detached(state)
+    whole = meter.run(x, dsp_params={"trim_db": -3.0})[1]
+    for name, value in meter.readings(whole).items():
+        assert torch.allclose(meter.readings(state)[name], value, rtol=1e-9, atol=1e-9), name
+    # What was not let go has its gradient, however many blocks it is.
+    state = None
+    for block in blocks:
+        _, state = meter.run(block, state, dsp_params={"trim_db": trim})
+    (slope,) = torch.autograd.grad(readings(state)[""]["lufs"].sum(), trim)
+    assert float(slope) == pytest.approx(2.0, abs=1e-6)
 
 
 def test_vmap_over_items_reads_as_the_batch():
