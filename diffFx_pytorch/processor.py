@@ -79,8 +79,7 @@ class Processor(Adjustable, Drawn):
     """Samples between the control points of knobs that move, an option of every effect with ``control``."""
     streamable: bool = True
     in_pieces: ClassVar[bool] = False
-    """Whether a long block goes through in pieces where nobody asks for gradients, so that what one operation hands to
-    the next stays in the cache."""
+    """Whether long blocks go through in pieces that stay in the cache, where nobody asks for gradients."""
     takes_sidechain: bool = False
     channels: tuple[int, ...] | None = None
     """The numbers of channels an input may have; None takes any."""
@@ -114,10 +113,8 @@ class Processor(Adjustable, Drawn):
             raise TypeError(
                 f"{cls.__name__} subclasses {finals[0].__name__}, which is final; wrap it or share a function"
             )
-        if unknown := set(cls.traits) - TRAITS:
-            raise TypeError(
-                f"{cls.__name__} claims unknown traits {sorted(unknown)}; known: {', '.join(sorted(TRAITS))}"
-            )
+        if unknown := sorted(set(cls.traits) - TRAITS):
+            raise TypeError(f"{cls.__name__} claims unknown traits {unknown}; known: {', '.join(sorted(TRAITS))}")
         cls.abstract = abstract
         cls.designs = cls.control is not Processor.control
         if cls.designs:
