@@ -8,6 +8,7 @@ from diffFx_pytorch.params import EffectParam as EffectParam
 from diffFx_pytorch.processors.delay.basic_delay import BasicDelay as _BasicDelay
 from diffFx_pytorch.processors.delay.diffusion_delay import DiffusionDelay as _DiffusionDelay
 from diffFx_pytorch.processors.delay.feedback_delay import FeedbackDelay as _FeedbackDelay
+from diffFx_pytorch.processors.delay.granular_delay import GranularDelay as _GranularDelay
 from diffFx_pytorch.processors.delay.multi_tap_delay import MultiTapDelay as _MultiTapDelay
 from diffFx_pytorch.processors.delay.ping_pong_delay import PingPongDelay as _PingPongDelay
 from diffFx_pytorch.processors.delay.slapback_delay import SlapbackDelay as _SlapbackDelay
@@ -144,6 +145,7 @@ __all__ = [
     "FeedbackFlanger",
     "Flanger",
     "Gain",
+    "GranularDelay",
     "GraphicEqualizer",
     "HardClipper",
     "Harmonizer",
@@ -314,6 +316,49 @@ class _LikeFeedbackDelay:
     ) -> Sound: ...
 
 class FeedbackDelay(_LikeFeedbackDelay, _FeedbackDelay): ...
+
+class _GranularDelayKnobs(TypedDict, total=False):
+    delay_ms: KnobValue
+    grain_ms: KnobValue
+    density: KnobValue
+    semitones: KnobValue
+    spray_ms: KnobValue
+    spread: KnobValue
+    feedback: KnobValue
+    mix: KnobValue
+    delay_beats: KnobValue
+
+class _LikeGranularDelay:
+    delay_ms: _Setting
+    grain_ms: _Setting
+    density: _Setting
+    semitones: _Setting
+    spray_ms: _Setting
+    spread: _Setting
+    feedback: _Setting
+    mix: _Setting
+    delay_beats: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        tempo_bpm: float | None = None,
+        voices: int = 8,
+        seed: int = 0,
+        **settings: Unpack[_GranularDelayKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _GranularDelayKnobs | Knobs | None = None,
+        dsp_params: _GranularDelayKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_GranularDelayKnobs],
+    ) -> Sound: ...
+
+class GranularDelay(_LikeGranularDelay, _GranularDelay): ...
 
 class _MultiTapDelayKnobs(TypedDict, total=False):
     tap_1_delay_ms: KnobValue

@@ -18,6 +18,7 @@ SOURCES = {
     "acoustic-guitar": "guitar",
     "ambient-guitar": "guitar",
     "shimmer": "guitar",
+    "cloud": "guitar",
     "electric-guitar-clean": "guitar",
     "electric-guitar-driven": "guitar",
     "piano": "guitar",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import replace
 
 import torch
@@ -31,8 +30,6 @@ _MOST = 0.7
 
 _ROOM = 0.9
 """Of the shortest delay, what the all-passes may fill."""
-
-_WINDOW_S = 0.005
 
 
 class DiffusionDelay(TimedDelay):
@@ -156,17 +153,8 @@ class DiffusionDelay(TimedDelay):
         return self.loop_tail(feedback, self.time(others) + longer / self.seconds) + ringing
 
     def curve(self, **knobs: Tensor) -> Curve:
-        """Level of the echoes of a click over time, as the root of its energy in 5 ms, to four seconds."""
-        constant = {name: knob[:1, :, :1].detach() for name, knob in knobs.items()}
-        constant["mix"] = torch.ones_like(constant["mix"])
-        window = math.ceil(_WINDOW_S * self.sample_rate)
-        count = math.ceil(min(4.0, float(self.tail(**constant))) * self.sample_rate / window)
-        click = torch.zeros(1, 1, count * window, dtype=constant["mix"].dtype)
-        click[..., 0] = 1.0
-        energy = self.process(click, None, **constant)[0].view(count, window).square().sum(-1)
-        level = 10 * energy.clamp_min(1e-9).log10()
-        time = torch.arange(count) * (window / self.sample_rate)
-        return Curve(time, level, "time (s)", "level (dB)", title="DiffusionDelay")
+        """Level of the echoes of a click."""
+        return self.cloud(knobs)
 
 
 @functools.lru_cache(maxsize=64)

@@ -28,6 +28,7 @@ def echo_time(default_ms: float) -> EffectParam:
     return EffectParam(10.0, 5000.0, default_ms, "log", "ms", search="echo", doc=doc)
 
 
+_WINDOW_S = 0.005
 RING_SAMPLES = 16
 """What an interpolation rings for, at most."""
 
@@ -120,6 +121,19 @@ class TimedDelay(Processor, abstract=True):
         """Seconds: one delay until the last echo of the input begins, then the loop dies away."""
         seconds = time * self.seconds
         return (seconds + decay_seconds(feedback, seconds)).flatten().amax()
+
+    def cloud(self, knobs: Mapping[str, Tensor]) -> Curve:
+        """Level of the echoes of a click over time, as the root of its energy in 5 ms, to four seconds."""
+        constant = {name: knob[:1, :, :1].detach() for name, knob in knobs.items()}
+        constant["mix"] = torch.ones_like(constant["mix"])
+        window = math.ceil(_WINDOW_S * self.sample_rate)
+        count = math.ceil(min(4.0, float(self.tail(**constant))) * self.sample_rate / window)
+        click = torch.zeros(1, 1, count * window, dtype=constant["mix"].dtype)
+        click[..., 0] = 1.0
+        energy = self.process(click, None, **constant)[0].unflatten(-1, (count, window)).square().sum((0, 1, -1))
+        level = 10 * energy.clamp_min(1e-9).log10()
+        time = torch.arange(count) * (window / self.sample_rate)
+        return Curve(time, level, "time (s)", "level (dB)", title=type(self).__name__)
 
     def stems(self, times: list[float], levels: list[float], label: str = "amplitude") -> Curve:
         """Levels of the sound and its echoes over time."""
