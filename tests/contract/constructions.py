@@ -30,6 +30,7 @@ LEFT_OUT = {
     "ConvolutionReverb.ir_rate": "the twin does not resample",
     "Cabinet.learnable=True": "makes the response a parameter, heard only by its rounding to float32",
     "Cabinet.ir_rate": "the twin does not resample",
+    "PitchCorrection.note_ms": "holds a note through a vibrato, and the pitches of noise are all leaps",
     "RotarySpeaker.inertia_s": "heard only of speeds that change, which no twin has",
     "Meter.loudness=False": "read from the state, and not heard",
     "Meter.true_peak=False": "read from the state, and not heard",
