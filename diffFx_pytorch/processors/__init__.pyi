@@ -92,8 +92,10 @@ from diffFx_pytorch.processors.spatial.stereo_panning import StereoPanning as _S
 from diffFx_pytorch.processors.spatial.stereo_widener import StereoWidener as _StereoWidener
 from diffFx_pytorch.processors.spectral.de_reverb import DeReverb as _DeReverb
 from diffFx_pytorch.processors.spectral.harmonizer import Harmonizer as _Harmonizer
+from diffFx_pytorch.processors.spectral.pitch_correction import PitchCorrection as _PitchCorrection
 from diffFx_pytorch.processors.spectral.pitch_shift import PitchShift as _PitchShift
 from diffFx_pytorch.processors.spectral.spectral_gate import SpectralGate as _SpectralGate
+from diffFx_pytorch.processors.spectral.vocoder import Vocoder as _Vocoder
 from diffFx_pytorch.processors.utility.dc_blocker import DCBlocker as _DCBlocker
 from diffFx_pytorch.processors.utility.dither import Dither as _Dither
 from diffFx_pytorch.processors.utility.fade import Fade as _Fade
@@ -176,6 +178,7 @@ __all__ = [
     "Peak",
     "Phaser",
     "PingPongDelay",
+    "PitchCorrection",
     "PitchShift",
     "PlateReverb",
     "Rectifier",
@@ -204,6 +207,7 @@ __all__ = [
     "Tremolo",
     "VelvetReverb",
     "Vibrato",
+    "Vocoder",
     "Waveshaper",
 ]
 
@@ -3343,6 +3347,44 @@ class _LikeHarmonizer:
 
 class Harmonizer(_LikeHarmonizer, _Harmonizer): ...
 
+class _PitchCorrectionKnobs(TypedDict, total=False):
+    speed_ms: KnobValue
+    amount: KnobValue
+    transpose: KnobValue
+    a4_hz: KnobValue
+    clarity: KnobValue
+
+class _LikePitchCorrection:
+    speed_ms: _Setting
+    amount: _Setting
+    transpose: _Setting
+    a4_hz: _Setting
+    clarity: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        scale: Any = "chromatic",
+        key: Any = "C",
+        lowest_hz: float = 80.0,
+        highest_hz: float = 1000.0,
+        note_ms: float = 150.0,
+        link: bool = True,
+        **settings: Unpack[_PitchCorrectionKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _PitchCorrectionKnobs | Knobs | None = None,
+        dsp_params: _PitchCorrectionKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_PitchCorrectionKnobs],
+    ) -> Sound: ...
+
+class PitchCorrection(_LikePitchCorrection, _PitchCorrection): ...
+
 class _PitchShiftKnobs(TypedDict, total=False):
     semitones: KnobValue
     cents: KnobValue
@@ -3409,6 +3451,52 @@ class _LikeSpectralGate:
     ) -> Sound: ...
 
 class SpectralGate(_LikeSpectralGate, _SpectralGate): ...
+
+class _VocoderKnobs(TypedDict, total=False):
+    attack_ms: KnobValue
+    release_ms: KnobValue
+    formant_shift: KnobValue
+    width: KnobValue
+    tilt_db: KnobValue
+    sibilance_db: KnobValue
+    pitch_hz: KnobValue
+    level_db: KnobValue
+    mix: KnobValue
+
+class _LikeVocoder:
+    attack_ms: _Setting
+    release_ms: _Setting
+    formant_shift: _Setting
+    width: _Setting
+    tilt_db: _Setting
+    sibilance_db: _Setting
+    pitch_hz: _Setting
+    level_db: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        carrier: Literal["saw", "pulse", "noise"] = "saw",
+        num_bands: int = 16,
+        lowest_hz: float = 100.0,
+        highest_hz: float = 7000.0,
+        seed: int = 0,
+        control_period: int = 32,
+        **settings: Unpack[_VocoderKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _VocoderKnobs | Knobs | None = None,
+        dsp_params: _VocoderKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_VocoderKnobs],
+    ) -> Sound: ...
+
+class Vocoder(_LikeVocoder, _Vocoder): ...
 class DCBlocker(_LikeMonoMaker, _DCBlocker): ...
 
 class _DitherKnobs(TypedDict, total=False):

@@ -1,9 +1,9 @@
-"""Pitch shift beside pedalboard's, and what is made of it beside it: 4 s mono, 44.1 kHz, float32, forward."""
+"""Pitch shift beside pedalboard's, and what is near it beside it: 4 s mono, 44.1 kHz, float32, forward."""
 
 import torch
 from harness import Speed
 
-from diffFx_pytorch.processors import Harmonizer, PitchShift
+from diffFx_pytorch.processors import DynamicEqualizer, Harmonizer, PitchCorrection, PitchShift, Vocoder
 
 RATE, T = 44_100, 4 * 44_100
 
@@ -36,6 +36,15 @@ SPEED = [
         lambda: make(PitchShift, semitones=4.0, formants="keep"),
         plain,
         "its own, formants moved",
+        None,
+        T,
+    ),
+    Speed("pitch correction, forward", lambda: make(PitchCorrection), plain, "one pitch shift", None, T),
+    Speed(
+        "vocoder, 16 bands twice, forward",
+        lambda: make(Vocoder),
+        lambda: make(DynamicEqualizer, num_bands=32),
+        "a dynamic equaliser of 32 bands",
         None,
         T,
     ),

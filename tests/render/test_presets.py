@@ -29,6 +29,8 @@ SOURCES = {
     "dub-echo": "singing",
     "vocal-space": "singing",
     "telephone": "singing",
+    "tuned-vocal": "singing",
+    "robot-voice": "singing",
 }
 CHANGES_LEVEL = {"master-loud": 5.5, "plate-return": None, "ducker": None}
 """Presets that are meant to change the loudness, and by how much in LU; None depends on what is sent."""
