@@ -31,6 +31,18 @@ def readings(state: Any) -> dict[str, dict[str, Tensor]]:
     return {".".join(path): found.readings() for path, found in _meters(state, ())}
 
 
+def from_here(state: Any) -> Any:
+    """A state whose meters read what comes from now on; all else of it goes on."""
+    if isinstance(state, MeterState):
+        return None
+    if isinstance(state, dict):
+        return {name: from_here(inner) for name, inner in state.items()}
+    if isinstance(state, (tuple, list)):
+        values = [from_here(inner) for inner in state]
+        return type(state)(*values) if hasattr(state, "_fields") else type(state)(values)
+    return state
+
+
 def _meters(nest: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], MeterState]]:
     if isinstance(nest, MeterState):
         yield path, nest

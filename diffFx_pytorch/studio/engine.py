@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +21,8 @@ from ..presets.chain_file import ChainFile
 from ..presets.saving import as_text
 from ..presets.steps import VERSION, own_knobs
 from ..processor import Processor
-from ..routing import Chain
+from ..routing import Chain, readings
+from ..routing.metering import from_here
 from ..sound import widened
 from .nodes import Node, content, settings_of, step_of, structure
 
@@ -28,6 +30,9 @@ _BYTES_KEPT = 768 << 20
 _BLOCK = 1 << 16
 """Samples after which is looked whether a take is still asked for: some 50 ms of work of the slowest effects."""
 _BUILT_KEPT = 256
+
+Readings = Mapping[str, Mapping[str, Tensor]]
+"""What meters read of what is heard of a part, by ids of their nodes."""
 
 
 class OutdatedError(Exception):
@@ -63,6 +68,7 @@ class Take:
         key: equal for equal takes.
         sound: (C, T), float32.
         steps: by id of the node, what goes into it and what comes out, both (C, T), in time with ``sound``.
+        meters: by id of a node that is a ``Meter``, what it reads of the part.
         ran: ids of the nodes that were computed; what came out of the others was kept.
         seconds: of work.
     """
@@ -70,6 +76,7 @@ class Take:
     key: str
     sound: Tensor
     steps: dict[str, tuple[Tensor, Tensor]]
+    meters: Readings
     ran: list[str]
     seconds: float
 
@@ -85,7 +92,7 @@ class Engine:
         self.folder = folder
         self._lock = threading.RLock()
         self._built: OrderedDict[tuple[str, str, float], Processor] = OrderedDict()
-        self._outputs: OrderedDict[str, Tensor] = OrderedDict()
+        self._outputs: OrderedDict[str, tuple[Tensor, Readings]] = OrderedDict()
 
     def built(self, node: Node, rate: float) -> Processor:
         """The processor of a node, with its settings.
@@ -153,55 +160,85 @@ class Engine:
             x = x.expand(wide, -1)[None].contiguous()
             plans = chain.plan(x).parts
             key = _digest(part.key, str((part.start, part.stop, part.before, late, wide, rate)))
-            past, ran, steps = 0, [], {}
+            past, ran, steps, meters = 0, [], {}, {}
             window = part.stop - part.start
             for node in heard:
                 key = _digest(key, content(node), str(past))
-                y = self._kept(key)
-                if y is None:
-                    first = part.start - part.before
-                    blocks = x.split(_BLOCK, -1) if chain[node.name].streamable else (x,)
-                    y = self._keep(key, _through(plans[node.name], blocks, first, part.total + late, outdated))
-                    ran.append(node.id)
                 before = part.before + past
                 past += chain[node.name].latency_samples
                 after = part.before + past
+                kept = self._kept(key)
+                if kept is None:
+                    way = _Way(node, chain[node.name].streamable, part.start - part.before, part.total + late)
+                    kept = self._keep(key, way.through(plans[node.name], x, (after, after + window), outdated))
+                    ran.append(node.id)
+                y, read = kept
+                meters |= read
                 steps[node.id] = (x[0, :, before : before + window], y[0, :, after : after + window])
                 x = y
             sound = x[0, :, part.before + late :]
-            return Take(key, sound, steps, ran, time.perf_counter() - began)
+            return Take(key, sound, steps, meters, ran, time.perf_counter() - began)
 
     def _dry(self, part: Part) -> Take:
-        return Take(_digest(part.key, f"{part.start} {part.stop}"), part.read(part.start, part.stop), {}, [], 0.0)
+        return Take(_digest(part.key, f"{part.start} {part.stop}"), part.read(part.start, part.stop), {}, {}, [], 0.0)
 
     def _from_step(self, step: dict[str, Any], rate: float) -> Processor:
         text = as_text({"version": VERSION, "chain": [step]})
         return ChainFile(text, self.folder + "/rack" if self.folder else "rack").build(rate)[0][0]
 
-    def _kept(self, key: str) -> Tensor | None:
-        y = self._outputs.get(key)
-        if y is not None:
+    def _kept(self, key: str) -> tuple[Tensor, Readings] | None:
+        found = self._outputs.get(key)
+        if found is not None:
             self._outputs.move_to_end(key)
-        return y
+        return found
 
-    def _keep(self, key: str, y: Tensor) -> Tensor:
-        self._outputs[key] = y
-        held = sum(t.nbytes for t in self._outputs.values())
+    def _keep(self, key: str, found: tuple[Tensor, Readings]) -> tuple[Tensor, Readings]:
+        self._outputs[key] = found
+        held = sum(y.nbytes for y, _ in self._outputs.values())
         while held > _BYTES_KEPT and len(self._outputs) > 1:
-            held -= self._outputs.popitem(last=False)[1].nbytes
-        return y
+            held -= self._outputs.popitem(last=False)[1][0].nbytes
+        return found
 
 
-def _through(plan: Any, blocks: Sequence[Tensor], first: int, total: int, outdated: Callable[[], bool]) -> Tensor:
-    """Blocks of a sound through an effect, one after the other."""
-    state, done = None, []
-    for block in blocks:
-        if outdated():
-            raise OutdatedError
-        y, state = plan(block, state, None, first, total)
-        first += block.shape[-1]
-        done.append(y)
-    return torch.cat(done, -1) if len(done) > 1 else done[0]
+@dataclass(frozen=True)
+class _Way:
+    """How a sound goes through a node: whether in blocks, from which frame of the whole on, and how long that is."""
+
+    node: Node
+    in_blocks: bool
+    first: int
+    total: int
+
+    def through(
+        self, plan: Any, x: Tensor, heard: tuple[int, int], outdated: Callable[[], bool]
+    ) -> tuple[Tensor, Readings]:
+        """What comes out, and what the meters inside read of what is heard of it, from one sample to another."""
+        meters = [node.id for node in _awake_in(self.node) if node.effect == "Meter"]
+        edges = {0, x.shape[-1]}
+        if self.in_blocks:
+            edges |= {*range(0, x.shape[-1], _BLOCK), *(heard if meters else ())}
+        state, done, found = None, [], {}
+        for begin, end in itertools.pairwise(sorted(edges)):
+            if outdated():
+                raise OutdatedError
+            state = from_here(state) if begin == heard[0] else state
+            y, state = plan(x[..., begin:end], state, None, self.first + begin, self.total)
+            done.append(y)
+            if end == heard[1] or not self.in_blocks:
+                found = readings(state)
+        read = dict(zip(meters, found.values(), strict=True)) if len(meters) == len(found) else {}
+        # The bands of one that is in several are no sound of their own.
+        whole = {id: values for id, values in read.items() if len(values["rms_db"]) == 1}
+        return torch.cat(done, -1) if len(done) > 1 else done[0], whole
+
+
+def _awake_in(node: Node) -> Iterator[Node]:
+    """The node and all inside it, less what is bypassed."""
+    if not node.bypass:
+        yield node
+        for child in node.children:
+            if child is not None:
+                yield from _awake_in(child)
 
 
 def heard_of(nodes: Sequence[Node]) -> list[Node]:

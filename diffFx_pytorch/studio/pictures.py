@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,12 @@ def curve(fx: Processor) -> dict[str, Any] | None:
         x, y = x[::step], y[::step]
     labels = {"x_label": found.x_label, "y_label": found.y_label, "x_log": found.x_log, "stems": found.stems}
     return {**labels, "x": _rounded(x, 5), "y": _rounded(y, 5)}
+
+
+def meter(readings: Mapping[str, Tensor]) -> dict[str, float | None]:
+    """Of what a ``Meter`` reads of one sound: loudness, the highest true peak, correlation; None for silence."""
+    found = {n: float(readings[n].amax()) for n in ("lufs", "true_peak_db", "correlation") if n in readings}
+    return {name: round(value, 2) if math.isfinite(value) else None for name, value in found.items()}
 
 
 def _rounded(values: np.ndarray, digits: int = 2) -> list[float]:

@@ -281,6 +281,7 @@ class Studio:
                 "rate": pictures.RATE_OF_METERS,
                 "dry": self._dry[1],
                 "wet": _about(take.sound, rate),
+                "meters": {id: pictures.meter(found) for id, found in take.meters.items()},
                 "steps": {
                     id: {"level_db": pictures.levels_db(y, rate), "gain_db": pictures.gains_db(x, y, rate)}
                     for id, (x, y) in take.steps.items()

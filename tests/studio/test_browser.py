@@ -12,6 +12,8 @@ import pytest
 import torch
 
 from diffFx_pytorch.presets.chain_file import ChainFile
+from diffFx_pytorch.processors import Meter
+from diffFx_pytorch.routing import readings
 from diffFx_pytorch.studio import Folder, Session
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra test)")
@@ -361,6 +363,37 @@ def test_a_match_is_watched_and_kept(page, home):
     tab.keyboard.press("Control+z")
     page.sound()
     assert page.session.nodes[0].params["gain_db"] == 0
+
+
+def test_a_meter_reads_where_it_stands(page):
+    tab = page.tab
+    page.session.apply(
+        {
+            "op": "load",
+            "text": "version: 1\nchain:\n- {effect: Gain, name: fader, params: {gain_db: -6}}\n"
+            "- {effect: Meter, name: here}\n- parallel: {nested: {effect: Meter}, other: {effect: Invert}}\n"
+            "  name: both\n- {effect: Meter, name: end, options: {loudness: false}}\n",
+        }
+    )
+    fader, here = page.knob("fader", "gain"), tab.get_by_label("Readings of here", exact=True)
+
+    def read():
+        page.sound()
+        tab.wait_for_function("() => studio.pictures?.key === studio.take.key")
+        number = r"(-?\d+\.\d+)"
+        sync_api.expect(here).to_have_text(re.compile(f"^{number} LUFS, {number} dBTP, correlation {number}$"))
+        return [float(word) for word in re.findall(number, here.text_content())]
+
+    lufs, peak, correlation = read()
+    dry = page.session.take()[2].double()
+    found = readings(Meter(44100).run(dry[None])[1])[""]
+    wanted = [float(found[name].amax()) for name in ("lufs", "true_peak_db", "correlation")]
+    assert [lufs, peak, correlation] == pytest.approx([wanted[0] - 6, wanted[1] - 6, wanted[2]], abs=0.06)
+    sync_api.expect(tab.get_by_label("Readings of Meter", exact=True)).to_have_text(here.text_content())
+    sync_api.expect(tab.get_by_label("Readings of end", exact=True)).to_have_text(re.compile("^– dBTP"))
+    fader.press("PageDown")
+    tab.wait_for_function("() => studio.api.busy() || studio.takeRevision >= studio.state.revision")
+    assert read()[0] < lufs - 0.5
 
 
 def test_pictures_of_the_docs(page, tmp_path, browser):

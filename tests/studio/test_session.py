@@ -12,6 +12,7 @@ import torch
 from diffFx_pytorch import registry
 from diffFx_pytorch.presets import load_chain, presets
 from diffFx_pytorch.presets.chain_file import ChainFile
+from diffFx_pytorch.processors import Meter
 from diffFx_pytorch.studio import Folder, Session
 from diffFx_pytorch.studio.nodes import nodes_of, text_of
 
@@ -310,3 +311,22 @@ def test_a_take_that_nobody_asks_for_any_more_ends_between_blocks(session):
     with pytest.raises(OutdatedError):
         session.take()
     assert session.take(near=0.5)[1].sound.shape[1] == round(1.5 * rate)  # what is heard next is played all the same
+
+
+def test_meters_read_what_is_heard_of_the_loop_and_nothing_before_it(session):
+    text = (
+        "version: 1\nchain:\n- {effect: Limiter}\n- {effect: Meter, name: first}\n"
+        "- {dry_wet: {chain: [{effect: Limiter}, {effect: Meter}]}, name: both}\n"
+    )
+    session.apply({"op": "load", "text": text})
+    session.apply({"op": "loop", "start": 0.9, "stop": 1.6, "on": True})
+    take = session.take()[1]
+    meters = {node.id for top in session.nodes for node in top.walk() if node.effect == "Meter"}
+    assert take.meters.keys() == meters
+    assert len(meters) == 2
+    first = named(session, "first").id
+    meter, heard = Meter(session.desk.rate), take.steps[first][1][None]
+    for name, value in meter.readings(meter.run(heard)[1]).items():
+        assert torch.allclose(take.meters[first][name], value, rtol=1e-6, atol=1e-6), name
+    again = session.take()[1]
+    assert (again.ran, again.meters.keys()) == ([], meters)  # what was kept keeps its readings

@@ -47,5 +47,14 @@ export function clock(seconds, tenths = true) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${tail}` : `${minutes}:${tail}`;
 }
 
+/** What a meter reads, in a line; a dash for silence. */
+export function reading(found) {
+  const units = { lufs: ["", " LUFS"], true_peak_db: ["", " dBTP"], correlation: ["correlation ", ""] };
+  return Object.entries(found).map(([name, value]) => {
+    const [before, after] = units[name];
+    return before + (value === null ? "\u2013" : value.toFixed(name === "correlation" ? 2 : 1)) + after;
+  }).join(", ");
+}
+
 export const moves = (value) => Array.isArray(value) || (value !== null && typeof value === "object");
 export const firstOf = (value) => (Array.isArray(value) ? value[0] : moves(value) ? value.points[0][1] : value);

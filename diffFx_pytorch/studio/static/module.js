@@ -3,7 +3,7 @@ import { act, get } from "./api.js";
 import { Lane } from "./automation.js";
 import { drawCurve } from "./chart.js";
 import { colour, dialog, h, icon, iconButton, menu, paper } from "./dom.js";
-import { moves } from "./format.js";
+import { moves, reading } from "./format.js";
 import { Knob } from "./knob.js";
 
 const ROUTINGS = { parallel: "Parallel", dry_wet: "Dry/wet", send: "Send", ducked: "Ducked", mid_side: "Mid/side", multi_band: "Multi-band", chain: "Chain", keyed: "Keyed" };
@@ -59,6 +59,10 @@ export class Module {
       body.append(h("figure", { class: "curve" }, this.canvas));
     }
     if (node.knobs.length) body.append(this.knobArea(node));
+    if (node.effect === "Meter") {
+      this.readings = h("p", { class: "readings", "aria-label": `Readings of ${this.title}` });
+      body.append(this.readings);
+    }
     if (body.children.length) this.el.append(body);
     if (node.option_rows.length) this.el.append(this.options(node));
   }
@@ -214,6 +218,10 @@ export class Module {
     pen.fillRect(Math.min(zero, end), 0, Math.abs(zero - end), 8);
     const said = about && index >= 0 ? `${gain > 0.05 ? "+" : ""}${gain.toFixed(1)} dB` : "";
     if (this.readout.textContent !== said) this.readout.textContent = said;
+    if (this.readings) {
+      const read = pictures?.meters[this.id], now = read ? reading(read) : "";
+      if (this.readings.textContent !== now) this.readings.textContent = now;
+    }
     this.parts.forEach((part) => part.light(pictures, index));
   }
 }
