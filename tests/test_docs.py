@@ -40,6 +40,16 @@ def test_plot_is_what_the_code_draws_on_any_machine(cls):
     )
 
 
+def test_what_tables_say_is_plain_text():
+    """It is read in terminals, tooltips and tables too, where markup would stand as it is."""
+    for cls in generate.built_in():
+        for options in ({}, *cls.variants):
+            fx = cls(**options)
+            said = {**{k: p.doc for k, p in fx.params.items()}, **{k: o.doc for k, o in cls.options.items()}}
+            marked = {name: doc for name, doc in said.items() if "`" in doc}
+            assert not marked, cls.__name__
+
+
 def test_formulas_of_docstrings_stand_in_fences():
     markdown_of = importlib.import_module("site_markup").markdown_of
     text = "One ``knob``:\n\n.. math:: H = \\frac{1}{2}\n\nand :math:`x` by ``y``."

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import soundfile
-import soxr
 import torch
 from torch import Tensor
 
@@ -271,6 +270,8 @@ def highest(block: np.ndarray) -> float:
 
 
 def _resampled(blocks: Iterator[np.ndarray], info: AudioInfo, sample_rate: int, left: int) -> Iterator[np.ndarray]:
+    import soxr  # here: at exit it complains where a thread still holds the module, so who needs none has none
+
     stream = soxr.ResampleStream(info.sample_rate, sample_rate, info.channels, dtype="float32", quality="VHQ")
 
     def pieces() -> Iterator[np.ndarray]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import soxr
 import torch
 from torch import Tensor
 
@@ -58,6 +57,8 @@ def drift(sound: Tensor, wet: Tensor, least: float = _LEAST) -> float:
 
 def without_drift(wet: Tensor, share: float) -> Tensor:
     """(1, C, T) resampled to the clock from which it drifted by ``share``: T (1 - share) samples, about."""
+    import soxr
+
     moved = soxr.resample(np.ascontiguousarray(wet[0].T.cpu().numpy()), 1.0 + share, 1.0, quality="VHQ")
     return torch.from_numpy(np.ascontiguousarray(moved.T)).to(wet)[None]
 

@@ -22,7 +22,7 @@ RMS = Number(
     doc="Time constant of the mean square; at 25 a tone of 50 Hz ripples by 0.3 dB, at 5 by 1.4.",
 )
 SHAPE = Choice(*SHAPES, doc="Waveform of the oscillator; the square has rounded corners.")
-LAW = Choice(*PAN_LAWS, doc="How loud the sides are for a position; see ``StereoPanning``.")
+LAW = Choice(*PAN_LAWS, doc="How loud the sides are for a position; see StereoPanning.")
 INTERPOLATION = Choice(
     *(name for name in INTERPOLATIONS if name != "allpass"),
     default="lagrange",
@@ -34,6 +34,6 @@ TEMPO = Number(
     1000,
     None,
     "bpm",
-    doc="Quarter notes per minute. With it, times and periods are note lengths: knobs named ``.._beats``.",
+    doc="Quarter notes per minute. With it, times and periods are note lengths: knobs named .._beats.",
 )
 SEED = Integer(0, 2**63 - 1, 0, doc="Seed of what is drawn at random when the effect is built.")

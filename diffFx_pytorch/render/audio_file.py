@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import soundfile
-import soxr
 
 from ..files import audio_info, extent_of
 from ..files.layout import order_in
@@ -78,6 +77,8 @@ class AudioWriter(AbstractContextManager["AudioWriter"]):
         self._resampler = None
         if self.file_rate != sample_rate:
             rates = (sample_rate, self.file_rate)
+            import soxr
+
             self._resampler = soxr.ResampleStream(*rates, channels, dtype="float32", quality="VHQ")
             name = self.target.suffix.lower().lstrip(".")
             self._notices.append(f"{name} takes no rate of {sample_rate} Hz; it was resampled to {self.file_rate} Hz")

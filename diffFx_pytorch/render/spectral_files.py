@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soxr
 import torch
 from torch import Tensor
 
@@ -137,6 +136,8 @@ def stretch_file(
     if semitones or rate != 1:
         y = time_stretch(x, rate / ratio, n_fft=n_fft, method=method)
         if semitones and y.shape[-1]:
+            import soxr
+
             shifted = soxr.resample(np.ascontiguousarray(y.T.numpy()), sample_rate * ratio, sample_rate, quality="VHQ")
             y = torch.from_numpy(shifted.T.copy())
         # Both lengths are rounded up: the result may be one sample too short or too long.

@@ -390,3 +390,12 @@ def test_describe_of_what_is_no_effect():
 def test_no_arguments_show_the_help():
     result = difffx()
     assert "render" in result.stdout + result.stderr
+
+
+@pytest.mark.slow
+def test_only_who_resamples_loads_the_resampler():
+    """Its extension complains at exit where a thread still holds it; a demo, a render at one rate, a fit need none."""
+    needed = "diffFx_pytorch.render, diffFx_pytorch.fit, diffFx_pytorch.report.page"
+    code = f"import sys, {needed}; print('soxr' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "False\n"

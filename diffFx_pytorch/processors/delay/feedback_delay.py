@@ -44,7 +44,7 @@ class FeedbackDelay(TimedDelay):
         "tempo_bpm": TEMPO,
         "saturation": Choice(None, "tanh", doc='"tanh" lets the loop saturate softly; None keeps it linear.'),
         "interpolation": RECURSIVE_INTERPOLATION,
-        "comb": Flag(False, doc="A universal comb: ``feedforward`` and ``blend`` say what of the line is heard."),
+        "comb": Flag(False, doc="A universal comb: feedforward and blend say what of the line is heard."),
     }
     time_ms = echo_time(350.0)
     rest = {

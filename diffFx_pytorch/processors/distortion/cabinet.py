@@ -95,7 +95,7 @@ class Cabinet(Processor):
         "ir": given_response("(L,) or (1, L)", "Impulse response, or the path of a sound file, in place of the model."),
         "ir_rate": _OWN["ir_rate"],
         "normalize": _OWN["normalize"],
-        "learnable": Flag(False, doc="Make ``ir`` a parameter that training moves: ``fx.response``."),
+        "learnable": Flag(False, doc="Make ir a parameter that training moves: fx.response."),
     }
     neutral = {"mix": 0.0}
     traits = {"linear", "time_invariant", "causal", "odd"}

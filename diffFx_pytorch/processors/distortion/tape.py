@@ -95,7 +95,7 @@ class Tape(Processor):
     }
     options = {
         "speed_ips": Number(0.9375, 60, 15.0, "ips", doc="Speed of the tape in inches per second."),
-        "noise": Flag(False, doc="Whether there is hiss; its level is the knob ``noise_db``."),
+        "noise": Flag(False, doc="Whether there is hiss; its level is the knob noise_db."),
         "seed": SEED,
         "oversampling": Shaper.options["oversampling"],
     }

@@ -109,7 +109,7 @@ class Compressor(Processor):
             "rms",
             "vca",
             "opto",
-            doc="What is followed: the peak of the last 10 ms, the mean square over ``rms_ms``, the mean square over "
+            doc="What is followed: the peak of the last 10 ms, the mean square over rms_ms, the mean square over "
             "attack and release, or peaks by a cell that lets go in two stages.",
         ),
         "knee_shape": KNEE_SHAPE,
@@ -126,7 +126,7 @@ class Compressor(Processor):
         ),
         "rms_ms": RMS,
         "auto_times": Flag(False, doc="Whether the times follow the crest factor of the key: faster for drums."),
-        "auto_makeup": Flag(False, doc="Whether half of what a sound of full scale loses is added to ``makeup_db``."),
+        "auto_makeup": Flag(False, doc="Whether half of what a sound of full scale loses is added to makeup_db."),
     }
     neutral = {"ratio": 1.0, "makeup_db": 0.0}
     traits = {"time_invariant", "causal", "odd"}

@@ -45,7 +45,7 @@ class PassFilter(SingleFilter, abstract=True):
 
     options = {
         "slope_db_per_octave": Choice(
-            6, 12, 24, 48, default=12, doc="Slope beyond the corner; only 12 has the knob ``q``.", searched=True
+            6, 12, 24, 48, default=12, doc="Slope beyond the corner; only 12 has the knob q.", searched=True
         ),
         "design": DESIGN,
     }
@@ -165,7 +165,7 @@ class Peak(SingleFilter):
     params = {
         "freq_hz": _freq(1000.0, "Centre of the bell."),
         "q": _q("Narrowness of the bell.", 1.0, 100.0),
-        "gain_db": _gain("at ``freq_hz``"),
+        "gain_db": _gain("at freq_hz"),
     }
     neutral = {"gain_db": 0.0}
     designed = peak
@@ -185,7 +185,7 @@ class LowShelf(SingleFilter):
     params = {
         "freq_hz": _freq(200.0, "Middle of the slope."),
         "q": _q("Steepness; 0.7071 is the steepest without ripple."),
-        "gain_db": _gain("far below ``freq_hz``"),
+        "gain_db": _gain("far below freq_hz"),
     }
     neutral = {"gain_db": 0.0}
     designed = low_shelf
@@ -205,7 +205,7 @@ class HighShelf(SingleFilter):
     params = {
         "freq_hz": _freq(4000.0, "Middle of the slope."),
         "q": _q("Steepness; 0.7071 is the steepest without ripple."),
-        "gain_db": _gain("far above ``freq_hz``"),
+        "gain_db": _gain("far above freq_hz"),
     }
     neutral = {"gain_db": 0.0}
     designed = high_shelf

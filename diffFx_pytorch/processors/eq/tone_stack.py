@@ -50,7 +50,7 @@ class ToneStack(SectionFilter):
         "treble": EffectParam(0.0, 1.0, 0.5, doc="Treble pot; 1 is full."),
     }
     options = {
-        "preset": Choice(*CIRCUITS, doc="Amplifier whose components are taken; ``CIRCUITS`` names the sources."),
+        "preset": Choice(*CIRCUITS, doc="Amplifier whose components are taken; CIRCUITS names the sources."),
         "makeup_db": Number(-120, 120, 0.0, "dB", doc="Gain after the network."),
         "bass_taper": Choice(
             "linear",

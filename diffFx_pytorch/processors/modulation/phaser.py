@@ -50,7 +50,7 @@ class Phaser(InTempo):
     }
     options = {
         "num_stages": Integer(2, 64, 6, doc="Number N of all-passes.", step=2),
-        "stage_order": Choice(1, 2, doc="Order of the all-passes; those of second order have the knob ``q``."),
+        "stage_order": Choice(1, 2, doc="Order of the all-passes; those of second order have the knob q."),
         "shape": SHAPE,
         "tempo_bpm": TEMPO,
     }

@@ -77,12 +77,12 @@ class ConvolutionReverb(ResponseReverb):
             1e6,
             None,
             "samples/s",
-            doc="Sample rate of a tensor ``ir``; None is the effect's, another is resampled.",
+            doc="Sample rate of a tensor ir; None is the effect's, another is resampled.",
         ),
         "normalize": Flag(True, doc="Scale the response to the level of pink noise, or take it as it is."),
-        "true_stereo": Flag(False, doc="Take four channels as above; otherwise ``ir`` has one or two."),
+        "true_stereo": Flag(False, doc="Take four channels as above; otherwise ir has one or two."),
         "trim": Flag(False, doc="Cut silence, before the sound (60 dB under the peak) and after (-90 dB of energy)."),
-        "learnable": Flag(False, doc="Make the response a parameter that training moves: ``fx.response``, (C, L)."),
+        "learnable": Flag(False, doc="Make the response a parameter that training moves: fx.response, (C, L)."),
         "latency": Choice(
             0, *(1 << k for k in range(5, 15)), doc="Latency in samples; with more of it, short blocks cost less."
         ),

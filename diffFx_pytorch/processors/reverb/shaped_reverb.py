@@ -41,7 +41,7 @@ class ShapedReverb(ResponseReverb):
 
     words = ("adds a burst of room {length_ms} long, its end {slope_db} above its beginning, shut in {gate_ms}",)
     options = {
-        "ir_seconds": Number(SECONDS.min_val, 10, 1.5, "s", doc="Longest ``length_ms``."),
+        "ir_seconds": Number(SECONDS.min_val, 10, 1.5, "s", doc="Longest length_ms."),
         "seed": SEED,
     }
     variants = ({}, {"ir_seconds": 0.3, "seed": 3})

@@ -84,7 +84,7 @@ class SpectralGate(FramedGain):
             "'follow', 'quantile' or a recording of noise: finite samples (..., T)",
             doc='Where n comes from. "follow": the level in the band, rising slowly (2 s) and falling fast (50 ms), so '
             "that it rests on the floor between words and notes; at the start it needs some seconds. "
-            '"quantile": the level that the band stays below for a share ``quantile`` of the time, known only when the '
+            '"quantile": the level that the band stays below for a share quantile of the time, known only when the '
             "whole signal is. Or a recording of the noise alone at this sample rate; its mean power in each band.",
             check=lambda noise: noise in ("follow", "quantile") if isinstance(noise, str) else _is_recording(noise),
         ),
