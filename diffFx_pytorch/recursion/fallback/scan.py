@@ -95,3 +95,23 @@ def through(e: Tensor, s: Tensor) -> Tensor:
     """(I + M) s for M in the first two columns of e (..., 2, n, T) and s (..., 2, m, T)."""
     found = torch.addcmul(s, e[..., :, 0:1, :], s[..., 0:1, :, :])
     return found.addcmul_(e[..., :, 1:2, :], s[..., 1:2, :, :])
+
+
+def vector_scan_(M: Tensor, v: Tensor) -> Tensor:
+    """``s[t] = M[t] s[t-1] + v[t]`` from silence, in place of ``v`` and with ``M`` overwritten; no derivatives.
+
+    As `first_order_scan_`, and without copies of matrices where T is a power of two.
+
+    Args:
+        M: (R, T, n, n).
+        v: (R, T, n, 1).
+    """
+    T = M.shape[1]
+    if T > 1:
+        first, second = slice(0, T // 2 * 2, 2), slice(1, None, 2)
+        pairs, pair_v = M[:, second], v[:, second]
+        pair_v.add_(pairs @ v[:, first])
+        pairs.copy_(pairs @ M[:, first])
+        vector_scan_(pairs, pair_v)
+        v[:, 2::2].add_(M[:, 2::2] @ pair_v[:, : (T - 1) // 2])
+    return v

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,12 +12,20 @@ from torch import Tensor
 from diffFx_pytorch.kernels import bound_rows, run_rows
 from diffFx_pytorch.kernels.cuda import triton_kernel
 from diffFx_pytorch.kernels.precision import where_float64_is
+from diffFx_pytorch.kernels.rows import broadcast_shape
+from diffFx_pytorch.kernels.transforms import plain
 from diffFx_pytorch.recursion.checks import broadcast_batch, check_signal, coefficients, initial_state
 from diffFx_pytorch.recursion.cpu import allpass_loop as kernels
 from diffFx_pytorch.recursion.cpu.biquad_tile import BLOCK
 from diffFx_pytorch.recursion.cuda.chunks import loop_outputs
-from diffFx_pytorch.recursion.fallback.allpass_loop import allpass_loop_rows
-from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, define_cascade, over_rows
+from diffFx_pytorch.recursion.fallback.allpass_loop import (
+    constant_loop,
+    constant_loop_adjoint,
+    moving_loop,
+    plain_moving_loop,
+    plain_moving_loop_adjoint,
+)
+from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, define_cascade, grouped, over_rows, wide_rows
 from diffFx_pytorch.recursion.ops.sections import Array, rows_by_coefficient
 
 
@@ -36,7 +45,39 @@ def _backward(
     run_rows(kernels.backward, coef.shape[0], 1, *inputs, gx, gcoef, gzi)
 
 
-_allpass_loop = define_cascade("allpass_loop", functools.partial(over_rows, allpass_loop_rows), _forward, _backward)
+def _equation(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+    """Output and last states in eager operations."""
+    batch = broadcast_shape(x.shape[:-1], coef.shape[:-3], zi.shape[:-2])
+    if coef.shape[-3] != 1 or 0 in (*batch, x.shape[-1]):
+        is_plain = coef.shape[-3] > 1 and x.numel() and plain(x, coef, zi)
+        return over_rows(plain_moving_loop if is_plain else moving_loop, x, coef, zi)
+    groups, (signal, own, start) = grouped(batch, x, coef, zi)
+    y, zf = constant_loop(signal, own.squeeze(1).to(start.dtype), start)
+    return groups.apart(y), groups.apart(zf)
+
+
+def _adjoint(batch: Any, grads: Any, inputs: Any, saved: Any, needs: Any) -> Sequence[Tensor | None]:
+    """The gradients of x, coef (where it needs one) and zi."""
+    x, coef, zi = inputs
+    gy, gzf = grads.y.expand(*batch, -1), grads.zf.expand(*batch, -1, -1)
+    if 0 in (*batch, x.shape[-1]):
+        return gy, torch.zeros_like(coef), gzf
+    if coef.shape[-3] != 1:
+        if not plain(*grads, *inputs):
+            return _allpass_loop.adjoint_of_equation(batch, grads, inputs, saved, needs)
+        rows = wide_rows(batch, (gy, 1), (gzf, 2), (x, 1), (coef, 3), (zi, 2))
+        return tuple(g.reshape(*batch, *g.shape[1:]) for g in plain_moving_loop_adjoint(*rows))
+    groups, (signal, own, start) = grouped(batch, x, coef, zi)
+    gy, gzf, own = groups.rows(gy, 1), groups.rows(gzf.to(start.dtype), 2), own.squeeze(1).to(start.dtype)
+    gx, gcoef, gzi = constant_loop_adjoint(gy, gzf, signal, own, start, needs.coef)
+    return (
+        None if gx is None else groups.apart(gx),
+        None if gcoef is None else groups.of_sets(gcoef.unsqueeze(1)),
+        groups.apart(gzi),
+    )
+
+
+_allpass_loop = define_cascade("allpass_loop", _equation, _forward, _backward, _adjoint)
 _allpass_loop.register(
     device="cuda",
     kernel=triton_kernel("diffFx_pytorch.recursion.cuda.allpass_loop", {"checkpoints": loop_outputs}),

@@ -37,13 +37,18 @@ def over_rows(
     equation: Callable[..., tuple[Tensor, Tensor]], x: Tensor, coef: Tensor, zi: Tensor
 ) -> tuple[Tensor, Tensor]:
     """An equation of rows in float64, for x (..., T), coef (..., T or 1, K, n) and zi (..., K, 2) that broadcast."""
-    batch, wide = broadcast_shape(x.shape[:-1], coef.shape[:-3], zi.shape[:-2]), widest(x.device)
-    rows = [
-        t.to(wide).expand(*batch, *t.shape[t.dim() - core :]).reshape(math.prod(batch), *t.shape[t.dim() - core :])
-        for t, core in ((x, 1), (coef, 3), (zi, 2))
-    ]
-    y, zf = equation(*rows)
+    batch = broadcast_shape(x.shape[:-1], coef.shape[:-3], zi.shape[:-2])
+    y, zf = equation(*wide_rows(batch, (x, 1), (coef, 3), (zi, 2)))
     return y.reshape(*batch, x.shape[-1]), zf.reshape(*batch, *zi.shape[-2:])
+
+
+def wide_rows(batch: Sequence[int], *given: tuple[Tensor, int]) -> list[Tensor]:
+    """Tensors with so many core axes as rows (R, ...) in the widest precision."""
+    shapes = [t.shape[t.dim() - core :] for t, core in given]
+    return [
+        t.to(widest(t.device)).expand(*batch, *shape).reshape(math.prod(batch), *shape)
+        for (t, _), shape in zip(given, shapes, strict=True)
+    ]
 
 
 class Equations:
@@ -67,7 +72,7 @@ class Equations:
         with exact_products(x.device):
             if coef.shape[-3] != 1 and transforms_active():
                 return over_rows(lambda x, c, s: cascade(x, self.differentiable(c), s), x, coef, zi)
-            groups, (signal, own, start) = _grouped(batch, x, coef, zi)
+            groups, (signal, own, start) = grouped(batch, x, coef, zi)
             if coef.shape[-3] == 1:
                 y, zf = constant_cascade(self.still, signal, own.squeeze(1).to(start.dtype), start)
             else:
@@ -89,7 +94,7 @@ class Equations:
         with exact_products(x.device):
             if coef.shape[-3] != 1 and transforms_active():
                 return torch.func.vjp(self, x, coef, zi)[1]((gy.to(zi.dtype), gzf))
-            groups, (signal, own, start) = _grouped(batch, x, coef, zi)
+            groups, (signal, own, start) = grouped(batch, x, coef, zi)
             gy, gzf = groups.rows(gy, 1), groups.rows(gzf.to(start.dtype), 2)
             if coef.shape[-3] == 1:
                 own = own.squeeze(1).to(start.dtype)
@@ -100,8 +105,8 @@ class Equations:
         return groups.apart(gx), None if gcoef is None else groups.of_sets(gcoef), groups.apart(gzi)
 
 
-def _grouped(batch: Sequence[int], x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Groups, tuple[Tensor, Tensor, Tensor]]:
-    """(Q, P, T), (Q, T or 1, K, n) and, in the widest precision, (Q, P, K, 2)."""
+def grouped(batch: Sequence[int], x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Groups, tuple[Tensor, Tensor, Tensor]]:
+    """Rows side by side: (Q, P, T), (Q, T or 1, K, n) and, in the widest precision, (Q, P, K, 2)."""
     groups = Groups(batch, coef, 3)
     return groups, (groups.rows(x, 1), groups.sets(coef), groups.rows(zi.to(widest(x.device)), 2))
 
