@@ -46,8 +46,9 @@ class GranularDelay(TimedDelay):
 
     S is the sum of the windows, or one: so what is fed back is never louder than the line was, and the loop is stable
     at any g between -1 and 1, while grains that have nothing in common are about as loud together as one. What is fed
-    back is shifted again, and not placed. The line is read by cubic convolution; a knob that moves acts within grains.
-    The derivatives by ``semitones``, ``grain_ms`` and ``density`` are exact, and those of a phase: they grow with time.
+    back is shifted again, and not placed. The line is read by cubic convolution. A grain keeps the time, pitch and
+    length that it began with, so nothing clicks where they step. The derivatives by ``semitones``, ``grain_ms`` and
+    ``density`` are exact, and those of a phase: they grow with time.
 
     References:
         C. Roads, Microsound, MIT Press 2001, chapters 3 (granular synthesis) and 5 (granulation of sampled sounds).
@@ -120,8 +121,8 @@ class GranularDelay(TimedDelay):
         mix: Tensor,
         **time: Tensor,
     ) -> tuple[Tensor, State]:
-        """Windows, delays and places of the grains, then the graph; the state is where the voices are, and the line."""
-        phase, count, lines = (None, 0.0, None) if state is None else state
+        """The grains, then the graph; the state is where the voices are, what their grains began with, and the line."""
+        phase, count, last, began, lines = (None, 0.0, None, None, None) if state is None else state
         V, T = self.voices, x.shape[-1]
         length = grain_ms.double() * (self.sample_rate / 1000)
         share = density.double() / V
@@ -133,13 +134,21 @@ class GranularDelay(TimedDelay):
         # The first voice has no phase of its own: its turns tell how many grains have been begun.
         passed = turns[:, :1, -1:].detach() + rate[..., -1:].detach() / self.sample_rate - phase.detach()
         count = (count + passed.round()) % _GRAINS
+        last, started = grain[..., -1:] - passed.round(), _last_start(grain, last)
+
+        ratio = (semitones.double() / 12).exp2()
+        reach = (1 - ratio) * length
+        least = reach.abs() / 2 + _LEAST_MS / 1000 * self.sample_rate
+        middle = self.samples(self.time(time)) + spray_ms.double() * (self.sample_rate / 1000) * u
+        middle = torch.maximum(middle, least)
+        share, reach, middle = (
+            _held(now, started, None if began is None else began[i]) for i, now in enumerate((share, reach, middle))
+        )
+        began = tuple(kept[..., -1:] for kept in (share, reach, middle))
 
         q = ((turns - grain - begin * (1 - share)) / share).clamp(0.0, 1.0)
         window = torch.sin(math.pi * q).square()
-        ratio = (semitones.double() / 12).exp2()
-        least = (1 - ratio).abs() * length / 2 + _LEAST_MS / 1000 * self.sample_rate
-        middle = self.samples(self.time(time)) + spray_ms.double() * (self.sample_rate / 1000) * u
-        delay = torch.maximum(middle, least) + (1 - ratio) * (q - 0.5) * length
+        delay = middle + reach * (q - 0.5)
 
         total = (1 + window.sum(1, keepdim=True).square()).sqrt()
         sides = torch.stack(pan_gains(spread.double() * (2 * place - 1)), 1) * math.sqrt(2)
@@ -148,7 +157,7 @@ class GranularDelay(TimedDelay):
         fed = feedback.double().unsqueeze(1).expand(-1, 2, -1, T)
         gains = torch.cat((again, heard, fed), 2)
         wet, lines = delay_graph(x.unsqueeze(2), self._graph, gains, delay.unsqueeze(1), zi=lines, return_zf=True)
-        return torch.lerp(x, wet.squeeze(2), mix), (phase, count, lines)
+        return torch.lerp(x, wet.squeeze(2), mix), (phase, count, last, began, lines)
 
     def _drawn_for(self, grain: Tensor) -> Tensor:
         """What was drawn for grains (B, V, T), as (3, B, V, T)."""
@@ -163,6 +172,19 @@ class GranularDelay(TimedDelay):
     def curve(self, **knobs: Tensor) -> Curve:
         """Level of the grains of a click."""
         return self.cloud(knobs)
+
+
+def _last_start(grain: Tensor, last: Tensor | None) -> Tensor:
+    """Where in the block the grain of each sample began, -1 before it; from numbers (B, V, T) and those before."""
+    before = grain[..., :1] - 1 if last is None else last
+    at = torch.arange(grain.shape[-1], device=grain.device)
+    return torch.where(torch.cat((before, grain), -1).diff() > 0, at, -1).cummax(-1).values
+
+
+def _held(now: Tensor, started: Tensor, before: Tensor | None) -> Tensor:
+    """What a knob, (B, 1 or V, 1 or T), was when the grain began, (B, V, T); ``before`` of those begun before."""
+    kept = now.expand(*started.shape).gather(-1, started.clamp_min(0))
+    return kept if before is None else torch.where(started < 0, before, kept)
 
 
 def _granular(voices: int, longest: int) -> DelayGraph:

@@ -81,3 +81,21 @@ def test_what_is_drawn_is_the_seeds():
     first, again, other = (GranularDelay(RATE, seed=s)(x) for s in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.allclose(first, other, atol=1e-2)
+
+
+@pytest.mark.parametrize("knob", [("delay_ms", 200.0, 352.0), ("semitones", -5.0, 7.0), ("grain_ms", 60.0, 150.0)])
+def test_a_step_is_heard_from_the_next_grains_on_and_does_not_click(knob):
+    name, before, after = knob
+    t = torch.arange(2 * RATE, dtype=torch.float64) / RATE
+    x = torch.sin(2 * math.pi * 200 * t)[None, None]
+    fx = GranularDelay(RATE, spray_ms=0.0)
+    step: dict[str, Any] = {name: {0.0: (before, "hold"), 1.0: (after, "hold"), 2.0: after}}
+    y = fx(x, **ALONE, **step)[0, 0]
+    # Of a sine and slow windows the second difference is small: a jump would stand out.
+    curvature = y.diff(n=2).abs()
+    around = curvature[RATE - 100 : RATE + 100].max()
+    assert around < 1.5 * curvature[RATE // 2 : RATE - 100].max()
+    constant: dict[str, Any] = {name: before}
+    stays = fx(x, **ALONE, **constant)[0, 0]
+    assert torch.allclose(y[:RATE], stays[:RATE], atol=1e-9)
+    assert not torch.allclose(y[RATE + 2000 :], stays[RATE + 2000 :], atol=1e-2)

@@ -23,7 +23,7 @@ def test_a_frozen_room_sounds_on_and_lets_nothing_in(name):
     loud = torch.zeros_like(x)
     loud[..., 7 * RATE // 10 : 21 * RATE // 2] = 10.0
     fx = FREEZABLE[name](RATE, freezable=True, mix=1.0, **KNOBS[name])
-    freeze = {0.0: 0.0, 0.5: (1.0, "hold"), 11.0: (0.0, "hold"), 13.0: 0.0}
+    freeze = {0.0: (0.0, "hold"), 0.5: (1.0, "hold"), 11.0: (0.0, "hold"), 13.0: 0.0}
     with torch.no_grad():
         y, disturbed = fx(x, freeze=freeze), fx(x + loud, freeze=freeze)
     level = 10 * y[0].double().square().mean(0).unfold(0, RATE // 2, RATE // 2).mean(-1).log10()
