@@ -29,8 +29,8 @@ def mixed(x, wet, mix):
 
 
 @in_tempo
-def twin_chorus(x, sample_rate, rate_hz, depth, delay_ms, mix, shape="sine", interpolation="lagrange"):
-    one = (sample_rate, rate_hz, depth, delay_ms, 0.0, shape, interpolation)
+def twin_chorus(x, sample_rate, rate_hz, depth, delay_ms, start_deg, mix, shape="sine", interpolation="lagrange"):
+    one = (sample_rate, rate_hz, depth, delay_ms, start_deg / 360, shape, interpolation)
     return [mixed(c, voice(c, *one), mix) for c in x]
 
 
@@ -41,6 +41,7 @@ def twin_multivoicechorus(
     rate_hz,
     depth,
     delay_ms,
+    start_deg,
     mix,
     num_voices=3,
     shape="sine",
@@ -50,7 +51,7 @@ def twin_multivoicechorus(
 ):
     y = []
     for side, c in enumerate([x[0], x[-1]] if own else x):
-        turns = [i / num_voices for i in range(num_voices)]
+        turns = [start_deg / 360 + i / num_voices for i in range(num_voices)]
         voices = [voice(c, sample_rate, rate_hz, depth, delay_ms, t, shape, interpolation) for t in turns]
         y.append(mixed(c, mean(voices, side, own), mix))
     return y
@@ -63,6 +64,7 @@ def twin_stereochorus(
     rate_hz,
     depth,
     delay_ms,
+    start_deg,
     phase_deg,
     mix,
     num_voices=1,
@@ -72,7 +74,7 @@ def twin_stereochorus(
 ):
     y = []
     for side, c in enumerate([x[0], x[-1]]):
-        turns = [side * phase_deg / 360 + i / num_voices for i in range(num_voices)]
+        turns = [(start_deg + side * phase_deg) / 360 + i / num_voices for i in range(num_voices)]
         voices = [voice(c, sample_rate, rate_hz, depth, delay_ms, t, shape, interpolation) for t in turns]
         y.append(mixed(c, mean(voices, side, own), mix))
     return y

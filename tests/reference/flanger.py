@@ -19,20 +19,35 @@ def flange(x, sample_rate, rate_hz, depth, delay_ms, mix, feedback, turns, shape
 
 
 @in_tempo
-def twin_flanger(x, sample_rate, rate_hz, depth, delay_ms, mix, shape="sine", interpolation="lagrange"):
-    return [flange(c, sample_rate, rate_hz, depth, delay_ms, mix, 0.0, 0.0, shape, interpolation, 0) for c in x]
+def twin_flanger(x, sample_rate, rate_hz, depth, delay_ms, start_deg, mix, shape="sine", interpolation="lagrange"):
+    knobs = (sample_rate, rate_hz, depth, delay_ms, mix, 0.0, start_deg / 360)
+    return [flange(c, *knobs, shape, interpolation, 0) for c in x]
 
 
 @in_tempo
 def twin_feedbackflanger(
-    x, sample_rate, rate_hz, depth, delay_ms, feedback, mix, shape="sine", interpolation="lagrange"
+    x, sample_rate, rate_hz, depth, delay_ms, start_deg, feedback, mix, shape="sine", interpolation="lagrange"
 ):
-    return [flange(c, sample_rate, rate_hz, depth, delay_ms, mix, feedback, 0.0, shape, interpolation, 1) for c in x]
+    knobs = (sample_rate, rate_hz, depth, delay_ms, mix, feedback, start_deg / 360)
+    return [flange(c, *knobs, shape, interpolation, 1) for c in x]
 
 
 @in_tempo
 def twin_stereoflanger(
-    x, sample_rate, rate_hz, depth, delay_ms, feedback, phase_deg, mix, shape="sine", interpolation="lagrange"
+    x,
+    sample_rate,
+    rate_hz,
+    depth,
+    delay_ms,
+    start_deg,
+    feedback,
+    phase_deg,
+    mix,
+    shape="sine",
+    interpolation="lagrange",
 ):
     knobs = (sample_rate, rate_hz, depth, delay_ms, mix, feedback)
-    return [flange(c, *knobs, t, shape, interpolation, 1) for c, t in ((x[0], 0.0), (x[-1], phase_deg / 360))]
+    return [
+        flange(c, *knobs, t, shape, interpolation, 1)
+        for c, t in ((x[0], start_deg / 360), (x[-1], (start_deg + phase_deg) / 360))
+    ]

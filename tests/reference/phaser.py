@@ -9,13 +9,26 @@ from tests.reference.oscillator import in_tempo, wave
 
 
 @in_tempo
-def twin(x, sample_rate, rate_hz, depth, center_hz, feedback, mix, q=None, num_stages=6, stage_order=1, shape="sine"):
+def twin(
+    x,
+    sample_rate,
+    rate_hz,
+    depth,
+    center_hz,
+    start_deg,
+    feedback,
+    mix,
+    q=None,
+    num_stages=6,
+    stage_order=1,
+    shape="sine",
+):
     y = []
     for channel in x:
         states, outer, last = [0.0] * num_stages, [0.0] * num_stages, 0.0
         y.append([])
         for n, sample in enumerate(channel):
-            freq = center_hz * 4.0 ** (depth * wave(rate_hz * n / sample_rate, shape))
+            freq = center_hz * 4.0 ** (depth * wave(rate_hz * n / sample_rate + start_deg / 360, shape))
             turn = math.tan(math.pi * min(freq, 0.49 * sample_rate) / sample_rate)
             b = (1 - turn) / (1 + turn)
             if stage_order == 2:

@@ -7,12 +7,13 @@ from torch import Tensor
 from ...curve import Curve
 from ...options import Flag, Integer
 from ...params import EffectParam
-from .sweep import SIDES, SweptEffect, sweep_curve
+from .sweep import SIDES, START, SweptEffect, sweep_curve
 
 _KNOBS = {
     "rate_hz": EffectParam(0.05, 10.0, 0.8, "log", "Hz", search="rate", doc="Speed of the oscillator."),
     "depth": EffectParam(0.0, 1.0, 0.15, doc="0 stands still, 1 sweeps from one sample to twice the delay."),
     "delay_ms": EffectParam(5.0, 40.0, None, "log", "ms", search="echo", doc="Centre of the swept delay."),  # type: ignore[arg-type]
+    "start_deg": START,
 }
 _MIX = {"mix": EffectParam(0.0, 1.0, 0.5, doc="Share of the swept voice; at 1 it is a vibrato.")}
 
@@ -47,7 +48,7 @@ class ChorusEffect(SweptEffect, abstract=True):
 class Chorus(ChorusEffect):
     """A second voice that wavers in pitch and time: y[n] = (1 - m) x[n] + m x(n - d[n]).
 
-    The delay is d = 1 + (D - 1) (1 + depth o(phi[n])) samples. With a sine the pitch wavers by a factor of
+    The delay is d = 1 + (D - 1) (1 + depth o(phi[n])) samples, phi beginning at the start. With a sine the pitch wavers by a factor of
     1 +- 2 pi rate depth D, so a long delay wants a small depth.
 
     References:

@@ -6,12 +6,13 @@ from torch import Tensor
 
 from ...curve import Curve
 from ...params import EffectParam
-from .sweep import SIDES, SweptEffect, comb_curve
+from .sweep import SIDES, START, SweptEffect, comb_curve
 
 _KNOBS = {
     "rate_hz": EffectParam(0.02, 10.0, 0.3, "log", "Hz", search="rate", doc="Speed of the oscillator."),
     "depth": EffectParam(0.0, 1.0, 0.7, doc="0 stands still, 1 sweeps from one sample to twice the delay."),
     "delay_ms": EffectParam(0.5, 10.0, None, "log", "ms", search="echo", doc="Centre of the swept delay."),  # type: ignore[arg-type]
+    "start_deg": START,
 }
 _FEEDBACK = {
     "feedback": EffectParam(-0.99, 0.99, 0.6, doc="Feedback; a negative one moves the peaks half way between.")
@@ -32,7 +33,7 @@ class FlangingEffect(SweptEffect, abstract=True):
 class Flanger(FlangingEffect):
     """The sound and a copy whose delay is swept: y[n] = (1 - m) x[n] + m x(n - d[n]).
 
-    The delay is d = 1 + (D - 1) (1 + depth o(phi[n])) samples. At a mix of 0.5 there are notches at (k + 1/2) / d,
+    The delay is d = 1 + (D - 1) (1 + depth o(phi[n])) samples, phi beginning at the start. At a mix of 0.5 there are notches at (k + 1/2) / d,
     which sweep as d does.
 
     References:
@@ -47,7 +48,7 @@ class Flanger(FlangingEffect):
 class FeedbackFlanger(FlangingEffect):
     """A flanger that rings: w[n] = x[n] + g w(n - d[n]), y[n] = (1 - m) x[n] + m w(n - d[n]).
 
-    The delay is d = 1 + (D - 1) (1 + depth o(phi[n])) samples. Peaks of 1 / (1 - g) at k / d for a positive g, halfway
+    The delay is d = 1 + (D - 1) (1 + depth o(phi[n])) samples, phi beginning at the start. Peaks of 1 / (1 - g) at k / d for a positive g, halfway
     between for a negative one.
 
     References:

@@ -15,6 +15,7 @@ from ...params import HIGHEST_FREQUENCY, EffectParam
 from ...processor import State
 from ...recursion.ops.allpass_loop import allpass_loop
 from ..choices import SHAPE, TEMPO
+from .sweep import START
 from .tempo import InTempo
 
 _OCTAVES = 2.0
@@ -45,6 +46,7 @@ class Phaser(InTempo):
         "rate_hz": EffectParam(0.02, 10.0, 0.5, "log", "Hz", search="rate", doc="Speed of the oscillator."),
         "depth": EffectParam(0.0, 1.0, 0.5, doc="0 stands still, 1 sweeps two octaves up and two down."),
         "center_hz": EffectParam(100.0, 4000.0, 800.0, "log", "Hz", doc="Centre of the sweep."),
+        "start_deg": START,
         "feedback": EffectParam(-0.95, 0.95, 0.4, doc="Sharpness of the peaks; the sign moves them."),
         "mix": EffectParam(0.0, 1.0, 1.0, doc="Share of the effect; the notches are deepest at 1."),
     }
@@ -82,13 +84,15 @@ class Phaser(InTempo):
         rate_hz: Tensor,
         depth: Tensor,
         center_hz: Tensor,
+        start_deg: Tensor,
         feedback: Tensor,
         q: Tensor | None = None,
         mix: Tensor,
     ) -> tuple[Tensor, State]:
         """Mix the turned sound with the input; the state is the oscillator's phase and that of the loop."""
         start, loop = (None, None) if state is None else state
-        wave, start = oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, dtype=x.dtype)
+        ahead = start_deg.double() / 360
+        wave, start = oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, ahead=ahead, dtype=x.dtype)
         inner, outer = self._coefficients(wave, center_hz, depth, q)
         turned, loop = allpass_loop(x, inner, feedback, self.num_stages, outer=outer, zi=loop, return_zf=True)
         return torch.addcmul(x * (1 - mix), turned, 0.5 * mix * (1 - feedback * feedback)), (start, loop)
@@ -109,6 +113,7 @@ class Phaser(InTempo):
         feedback: Tensor,
         q: Tensor | None = None,
         mix: Tensor,
+        **others: Tensor,
     ) -> Curve:
         """Level over frequency at the centre of the sweep."""
         inner, outer = self._coefficients(torch.zeros(1, 1, 1), center_hz, 0 * depth, q)

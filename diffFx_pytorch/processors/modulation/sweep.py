@@ -19,6 +19,7 @@ from ..choices import INTERPOLATION, SHAPE, TEMPO
 from ..delay.crossfade import FADE_MS, crossfaded
 from .tempo import InTempo
 
+START = EffectParam(-180.0, 180.0, 0.0, unit="deg", doc="Phase of the oscillator at the start of the sound.")
 SIDES = EffectParam(0.0, 180.0, 90.0, unit="deg", doc="Phase by which the right oscillator leads the left one.")
 
 _PIECE = 8
@@ -62,6 +63,7 @@ class SweptEffect(InTempo, abstract=True):
         rate_hz: Tensor,
         depth: Tensor,
         delay_ms: Tensor,
+        start_deg: Tensor,
         feedback: Tensor | None = None,
         phase_deg: Tensor | None = None,
         mix: Tensor,
@@ -70,28 +72,30 @@ class SweptEffect(InTempo, abstract=True):
         """Mix the voices with the input.
 
         The state is the phase of the oscillator, the line that all voices read, and the sweep before: where its centre,
-        its width or the angle of the sides step, two sweeps are cross-faded.
+        its width or its phase step, two sweeps are cross-faded.
         """
         start, line, memory = (None, None, None) if state is None else state
         if phase_deg is not None or own:
             x = x.expand(-1, 2, -1)
         line = silent_line(x, x.shape[1], self.interpolation) if line is None else line
-        ahead: list[Tensor | float] = [i / self.num_voices for i in range(self.num_voices)]
+        angle = start_deg.double() / 360
         if phase_deg is not None:
-            sides = _both_sides(phase_deg)
-            ahead = [sides + a if a else sides for a in ahead]
-        turning = [oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, ahead=a) for a in ahead]
+            angle = torch.cat(torch.broadcast_tensors(angle, angle + phase_deg.double() / 360), 1)
+        turning = [
+            oscillator(rate_hz, self.sample_rate, x.shape[-1], start, self.shape, ahead=angle + i / self.num_voices)
+            for i in range(self.num_voices)
+        ]
 
-        def wave(i: int, angle: list[Tensor], where: slice) -> Tensor:
-            if not angle or where == slice(None):
-                return turning[i][0][..., where]
+        def wave(i: int, angle: Tensor, where: slice) -> Tensor:
+            if where == slice(None):
+                return turning[i][0]
             phase, _ = phase_ramp(rate_hz, self.sample_rate, x.shape[-1], start)
-            phase = phase[..., where] + _both_sides(angle[0] * (360 / self._longest)) + i / self.num_voices
+            phase = phase[..., where] + angle / self._longest + i / self.num_voices
             return oscillate(phase - phase.detach().floor(), self.shape)
 
         def read(x: Tensor, sweep: Tensor, line: Line, where: slice) -> tuple[Tensor, Line]:
             loop = feedback if feedback is None or feedback.shape[-1] == 1 else feedback[..., where]
-            centre, reach, *angle = sweep.split(1, 1)
+            centre, reach, angle = sweep.split((1, 1, sweep.shape[1] - 2), 1)
             voices = []
             for i in range(self.num_voices):
                 delay = swept_delay(centre, reach, wave(i, angle, where))
@@ -104,10 +108,9 @@ class SweptEffect(InTempo, abstract=True):
             return voices[0] if self.num_voices == 1 else sum(voices[1:], voices[0]) / self.num_voices, after
 
         sweep = sweep_of(delay_ms, depth, self.sample_rate)
-        if phase_deg is not None:  # in samples too, so that a step of it is one
-            angle = phase_deg.double() * (self._longest / 360)
-            rows = torch.broadcast_tensors(*sweep.split(1, 1), angle) if can_look_at(sweep) else (sweep,)
-            sweep = torch.cat(rows, 1)
+        if can_look_at(sweep):  # the phase in samples too, so that a step of it is one
+            rows = [*sweep.split(1, 1), *(angle * self._longest).split(1, 1)]
+            sweep = torch.cat(torch.broadcast_tensors(*rows), 1)
         piece = None if feedback is None else _PIECE
         voice, line, memory = crossfaded(read, x, sweep, line, memory, self._fade, piece)
         return torch.lerp(x, voice, mix), (turning[0][1], kept_line(line, x.shape[-1]), memory)
@@ -144,12 +147,6 @@ def swept_delay(centre: Tensor, reach: Tensor, wave: Tensor) -> Tensor:
         (B, C, T), float64, 1 or longer.
     """
     return torch.addcmul(centre, reach, wave).clamp_min(1.0)
-
-
-def _both_sides(phase_deg: Tensor) -> Tensor:
-    """How far the oscillators of left and right are ahead (B, 2, 1 or T) in turns, the right one by ``phase_deg``."""
-    turns = phase_deg.double() / 360
-    return torch.cat([torch.zeros_like(turns), turns], 1)
 
 
 def sweep_curve(title: str, centre_ms: Tensor, depth: Tensor, rate_hz: Tensor, shape: Shape, rate: float) -> Curve:
