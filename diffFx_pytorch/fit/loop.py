@@ -250,8 +250,13 @@ def fit(
         interrupted=interrupted,
     )
     for number, (what, other) in enumerate(others):
-        if result.residual_db < _SURE_DB or interrupted:
+        # What is sure is doubted only by what has fewer knobs: a first-order filter has passed for one of second order.
+        simpler = len(other.params) < len(result.fx.params)
+        if interrupted:
             break
+        if result.residual_db < _SURE_DB and not simpler:
+            continue
+        left = max(0.0, began + 2 * seconds - time.monotonic()) / (len(others) - number)
         held = {n: v for n, v in (frozen.items() if isinstance(frozen, Mapping) else []) if n in other.params}
         again = fit(
             other,
@@ -262,13 +267,14 @@ def fit(
             seed=seed,
             compensate_latency=compensate_latency,
             sidechain=sidechain,
-            time_budget_s=max(0.0, began + 2 * seconds - time.monotonic()) / (len(others) - number),
+            time_budget_s=min(left, max(1.0, result.seconds)) if result.residual_db < _SURE_DB else left,
             align=align,
             progress=progress,
             choose=False,
         )
-        if again.residual_db < result.residual_db - _BETTER_DB:
-            result = replace(again, notices=[f"{what} explains more than what was given", *again.notices])
+        if again.residual_db < result.residual_db + (_BETTER_DB if simpler else -_BETTER_DB):
+            more = "more than" if again.residual_db < result.residual_db - _BETTER_DB else "as much, with fewer knobs, as"
+            result = replace(again, notices=[f"{what} explains {more} what was given", *again.notices])
     return replace(result, seconds=time.monotonic() - began)
 
 
