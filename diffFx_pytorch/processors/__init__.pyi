@@ -2252,6 +2252,7 @@ class _ChorusKnobs(TypedDict, total=False):
     rate_hz: KnobValue
     depth: KnobValue
     delay_ms: KnobValue
+    start_deg: KnobValue
     mix: KnobValue
     period_beats: KnobValue
 
@@ -2259,6 +2260,7 @@ class _LikeChorus:
     rate_hz: _Setting
     depth: _Setting
     delay_ms: _Setting
+    start_deg: _Setting
     mix: _Setting
     period_beats: _Setting
     def __init__(
@@ -2287,12 +2289,14 @@ class _MultiVoiceChorusKnobs(TypedDict, total=False):
     rate_hz: KnobValue
     depth: KnobValue
     delay_ms: KnobValue
+    start_deg: KnobValue
     mix: KnobValue
 
 class _LikeMultiVoiceChorus:
     rate_hz: _Setting
     depth: _Setting
     delay_ms: _Setting
+    start_deg: _Setting
     mix: _Setting
     def __init__(
         self,
@@ -2322,6 +2326,7 @@ class _StereoChorusKnobs(TypedDict, total=False):
     rate_hz: KnobValue
     depth: KnobValue
     delay_ms: KnobValue
+    start_deg: KnobValue
     phase_deg: KnobValue
     mix: KnobValue
 
@@ -2329,6 +2334,7 @@ class _LikeStereoChorus:
     rate_hz: _Setting
     depth: _Setting
     delay_ms: _Setting
+    start_deg: _Setting
     phase_deg: _Setting
     mix: _Setting
     def __init__(
@@ -2396,6 +2402,7 @@ class _FeedbackFlangerKnobs(TypedDict, total=False):
     rate_hz: KnobValue
     depth: KnobValue
     delay_ms: KnobValue
+    start_deg: KnobValue
     feedback: KnobValue
     mix: KnobValue
     period_beats: KnobValue
@@ -2404,6 +2411,7 @@ class _LikeFeedbackFlanger:
     rate_hz: _Setting
     depth: _Setting
     delay_ms: _Setting
+    start_deg: _Setting
     feedback: _Setting
     mix: _Setting
     period_beats: _Setting
@@ -2434,6 +2442,7 @@ class _StereoFlangerKnobs(TypedDict, total=False):
     rate_hz: KnobValue
     depth: KnobValue
     delay_ms: KnobValue
+    start_deg: KnobValue
     feedback: KnobValue
     phase_deg: KnobValue
     mix: KnobValue
@@ -2443,6 +2452,7 @@ class _LikeStereoFlanger:
     rate_hz: _Setting
     depth: _Setting
     delay_ms: _Setting
+    start_deg: _Setting
     feedback: _Setting
     phase_deg: _Setting
     mix: _Setting
@@ -2512,6 +2522,7 @@ class _PhaserKnobs(TypedDict, total=False):
     rate_hz: KnobValue
     depth: KnobValue
     center_hz: KnobValue
+    start_deg: KnobValue
     feedback: KnobValue
     mix: KnobValue
     q: KnobValue
@@ -2521,6 +2532,7 @@ class _LikePhaser:
     rate_hz: _Setting
     depth: _Setting
     center_hz: _Setting
+    start_deg: _Setting
     feedback: _Setting
     mix: _Setting
     q: _Setting
@@ -2691,11 +2703,13 @@ class Tremolo(_LikeTremolo, _Tremolo): ...
 class _VibratoKnobs(TypedDict, total=False):
     rate_hz: KnobValue
     depth: KnobValue
+    start_deg: KnobValue
     period_beats: KnobValue
 
 class _LikeVibrato:
     rate_hz: _Setting
     depth: _Setting
+    start_deg: _Setting
     period_beats: _Setting
     def __init__(
         self,
