@@ -44,7 +44,7 @@ class Phaser(InTempo):
     words = ("sweeps notches at {rate_hz} around {center_hz}, {depth:share} deep, {feedback:share} fed back",)
     params = {
         "rate_hz": EffectParam(0.02, 10.0, 0.5, "log", "Hz", search="rate", doc="Speed of the oscillator."),
-        "depth": EffectParam(0.0, 1.0, 0.5, doc="0 stands still, 1 sweeps two octaves up and two down."),
+        "depth": EffectParam(0.0, 2.0, 0.5, doc="0 stands still, 1 sweeps two octaves up and two down, 2 four."),
         "center_hz": EffectParam(100.0, 4000.0, 800.0, "log", "Hz", doc="Centre of the sweep."),
         "start_deg": START,
         "feedback": EffectParam(-0.95, 0.95, 0.4, doc="Sharpness of the peaks; the sign moves them."),
