@@ -273,8 +273,9 @@ def fit(
             choose=False,
         )
         if again.residual_db < result.residual_db + (_BETTER_DB if simpler else -_BETTER_DB):
-            more = "more than" if again.residual_db < result.residual_db - _BETTER_DB else "as much, with fewer knobs, as"
-            result = replace(again, notices=[f"{what} explains {more} what was given", *again.notices])
+            gained = again.residual_db < result.residual_db - _BETTER_DB
+            much = "more than" if gained else "as much, with fewer knobs, as"
+            result = replace(again, notices=[f"{what} explains {much} what was given", *again.notices])
     return replace(result, seconds=time.monotonic() - began)
 
 

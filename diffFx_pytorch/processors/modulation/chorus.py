@@ -48,8 +48,8 @@ class ChorusEffect(SweptEffect, abstract=True):
 class Chorus(ChorusEffect):
     """A second voice that wavers in pitch and time: y[n] = (1 - m) x[n] + m x(n - d[n]).
 
-    The delay is d = 1 + (D - 1) (1 + depth o(phi[n])) samples, phi beginning at the start. With a sine the pitch wavers by a factor of
-    1 +- 2 pi rate depth D, so a long delay wants a small depth.
+    The delay is d = 1 + (D - 1) (1 + depth o(phi[n])) samples, phi beginning at the start. With a sine the pitch
+    wavers by a factor of 1 +- 2 pi rate depth D, so a long delay wants a small depth.
 
     References:
         J. Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.

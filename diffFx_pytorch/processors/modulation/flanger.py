@@ -33,8 +33,8 @@ class FlangingEffect(SweptEffect, abstract=True):
 class Flanger(FlangingEffect):
     """The sound and a copy whose delay is swept: y[n] = (1 - m) x[n] + m x(n - d[n]).
 
-    The delay is d = 1 + (D - 1) (1 + depth o(phi[n])) samples, phi beginning at the start. At a mix of 0.5 there are notches at (k + 1/2) / d,
-    which sweep as d does.
+    The delay is d = 1 + (D - 1) (1 + depth o(phi[n])) samples, phi beginning at the start. At a mix of 0.5 there
+    are notches at (k + 1/2) / d, which sweep as d does.
 
     References:
         J. Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.
@@ -48,8 +48,8 @@ class Flanger(FlangingEffect):
 class FeedbackFlanger(FlangingEffect):
     """A flanger that rings: w[n] = x[n] + g w(n - d[n]), y[n] = (1 - m) x[n] + m w(n - d[n]).
 
-    The delay is d = 1 + (D - 1) (1 + depth o(phi[n])) samples, phi beginning at the start. Peaks of 1 / (1 - g) at k / d for a positive g, halfway
-    between for a negative one.
+    The delay is d = 1 + (D - 1) (1 + depth o(phi[n])) samples, phi beginning at the start. Peaks of 1 / (1 - g)
+    at k / d for a positive g, halfway between for a negative one.
 
     References:
         J. Dattorro, "Effect design, part 2: delay-line modulation and chorus", JAES 45(10), 1997.

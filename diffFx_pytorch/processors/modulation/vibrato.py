@@ -25,8 +25,8 @@ class Vibrato(InTempo):
     """Vibrato: y[n] = x(n - d[n]), d = L + depth 2.5 ms (1 + o(phi[n] - 1/4 + start / 360)).
 
     With a sine the pitch moves by a factor of 1 +- 2 pi rate depth 2.5 ms: at 5 Hz and full depth by 8 %, more than a
-    semitone each way. With a start of 0 it begins at the sound itself. L, which is declared as latency, is half the points of the
-    interpolator: with fewer in the past the treble would come and go with the sweep.
+    semitone each way. With a start of 0 it begins at the sound itself. L, which is declared as latency, is half the
+    points of the interpolator: with fewer in the past the treble would come and go with the sweep.
 
     References:
         U. Zoelzer (ed.), DAFX: Digital Audio Effects, 2nd ed., Wiley 2011, section 2.6.1.
