@@ -252,9 +252,7 @@ def fit(
     for number, (what, other) in enumerate(others):
         # What is sure is doubted only by what has fewer knobs: a first-order filter has passed for one of second order.
         simpler = len(other.params) < len(result.fx.params)
-        if interrupted:
-            break
-        if result.residual_db < _SURE_DB and not simpler:
+        if interrupted or (result.residual_db < _SURE_DB and not simpler):
             continue
         left = max(0.0, began + 2 * seconds - time.monotonic()) / (len(others) - number)
         held = {n: v for n, v in (frozen.items() if isinstance(frozen, Mapping) else []) if n in other.params}
