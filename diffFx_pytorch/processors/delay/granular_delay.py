@@ -28,6 +28,8 @@ _LEAST_MS = 2.0
 """Shortest delay of a grain."""
 
 _MOST_AT_ONCE = 32
+_PIECE = 1 << 15
+"""Of both sides: the rows of all voices are to stay in the cache."""
 
 
 class GranularDelay(TimedDelay):
@@ -105,7 +107,7 @@ class GranularDelay(TimedDelay):
 
     def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
         """``granulated``, by pieces."""
-        return in_pieces(self.granulated, x.expand(-1, 2, -1), state, knobs)
+        return in_pieces(self.granulated, x.expand(-1, 2, -1), state, knobs, _PIECE)
 
     def granulated(
         self,
