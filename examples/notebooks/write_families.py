@@ -47,6 +47,14 @@ from diffFx_pytorch.report.notebook import knob_sliders, listen
 RATE, SECONDS = 44100, {seconds}
 {sounds}"""
 
+_INSTALL = """\
+import importlib.util
+
+ADDRESS = ""  # where the package is not installed, as in Colab: the address that one would clone
+if not importlib.util.find_spec("diffFx_pytorch"):
+    assert ADDRESS, "put the address of the repository into ADDRESS"
+    get_ipython().run_line_magic("pip", f"install -q 'diffFx_pytorch[notebook] @ git+{ADDRESS}'")"""
+
 _HOW = """\
 Every player has three takes and goes from one to the other without losing its place: *before*, *after* at the
 loudness of before, and their *difference*, which is what the effect did. All sounds are parts of a clip that the
@@ -131,7 +139,9 @@ def _call(name: str, given: dict[str, Any]) -> str:
 
 
 def write_notebook(path: Path, cells: Sequence[nbformat.NotebookNode]) -> None:
-    """Write cells as a notebook without outputs."""
+    """Write cells as a notebook without outputs, before the code one that installs the package where it is missing."""
+    first = next(number for number, cell in enumerate(cells) if cell["cell_type"] == "code")
+    cells = [*cells[:first], new_code_cell(_INSTALL), *cells[first:]]
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
