@@ -69,6 +69,10 @@ class PitchCorrection(Processor):
 
     Everything is causal, late by D = N / 2 + H (``latency_samples``). The notes, the lag that is the period, and the
     moments at which grains begin are decisions; between them the output is differentiable in all knobs and the sound.
+    As that of ``PitchShift``, this derivative is one of a phase, which grows with time and says little of a pitch that
+    is far off: a fit by the waveform does not find these knobs. Compare fundamental frequencies, or search.
+
+    Where in a cycle grains stand is left to chance: large transpositions differ by some dB between harmonics with it.
 
     References:
         P. McLeod, G. Wyvill, "A smarter way to find pitch", ICMC 2005.
