@@ -70,6 +70,8 @@ OF_KERNELS = {
     "plays": {"knobs": _ONE, "zi": torch.empty(1, 4, device="meta")},
     "delay_graph": {"settings": ([0] * 6, [100], 1, 1)},
     "running_max": {"settings": (9,)},
+    "allpass_loop": {"coef": _ONE, "zi": torch.empty(4, 2, device="meta")},
+    "state_space": {"A": _ONE, "zi": torch.empty(1, device="meta")},
 }
 
 
@@ -78,8 +80,8 @@ def test_rows_that_32_bits_do_not_count_are_left_to_the_equation(name):
     serves = importlib.import_module(f"diffFx_pytorch.recursion.cuda.{name}").serves
     others = dict(OF_KERNELS[name])
     settings = others.pop("settings", ())
-    assert serves(SimpleNamespace(x=_ROWS, level=_ROWS, **others), *settings)
-    assert not serves(SimpleNamespace(x=_LONG, level=_LONG, **others), *settings)
+    assert serves(SimpleNamespace(x=_ROWS, level=_ROWS, u=_ROWS[..., None], **others), *settings)
+    assert not serves(SimpleNamespace(x=_LONG, level=_LONG, u=_LONG[..., None], **others), *settings)
 
 
 @pytest.mark.parametrize(
