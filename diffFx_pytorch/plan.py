@@ -48,7 +48,7 @@ class Plan:
         T = x.shape[-1]
         total = start + T if total is None else total
         length = self._piece(x, sidechain, state)
-        if length >= T:
+        if length is None:
             return self._block(x, state, sidechain, start, total)
         y = None
         for begin in range(0, T, length):
@@ -59,14 +59,14 @@ class Plan:
             y[..., piece] = heard
         return y, state  # type: ignore[return-value]  # there is a first piece
 
-    def _piece(self, x: Tensor, sidechain: Tensor | None, state: Any) -> int:
-        """How many samples of a block are to be computed together; blocks are the whole."""
-        T, fx = x.shape[-1], self.fx
-        if not (fx.in_pieces and fx.streamable) or x.numel() < 2 * _PIECE or not _repeatable(x, sidechain, state):
-            return T
+    def _piece(self, x: Tensor, sidechain: Tensor | None, state: Any) -> int | None:
+        """How many samples of a block are to be computed together, None for all; blocks are the whole."""
+        # A graph that is recorded is one of any length, which nobody may ask for there.
+        if not (self.fx.in_pieces and self.fx.streamable) or not _repeatable(x, sidechain, state):
+            return None
         if torch.is_grad_enabled() and (self.fixed is None or requires_grad(tuple(tensors_in(self.fixed)))):
-            return T
-        return max(_PIECE * T // x.numel(), 1)
+            return None
+        return max(_PIECE * x.shape[-1] // x.numel(), 1) if x.numel() >= 2 * _PIECE else None
 
     def _block(self, x: Tensor, state: Any, sidechain: Tensor | None, start: int, total: int) -> tuple[Tensor, Any]:
         fx = self.fx
