@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..kernels.constants import constant
+from ..kernels.transforms import is_traced
 from .fir import half_band_double, half_band_halve
 from .whole_delay import with_past
 
@@ -95,5 +96,6 @@ def linear_down(x: Tensor, taps: tuple[float, ...], state: Tensor | None) -> tup
     """
     reach = 2 * len(taps) - 1
     padded = with_past(x[..., :-2], reach, state)
-    left = with_past(x[..., -reach:], reach, state)[..., -reach:]
+    # A graph of any length cannot know whether the end of a block is as long as that.
+    left = with_past(x if is_traced() else x[..., -reach:], reach, state)[..., -reach:]
     return (half_band_halve(padded, constant(taps, x.dtype, x.device)) if x.shape[-1] else x), left
