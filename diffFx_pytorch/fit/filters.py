@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from ..processor import Processor
 from ..routing import Chain
+from .bands import BandResponse, asked
 from .knobs import FreeKnobs
 from .task import Task
-from .tone import aligned_dry, is_filter, tones
+from .tone import Standing, aligned_dry, is_filter, tones
 
 _PASSES = 3
 _FEWEST = 3
@@ -20,21 +22,52 @@ _FEWEST = 3
 
 @dataclass
 class Filter:
-    """A filter, which of the knobs are its, and the effects before it."""
+    """A filter, its name in the chain, which of the knobs are its, and the effects before it."""
 
     fx: Processor
+    name: str
     columns: slice
     before: Chain | None
+    _bands: BandResponse | None = field(default=None, repr=False)
+
+    def bands(self, task: Task, place: Tensor) -> BandResponse:
+        """Of the sound before it, at a setting (P,) of the chain; of the dry one they are computed once."""
+        if self._bands is not None:
+            return self._bands
+        dry = aligned_dry(task)
+        if self.before is None:
+            self._bands = BandResponse(dry[0], self.fx.sample_rate)
+            return self._bands
+        sound = Task(self.before, dry, task.wet).sounds(place[None, : self.columns.start], task.wet.shape[-1])
+        return BandResponse(sound[0], self.fx.sample_rate)
+
+    def moving(self, task: Task, free: FreeKnobs) -> list[str]:
+        """Those of its knobs that are free."""
+        names = task.fx.param_names[self.columns]
+        return [own for own, name in zip(self.fx.param_names, names, strict=True) if name in free.names]
+
+    def many(self, task: Task, free: FreeKnobs) -> bool:
+        """Whether so many of its knobs are free that it is worth being read."""
+        return len(self.moving(task, free)) >= _FEWEST
+
+    def powers(self, bands: BandResponse, place: Tensor) -> Tensor:
+        """Of its response at a setting (P,) of the chain, by bands, (bands,)."""
+        return self.asked(bands).sounds(place[None, self.columns].cpu(), 0)[0, 0]
+
+    def asked(self, bands: BandResponse) -> Task:
+        """The filter, on the CPU, whose response by bands is what is heard."""
+        return asked(copy.deepcopy(self.fx).cpu(), bands)
 
 
 def filters(fx: Processor) -> list[Filter]:
     """The effect, where it is a filter, or those steps of a chain that are."""
     if is_filter(fx):
-        return [Filter(fx, slice(0, len(fx.params)), None)]
+        return [Filter(fx, "", slice(0, len(fx.params)), None)]
     found, first, before = [], 0, {}
     for name, step in fx.steps.items() if isinstance(fx, Chain) else ():
         if is_filter(step):
-            found.append(Filter(step, slice(first, first + len(step.params)), Chain(**before) if before else None))
+            columns = slice(first, first + len(step.params))
+            found.append(Filter(step, name, columns, Chain(**before) if before else None))
         first, before = first + len(step.params), {**before, name: step}
     return found
 
@@ -51,7 +84,13 @@ def blocks(fx: Processor, free: list[str]) -> list[list[int]]:
 
 
 def reread(
-    task: Task, one: Filter, free: FreeKnobs, place: Tensor, generator: torch.Generator, deadline: float
+    task: Task,
+    one: Filter,
+    free: FreeKnobs,
+    place: Tensor,
+    generator: torch.Generator,
+    deadline: float,
+    level_free: bool = False,
 ) -> Tensor:
     """Settings like one, but with a filter whose response makes up for what the sound lacks: (n, P).
 
@@ -66,21 +105,47 @@ def reread(
         place: the setting, (P,).
         generator: of the random numbers.
         deadline: of ``time.monotonic()``.
+        level_free: whether the gain of the filter is left to the rest of the chain.
     """
-    names = task.fx.param_names[one.columns]
-    moving = [own for own, name in zip(one.fx.param_names, names, strict=True) if name in free.names]
-    if len(moving) < _FEWEST:
+    if not one.many(task, free):
         return place[None][:0]
-    own = FreeKnobs(one.fx, free=moving, rest=place[None, one.columns])
-    dry = aligned_dry(task)
-    if one.before is not None:
-        first = Task(one.before, dry, task.wet)
-        dry = first.sounds(place[None, : one.columns.start], task.wet.shape[-1])
+    bands = one.bands(task, place)
     sound = task.sounds(place[None], task.wet.shape[-1])
-    now = place[one.columns], sound
-    read, interrupted = tones(one.fx, dry, task.wet, generator, 3, deadline, own, now, _PASSES)
+    here = Standing(place[one.columns], one.powers(bands, place), sound, level_free)
+    return put(one, place, read(one, task, free, place, bands, here, generator, deadline))
+
+
+def read(
+    one: Filter,
+    task: Task,
+    free: FreeKnobs,
+    place: Tensor,
+    bands: BandResponse,
+    here: Standing,
+    generator: torch.Generator,
+    deadline: float,
+) -> Tensor:
+    """Settings of a filter of a chain, (n, its knobs), the best first.
+
+    Args:
+        one: of ``filters(task.fx)``.
+        task: what is fitted.
+        free: which knobs move.
+        place: of the others, (P,).
+        bands: of the sound before the filter.
+        here: what stands in its place.
+        generator: of the random numbers.
+        deadline: of ``time.monotonic()``.
+    """
+    own = FreeKnobs(one.fx, free=one.moving(task, free), rest=place[None, one.columns])
+    found, interrupted = tones(one.fx, bands, task.wet, generator, 3, deadline, own, here, _PASSES)
     if interrupted:
         raise KeyboardInterrupt
-    settings = place.repeat(len(read), 1)
-    settings[:, one.columns] = read.to(settings)
+    return found
+
+
+def put(one: Filter, place: Tensor, found: Tensor) -> Tensor:
+    """A setting (P,) with each of those found of a filter, (n, P)."""
+    settings = place.repeat(len(found), 1)
+    settings[:, one.columns] = found.to(settings)
     return settings

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..processor import Processor
 from ..routing import Chain
 from ..routing.routing import free_name
+from .bands import BandResponse
 from .features import Feature, LogSpectrum, Waveform
 from .knobs import FreeKnobs, positions_of
 from .least_squares import LeastSquares
@@ -197,10 +198,9 @@ class Growth:
         """Settings of a filter that are likely between the sound of a chain and the wet one, (n, P)."""
         key = new, None if parent is None else parent.steps
         if key not in self.tones:
-            wet = self.wet[..., : self.samples]
-            self.tones[key], interrupted = tones(
-                self.candidates[new], sound[..., : self.samples], wet, self.generator, deadline=self.deadline
-            )
+            fx, wet = self.candidates[new], self.wet[..., : self.samples]
+            bands = BandResponse(sound[0, :, : self.samples], fx.sample_rate)
+            self.tones[key], interrupted = tones(fx, bands, wet, self.generator, deadline=self.deadline)
             if interrupted:
                 raise KeyboardInterrupt
         return self.tones[key]

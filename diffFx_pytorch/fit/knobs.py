@@ -149,6 +149,23 @@ def start_positions(
     return positions_of(fx, {}).expand(batch, -1)
 
 
+def several_starts(
+    fx: Processor,
+    starts: int,
+    init: Literal["default", "random"] | Mapping[str, KnobValue] | Tensor,
+    frozen: Iterable[str] | Mapping[str, float],
+    seed: int,
+) -> Tensor:
+    """Make so many initial settings (S, P), the first at ``init``, the others at random; a tensor is all of them."""
+    generator = torch.Generator().manual_seed(seed)
+    if isinstance(init, Tensor):
+        return FreeKnobs(fx, frozen, rest=init).rest
+    first = start_positions(fx, 1, init, generator)
+    free = FreeKnobs(fx, frozen, rest=first)
+    others = free(fx.random_params(max(0, starts - 1), generator)[:, free.index])
+    return torch.cat([free.rest, others])
+
+
 def positions_of(fx: Processor, values: Mapping[str, KnobValue]) -> Tensor:
     """Positions (1, P) or (B, P), float64, of values in their units; names left out are where the effect holds them."""
     return fx.demap_parameters(fx.to_flat(values).double())  # type: ignore[return-value]  # flat gives flat

@@ -17,16 +17,18 @@ from ..control import KnobValue
 from ..kernels.devices import device_here
 from ..processor import Processor
 from .alignment import Alignment, aligned, check_recordings
+from .bands import BandResponse
 from .certainty import Certainty, certainties, sentences
 from .choices import alternatives
 from .drift import drift, without_drift
 from .features import LogSpectrum, Waveform
-from .knobs import FreeKnobs, Search, start_positions, unsearched
+from .knobs import FreeKnobs, Search, several_starts, unsearched
 from .least_squares import LeastSquares
 from .limits import Limit, Limited
 from .losses import check_pair
 from .pairs import Pairs
 from .progress import Watch, progress_bar
+from .relaxed import RelaxedSearch, readable
 from .search import AutomaticSearch
 from .short_pair import short_pair
 from .stage import Stage, descend, scanned
@@ -38,8 +40,8 @@ _EXCERPT_S = 2.0
 _LAST_STEPS = 15
 _QUICK = 0.5
 """Share of the time for the search on a short pair, where there is one."""
-_READING = 0.4
-"""Share of the time for reading a filter off the response."""
+_READING, _RELAXED = 0.4, 0.6
+"""Share of the time for reading a filter off the response, and for a chain whose filters are relaxed."""
 _UNRELATED = 0.05
 _AT_REST = 1e-5
 """Positions by which a knob is no farther from its default than what is not heard."""
@@ -176,7 +178,7 @@ def fit(
     if device is not None and (found := device_here(device)) is not None:
         there = found
         fx, sidechain = copy.deepcopy(fx).to(there), None if sidechain is None else sidechain.to(there)
-    positions = _starts(given, 1 if stages is None else starts, init, frozen, seed).to(there)
+    positions = several_starts(given, 1 if stages is None else starts, init, frozen, seed).to(there)
     free = FreeKnobs(given, frozen, rest=positions[:1]).to(there)
     moves = (stages is None) if align is None else align
     notices: list[str] = []
@@ -330,13 +332,18 @@ def _searched(
     with progress_bar(None, progress, decibels=True) as advance:
         seconds = share * (deadline - time.monotonic())
         history, met, interrupted = [], [], False
-        filters = is_filter(task.fx)
-        quick = None if filters else short_pair(task, excerpt)
-        if filters:  # their responses are compared, no recording is filtered
+        if is_filter(task.fx):  # their responses are compared, no recording is filtered
+            bands = BandResponse(aligned_dry(task)[0], task.fx.sample_rate)
             until = time.monotonic() + _READING * seconds
-            read, interrupted = tones(task.fx, aligned_dry(task), task.wet, generator, 4, until, free)
+            read, interrupted = tones(task.fx, bands, task.wet, generator, 4, until, free)
             starts = torch.cat([read, starts])
-        if quick is not None:  # far more settings are tried in the time; what they lead to is then compared in full
+        elif readable(task, free):
+            search = RelaxedSearch(task, free, excerpt, generator, advance)
+            read, interrupted = search.run(time.monotonic() + _RELAXED * seconds)
+            starts, history = torch.cat([read, starts]), [search.history]
+        elif (
+            quick := short_pair(task, excerpt)
+        ) is not None:  # far more settings are tried in the time; what they lead to is then compared in full
             search = AutomaticSearch(quick, free, quick.wet.shape[-1], _QUICK * seconds, generator, advance)
             starts = torch.cat([search.run(starts), starts])
             history, interrupted = [search.history], search.interrupted
@@ -381,19 +388,3 @@ def _staged(
             if out_of_time:
                 break
     return torch.cat(met), history, out_of_time
-
-
-def _starts(
-    fx: Processor,
-    starts: int,
-    init: Literal["default", "random"] | Mapping[str, KnobValue] | Tensor,
-    frozen: Iterable[str] | Mapping[str, float],
-    seed: int,
-) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    if isinstance(init, Tensor):
-        return FreeKnobs(fx, frozen, rest=init).rest
-    first = start_positions(fx, 1, init, generator)
-    free = FreeKnobs(fx, frozen, rest=first)
-    others = free(fx.random_params(max(0, starts - 1), generator)[:, free.index])
-    return torch.cat([free.rest, others])

@@ -159,7 +159,8 @@ class AutomaticSearch:
             yield self._best()
             if time.monotonic() >= deadline:
                 return
-        screened = self._screen(starts, began + _SCREENING * self.seconds)
+        near = bool(self.blocks) and self._best() < _NEAR
+        screened = [] if near else self._screen(starts, began + _SCREENING * self.seconds)
         # In a chain what is near the best is worth more than what was drawn at random.
         together, ranked = _FEW if self.blocks else len(screened), []
         while time.monotonic() < deadline:
@@ -188,7 +189,7 @@ class AutomaticSearch:
             if now < _FOUND or waited > _PATIENCE * (len(self.free.index) if now > _GOOD else 1):
                 return
 
-    def _ranked(self, positions: Tensor, errors: dict[str, Tensor], each: int) -> list[tuple[str, Tensor]]:
+    def ranked(self, positions: Tensor, errors: dict[str, Tensor], each: int) -> list[tuple[str, Tensor]]:
         """The best settings by every feature in turn, each once."""
         orders = {name: e.argsort()[:each].tolist() for name, e in errors.items()}
         ranked, seen = [], set()
@@ -199,7 +200,7 @@ class AutomaticSearch:
                     ranked.append((name, positions[order[place]]))
         return ranked
 
-    def _errors(self, positions: Tensor) -> dict[str, Tensor]:
+    def errors(self, positions: Tensor) -> dict[str, Tensor]:
         """Errors of settings (B, P) by the features that choose, a few at a time."""
         self.screened += len(positions)
         together = self.task.together(self.samples)
@@ -214,14 +215,14 @@ class AutomaticSearch:
         }
 
     def _screen(self, starts: Tensor, until: float) -> list[tuple[str, Tensor]]:
-        positions, errors = [starts], [self._errors(starts)]
+        positions, errors = [starts], [self.errors(starts)]
         while self.screened < self.screens and time.monotonic() < until:
             # Few knobs are found anywhere; of many, most are near where they begin.
             near = self.proposals.near(starts[0][self.free.index].cpu(), _BATCH // 2)
             positions.append(self._all(torch.cat([self.proposals.anywhere(_BATCH // 2), near])))
-            errors.append(self._errors(positions[-1]))
+            errors.append(self.errors(positions[-1]))
         together = {name: torch.cat([e[name] for e in errors]) for name in errors[0]}
-        return self._ranked(torch.cat(positions), together, 8)
+        return self.ranked(torch.cat(positions), together, 8)
 
     def _leads(self, place: Tensor) -> bool:
         """Whether a setting is the best so far, and has filters that can be read anew."""
@@ -254,7 +255,7 @@ class AutomaticSearch:
                 place = leaders[0][1][self.free.index].cpu()
                 places.append(self._all(self.proposals.along(place, self._columns, _GRID)))
         positions = torch.cat(places)
-        return self._ranked(positions, self._errors(positions), 2)
+        return self.ranked(positions, self.errors(positions), 2)
 
     def _by_block(self, deadline: float) -> list[tuple[str, Tensor]]:
         """The best setting of a chain with one effect searched anew, the others held: the two best of these."""
@@ -268,7 +269,7 @@ class AutomaticSearch:
             places = self._all(drawn)
             index = self.free.index[columns]
             fit = LeastSquares(self.quick, self.samples, Waveform(), index[torch.isin(index, self.fits["wave"].free)])
-            begun = [p for _, p in self._ranked(places, self._errors(places), 1)][:_TRIED]
+            begun = [p for _, p in self.ranked(places, self.errors(places), 1)][:_TRIED]
             ends = [fit.descend(p, 8, deadline) for p in begun if time.monotonic() < deadline]
             found += sorted(ends, key=lambda end: end[1])[:1]
         return [("tone", p) for p, _ in sorted(found, key=lambda end: end[1])[:2]]

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from diffFx_pytorch import Chain, registry
+from diffFx_pytorch.fit.bands import BandResponse, Struck, band_frequencies, said_powers
 from diffFx_pytorch.fit.filters import filters, reread
 from diffFx_pytorch.fit.knobs import FreeKnobs
 from diffFx_pytorch.fit.task import Task
-from diffFx_pytorch.fit.tone import BandResponse, Powers, band_frequencies, is_filter, tones
+from diffFx_pytorch.fit.tone import is_filter, tones
 from diffFx_pytorch.processors import (
     FeedbackDelay,
     Gain,
@@ -38,13 +39,10 @@ def test_a_response_by_bands_is_the_filters():
 )
 def test_a_recording_and_an_impulse_show_the_same(fx):
     dry = sound(1.0)
-    bands, late = BandResponse(dry[0], RATE), fx.latency_samples
-    of_sound, trust = bands.between(rendered(fx, dry)[0])
-    impulse = torch.zeros(1, 1, 8192 + late)
-    impulse[..., late] = 1.0
-    bands.aim(trust, late)
-    with torch.no_grad():
-        of_impulse = bands.powers(fx(impulse)[..., late:])[0, 0]
+    bands = BandResponse(dry[0], RATE)
+    of_sound, _ = bands.between(rendered(fx, dry)[0])
+    here = fx.demap_parameters(fx.to_flat({})).float()
+    of_impulse = Struck(fx, bands).sounds(here, 8192)[0, 0]
     high = band_frequencies(RATE) > 200  # below, a bin of the impulse's transform is wider than a band
     assert float(10 * (of_sound / of_impulse)[high].log10().abs().max()) < 0.2
 
@@ -77,7 +75,7 @@ def test_an_equaliser_is_read_off_its_response():
     fx = ParametricEqualizer(RATE)
     knobs = {"peak_1_gain_db": -14.0, "peak_1_freq_hz": 300.0, "peak_3_gain_db": 9.0, "peak_3_freq_hz": 2500.0}
     wet = rendered(fx, dry, **knobs)
-    best = tones(fx, dry, wet, torch.Generator().manual_seed(0))[0][:1]
+    best = tones(fx, BandResponse(dry[0], RATE), wet, torch.Generator().manual_seed(0))[0][:1]
     with torch.no_grad():
         left = fx(dry, norm_params=best) - wet
     assert float(left.square().sum()) < 0.01 * float(wet.square().sum())
@@ -100,6 +98,6 @@ def test_the_power_that_a_filter_says_is_that_of_its_response(cls):
     impulse[..., 0] = 1
     H = torch.fft.rfft(fx(impulse.expand(2, -1, -1), norm_params=positions))[:, 0]
     bins = torch.arange(80, 1 << 14, 997)  # a window over the taps smooths what is lower
-    said = Powers(fx, bins * (8000 / (1 << 15))).sounds(positions, 0)[:, 0]
+    said = said_powers(fx, positions, bins.double() * (8000 / (1 << 15)))
     torch.testing.assert_close(said.double(), H[:, bins].abs().square(), rtol=2e-2, atol=1e-4)
     assert said.std() > 1e-3 or cls.__name__ == "AllPass"
