@@ -17,9 +17,9 @@ KNOBS = {"eq.gain_db": 12.0, "eq.freq_hz": 900.0, "eq.q": 1.0, "gain.gain_db": -
 
 
 def relaxed(fx, free=None, **knobs):
-    dry = sound(1.0)
+    dry = sound(0.5)
     task = Task(fx, dry, rendered(fx, dry, **knobs))
-    return RelaxedSearch(task, free or FreeKnobs(fx), RATE, torch.Generator().manual_seed(0))
+    return RelaxedSearch(task, free or FreeKnobs(fx), RATE // 2, torch.Generator().manual_seed(0))
 
 
 def test_bells_at_rest_are_flat_and_stand_in_equal_ratios():
