@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import importlib.metadata
 import platform
 import subprocess
@@ -63,6 +64,8 @@ def main() -> int:
         "in turn in one process with the same number of threads; the ratio is the median of neighbouring pairs, which",
         "a noisy machine leaves intact. The allocator is warm. Absolute times are this machine's on that day.",
         "",
+        f"Run of {datetime.date.today():%-d %B %Y}. What was added since has no row.",
+        "",
         _machine(),
         "",
         "## Speed",
@@ -77,7 +80,7 @@ def main() -> int:
 
     for row in (r for r in rows if isinstance(r, Speed)):
         mine, theirs, ratio = compare(row, options.seconds)
-        target = "" if row.target is None else f"{row.target:g}"
+        target = "" if row.target is None else f"{row.target:.3g}"
         if ratio is None:
             shown = "missing | |"
         else:
