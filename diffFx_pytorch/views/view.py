@@ -187,7 +187,7 @@ def view_of(curve: Curve, marks: Sequence[Mark] = (), guides: Sequence[Line] = (
     backwards = torch.nonzero(x.diff() == 0).flatten() + 1 if not curve.stems else []
     pieces = zip(_split(x, backwards), _split(y, backwards), strict=True)
     roles: tuple[Role, ...] = ("wet", "second", "third", "dry")
-    several = len(backwards) > 0 and "(Hz)" in curve.x_label
+    several = 0 < len(backwards) < len(roles) and "(Hz)" in curve.x_label  # names of more have no room
     form: Form = "stems" if curve.stems else "line"
     lines = [
         Line(a, b, f"band {i + 1}" if several else "", roles[i % 4], form) for i, (a, b) in enumerate(pieces) if len(a)
