@@ -207,7 +207,8 @@ def fit(
     if stages is None:
         seconds = _SECONDS if time_budget_s is None else time_budget_s
         others = list(alternatives(effect)) if choose and not limits else []
-        seconds /= 2 if others else 1
+        # Of a chain the search gets all its time, and options what it leaves: one has more of them than time for each.
+        seconds /= 2 if others and not isinstance(effect, Chain) else 1
         candidates, history, out_of_time, met, interrupted = _searched(
             task, free, positions, seed, began + seconds, progress
         )

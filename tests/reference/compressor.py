@@ -95,10 +95,11 @@ def twin(
             back = topology == "feed-back"
             wanted = (ratio - 1) * knee(over - s, knee_db, knee_shape) if back else asked(size)
             keeps = hold((wanted > s) != up, c)
-            if detector == "vca":
-                keeps = hold(size * size > power, c)
-                power = keeps * power + (1 - keeps) * size * size
-                s = asked(math.sqrt(power))
+            if detector in ("vca", "envelope"):
+                p = 2 if detector == "vca" else 1
+                keeps = hold(size**p > power, c)
+                power = keeps * power + (1 - keeps) * size**p
+                s = asked(power ** (1 / p))
             else:
                 s = fed_back(over, s, ratio, knee_db, keeps) if back else keeps * s + (1 - keeps) * wanted
             slow += (1 - math.exp(-1000 / (sample_rate * slow_release_ms))) * (s - slow)

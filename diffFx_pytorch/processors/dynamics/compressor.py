@@ -22,6 +22,8 @@ from ...recursion import allpole, attack_release, loop_overshoot, one_pole, sosf
 from ..choices import KNEE_SHAPE, LINK, RMS
 from .key import LOOKAHEAD, PeakLevel
 
+_LEVELLED = ("vca", "envelope")
+"""Detectors whose level itself has the times of attack and release, and the gain none."""
 _CREST_MS = 200.0
 _FASTEST = 32.0
 """Times are at most so many times shorter than those of the knobs."""
@@ -64,6 +66,8 @@ class Compressor(Processor):
     of the attack and falls with that of the release, and the gain follows at once. So a level falls by 4.34 dB in each
     release time, however loud it was, and rises the faster the further it has to: with both at 35 ms, to 63 % of 10, 20
     and 30 dB in 16, 7 and 3 ms. With both alike it is a true RMS; the shorter the attack, the nearer to the peak.
+    "envelope" does the same with the amplitude, as simple envelope followers do: where attack and release are long, its
+    threshold lies lower against the peaks.
     "opto" lets go in two stages, as photoresistors do: with r the smoothed reduction and s its mean over
     ``slow_release_ms``, the reduction is r + memory max(s - r, 0). So after a word it is gone with r, and after a
     minute a share of it goes as slowly as it came to stay.
@@ -108,9 +112,11 @@ class Compressor(Processor):
             "peak",
             "rms",
             "vca",
+            "envelope",
             "opto",
             doc="What is followed: the peak of the last 10 ms, the mean square over rms_ms, the mean square over "
-            "attack and release, or peaks by a cell that lets go in two stages.",
+            "attack and release, the amplitude over these, or peaks by a cell that lets go in two stages.",
+            searched=True,
         ),
         "knee_shape": KNEE_SHAPE,
         "topology": Choice(
@@ -143,6 +149,8 @@ class Compressor(Processor):
         {"direction": "upward", "detector": "rms", "link": 0.6, "auto_times": True},
         {"detector": "vca", "link": 0.4, "auto_times": True},
         {"detector": "vca", "link": False, "direction": "upward"},
+        {"detector": "envelope"},
+        {"detector": "envelope", "link": 0.5, "direction": "upward"},
         {"detector": "opto"},
         {"detector": "opto", "topology": "feed-back", "link": False},
     )
@@ -162,8 +170,8 @@ class Compressor(Processor):
         """
         if self.detector == "opto" and self.direction == "upward":
             raise ValueError("detector 'opto' compresses downward")
-        if self.detector == "vca" and self.topology == "feed-back":
-            raise ValueError("detector 'vca' is fed forward")
+        if self.detector in _LEVELLED and self.topology == "feed-back":
+            raise ValueError(f"detector {self.detector!r} is fed forward")
         if self.topology == "feed-back" and (self.direction, self.knee_shape) != ("downward", "quadratic"):
             raise ValueError("topology 'feed-back' compresses downward, with a quadratic knee")
         self.crosses_channels = self.link > 0
@@ -206,7 +214,7 @@ class Compressor(Processor):
         elif range_db is not None:
             reach, furthest = (NEPER_PER_DB * v for v in limited_slope(slope, range_db))
             slope = -reach
-            if self.detector != "vca":  # whose level falls, where the others' gain rises
+            if self.detector not in _LEVELLED:  # whose level falls, where the others' gain rises
                 attack_ms, release_ms = release_ms, attack_ms
         threshold, width = knee(threshold_db + self._key_gain_db, knee_db)
         return {
@@ -247,17 +255,17 @@ class Compressor(Processor):
             half_crest, new_state["crest"] = self._half_crest(heard, state.get("crest"))
             attack, release = attack**half_crest, release**half_crest
         last = state.get("overshoot")
-        if self.detector == "vca":
-            power = (attack, release, state.get("power"))
-            key, new_state["power"] = attack_release(self._loudest(key), *power, return_zf=True)
+        if self.detector in _LEVELLED:
+            ballistics = (attack, release, state.get("power"))
+            key, new_state["power"] = attack_release(self._loudest(key), *ballistics, return_zf=True)
         if self.direction == "upward" or "feed-back" in self.topology or self.knee_shape == "exponential":
             asked, new_state["peak"] = self._level(key, state.get("peak"))
             asked = self._bent(asked - threshold, width, furthest)
-        elif self._follows_power:
-            asked = overshoot(key, threshold, width, power=True, link=self._linked)
+        elif self._follows_power or self.detector in _LEVELLED:
+            asked = overshoot(key, threshold, width, power=self._follows_power, link=self._linked)
         else:
             asked, new_state["peak"] = self._peak.overshoot(key, state.get("peak"), threshold, width)
-        if self.detector == "vca":
+        if self.detector in _LEVELLED:
             over = asked
         elif self.topology == "feed-back":
             loop = (self._and_linked(asked), width, slope, attack, release, last)
@@ -298,6 +306,8 @@ class Compressor(Processor):
         if self._follows_power:
             power = key.amax(1, keepdim=True) if self._linked and key.shape[1] > 1 else key
             return 0.5 * power.clamp_min(self._floor**2).log(), None
+        if self.detector in _LEVELLED:
+            return key.clamp_min(self._floor).log(), None
         peak, state = self._peak(key, state)
         return peak.clamp_min(self._floor).log(), state
 
@@ -339,8 +349,8 @@ class Compressor(Processor):
         if self.detector == "rms":
             pole = constant((-self._rms_smoothing,), torch.float64, key.device)
             key, new_state["power"] = allpole(key.square(), pole, state.get("power"), return_zf=True)
-        elif self.detector == "vca":
-            key = key.square()
+        elif self.detector in _LEVELLED:
+            key = key.square() if self._follows_power else key.abs()
         return key, new_state
 
 

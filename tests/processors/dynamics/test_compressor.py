@@ -415,3 +415,16 @@ def test_detectors_say_what_they_do_not_go_with():
         Compressor(RATE, detector="opto", direction="upward")
     with pytest.raises(ValueError, match="Compressor: detector 'vca' is fed forward"):
         Compressor(RATE, detector="vca", topology="feed-back")
+
+
+def test_an_envelope_is_the_follower_of_pedalboard():
+    """Its compressor smooths the amplitude of each channel with times of 2 pi time constants, and bends no knee."""
+    pedalboard = pytest.importorskip("pedalboard")
+    n = torch.arange(RATE, dtype=DTYPE)
+    x = torch.stack([torch.sin(n * f) * (0.5 + 0.5 * torch.sin(n * 1e-3 * f)) for f in (0.03, 0.2)])
+    board = pedalboard.Compressor(threshold_db=-20, ratio=4, attack_ms=5, release_ms=80)
+    wet = torch.from_numpy(board(x.float().numpy(), RATE)).double()
+    fx = Compressor(RATE, detector="envelope", link=False)
+    times = {"attack_ms": 5 / (2 * math.pi), "release_ms": 80 / (2 * math.pi)}
+    y = fx(x, **{**PLAIN, "threshold_db": -20.0, **times})
+    assert (y - wet).norm() < 1e-4 * wet.norm()
