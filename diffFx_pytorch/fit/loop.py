@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from ..control import KnobValue
 from ..kernels.devices import device_here
 from ..processor import Processor
+from ..routing import Chain
 from .alignment import Alignment, aligned, check_recordings
 from .bands import BandResponse
 from .certainty import Certainty, certainties, sentences
