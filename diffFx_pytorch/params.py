@@ -16,7 +16,7 @@ Value = TypeVar("Value", float, Tensor)
 HIGHEST_FREQUENCY = 0.49
 """The highest frequency a knob may reach, as a fraction of the sample rate."""
 
-Search = Literal["smooth", "echo", "rate", "frequency", "decay", "stairs", "period", "none"]
+Search = Literal["smooth", "echo", "rate", "frequency", "decay", "stairs", "period", "angle", "none"]
 _USUAL: dict[str, Any] = {"curve": "linear", "unit": "", "doc": "", "automatable": True, "search": "smooth"}
 _OPTIONAL = frozenset({"default", *_USUAL})
 
@@ -38,10 +38,11 @@ class EffectParam:
         doc: one sentence on what turning the knob does.
         automatable: False where a moving knob makes no sense; a processor then refuses (B, F) values.
         search: what helps ``fit`` to find it from sound: ``"echo"`` is a time in ms at which the response has an echo,
-            ``"rate"`` a rate in Hz at which level or colour come and go, ``"frequency"`` one where a filter acts,
-            ``"decay"`` shapes how a response dies away, ``"stairs"`` acts in steps, so that its derivative says
-            nothing, ``"period"`` is a count of samples for which one is held. ``"smooth"`` needs no help. ``"none"``
-            is a knob that stays as it is set: it is not fitted, nor drawn at random with the rest.
+            ``"rate"`` a rate in Hz at which level or colour come and go, ``"angle"`` the phase in degrees from which an
+            oscillator sweeps such a time at such a rate, ``"frequency"`` one where a filter acts, ``"decay"`` shapes
+            how a response dies away, ``"stairs"`` acts in steps, so that its derivative says nothing, ``"period"`` is a
+            count of samples for which one is held. ``"smooth"`` needs no help. ``"none"`` is a knob that stays as it is
+            set: it is not fitted, nor drawn at random with the rest.
 
     In ``param_range`` what is left out (all but the range) stays as the effect has it.
 

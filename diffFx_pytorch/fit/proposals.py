@@ -13,6 +13,7 @@ from .colour import frequencies
 from .echo import impulse_response
 from .knobs import FreeKnobs
 from .modulation import periods, rates, vertex
+from .sweep import sweeps
 from .task import Task
 
 _ECHOES = 24
@@ -28,6 +29,7 @@ _ZOOMS = {
     "period": (1.0, 0.01, 1e-4),
 }
 """Shares of its range over which a knob is tried, by what it is."""
+_SWEPT = {"rate", "echo", "angle"}
 _NUMBERED = re.compile(r"^(.*?)(\d+)(.*)$")
 
 
@@ -59,6 +61,8 @@ class Proposals:
         ]
         """Columns and shares of their range for ``along``."""
         self.steps = [params[name].search == "stairs" for name in free.names]
+        self.swept = self._swept() if listens else []
+        """Columns of rate, time and angle of each effect whose delay is swept, and likely positions of all three."""
         self.groups = _groups(free.names)
         self.swaps = _swaps(free.names)
 
@@ -86,6 +90,20 @@ class Proposals:
                 likely[column] = param.to_norm(torch.tensor(values, dtype=torch.float64)).float()
         return likely
 
+    def _swept(self) -> list[tuple[list[int], Tensor]]:
+        kinds: dict[str, dict[str, int]] = {}
+        for column, name in enumerate(self.free.names):
+            kinds.setdefault(name.rpartition(".")[0], {}).setdefault(self.task.fx.params[name].search, column)
+        swept = [[own[k] for k in ("rate", "echo", "angle")] for own in kinds.values() if own.keys() >= _SWEPT]
+        found = torch.tensor(sweeps(self.task), dtype=torch.float64) if swept else torch.zeros(0, 3)
+        positions = []
+        for columns in swept if len(found) else []:
+            rows = [self.task.fx.params[self.free.names[column]] for column in columns]
+            values = [v.clamp(row.min_val, row.max_val) for v, row in zip(found.unbind(1), rows, strict=True)]
+            places = torch.stack([row.to_norm(v) for v, row in zip(values, rows, strict=True)], 1)
+            positions.append((columns, places.float()))
+        return positions
+
     def anywhere(self, count: int, apart: bool = True) -> Tensor:
         """Positions of the free knobs (count, K), bands of one kind at different likely places if ``apart``."""
         drawn = torch.rand(count, len(self.free.names), generator=self.generator)
@@ -98,6 +116,10 @@ class Proposals:
             for place, column in enumerate(columns[: chosen.shape[1]]):
                 informed = torch.rand(count, generator=self.generator) < _INFORMED
                 drawn[:, column] = torch.where(informed, chosen[:, place], drawn[:, column])
+        for columns, places in self.swept:
+            times = -torch.rand(count, len(places), generator=self.generator).log() * (1 + torch.arange(len(places)))
+            informed = torch.rand(count, 1, generator=self.generator) < 0.5 * _INFORMED
+            drawn[:, columns] = torch.where(informed, places[times.argmin(1)], drawn[:, columns])
         return drawn
 
     def near(self, place: Tensor, count: int) -> Tensor:

@@ -19,7 +19,9 @@ from ..choices import INTERPOLATION, SHAPE, TEMPO
 from ..delay.crossfade import FADE_MS, crossfaded
 from .tempo import InTempo
 
-START = EffectParam(-180.0, 180.0, 0.0, unit="deg", doc="Phase of the oscillator at the start of the sound.")
+START = EffectParam(
+    -180.0, 180.0, 0.0, unit="deg", search="angle", doc="Phase of the oscillator at the start of the sound."
+)
 SIDES = EffectParam(0.0, 180.0, 90.0, unit="deg", doc="Phase by which the right oscillator leads the left one.")
 
 _PIECE = 8
