@@ -95,7 +95,7 @@ class Proposals:
         for column, name in enumerate(self.free.names):
             kinds.setdefault(name.rpartition(".")[0], {}).setdefault(self.task.fx.params[name].search, column)
         swept = [[own[k] for k in ("rate", "echo", "angle")] for own in kinds.values() if own.keys() >= _SWEPT]
-        found = torch.tensor(sweeps(self.task), dtype=torch.float64) if swept else torch.zeros(0, 3)
+        found = torch.tensor(sweeps(self.task.longest), dtype=torch.float64) if swept else torch.zeros(0, 3)
         positions = []
         for columns in swept if len(found) else []:
             rows = [self.task.fx.params[self.free.names[column]] for column in columns]

@@ -21,7 +21,9 @@ _RATES, _ANGLES, _WIDTHS, _CENTRES = 80, 16, 12, 64
 _BLUR = 4
 _TRIED, _STEPS, _FOUND = 10, 1500, 4
 _APART = 0.05
-"""Ratio of the rates of two sweeps, less one, from which they are two."""
+"""Difference of the logarithms of two rates from which they are two."""
+_FRAMES = 160
+"""Frames that are compared, of a long sound the loudest: four seconds without a pause."""
 
 
 class Sweep(NamedTuple):
@@ -41,8 +43,7 @@ def sweeps(task: Task) -> list[Sweep]:
     x, added = _sounds(task)
     if len(added) < 8 * _FRAME:
         return []
-    found, first = _correlations(x, added)
-    return _along(found, first)
+    return _along(*_correlations(x, added))
 
 
 def _sounds(task: Task) -> tuple[Tensor, Tensor]:
@@ -62,6 +63,8 @@ def _correlations(x: Tensor, added: Tensor) -> tuple[Tensor, Tensor]:
     longest, T = round(_LONGEST_S * _RATE), len(added)
     centres = torch.arange(longest + _FRAME, T - _FRAME // 2, _HOP)
     window = torch.hann_window(_FRAME, dtype=x.dtype)
+    loudness = added.unfold(0, _FRAME, 1)[centres - _FRAME // 2].square().sum(1)
+    centres = centres[loudness.argsort(descending=True)[:_FRAMES].sort().values]
     n = torch.arange(_FRAME) - _FRAME // 2
     size = 2 ** math.ceil(math.log2(2 * _FRAME + longest))
     frames = added[centres[:, None] + n] * window
