@@ -60,6 +60,7 @@ def test_formulas_of_docstrings_stand_in_fences():
 
 
 def test_lines_of_formulas_are_lines():
+    pytest.importorskip("latex2mathml", reason="comes with the extra docs")
     mathml = importlib.import_module("site_markup").mathml
     drawn = mathml(r"\begin{aligned} m &= a \\ s &= b \end{aligned}", True)
     assert drawn.count("<mtr>") == 2

@@ -25,7 +25,7 @@ FAMILY = {
     "eq": {"filter", "level"},
     "dynamics": {"level"},
     "distortion": {"shape", "other", "filter"},
-    "delay": {"echo", "room", "other"},
+    "delay": {"echo", "room", "moving", "other"},
     "reverb": {"room", "echo"},
     "modulation": {"moving", "level"},
     "spatial": {"stereo"},

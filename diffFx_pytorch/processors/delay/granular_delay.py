@@ -172,8 +172,8 @@ class GranularDelay(TimedDelay):
         return self.loop_tail(feedback, self.time(others) + later)
 
     def curve(self, **knobs: Tensor) -> Curve:
-        """Level of the grains of a click."""
-        return self.cloud(knobs)
+        """Level of the grains of a burst of noise."""
+        return self.cloud(knobs, noise_s=0.25)
 
 
 def _last_start(grain: Tensor, last: Tensor | None) -> Tensor:

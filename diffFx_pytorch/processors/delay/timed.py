@@ -122,14 +122,19 @@ class TimedDelay(Processor, abstract=True):
         seconds = time * self.seconds
         return (seconds + decay_seconds(feedback, seconds)).flatten().amax()
 
-    def cloud(self, knobs: Mapping[str, Tensor]) -> Curve:
-        """Level of the echoes of a click over time, as the root of its energy in 5 ms, to four seconds."""
+    def cloud(self, knobs: Mapping[str, Tensor], noise_s: float = 0.0) -> Curve:
+        """Level of the echoes of a click over time, as the root of its energy in 5 ms, to four seconds.
+
+        Where a click may fall between what the effect reads, of a burst of noise of the energy of one.
+        """
         constant = {name: knob[:1, :, :1].detach() for name, knob in knobs.items()}
         constant["mix"] = torch.ones_like(constant["mix"])
         window = math.ceil(_WINDOW_S * self.sample_rate)
         count = math.ceil(min(4.0, float(self.tail(**constant))) * self.sample_rate / window)
         click = torch.zeros(1, 1, count * window, dtype=constant["mix"].dtype)
-        click[..., 0] = 1.0
+        samples = min(max(1, round(noise_s * self.sample_rate)), click.shape[-1])
+        burst = torch.randn(samples, generator=torch.Generator().manual_seed(0)) if samples > 1 else torch.ones(1)
+        click[..., :samples] = burst / burst.norm()
         energy = self.process(click, None, **constant)[0].unflatten(-1, (count, window)).square().sum((0, 1, -1))
         level = 10 * energy.clamp_min(1e-9).log10()
         time = torch.arange(count) * (window / self.sample_rate)

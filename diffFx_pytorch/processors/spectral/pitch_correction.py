@@ -131,7 +131,7 @@ class PitchCorrection(Processor):
     def prepare(self) -> None:
         """The frames, and the notes in semitones from A."""
         if not self.lowest_hz < self.highest_hz:
-            raise ValueError(f"lowest_hz must be below highest_hz, got {self.lowest_hz:g} and {self.highest_hz:g}")
+            raise ValueError(f"lowest_hz must be the lower of them, got {self.lowest_hz:g} and {self.highest_hz:g} Hz")
         self.crosses_channels = self.link
         self.shortest = max(2, math.floor(self.sample_rate / self.highest_hz))
         self.longest = max(self.shortest + 1, math.ceil(self.sample_rate / self.lowest_hz))

@@ -177,7 +177,7 @@ def test_a_scale_that_is_none_is_refused():
         PitchCorrection(RATE, scale="dorian-ish")
     with pytest.raises(ValueError, match="scale must be"):
         PitchCorrection(RATE, scale=[0, 12.5])
-    with pytest.raises(ValueError, match="lowest_hz must be below highest_hz"):
+    with pytest.raises(ValueError, match="lowest_hz must be the lower of them"):
         PitchCorrection(RATE, lowest_hz=500, highest_hz=400)
 
 
