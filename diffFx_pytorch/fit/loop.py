@@ -20,7 +20,7 @@ from ..routing import Chain
 from .alignment import Alignment, aligned, check_recordings
 from .bands import BandResponse
 from .certainty import Certainty, certainties, sentences
-from .choices import alternatives
+from .choices import alternatives, with_other_options
 from .drift import drift, without_drift
 from .features import LogSpectrum, Waveform
 from .knobs import FreeKnobs, Search, several_starts, unsearched
@@ -52,10 +52,6 @@ _MET_DB = -10.0
 """Residual above which the waveform is not met, and the spectrum decides."""
 _NEARER = 0.5
 """Share of the distance between the spectra that must go for a pair to be related, the waveform aside."""
-_SURE_DB = -60.0
-"""Residual under which no option is doubted."""
-_BETTER_DB = 3.0
-"""By how much another option must lower the residual to be taken."""
 
 
 @dataclass(frozen=True)
@@ -206,16 +202,16 @@ def fit(
         tasks.append(task)
     task = tasks[0] if len(tasks) == 1 else Pairs(tasks)
     if stages is None:
-        seconds = _SECONDS if time_budget_s is None else time_budget_s
-        others = list(alternatives(effect)) if choose and not limits else []
+        total = _SECONDS if time_budget_s is None else time_budget_s
+        others = choose and not limits and any(alternatives(effect))
         # Of a chain the search gets all its time, and options what it leaves: one has more of them than time for each.
-        seconds /= 2 if others and not isinstance(effect, Chain) else 1
+        seconds = total / 2 if others and not isinstance(effect, Chain) else total
         candidates, history, out_of_time, met, interrupted = _searched(
             task, free, positions, seed, began + seconds, progress
         )
     else:
         candidates, history, out_of_time = _staged(task, stages, positions, tuple(frozen), deadline, progress)
-        others, met, interrupted = [], candidates, False
+        total, met, interrupted = 0.0, candidates, False
     candidates = _at_rest(candidates, given, free)
     residuals = task.residuals(candidates)
     winner = int(residuals.nan_to_num(math.inf).argmin())
@@ -253,31 +249,26 @@ def fit(
         explained=explained,
         interrupted=interrupted,
     )
-    for number, (what, other) in enumerate(others):
-        # What is sure is doubted only by what has fewer knobs: a first-order filter has passed for one of second order.
-        simpler = len(other.params) < len(result.fx.params)
-        if interrupted or (result.residual_db < _SURE_DB and not simpler):
-            continue
-        left = max(0.0, began + 2 * seconds - time.monotonic()) / (len(others) - number)
-        held = {n: v for n, v in (frozen.items() if isinstance(frozen, Mapping) else []) if n in other.params}
-        again = fit(
-            other,
-            dry,
-            wet,
-            init={name: value for name, value in settings.items() if name in other.params},
-            frozen=held or [name for name in frozen if name in other.params],
-            seed=seed,
-            compensate_latency=compensate_latency,
-            sidechain=sidechain,
-            time_budget_s=min(left, max(1.0, result.seconds)) if result.residual_db < _SURE_DB else left,
-            align=align,
-            progress=progress,
-            choose=False,
-        )
-        if again.residual_db < result.residual_db + (_BETTER_DB if simpler else -_BETTER_DB):
-            gained = again.residual_db < result.residual_db - _BETTER_DB
-            much = "more than" if gained else "as much, with fewer knobs, as"
-            result = replace(again, notices=[f"{what} explains {much} what was given", *again.notices])
+    if stages is None and choose and not limits and not interrupted:
+
+        def refitted(other: Processor, init: Mapping[str, float], seconds: float) -> FitResult:
+            held = {n: v for n, v in (frozen.items() if isinstance(frozen, Mapping) else []) if n in other.params}
+            return fit(
+                other,
+                dry,
+                wet,
+                init=init,
+                frozen=held or [name for name in frozen if name in other.params],
+                seed=seed,
+                compensate_latency=compensate_latency,
+                sidechain=sidechain,
+                time_budget_s=seconds,
+                align=align,
+                progress=progress,
+                choose=False,
+            )
+
+        result = with_other_options(result, refitted, began + total)
     return replace(result, seconds=time.monotonic() - began)
 
 

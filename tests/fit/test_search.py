@@ -336,10 +336,19 @@ def test_a_slope_is_chosen(cls, hz):
     assert any("slope_db_per_octave = 6" in notice for notice in found.notices)
 
 
+@pytest.mark.slow
+def test_options_are_changed_one_after_the_other():
+    dry = sound(0.5)
+    wet = rendered(LowPass(RATE, slope_db_per_octave=6, design="bilinear"), dry, freq_hz=0.3 * RATE)
+    found = fit(LowPass(RATE), dry, wet, time_budget_s=600)
+    assert (found.fx.slope_db_per_octave, found.fx.design) == (6, "bilinear")
+    assert found.residual_db < -100
+
+
 def test_slopes_are_offered_in_chains():
     chain = Chain(low=LowPass(RATE), gain=Gain(RATE, gain_db=-3.0))
     others = dict(alternatives(chain))
-    assert [*others] == [f"low.slope_db_per_octave = {slope}" for slope in (6, 24, 48)]
+    assert [*others] == [*(f"low.slope_db_per_octave = {slope}" for slope in (6, 24, 48)), "low.design = bilinear"]
     assert [*others["low.slope_db_per_octave = 6"].params] == ["low.freq_hz", "gain.gain_db"]
 
 

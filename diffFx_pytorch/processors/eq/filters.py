@@ -20,6 +20,7 @@ DESIGN = Choice(
     "bilinear",
     doc='"matched" follows the analogue magnitude up to Nyquist; "bilinear" is the RBJ cookbook, which bends '
     "frequencies towards Nyquist.",
+    searched=True,
 )
 
 
