@@ -14,6 +14,8 @@ from ..routing import Chain
 
 _SURE_DB = -60.0
 """Residual under which an option is doubted only for one with fewer knobs."""
+_EXACT_DB = -100.0
+"""Residual under which no other option is as good; above it one with fewer knobs is, where it is sure."""
 _BETTER_DB = 3.0
 """By how much another option must lower the residual to be taken; one with fewer knobs may raise it by as much."""
 _SHORTEST_S = 1.0
@@ -42,7 +44,10 @@ def with_other_options(result: Any, refitted: Callable[[Processor, dict[str, flo
             tried.append(_built(other))
             init = {name: value for name, value in result.settings.items() if name in other.params}
             again = refitted(other, init, min(left, max(_SHORTEST_S, result.seconds)) if is_sure else left)
-            if again.residual_db < result.residual_db + (_BETTER_DB if is_simpler else -_BETTER_DB):
+            as_good = result.residual_db + (_BETTER_DB if is_simpler else -_BETTER_DB)
+            if is_simpler and result.residual_db > _EXACT_DB:
+                as_good = max(as_good, _SURE_DB)
+            if again.residual_db < as_good:
                 found.append((again.residual_db, what, again))
         if not found:
             return result
