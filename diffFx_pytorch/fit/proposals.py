@@ -29,7 +29,8 @@ _ZOOMS = {
     "period": (1.0, 0.01, 1e-4),
 }
 """Shares of its range over which a knob is tried, by what it is."""
-_SWEPT = {"rate", "echo", "angle"}
+_SWEPT = ("rate", "echo", "angle")
+"""Of a swept delay, in the order of a ``Sweep``."""
 _NUMBERED = re.compile(r"^(.*?)(\d+)(.*)$")
 
 
@@ -94,7 +95,7 @@ class Proposals:
         kinds: dict[str, dict[str, int]] = {}
         for column, name in enumerate(self.free.names):
             kinds.setdefault(name.rpartition(".")[0], {}).setdefault(self.task.fx.params[name].search, column)
-        swept = [[own[k] for k in ("rate", "echo", "angle")] for own in kinds.values() if own.keys() >= _SWEPT]
+        swept = [[own[k] for k in _SWEPT] for own in kinds.values() if own.keys() >= {*_SWEPT}]
         found = torch.tensor(sweeps(self.task.longest), dtype=torch.float64) if swept else torch.zeros(0, 3)
         positions = []
         for columns in swept if len(found) else []:
@@ -109,17 +110,15 @@ class Proposals:
         drawn = torch.rand(count, len(self.free.names), generator=self.generator)
         for columns in self.families:
             likely = self.likely[columns[0]]
-            # A race in which the likelier are faster.
-            times = -torch.rand(count, len(likely), generator=self.generator).log() * (1 + torch.arange(len(likely)))
-            chosen = likely[times.argsort(1)[:, : len(columns)]]
+            chosen = likely[self._race(count, len(likely)).argsort(1)[:, : len(columns)]]
             chosen = chosen if apart else chosen[:, :1].expand(-1, len(columns))
             for place, column in enumerate(columns[: chosen.shape[1]]):
                 informed = torch.rand(count, generator=self.generator) < _INFORMED
                 drawn[:, column] = torch.where(informed, chosen[:, place], drawn[:, column])
         for columns, places in self.swept:
-            times = -torch.rand(count, len(places), generator=self.generator).log() * (1 + torch.arange(len(places)))
+            chosen = places[self._race(count, len(places)).argmin(1)]
             informed = torch.rand(count, 1, generator=self.generator) < 0.5 * _INFORMED
-            drawn[:, columns] = torch.where(informed, places[times.argmin(1)], drawn[:, columns])
+            drawn[:, columns] = torch.where(informed, chosen, drawn[:, columns])
         return drawn
 
     def near(self, place: Tensor, count: int) -> Tensor:
@@ -149,6 +148,10 @@ class Proposals:
         along = place.repeat(len(grid), 1)
         along[:, column] = grid
         return along
+
+    def _race(self, count: int, runners: int) -> Tensor:
+        """Times (count, runners) of races in which the first, who are the likelier, are faster."""
+        return -torch.rand(count, runners, generator=self.generator).log() * (1 + torch.arange(runners))
 
     def _number(self, stop: int) -> int:
         return int(torch.randint(stop, (), generator=self.generator))

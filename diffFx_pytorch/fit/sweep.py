@@ -89,7 +89,7 @@ def _correlations(x: Tensor, added: Tensor) -> tuple[Tensor, Tensor]:
 def _along(found: Tensor, times: Tensor) -> list[Sweep]:
     """The sinusoids along which the correlations are highest: over a grid, then nearer and nearer to its best."""
     # Delays of the grid lie farther apart than a peak is wide.
-    blurred = F.max_pool1d(found, 2 * _BLUR + 1, 1, _BLUR)
+    blurred, softer = (F.max_pool1d(found, 2 * reach + 1, 1, reach) for reach in (_BLUR, 2))
     angles = torch.arange(_ANGLES, dtype=times.dtype) / _ANGLES * 2 * math.pi
     widths = torch.logspace(math.log10(0.2), math.log10(12.0), _WIDTHS, dtype=times.dtype) / 1000
     centres = torch.logspace(math.log10(0.5), math.log10(40.0), _CENTRES, dtype=times.dtype) / 1000
@@ -103,14 +103,13 @@ def _along(found: Tensor, times: Tensor) -> list[Sweep]:
     generator = torch.Generator().manual_seed(0)
     near = []
     for _, sweep in ranked[:_TRIED]:
-        for spread in (0.1, 0.03, 0.01):
+        for spread, seen in ((0.1, softer), (0.03, softer), (0.01, found)):
             steps = spread * torch.randn(_STEPS, 4, generator=generator, dtype=times.dtype)
             steps[0] = 0.0
             # Rates, widths and centres in ratios, angles by up to a part of a turn.
             others = sweep * (1 + steps)
             others[:, 1] = sweep[1] + 2 * math.pi * steps[:, 1]
-            score = _score(F.max_pool1d(found, 5, 1, 2) if spread > 0.02 else found, times, others)
-            sweep = others[score.argmax()]
+            sweep = others[_score(seen, times, others).argmax()]
         near.append((float(_score(found, times, sweep[None])), sweep.tolist()))
     near.sort(reverse=True)
     chosen: list[Sweep] = []
