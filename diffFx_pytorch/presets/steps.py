@@ -13,7 +13,7 @@ from ..control import KnobValue
 from ..options import Given
 from ..params import EffectParam
 from ..processor import Processor
-from ..registry import effect
+from ..registry import effect, effects
 from ..routing import Chain, DryWet, Ducked, Keyed, MidSide, MultiBand, Parallel, Send
 from ..routing.routing import free_name, has_meaning
 from .factory import text_of
@@ -129,6 +129,9 @@ class StepReader:
             return None
         if isinstance(node, yaml.SequenceNode):
             return self._chain(node, depth)
+        if (name := _only_word(node)) in effects():
+            reader.problem(node, f"write a step as {{effect: {name}, params: {{KNOB: VALUE}}}}")
+            return None
         keys = reader.mapping(node, _KEYS, "a step of the chain")
         kinds = [kind for kind in KINDS if kind in keys]
         if len(kinds) != 1:
@@ -344,3 +347,9 @@ class StepReader:
 def own_knobs(fx: Processor) -> dict[str, EffectParam]:
     """The knobs that are set where a processor is, not where its parts are."""
     return {knob: row for knob, row in fx.params.items() if "." not in knob or not isinstance(fx, PLACED)}
+
+
+def _only_word(step: yaml.Node) -> str | None:
+    """What a step says that is one word, or one key."""
+    key = step.value[0][0] if isinstance(step, yaml.MappingNode) and len(step.value) == 1 else step
+    return key.value if isinstance(key, yaml.ScalarNode) else None

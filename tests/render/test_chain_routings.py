@@ -120,6 +120,8 @@ def test_a_file_that_an_option_names_is_beside_the_chain_file(tmp_path, monkeypa
     ("step", "words"),
     [
         ("{effect: Gain, send: {effect: Gain}}", "one routing: .*got effect and send"),
+        ("Gain", "write a step as {effect: Gain, params: {KNOB: VALUE}}"),
+        ("{Gain: {gain_db: 3}}", "write a step as {effect: Gain, params: {KNOB: VALUE}}"),
         ("{name: x}", "a step needs 'effect', 'preset', or one routing: chain, parallel"),
         ("{chain: {effect: Gain}}", "chain must be a list of steps"),
         ("{chain: []}", "chain is empty"),
