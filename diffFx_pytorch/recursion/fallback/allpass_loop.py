@@ -1,25 +1,19 @@
 """All-passes in a loop, in eager torch operations.
 
 Everything is a linear form of the states before a sample and of its input. Where nothing moves that is a system like
-any other, whose blocks are products (`block`); else its matrices are scanned, a segment of time after the other, since
-they take a hundred times the memory of the sound.
+any other, whose blocks are products (`block`); what moves is the affair of `moving_loop`, where nobody asks for
+derivatives of its steps.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from .block import Blocks, run_blocks, run_blocks_adjoint, state_space_blocks
-from .scan import vector_scan_
 from .sections import linear_states
-
-SEGMENT = 2048
-"""Samples whose matrices are held at once."""
 
 
 def _matrices(coef: Tensor, count: int) -> Tensor:
@@ -42,7 +36,7 @@ def _matrices(coef: Tensor, count: int) -> Tensor:
     return torch.stack(new_state, -2)
 
 
-def moving_loop(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
+def differentiable_loop(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
     """Output and last states of coefficients that move, over rows; differentiable to any order.
 
     Args:
@@ -58,73 +52,6 @@ def moving_loop(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
     states = linear_states(system[..., :-1], system[..., -1] * x.unsqueeze(-1), zi.flatten(1))
     last = states[:, :, count - 2]
     return x + coef[..., 0, 1] * last[:, :-1] + last[:, 1:], states[:, -1].reshape(zi.shape)
-
-
-def _segments(samples: int) -> list[slice]:
-    return [slice(n, min(n + SEGMENT, samples)) for n in range(0, samples, SEGMENT)]
-
-
-def _in_segments(x: Tensor, coef: Tensor, zi: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """Segments, the states before each sample of one and after the last (R, S + 1, count), and its matrices."""
-    state = zi.flatten(1)
-    for begin in range(0, x.shape[-1], SEGMENT):
-        n = slice(begin, min(begin + SEGMENT, x.shape[-1]))
-        states, system = _states(x[:, n], coef[:, n], state)
-        state = states[:, -1]
-        yield n, states, system
-
-
-def _states(x: Tensor, coef: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-    system = _matrices(coef, state.shape[-1])
-    v = system[..., -1:] * x[..., None, None]
-    v[:, 0] += system[:, 0, :, :-1] @ state[..., None]
-    found = vector_scan_(system[..., :-1].clone(), v).squeeze(-1)
-    return torch.cat([state[:, None], found], 1), system
-
-
-def plain_moving_loop(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
-    """As `moving_loop`, without derivatives."""
-    last, found, end = 2 * zi.shape[1] - 2, [], zi
-    for n, states, _ in _in_segments(x, coef, zi):
-        s = states[..., last]
-        found.append(x[:, n] + coef[:, n, 0, 1] * s[:, :-1] + s[:, 1:])
-        end = states[:, -1]
-    return torch.cat(found, -1), end.reshape(zi.shape)
-
-
-def plain_moving_loop_adjoint(
-    grad_y: Tensor, grad_zf: Tensor, x: Tensor, coef: Tensor, zi: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of `moving_loop`, of which no more is held than a segment's matrices."""
-    starts = [(n, states[:, 0]) for n, states, _ in _in_segments(x, coef, zi)]
-    to_x, to_coef, to_state = torch.empty_like(x), torch.empty_like(coef), grad_zf.flatten(1)
-    for n, start in reversed(starts):
-        to_x[:, n], to_coef[:, n], to_state = _of_segment(grad_y[:, n], to_state, x[:, n], coef[:, n], start)
-    return to_x, to_coef, to_state.reshape(zi.shape)
-
-
-def _of_segment(gy: Tensor, to_end: Tensor, x: Tensor, coef: Tensor, start: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """What comes back to x, coefficients and the states before.
-
-    Of the states before a sample it is mu[t] = M[t]' (q[t] + mu[t+1]), q being what comes back to those after it from
-    outputs.
-    """
-    last, (states, system) = start.shape[-1] - 2, _states(x, coef, start)
-    g = gy * coef[:, :, 0, 1]
-    q = torch.zeros_like(states[:, 1:])
-    q[..., last] = gy
-    q[:, :-1, last] += g[:, 1:]
-    q[:, -1] += to_end
-    back = system[..., :-1].mT.flip(1)
-    mu = vector_scan_(back, back @ q.flip(1)[..., None]).squeeze(-1).flip(1)
-    q[:, :-1] += mu[:, 1:]
-    to_start = mu[:, 0].clone()
-    to_start[:, last] += g[:, 0]
-    given = torch.cat([states[:, :-1], x[..., None]], -1)
-    pull: Any = torch.func.vjp(functools.partial(_matrices, count=last + 2), coef)[1]
-    (to_coef,) = pull(q[..., None] * given[..., None, :])
-    to_coef[:, :, 0, 1] += gy * states[:, :-1, last]
-    return gy + (q * system[..., -1]).sum(-1), to_coef, to_start
 
 
 def _blocks(coef: Tensor, count: int, samples: int) -> Blocks:

@@ -21,11 +21,10 @@ from diffFx_pytorch.recursion.cuda.chunks import loop_outputs
 from diffFx_pytorch.recursion.fallback.allpass_loop import (
     constant_loop,
     constant_loop_adjoint,
-    moving_loop,
-    plain_moving_loop,
-    plain_moving_loop_adjoint,
+    differentiable_loop,
 )
-from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, define_cascade, grouped, over_rows, wide_rows
+from diffFx_pytorch.recursion.fallback.moving_loop import MovingLoop
+from diffFx_pytorch.recursion.ops.cascade import DENORMAL_THRESHOLD, define_cascade, grouped, over_rows
 from diffFx_pytorch.recursion.ops.sections import Array, rows_by_coefficient
 
 
@@ -48,11 +47,14 @@ def _backward(
 def _equation(x: Tensor, coef: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
     """Output and last states in eager operations."""
     batch = broadcast_shape(x.shape[:-1], coef.shape[:-3], zi.shape[:-2])
-    if coef.shape[-3] != 1 or 0 in (*batch, x.shape[-1]):
-        is_plain = coef.shape[-3] > 1 and x.numel() and plain(x, coef, zi)
-        return over_rows(plain_moving_loop if is_plain else moving_loop, x, coef, zi)
+    moves = coef.shape[-3] != 1
+    if 0 in (*batch, x.shape[-1]) or (moves and not plain(x, coef, zi)):
+        return over_rows(differentiable_loop, x, coef, zi)
     groups, (signal, own, start) = grouped(batch, x, coef, zi)
-    y, zf = constant_loop(signal, own.squeeze(1).to(start.dtype), start)
+    if moves:
+        y, zf = MovingLoop(signal, own.squeeze(2), start).run()
+    else:
+        y, zf = constant_loop(signal, own.squeeze(1).to(start.dtype), start)
     return groups.apart(y), groups.apart(zf)
 
 
@@ -62,17 +64,19 @@ def _adjoint(batch: Any, grads: Any, inputs: Any, saved: Any, needs: Any) -> Seq
     gy, gzf = grads.y.expand(*batch, -1), grads.zf.expand(*batch, -1, -1)
     if 0 in (*batch, x.shape[-1]):
         return gy, torch.zeros_like(coef), gzf
-    if coef.shape[-3] != 1:
-        if not plain(*grads, *inputs):
-            return _allpass_loop.adjoint_of_equation(batch, grads, inputs, saved, needs)
-        rows = wide_rows(batch, (gy, 1), (gzf, 2), (x, 1), (coef, 3), (zi, 2))
-        return tuple(g.reshape(*batch, *g.shape[1:]) for g in plain_moving_loop_adjoint(*rows))
+    moves = coef.shape[-3] != 1
+    if moves and not plain(*grads, *inputs):
+        return _allpass_loop.adjoint_of_equation(batch, grads, inputs, saved, needs)
     groups, (signal, own, start) = grouped(batch, x, coef, zi)
-    gy, gzf, own = groups.rows(gy, 1), groups.rows(gzf.to(start.dtype), 2), own.squeeze(1).to(start.dtype)
-    gx, gcoef, gzi = constant_loop_adjoint(gy, gzf, signal, own, start, needs.coef)
+    gy, gzf = groups.rows(gy, 1), groups.rows(gzf.to(start.dtype), 2)
+    if moves:
+        gx, gcoef, gzi = MovingLoop(signal, own.squeeze(2), start).gradient(gy, gzf, needs.coef)
+    else:
+        own = own.squeeze(1).to(start.dtype)
+        gx, gcoef, gzi = constant_loop_adjoint(gy, gzf, signal, own, start, needs.coef)
     return (
         None if gx is None else groups.apart(gx),
-        None if gcoef is None else groups.of_sets(gcoef.unsqueeze(1)),
+        None if gcoef is None else groups.of_sets(gcoef.unsqueeze(2 if moves else 1)),
         groups.apart(gzi),
     )
 

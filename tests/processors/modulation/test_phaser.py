@@ -7,7 +7,7 @@ from scipy import signal
 
 from diffFx_pytorch import EffectParam
 from diffFx_pytorch.processors import Phaser
-from diffFx_pytorch.recursion.fallback.allpass_loop import moving_loop
+from diffFx_pytorch.recursion.fallback.allpass_loop import differentiable_loop
 from diffFx_pytorch.recursion.ops.allpass_loop import allpass_loop
 
 RATE = 44100
@@ -117,7 +117,7 @@ def test_the_kernel_is_the_plain_loop_and_so_are_its_gradients(moving, samples, 
     zi = torch.randn(3, 2, 1 + 2 * order, 2, dtype=torch.float64, requires_grad=True)
     given = torch.stack(torch.broadcast_tensors(coef, feedback, *outer), -1).unsqueeze(-2)
     rows = given.expand(3, 2, -1, 1, 1 + order).reshape(6, -1, 1, 1 + order)
-    plain = moving_loop(x.reshape(6, -1), rows, zi.reshape(6, 1 + 2 * order, 2))
+    plain = differentiable_loop(x.reshape(6, -1), rows, zi.reshape(6, 1 + 2 * order, 2))
     fast = allpass_loop(x, coef, feedback, 4, outer=outer[0] if outer else None, zi=zi, return_zf=True)
     weights = [torch.randn_like(t) for t in fast]
     gradients = []
