@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -26,6 +26,8 @@ _CLIPPED = 1e-3
 _INVERTED = "the wet recording was inverted"
 _OPPOSITE = -0.7
 """Likeness under which a response is that of a filter, inverted, whatever the sign of its largest peak."""
+_DOUBTFUL = 0.3
+"""Likeness under which a recording may be one that was inverted: crossovers, mixtures and rings turn phases as far."""
 _SMOOTH = 2048
 """Parts of the spectrum over which a magnitude is averaged before its phase is computed."""
 _UNHEARD = 1e-9
@@ -42,6 +44,7 @@ class Alignment:
         offset_samples: by how much it came late, with its fraction; negative where it came early.
         inverted: whether its polarity was turned.
         notices: what a person should know, a sentence each.
+        is_pulse: whether a moved pulse explains it all, so that no filter can have.
     """
 
     wet: Tensor
@@ -49,6 +52,15 @@ class Alignment:
     offset_samples: float
     inverted: bool
     notices: list[str]
+    is_pulse: bool = False
+
+    @property
+    def turned(self) -> Alignment:
+        """The same with the other polarity."""
+        said = [text for text in self.notices if text != _INVERTED]
+        return replace(
+            self, wet=-self.wet, inverted=not self.inverted, notices=said if self.inverted else [*said, _INVERTED]
+        )
 
 
 def check_recordings(dry: Tensor, wet: Tensor, rate: float) -> list[str]:
@@ -129,7 +141,31 @@ def aligned(dry: Tensor, wet: Tensor, rate: float, may_be_late: bool = True) -> 
     if inverted:
         wet = -wet
         notices.append(_INVERTED)
-    return Alignment(wet, max(0, -lost), offset, inverted, notices)
+    return Alignment(wet, max(0, -lost), offset, inverted, notices, fraction is not None)
+
+
+def readings(dry: Tensor, sound: Tensor, wet: Tensor, rate: float, may_be_late: bool = True) -> list[Alignment]:
+    """How a wet recording may lie, the simplest first: as it is, moved, moved and inverted.
+
+    One alone is evident; of several only a fit can tell, as what an effect does may look like either. The last is what
+    the pair looks like where that is ``inverted``.
+
+    Args:
+        dry: (1, C, T).
+        sound: (1, C', T), the dry sound after the effect as it stands.
+        wet: (1, C', T').
+        rate: in Hz.
+        may_be_late: as for ``aligned``.
+    """
+    seen = aligned(sound, wet, rate, may_be_late)
+    upright = seen.turned if seen.inverted else seen
+    found = [upright]
+    if upright.offset_samples and not seen.is_pulse:
+        found.insert(0, Alignment(wet, 0, 0.0, False, []))
+    like = min(_likeness(x[..., seen.skipped :], upright.wet, 0) for x in (sound, dry))
+    if seen.inverted or (like < _DOUBTFUL and not seen.is_pulse):
+        found.append(upright.turned)
+    return found
 
 
 def _likeness(dry: Tensor, wet: Tensor, late: int) -> float:

@@ -17,17 +17,16 @@ from ..control import KnobValue
 from ..kernels.devices import device_here
 from ..processor import Processor
 from ..routing import Chain
-from .alignment import Alignment, aligned, check_recordings
+from .alignment import Alignment, check_recordings
 from .bands import BandResponse
 from .certainty import Certainty, certainties, sentences
 from .choices import alternatives, with_other_options
-from .drift import drift, without_drift
 from .features import LogSpectrum, Waveform
 from .knobs import FreeKnobs, Search, several_starts, unsearched
 from .least_squares import LeastSquares
 from .limits import Limit, Limited
-from .losses import check_pair
 from .pairs import Pairs
+from .polarity import Settled, settled, ways_to_lie
 from .progress import Watch, progress_bar
 from .relaxed import RelaxedSearch, readable
 from .search import AutomaticSearch
@@ -43,6 +42,8 @@ _QUICK = 0.5
 """Share of the time for the search on a short pair, where there is one."""
 _READING, _RELAXED = 0.4, 0.6
 """Share of the time for reading a filter off the response, and for a chain whose filters are relaxed."""
+_SETTLING = 0.1
+"""Share of the time for the search with one way in which the pair may lie, where it may lie in several."""
 _UNRELATED = 0.05
 _AT_REST = 1e-5
 """Positions by which a knob is no farther from its default than what is not heard."""
@@ -178,37 +179,44 @@ def fit(
     positions = several_starts(given, 1 if stages is None else starts, init, frozen, seed).to(there)
     free = FreeKnobs(given, frozen, rest=positions[:1]).to(there)
     moves = (stages is None) if align is None else align
-    notices: list[str] = []
-    alignments, tasks = [], []
-    for number, (x, y) in enumerate(pairs, 1):
-        x, y = x.to(there), y.to(there)  # type: ignore[union-attr]  # tensors
-        task = Task(fx, x, y, sidechain, compensate_latency)
-        said = check_recordings(x, y, fx.sample_rate)
-        moved = Alignment(y, 0, 0.0, False, [])
+    standing = several_starts(given, 1, "default", frozen, seed).to(there) if init == "random" else positions[:1]
+    sounds = [(x.to(there), y.to(there)) for x, y in pairs]  # type: ignore[union-attr]  # tensors
+    said, ways = [], []
+    for x, y in sounds:
+        said.append(check_recordings(x, y, fx.sample_rate))
+        ways.append([Alignment(y, 0, 0.0, False, [])])
         if moves:
-            delays = any(param.search == "echo" for param in fx.params.values())
-            sound = task.sounds(positions[:1], y.shape[-1])
-            check_pair(sound, y)
-            if share := drift(sound, y):
-                share += drift(sound, without_drift(y, share), least=0.0)  # what a fast drift blurred
-                y = without_drift(y, share)
-                fast = "fast" if share > 0 else "slow"
-                said.append(f"the clock of the wet recording ran {1e6 * abs(share):.0f} ppm {fast}; it was resampled")
-            moved = aligned(sound, y, fx.sample_rate, may_be_late=not delays)
-            task = Task(fx, x, moved.wet, sidechain, compensate_latency, moved.skipped)
-        about = f"pair {number}: " if len(pairs) > 1 else ""
-        notices += [about + text for text in (*said, *moved.notices)]
-        alignments.append(moved)
-        tasks.append(task)
+            drifted, ways[-1] = ways_to_lie(Task(fx, x, y, sidechain, compensate_latency), standing, stages is not None)
+            said[-1] += drifted
+
+    def task_of(number: int, lies: Alignment) -> Task:
+        return Task(fx, sounds[number][0], lies.wet, sidechain, compensate_latency, lies.skipped)
+
+    total = _SECONDS if time_budget_s is None else time_budget_s
+    found = Settled([own[0] for own in ways], positions[:0], [], False)
+    if stages is None and any(len(own) > 1 for own in ways):
+        with progress_bar(None, progress, decibels=True) as advance:
+            samples = round(_EXCERPT_S * fx.sample_rate)
+            found = settled(
+                ways, task_of, free, positions, samples, min(_SETTLING * total, _SETTLING * _SECONDS), seed, advance
+            )
+    alignments = found.alignments
+    tasks = [task_of(number, lies) for number, lies in enumerate(alignments)]
+    about = [f"pair {number}: " if len(pairs) > 1 else "" for number in range(1, len(pairs) + 1)]
+    told = zip(about, said, alignments, strict=True)
+    notices = [pair + text for pair, own, lies in told for text in (*own, *lies.notices)]
     task = tasks[0] if len(tasks) == 1 else Pairs(tasks)
     if stages is None:
-        total = _SECONDS if time_budget_s is None else time_budget_s
         others = choose and not limits and any(alternatives(effect))
         # Of a chain the search gets all its time, and options what it leaves: one has more of them than time for each.
         seconds = total / 2 if others and not isinstance(effect, Chain) else total
-        candidates, history, out_of_time, met, interrupted = _searched(
-            task, free, positions, seed, began + seconds, progress
-        )
+        candidates, history, out_of_time, met, interrupted = found.places, [], True, found.places, True
+        if not found.interrupted:
+            begun = torch.cat([found.places, positions])
+            candidates, history, out_of_time, met, interrupted = _searched(
+                task, free, begun, seed, began + seconds, progress
+            )
+        history = [found.history, *history] if found.history else history
     else:
         candidates, history, out_of_time = _staged(task, stages, positions, tuple(frozen), deadline, progress)
         total, met, interrupted = 0.0, candidates, False

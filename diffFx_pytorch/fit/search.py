@@ -87,6 +87,7 @@ class AutomaticSearch:
         generator: of the random numbers.
         advance: called with the lowest error so far and its setting.
         screens: random settings before the first descent.
+        patience: descents without a gain after which it ends; None is many.
     """
 
     task: Task
@@ -96,6 +97,7 @@ class AutomaticSearch:
     generator: torch.Generator
     advance: Watch = lambda error, place: None
     screens: int = _SCREENED
+    patience: int | None = None
     history: list[float] = field(default_factory=list)
     screened: int = 0
     interrupted: bool = False
@@ -186,7 +188,8 @@ class AutomaticSearch:
         best, waited = math.inf, 0
         for now in self.descents(starts):
             best, waited = (now, 0) if now < _GAIN * best else (best, waited + 1)
-            if now < _FOUND or waited > _PATIENCE * (len(self.free.index) if now > _GOOD else 1):
+            patience = self.patience or _PATIENCE * (len(self.free.index) if now > _GOOD else 1)
+            if now < _FOUND or waited > patience:
                 return
 
     def ranked(self, positions: Tensor, errors: dict[str, Tensor], each: int) -> list[tuple[str, Tensor]]:

@@ -116,8 +116,8 @@ def test_frozen_knobs_stay():
 # ---- out of step ----
 
 
-@pytest.mark.parametrize("offset", [50, -50, 12.37, -0.4])
-@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("offset", [50, -50, pytest.param(12.37, marks=pytest.mark.slow), -0.4])
+@pytest.mark.parametrize("sign", [1, pytest.param(-1, marks=pytest.mark.slow)])
 def test_a_pair_out_of_step_is_moved(offset, sign):
     dry = sound(channels=2)
     spectrum = torch.fft.rfft(torch.nn.functional.pad(dry, (400, 400)).double())
