@@ -8,6 +8,7 @@ import math
 import torch
 from torch import Tensor
 
+from .biased_tanh import biased_tanh
 from .shaping import Shape
 
 _KNEE = 0.25
@@ -27,7 +28,7 @@ def _log_cosh(u: Tensor) -> tuple[Tensor, ...]:
     return size, torch.log1p(torch.exp(-2 * size))
 
 
-TANH = Shape(torch.tanh, _log_cosh)
+TANH = Shape(torch.tanh, _log_cosh, biased=biased_tanh)
 
 
 def _hard_antiderivative(u: Tensor) -> tuple[Tensor, ...]:

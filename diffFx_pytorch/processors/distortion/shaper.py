@@ -128,21 +128,21 @@ class ShaperStage:
         if self._is_symmetric(shape, bias, state):
             u, rest, shaped, added = even, 0.0, None, None
             last = torch.zeros_like(even[..., :1])
+        elif all_equal(bias, 0.0):
+            u, rest = even, 0.0
+            shaped, added = shape.and_even_part(even)
+            last = torch.zeros_like(even[..., :1])
+            added = _means(added, factor)
         else:
-            if all_equal(bias, 0.0):
-                u, rest = even, 0.0
-                shaped, added = shape.and_even_part(even)
-                last = torch.zeros_like(even[..., :1])
+            bias = self.oversampler.at_rate(bias)
+            last = bias[..., :1].expand_as(even[..., :1])  # silence stands at the working point
+            if shape.biased is not None and self.antialias is None:
+                shaped, added = shape.biased(even, bias, factor)
+                u, rest = even[..., -1:] + bias[..., -1:], 0.0
             else:
-                bias = self.oversampler.at_rate(bias)
                 u, rest = even + bias, f(bias)
                 shaped = f(u) - rest
-                added = shaped - shape.odd_part(even)
-                last = bias[..., :1].expand_as(u[..., :1])  # silence stands at the working point
-            # The mean over one sample has zeros where the decimated signal would fold onto DC.
-            if factor > 1:
-                each = constant((1 / factor,) * factor, added.dtype, added.device)
-                added = added.reshape(*x.shape, factor) @ each
+                added = _means(shaped - shape.odd_part(even), factor)
         if self.antialias == "adaa":
             shaped = shape_antialiased(shape, u, state.get("last", last)) - rest
         elif shaped is None:
@@ -202,6 +202,13 @@ class ShaperStage:
     def _is_symmetric(self, shape: Shape, bias: Tensor, state: dict[str, Any]) -> bool:
         """Whether no DC is made and none made before still fades."""
         return shape.odd and "dc" not in state and all_equal(bias, 0.0)
+
+
+def _means(x: Tensor, factor: int) -> Tensor:
+    """Means over ``factor`` samples, whose zeros are where the decimated signal would fold onto DC."""
+    if factor == 1:
+        return x
+    return x.unflatten(-1, (x.shape[-1] // factor, factor)) @ constant((1 / factor,) * factor, x.dtype, x.device)
 
 
 CEILING = Choice(
