@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,52 +21,58 @@ def fir(padded: Tensor, taps: tuple[float, ...]) -> Tensor:
 
 def _linear(
     name: str,
-    length: Callable[[int, int], int],
+    length: Callable[..., int],
     equation: Any,
     adjoint: Any,
     room: Callable[[int, int], tuple[int, ...]],
+    settings: Mapping[str, type] | None = None,
 ) -> Operator:
     """An operator that is linear in a signal and in fixed taps; its kernel is ``<name>_rows``.
 
     Args:
         name: of the operator.
-        length: of the output, for that of the signal and the number of taps.
-        equation: of a signal (..., L) and taps (..., K).
-        adjoint: the gradient of the signal, for that of the output, the signal and the taps.
+        length: of the output, for that of the signal, the number of taps and the settings.
+        equation: of a signal (..., L), taps (..., K) and the settings.
+        adjoint: the gradient of the signal, for that of the output, the signal, the taps and the settings.
         room: lengths of what the kernel computes on the way, for the number of taps and the samples of a tile.
+        settings: names and types of what is no tensor.
     """
 
-    def bind(batch_shape: tuple[int, ...], inputs: Any, outputs: Any) -> Callable[[], None]:
+    def bind(batch_shape: tuple[int, ...], inputs: Any, outputs: Any, *given: Any) -> Callable[[], None]:
         from .cpu import fir_rows
 
         read = [part for t in inputs for part in indexed_rows(t, 1, batch_shape)]
         y, sizes = as_rows(outputs.y), room(inputs.taps.shape[-1], fir_rows.TILE)
         kernel = getattr(fir_rows, f"{name}_rows")
-        return bound_rows(kernel, len(y), 1, *read, y, room=lambda: tuple(np.empty(n, y.dtype) for n in sizes))
+        rooms = lambda: tuple(np.empty(n, y.dtype) for n in sizes)  # noqa: E731
+        return bound_rows(kernel, len(y), 1, *read, *given, y, room=rooms)
 
-    def gradients(_: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any) -> tuple[Tensor | None, ...]:
+    def gradients(
+        _: tuple[int, ...], grads: Any, inputs: Any, saved: Any, needs: Any, *given: Any
+    ) -> tuple[Tensor | None, ...]:
         along_taps = None
         if needs.taps:  # every tap alone: they are few, and hardly anyone asks
-            (padded, taps), K = inputs, inputs.taps.shape[-1]
-            alone = [operator(padded, one) for one in torch.eye(K, dtype=taps.dtype, device=taps.device)]
-            fixed = operator(padded, torch.zeros_like(taps))
+            (x, taps), K = inputs, inputs.taps.shape[-1]
+            alone = [operator(x, one, *given) for one in torch.eye(K, dtype=taps.dtype, device=taps.device)]
+            fixed = operator(x, torch.zeros_like(taps), *given)
             along_taps = torch.stack([((y - fixed) * grads.y).sum(-1) for y in alone], -1)
-        return adjoint(grads.y, *inputs) if needs.padded else None, along_taps
+        return adjoint(grads.y, *inputs, *given) if needs.x else None, along_taps
 
-    def tangent(inputs: Any, _: Any, along: Any) -> Tensor:
-        padded, taps = inputs
-        total = torch.zeros_like(padded) if along.padded is None else along.padded
-        total = operator(total, taps)
+    def tangent(inputs: Any, _: Any, along: Any, *given: Any) -> Tensor:
+        x, taps = inputs
+        total = torch.zeros_like(x) if along.x is None else along.x
+        total = operator(total, taps, *given)
         if along.taps is None:
             return total
-        return total + operator(padded, along.taps) - operator(padded, torch.zeros_like(taps))
+        return total + operator(x, along.taps, *given) - operator(x, torch.zeros_like(taps), *given)
 
     operator = define(
         f"fixed_{name}",
-        inputs={"padded": 1, "taps": 1},
-        outputs={"y": lambda padded, taps: ((length(padded.shape[-1], taps.shape[-1]),), padded.dtype)},
+        inputs={"x": 1, "taps": 1},
+        outputs={"y": lambda x, taps, *given: ((length(x.shape[-1], taps.shape[-1], *given),), x.dtype)},
         equation=equation,
         kernel=Kernel.bound(bind),
+        settings=settings,
         adjoint=gradients,
         tangent=tangent,
     )
@@ -91,45 +97,96 @@ def _fir_adjoint(gy: Tensor, padded: Tensor, taps: Tensor) -> Tensor:
     return fixed_fir(torch.nn.functional.pad(gy, (reach, reach)), taps.flip(-1))
 
 
-def _doubled(padded: Tensor, taps: Tensor) -> Tensor:
-    m = taps.shape[-1] // 2
-    odd = 2 * _products(padded, taps)
-    even = padded[..., m - 1 : m - 1 + odd.shape[-1]].expand_as(odd)
+def interleave(even: Tensor, odd: Tensor) -> Tensor:
+    """Even and odd samples (..., T) as one signal (..., 2 T)."""
     return torch.stack((even, odd), -1).flatten(-2)
 
 
-def _doubled_adjoint(gy: Tensor, padded: Tensor, taps: Tensor) -> Tensor:
+def _doubled(x: Tensor, taps: Tensor, before: int, after: int, skip: int, drop: int, gain: float) -> Tensor:
+    m, padded = taps.shape[-1] // 2, torch.nn.functional.pad(x, (before, after))
+    odd = 2 * _products(padded, taps)
+    even = padded[..., m - 1 : m - 1 + odd.shape[-1]].expand_as(odd)
+    y = gain * interleave(even, odd)
+    return y[..., skip : y.shape[-1] - drop]
+
+
+def _doubled_length(L: int, K: int, before: int, after: int, skip: int, drop: int, *_: Any) -> int:
+    return 2 * (L + before + after - K + 1) - skip - drop
+
+
+def _doubled_adjoint(
+    gy: Tensor, x: Tensor, taps: Tensor, before: int, after: int, skip: int, drop: int, gain: float
+) -> Tensor:
     K = taps.shape[-1]
-    return 2 * half_band_halve(torch.nn.functional.pad(gy, (2 * K - 3, 2 * K - 2)), taps.flip(-1))
+    return halved(gy, taps.flip(-1), 2 * K - 3 + skip - 2 * before, 2 * K - 2 + drop - 2 * after, 2 * gain)
 
 
-def _halved(padded: Tensor, taps: Tensor) -> Tensor:
-    K = taps.shape[-1]
-    T = _half_length(padded.shape[-1], K)
-    return 0.5 * padded[..., K - 1 :: 2][..., :T] + _products(padded[..., ::2][..., : T + K - 1], taps)
+def _halved(x: Tensor, taps: Tensor, before: int, after: int, gain: float) -> Tensor:
+    K, padded = taps.shape[-1], torch.nn.functional.pad(x, (before, after))
+    T = _half_length(padded.shape[-1], K, 0, 0)
+    return gain * (0.5 * padded[..., K - 1 :: 2][..., :T] + _products(padded[..., ::2][..., : T + K - 1], taps))
 
 
-def _halved_adjoint(gy: Tensor, padded: Tensor, taps: Tensor) -> Tensor:
-    L, K, T = padded.shape[-1], taps.shape[-1], gy.shape[-1]
-    doubled = half_band_double(torch.nn.functional.pad(gy, (K - 1, L // 2 + 1 - T)), taps.flip(-1))
-    return 0.5 * doubled[..., 1 : L + 1]
+def _half_length(L: int, K: int, before: int, after: int, *_: Any) -> int:
+    return (L + before + after - 2 * K + 3) // 2
 
 
-def _half_length(L: int, K: int) -> int:
-    return (L - 2 * K + 3) // 2
+def _halved_adjoint(gy: Tensor, x: Tensor, taps: Tensor, before: int, after: int, gain: float) -> Tensor:
+    K, first = taps.shape[-1], 1 + before
+    front, skip = K - 1 - first // 2, first % 2
+    # What is left of the doubled signal behind the skipped sample is as long as x.
+    behind = x.shape[-1] - 2 * (gy.shape[-1] + front - K + 1) + skip
+    drop = behind % 2
+    return doubled(gy, taps.flip(-1), front, (behind + drop) // 2, skip, drop, 0.5 * gain)
 
 
 fixed_fir = _linear("fir", lambda L, K: L - K + 1, _products, _fir_adjoint, lambda K, tile: ())
-"""``y[n] = sum_k taps[k] padded[n + K - 1 - k]``: (..., T + K - 1) and (..., K) to (..., T)."""
+"""``y[n] = sum_k taps[k] x[n + K - 1 - k]``: (..., T + K - 1) and (..., K) to (..., T)."""
 
-half_band_double = _linear("double", lambda L, K: 2 * (L - K + 1), _doubled, _doubled_adjoint, lambda K, tile: (tile,))
-"""``y[2 n] = padded[n + m - 1]``, ``y[2 n + 1] = 2 sum_j taps[j] padded[n + 2 m - 1 - j]``.
+_ZEROS = {"before": int, "after": int}
 
-(..., T + 2 m - 1) and 2 m taps to (..., 2 T).
-"""
+doubled = _linear(
+    "double",
+    _doubled_length,
+    _doubled,
+    _doubled_adjoint,
+    lambda K, tile: (tile + K, tile),
+    _ZEROS | {"skip": int, "drop": int, "gain": float},
+)
+"""``half_band_double`` times ``gain``, without the first ``skip`` and the last ``drop`` samples, each 0 or 1."""
 
-half_band_halve = _linear("halve", _half_length, _halved, _halved_adjoint, lambda K, tile: (tile + K,) * 2)
-"""``y[n] = padded[2 n + 2 m - 1] / 2 + sum_j taps[j] padded[2 n + 4 m - 2 - 2 j]``: the other's adjoint.
+halved = _linear(
+    "halve",
+    _half_length,
+    _halved,
+    _halved_adjoint,
+    lambda K, tile: (2 * (tile + K), tile + K, tile + K),
+    _ZEROS | {"gain": float},
+)
+"""``half_band_halve`` times ``gain``."""
 
-(..., 2 T + 4 m - 3), or one more, and 2 m taps to (..., T).
-"""
+
+def half_band_double(x: Tensor, taps: Tensor, before: int = 0, after: int = 0) -> Tensor:
+    """``y[2 n] = p[n + m - 1]``, ``y[2 n + 1] = 2 sum_j taps[j] p[n + 2 m - 1 - j]``.
+
+    Args:
+        x: (..., L).
+        taps: the 2 m odd coefficients of the half-band.
+        before: zeros in front of x, which together are p; where negative, samples that are left out.
+        after: zeros behind it.
+
+    Returns:
+        (..., 2 (before + L + after - 2 m + 1)).
+    """
+    return doubled(x, taps, before, after, 0, 0, 1.0)
+
+
+def half_band_halve(x: Tensor, taps: Tensor, before: int = 0, after: int = 0) -> Tensor:
+    """``y[n] = p[2 n + 2 m - 1] / 2 + sum_j taps[j] p[2 n + 4 m - 2 - 2 j]``: the adjoint of ``half_band_double``.
+
+    Arguments as there.
+
+    Returns:
+        (..., (before + L + after - 4 m + 3) // 2).
+    """
+    return halved(x, taps, before, after, 1.0)

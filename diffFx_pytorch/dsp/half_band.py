@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ..kernels.constants import constant
@@ -66,11 +65,6 @@ def half_band_allpasses(count: int, transition: float) -> tuple[float, ...]:
     return tuple(sorted(coefficients))
 
 
-def interleave(even: Tensor, odd: Tensor) -> Tensor:
-    """Even and odd samples (..., T) as one signal (..., 2 T)."""
-    return torch.stack((even, odd), -1).flatten(-2)
-
-
 def linear_up(x: Tensor, taps: tuple[float, ...], state: Tensor | None) -> tuple[Tensor, Tensor]:
     """Double the sample rate: y[2 n] = x[n - m], y[2 n + 1] = 2 sum_j h[2 j + 1] x[n - j].
 
@@ -82,10 +76,11 @@ def linear_up(x: Tensor, taps: tuple[float, ...], state: Tensor | None) -> tuple
     Returns:
         ``(y, state)`` with y (..., 2 T), delayed by 2 m samples of its rate.
     """
-    T = x.shape[-1]
-    padded = with_past(x, len(taps) - 1, state)
-    left = padded[..., T:].contiguous()  # not a view of the whole block
-    return (half_band_double(padded, constant(taps, x.dtype, x.device)) if T else x), left
+    reach, h = len(taps) - 1, constant(taps, x.dtype, x.device)
+    left = _last(x, reach, state)
+    if not x.shape[-1]:
+        return x, left
+    return half_band_double(x, h, reach) if state is None else half_band_double(with_past(x, reach, state), h), left
 
 
 def linear_down(x: Tensor, taps: tuple[float, ...], state: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -94,8 +89,16 @@ def linear_down(x: Tensor, taps: tuple[float, ...], state: Tensor | None) -> tup
     Returns:
         ``(y, state)`` with y (..., T) of x (..., 2 T), delayed by m of its samples.
     """
-    reach = 2 * len(taps) - 1
-    padded = with_past(x[..., :-2], reach, state)
+    reach, h = 2 * len(taps) - 1, constant(taps, x.dtype, x.device)
+    left = _last(x, reach, state)
+    if not x.shape[-1]:
+        return x, left
+    if state is None:
+        return half_band_halve(x, h, reach, -2), left
+    return half_band_halve(with_past(x, reach, state), h, 0, -2), left
+
+
+def _last(x: Tensor, samples: int, state: Tensor | None) -> Tensor:
+    """The last samples of a block after ``state``, in memory of their own."""
     # A graph of any length cannot know whether the end of a block is as long as that.
-    left = with_past(x if is_traced() else x[..., -reach:], reach, state)[..., -reach:]
-    return (half_band_halve(padded, constant(taps, x.dtype, x.device)) if x.shape[-1] else x), left
+    return with_past(x if is_traced() else x[..., -samples:], samples, state)[..., -samples:].contiguous()

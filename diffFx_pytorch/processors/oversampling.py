@@ -9,7 +9,8 @@ from torch import Tensor
 
 from diffFx_pytorch.kernels.constants import constant
 
-from ..dsp.half_band import half_band_allpasses, half_band_taps, interleave, linear_down, linear_up
+from ..dsp.fir import interleave
+from ..dsp.half_band import half_band_allpasses, half_band_taps, linear_down, linear_up
 from ..recursion import sosfilt
 
 Phase = Literal["linear", "minimum"]

@@ -6,6 +6,7 @@ import torch
 import diffFx_pytorch.recursion as R
 from diffFx_pytorch.dsp.biquad import peak
 from diffFx_pytorch.dsp.convolution import recorded
+from diffFx_pytorch.dsp.biased_tanh import biased_tanh
 from diffFx_pytorch.dsp.fir import fixed_fir, half_band_double, half_band_halve
 from diffFx_pytorch.dsp.hann import hann_mean
 from diffFx_pytorch.dsp.programme import programme, silent_programme
@@ -80,6 +81,7 @@ CALLS = {
     "fixed_fir": lambda t: fixed_fir(t(_noise(2, T)), t(_noise(9))),
     "fixed_double": lambda t: half_band_double(t(_noise(2, T)), t(_noise(8))),
     "fixed_halve": lambda t: half_band_halve(t(_noise(2, T)), t(_noise(8))),
+    "shifted_tanh": lambda t: biased_tanh(t(_noise(2, T)), t(_numbers(0.3)), 2)[0],
     "hann_mean": lambda t: hann_mean(t(_noise(2, T)), 9),
     "convolve": lambda t: recorded(t(_noise(2, 3, T)), t(_noise(2, 3, 20))),
     "closed_loop": lambda t: L.closed_loop(t(_loop()), t(MATRIX), None, t(ONES[..., None] + 0j)),

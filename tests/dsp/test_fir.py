@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from diffFx_pytorch.dsp.fir import fir, fixed_fir, half_band_double, half_band_halve
+from diffFx_pytorch.dsp.fir import doubled, fir, fixed_fir, half_band_double, half_band_halve, halved
 from tests.kernels.operator_contract import check_operator
 
 TAPS = {K: tuple(np.random.default_rng(K).standard_normal(K).tolist()) for K in (1, 5, 16, 17, 40)}
@@ -44,13 +44,30 @@ def test_half_bands_are_their_sums(m, samples, dtype, error):
             assert np.allclose(row, expected, atol=error)
 
 
-@pytest.mark.parametrize(
-    ("operator", "samples", "K"),
-    [(fixed_fir, 7, 3), (half_band_double, 6, 4), (half_band_halve, 9, 4), (half_band_halve, 10, 4)],
-    ids=["fir", "double", "halve", "halve, one more"],
-)
-def test_derivatives_and_transforms(operator, samples, K):
-    check_operator(operator, noise(2, samples), noise(K))
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (7, 0), (15, -2), (3, 20), (-3, 1), (1600, 5)])
+@pytest.mark.parametrize("samples", [20, 511, 1500])
+@pytest.mark.parametrize(("skip", "drop"), [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_zeros_around_a_signal_need_not_be_written(before, after, samples, skip, drop):
+    x, taps = noise(2, samples), noise(8)
+    padded = torch.nn.functional.pad(x, (before, after))
+    whole = half_band_double(padded, taps)
+    part = doubled(x, taps, before, after, skip, drop, 0.7)
+    assert torch.allclose(part, 0.7 * whole[:, skip : whole.shape[1] - drop], atol=1e-12)
+    expected = half_band_halve(padded, taps)
+    assert torch.allclose(half_band_halve(x, taps, before, after), expected, atol=1e-12)
+
+
+SETTINGS = [
+    (fixed_fir, 7, 3, ()),
+    *((doubled, 6, 4, given) for given in [(0, 0, 0, 0, 1.0), (3, 0, 1, 0, 0.7), (2, -1, 0, 1, 2.0)]),
+    *((halved, samples, 4, (0, 0, 1.0)) for samples in (9, 10)),
+    *((halved, 10, 4, given) for given in [(7, -2, 1.0), (6, 2, 0.5), (-1, 3, 2.0)]),
+]
+
+
+@pytest.mark.parametrize(("operator", "samples", "K", "settings"), SETTINGS)
+def test_derivatives_and_transforms(operator, samples, K, settings):
+    check_operator(operator, noise(2, samples), noise(K), *settings)
 
 
 def test_no_length_is_in_what_is_exported():

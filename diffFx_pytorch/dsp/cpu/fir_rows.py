@@ -60,55 +60,92 @@ def fir_rows(start, stop, padded, padded_row, taps, taps_row, y):  # pragma: no 
         _convolve(padded[padded_row[row]], taps[taps_row[row]], y[row], y.shape[1])
 
 
-@njit(**INLINE)
-def double_rows(start, stop, padded, padded_row, taps, taps_row, y, odd):  # pragma: no cover
-    """Rows of ``y[2 n] = padded[n + m - 1]``, ``y[2 n + 1] = 2 sum_j taps[j] padded[n + 2 m - 1 - j]``.
+@njit(**INNER)
+def _fill(x, first, room, count):  # pragma: no cover
+    """``room[i] = x[first + i]`` for i below ``count``, zero outside of x."""
+    begin, end = min(max(-first, 0), count), max(min(x.size - first, count), 0)
+    for i in range(begin):
+        room[i] = 0.0
+    for i in range(begin, end):
+        room[i] = x[first + i]
+    for i in range(max(begin, end), count):
+        room[i] = 0.0
 
-    Args as of ``fir_rows``, with 2 m taps, y (rows, 2 T), and room for ``TILE`` numbers.
+
+@njit(**INLINE)
+def double_rows(
+    start, stop, signal, signal_row, taps, taps_row, before, after, skip, drop, gain, y, room, odd
+):  # pragma: no cover
+    """Rows of ``y[2 n] = g p[n + m - 1]``, ``y[2 n + 1] = 2 g sum_j taps[j] p[n + 2 m - 1 - j]``.
+
+    p is the signal with ``before`` zeros in front and ``after`` behind. Args as of ``fir_rows``, with 2 m taps,
+    y (rows, 2 T - skip - drop) without the first ``skip`` samples, and room for ``TILE + 2 m`` and ``TILE`` numbers.
     """
-    step, T, m = lanes_of(odd), y.shape[1] // 2, taps.shape[1] // 2
+    lanes, total, K = lanes_of(odd), y.shape[1], taps.shape[1]
+    T, m = (total + skip + 1) // 2, K // 2
+    g = y.dtype.type(gain)
     for row in range(start, stop):
+        source = signal[signal_row[row]]
         for first in range(0, T, TILE):
-            count = min(TILE, T - first)
-            x, out = padded[padded_row[row], first:], y[row, 2 * first :]
+            count, at = min(TILE, T - first), first - before
+            x = room
+            if at >= 0 and at + count + K - 1 <= source.size:
+                x = source[at:]
+            else:
+                _fill(source, at, room, count + K - 1)
             _convolve(x, taps[taps_row[row]], odd, count)
-            n = 0
-            while n + step <= count:
-                store_pairs(out, 2 * n, load(x, n + m - 1), 2.0 * load(odd, n))
-                n += step
+            n, to, out = 0, 2 * first - skip, y[row]
+            if to < 0:  # of the first pair only the odd sample is wanted
+                out[0] = 2 * g * odd[0]
+                n = 1
+            while n + lanes <= count and to + 2 * (n + lanes) <= total:
+                store_pairs(out, to + 2 * n, g * load(x, n + m - 1), 2.0 * g * load(odd, n))
+                n += lanes
             while n < count:
-                out[2 * n], out[2 * n + 1] = x[n + m - 1], odd[n] + odd[n]
+                if to + 2 * n < total:
+                    out[to + 2 * n] = g * x[n + m - 1]
+                if to + 2 * n + 1 < total:
+                    out[to + 2 * n + 1] = 2 * g * odd[n]
                 n += 1
 
 
 @njit(**INLINE)
-def halve_rows(start, stop, padded, padded_row, taps, taps_row, y, even, odd):  # pragma: no cover
-    """Rows of ``y[n] = padded[2 n + 2 m - 1] / 2 + sum_j taps[j] padded[2 n + 4 m - 2 - 2 j]``.
+def halve_rows(
+    start, stop, signal, signal_row, taps, taps_row, before, after, gain, y, room, even, odd
+):  # pragma: no cover
+    """Rows of ``y[n] = g (p[2 n + 2 m - 1] / 2 + sum_j taps[j] p[2 n + 4 m - 2 - 2 j])``.
 
-    Args as of ``fir_rows``, with 2 m taps, padded (rows, 2 T + 4 m - 3 or more), and twice room for ``TILE + 2 m``
-    numbers.
+    p is the signal with ``before`` zeros in front and ``after`` behind. Args as of ``fir_rows``, with 2 m taps,
+    y (rows, T), and room for twice, once and once ``TILE + 2 m`` numbers.
     """
-    step, T, m = lanes_of(even), y.shape[1], taps.shape[1] // 2
+    lanes, T, m = lanes_of(even), y.shape[1], taps.shape[1] // 2
+    g = y.dtype.type(gain)
+    half = y.dtype.type(0.5 * gain)
     for row in range(start, stop):
+        source = signal[signal_row[row]]
         for first in range(0, T, TILE):
-            count = min(TILE, T - first)
-            x, out = padded[padded_row[row], 2 * first :], y[row, first:]
+            count, at = min(TILE, T - first), 2 * first - before
             # The last sample that is read is an even one.
             pairs, n = count + 2 * m - 2, 0
-            while n + step <= pairs:
+            x, out = room, y[row, first:]
+            if at >= 0 and at + 2 * pairs + 1 <= source.size:
+                x = source[at:]
+            else:
+                _fill(source, at, room, 2 * pairs + 1)
+            while n + lanes <= pairs:
                 evens, odds = load_pairs(x, 2 * n)
                 store(even, n, evens)
                 store(odd, n, odds)
-                n += step
+                n += lanes
             while n < pairs:
                 even[n], odd[n] = x[2 * n], x[2 * n + 1]
                 n += 1
             even[pairs] = x[2 * pairs]
             _convolve(even, taps[taps_row[row]], out, count)
             n = 0
-            while n + step <= count:
-                store(out, n, 0.5 * load(odd, n + m - 1) + load(out, n))
-                n += step
+            while n + lanes <= count:
+                store(out, n, half * load(odd, n + m - 1) + g * load(out, n))
+                n += lanes
             while n < count:
-                out[n] += odd[n + m - 1] / 2
+                out[n] = half * odd[n + m - 1] + g * out[n]
                 n += 1
