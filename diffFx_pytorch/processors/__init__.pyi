@@ -90,6 +90,7 @@ from diffFx_pytorch.processors.spatial.stereo_enhancer import StereoEnhancer as 
 from diffFx_pytorch.processors.spatial.stereo_imager import StereoImager as _StereoImager
 from diffFx_pytorch.processors.spatial.stereo_panning import StereoPanning as _StereoPanning
 from diffFx_pytorch.processors.spatial.stereo_widener import StereoWidener as _StereoWidener
+from diffFx_pytorch.processors.spectral.de_click import DeClick as _DeClick
 from diffFx_pytorch.processors.spectral.de_reverb import DeReverb as _DeReverb
 from diffFx_pytorch.processors.spectral.harmonizer import Harmonizer as _Harmonizer
 from diffFx_pytorch.processors.spectral.pitch_correction import PitchCorrection as _PitchCorrection
@@ -127,6 +128,7 @@ __all__ = [
     "ConvolutionReverb",
     "CubicClipper",
     "DCBlocker",
+    "DeClick",
     "DeEsser",
     "DeHum",
     "DePlosive",
@@ -3281,6 +3283,37 @@ class _LikeStereoWidener:
     ) -> Sound: ...
 
 class StereoWidener(_LikeStereoWidener, _StereoWidener): ...
+
+class _DeClickKnobs(TypedDict, total=False):
+    threshold_db: KnobValue
+    longest_ms: KnobValue
+    mix: KnobValue
+
+class _LikeDeClick:
+    threshold_db: _Setting
+    longest_ms: _Setting
+    mix: _Setting
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        param_range: _Ranges = None,
+        *,
+        window_ms: float = 46.0,
+        order: int = 32,
+        passes: int = 3,
+        **settings: Unpack[_DeClickKnobs],
+    ) -> None: ...
+    def __call__(
+        self,
+        x: Sound,
+        *,
+        norm_params: _DeClickKnobs | Knobs | None = None,
+        dsp_params: _DeClickKnobs | Knobs | None = None,
+        sidechain: Sound | None = None,
+        **settings: Unpack[_DeClickKnobs],
+    ) -> Sound: ...
+
+class DeClick(_LikeDeClick, _DeClick): ...
 
 class _DeReverbKnobs(TypedDict, total=False):
     decay_s: KnobValue

@@ -9,7 +9,7 @@ from harness import Memory, Scaling, Speed
 from torch import Tensor
 
 from diffFx_pytorch import Processor
-from diffFx_pytorch.processors import DeReverb, SpectralGate
+from diffFx_pytorch.processors import DeClick, DeReverb, SpectralGate
 from diffFx_pytorch.spectrogram import STFT, invert_spectrogram
 
 T = 110_250
@@ -70,7 +70,8 @@ def framed(effect: type[Processor]) -> Callable[[], Tensor]:
 
 
 SPEED += [
-    Speed("de-reverb", lambda: framed(DeReverb), lambda: framed(SpectralGate), "ours, SpectralGate", None, 20 * 44100)
+    Speed("de-reverb", lambda: framed(DeReverb), lambda: framed(SpectralGate), "ours, SpectralGate", None, 20 * 44100),
+    Speed("de-click", lambda: framed(DeClick), lambda: framed(SpectralGate), "ours, SpectralGate", None, 20 * 44100),
 ]
 
 # In spectra, complex64: a retrieval keeps six or seven whatever the number of iterations; the allocator, as many again.

@@ -1,3 +1,4 @@
+from diffFx_pytorch.processors import DeClick as DeClick
 from diffFx_pytorch.processors import DeReverb as DeReverb
 from diffFx_pytorch.processors import Harmonizer as Harmonizer
 from diffFx_pytorch.processors import PitchCorrection as PitchCorrection

@@ -1,4 +1,4 @@
-"""What effects share that take something away from the frames of a short-time spectrum."""
+"""What effects share that take something away from a sound, frame by frame."""
 
 from __future__ import annotations
 
@@ -19,30 +19,28 @@ _OVERLAP = 4
 WINDOW = Number(2, 500, 32.0, "ms", doc="Window N in milliseconds, rounded to a power of two samples.")
 
 
-class FramedGain(Processor, abstract=True):
-    """Base of effects that take a share of every band of every frame away; a subclass gives ``shares``.
+class Framed(Processor, abstract=True):
+    """Base of effects that take something away from every frame; a subclass gives ``taken``.
 
-    Frames of N samples, N / 4 apart, under a root of a Hann window, before and after: what is left alone comes out as
-    it went in, N - 1 samples later.
+    Frames of N samples, N / 4 apart: what is left alone comes out as it went in, N - 1 samples later.
     """
 
     window_ms: float
-    _root: Tensor
     _profile: Tensor | None
     _description: str
 
-    def shares(
-        self, X: Tensor, state: Mapping[str, Any], profile: Tensor | None, **at: Tensor
+    def taken(
+        self, frames: Tensor, state: Mapping[str, Any], profile: Tensor | None, **at: Tensor
     ) -> tuple[Tensor, dict[str, Any]]:
-        """What is taken away from spectra X (B, C, frames, F), 0 .. 1, as (B, C or 1, F, frames), and its state.
+        """What is taken away in every frame, to be added up, and its state.
 
         Args:
-            X: of the frames that end in the block, at least one.
+            frames: (B, C, frames, N), that end in the block, at least one.
             state: what this returned before, and more; empty before the first.
             profile: of an effect that is built with a sound.
             at: the knobs at the frames, (B, 1, 1, frames or 1).
         """
-        raise NotImplementedError(f"{type(self).__name__} defines no shares()")
+        raise NotImplementedError(f"{type(self).__name__} defines no taken()")
 
     def prepare_frames(self) -> None:
         """The frames."""
@@ -51,8 +49,6 @@ class FramedGain(Processor, abstract=True):
         self.latency_samples = self.window - 1
         # Knobs are read at the end of a frame and act on all of it.
         self.knob_latency = dict.fromkeys(self.params, int(self.window) // 2 - 1)
-        root = torch.hann_window(self.window, periodic=True, dtype=torch.float64).sqrt()
-        self.register_buffer("_root", root, persistent=False)
         self.register_buffer("_profile", None, persistent=False)
 
     def process(self, x: Tensor, state: State, **knobs: Tensor) -> tuple[Tensor, State]:
@@ -86,11 +82,8 @@ class FramedGain(Processor, abstract=True):
         new_state = {"line": line[..., frames * H :], "dry": dry}
         if frames:
             at = {name: self._at_frames(knob, H - 1 - since) for name, knob in knobs.items()}
-            root = self._root.to(x.dtype)
-            X = torch.fft.rfft(line.unfold(-1, N, H) * root)
-            share, own = self.shares(X, state, profile, **at)
+            pieces, own = self.taken(line.unfold(-1, N, H), state, profile, **at)
             new_state.update(own)
-            pieces = torch.fft.irfft(X * share.mT, n=N) * (root / 2)
             taken = taken + F.pad(_overlap_add(pieces, H), (H - 1 - since, 0))
         else:
             new_state.update({k: v for k, v in state.items() if k not in ("line", "dry", "taken")})
@@ -104,6 +97,43 @@ class FramedGain(Processor, abstract=True):
     def tail(self, **knobs: Tensor) -> float:
         """A frame: it reaches past the end of the sound that is in it."""
         return self.window / self.sample_rate
+
+
+class FramedGain(Framed, abstract=True):
+    """Base of effects that take a share of every band of every frame away; a subclass gives ``shares``.
+
+    Frames are under a root of a Hann window, before and after.
+    """
+
+    _root: Tensor
+
+    def shares(
+        self, X: Tensor, state: Mapping[str, Any], profile: Tensor | None, **at: Tensor
+    ) -> tuple[Tensor, dict[str, Any]]:
+        """What is taken away from spectra X (B, C, frames, F), 0 .. 1, as (B, C or 1, F, frames), and its state.
+
+        Args:
+            X: of the frames that end in the block, at least one.
+            state: what this returned before, and more; empty before the first.
+            profile: of an effect that is built with a sound.
+            at: the knobs at the frames, (B, 1, 1, frames or 1).
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no shares()")
+
+    def prepare_frames(self) -> None:
+        """The frames and their window."""
+        super().prepare_frames()
+        root = torch.hann_window(self.window, periodic=True, dtype=torch.float64).sqrt()
+        self.register_buffer("_root", root, persistent=False)
+
+    def taken(
+        self, frames: Tensor, state: Mapping[str, Any], profile: Tensor | None, **at: Tensor
+    ) -> tuple[Tensor, dict[str, Any]]:
+        """The shares of the bands, as sound."""
+        root = self._root.to(frames.dtype)
+        X = torch.fft.rfft(frames * root)
+        share, own = self.shares(X, state, profile, **at)
+        return torch.fft.irfft(X * share.mT, n=self.window) * (root / 2), own
 
 
 def _overlap_add(frames: Tensor, hop: int) -> Tensor:
