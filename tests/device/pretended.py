@@ -55,6 +55,9 @@ class DeviceTensor(Tensor):
     def __repr__(self) -> str:
         return f"DeviceTensor({self.host!r})"
 
+    def __format__(self, spec: str) -> str:
+        return format(self.to("cpu"), spec)
+
     def tolist(self):
         return self.to("cpu").tolist()
 

@@ -9,7 +9,15 @@ import torch
 
 from diffFx_pytorch.dsp import biquad
 from diffFx_pytorch.kernels import precision
-from diffFx_pytorch.recursion import allpole, attack_release, feedback_delay, sos_to_svf, sosfilt, svfilt
+from diffFx_pytorch.recursion import (
+    allpole,
+    attack_release,
+    feedback_delay,
+    linear_recursion,
+    sos_to_svf,
+    sosfilt,
+    svfilt,
+)
 from tests.without_kernels import without_kernels
 
 LENGTHS = (0, 1, 2, 63, 64, 65, 700)
@@ -270,3 +278,15 @@ def test_an_all_pass_close_to_the_present_loses_what_cancels(equation):
         terms.append(feedback.grad)
     exact, found = terms
     assert (found - exact).sum().abs() <= 1e-7 * exact.abs().sum()
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_state_space(moving):
+    """States of float64 whatever the sound is."""
+    A = 0.3 * noise(*((2, 40) if moving else ()), 3, 3)
+    for dtype, limit in ((torch.float32, -110), (torch.float64, -230)):
+        assert_equations_are_the_kernels(_vectors, [noise(2, 40, 3).to(dtype), A.to(dtype), noise(2, 3)], limit)
+
+
+def _vectors(u, A, zi):
+    return linear_recursion(u, A, zi, return_zf=True)

@@ -92,11 +92,12 @@ def test_knobs_of_the_cpu_move_to_the_sound():
         torch.testing.assert_close(found.host.detach(), expected.detach(), rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("effect", [BasicDelay, Compressor, ParametricEqualizer])
 @pytest.mark.parametrize(
     "layout", [lambda x: x.mT.contiguous().mT, lambda x: x[:1].expand(4, -1, -1), lambda x: x[..., ::2]]
 )
-def test_views_on_a_device(layout):
-    fx = BasicDelay(8000)
+def test_views_on_a_device(layout, effect):
+    fx = effect(8000)
     with PretendedDevice() as device:
         x = layout(DeviceTensor(_sound())).requires_grad_()
         y = moved(fx)(x)
@@ -105,9 +106,31 @@ def test_views_on_a_device(layout):
     torch.testing.assert_close(y.host.detach(), fx(layout(_sound())), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("effect", [BasicDelay, Compressor, ParametricEqualizer])
+def test_half_precision_on_a_device(effect, dtype):
+    """Computed in float32, and rounded once."""
+    fx, x = effect(8000), _sound().to(dtype)
+    with PretendedDevice() as device:
+        leaf = DeviceTensor(x.clone()).requires_grad_()
+        y = moved(fx)(leaf)
+        y.square().sum().backward()
+    assert not device.mixed
+    assert leaf.grad is not None
+    assert y.dtype == leaf.grad.dtype == dtype
+    torch.testing.assert_close(y.host.detach(), fx(x), rtol=2 * torch.finfo(dtype).eps, atol=1e-6)
+
+
 def test_sound_and_sidechain_on_two_devices_are_refused():
     with pytest.raises((RuntimeError, ValueError), match="device"):
         Compressor(8000)(_sound(), sidechain=_sound().to("meta"))
+
+
+def test_sound_and_module_on_two_devices_are_refused():
+    fx = Compressor(8000)
+    fx.trainable()
+    with pytest.raises(RuntimeError, match="meta"):
+        fx.to("meta")(_sound())
 
 
 @pytest.mark.slow

@@ -18,7 +18,7 @@ from .allpole import all_pole
 
 def _equation(u: Tensor, A: Tensor, zi: Tensor) -> tuple[Tensor, Tensor]:
     """Doubling: after n rounds each state knows the 2^n inputs before it."""
-    samples = u.shape[-2]
+    u, A, samples = u.to(zi.dtype), A.to(zi.dtype), u.shape[-2]
     if samples == 0:
         return u + zi[..., None, :], zi + 0 * A.sum((-3, -2)) + 0 * u.sum(-2)
     first = (A[..., 0, :, :] @ zi.unsqueeze(-1)).squeeze(-1)
