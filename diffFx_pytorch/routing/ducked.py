@@ -15,13 +15,13 @@ from ..explaining import amount
 from ..params import EffectParam
 from ..plan import Through
 from ..processor import State
-from ..recursion import attack_release, running_max
+from ..processors.dynamics.key import PeakLevel
+from ..recursion import attack_release
 from .alignment import total
 from .beside import NEVER_SILENT, Beside
 
 _KNEE_DB = 12.0
 """From the threshold to where all of the ducking is reached."""
-_PEAK_MS = 10.0
 
 
 class Ducked(Beside):
@@ -62,7 +62,7 @@ class Ducked(Beside):
         super().prepare()
         self.traits = self.traits & {"time_invariant", "causal", "odd"}
         self.crosses_channels = True
-        self._window = max(1, round(_PEAK_MS * self.sample_rate / 1000))
+        self._peak = PeakLevel(self.sample_rate, link=True)
 
     def process(
         self,
@@ -82,9 +82,7 @@ class Ducked(Beside):
         new_state: dict[str, Any] = {}
         wet, new_state["wet"] = effects[self._name](x * db_to_amp(send_db), state.get("wet"), sidechain)
         dry, new_state["dry"] = delayed(x, self.latency_samples, state.get("dry"))
-        peak, new_state["peak"] = running_max(
-            dry.abs().amax(1, keepdim=True), self._window, state.get("peak"), return_zf=True
-        )
+        peak, new_state["peak"] = self._peak(dry, state.get("peak"))
         z = ((amp_to_db(peak) - threshold_db) / _KNEE_DB).clamp(0.0, 1.0)
         attack, release = (smoothing(ms, self.sample_rate) for ms in (attack_ms, release_ms))
         start = state.get("duck", torch.zeros_like(z[..., 0]))
