@@ -23,8 +23,14 @@ def level_views(subject: Subject) -> list[View]:
 
 
 def loud_hits(subject: Subject) -> Tensor:
-    """``hits`` whose loudest is well above what the effect has for a threshold or ceiling, and at least 0 dB."""
-    ends = [v for n, v in subject.settings.items() if n.endswith(("threshold_db", "ceiling_db"))]
+    """``hits`` whose loudest is well above what the effect has for a threshold or ceiling, and at least 0 dB.
+
+    A threshold that is never below 0 dB is over something else, as a noise, and no level.
+    """
+    levels = [
+        n for n, row in subject.fx.params.items() if n.endswith(("threshold_db", "ceiling_db")) and row.min_val < 0
+    ]
+    ends = [subject.settings[n] for n in levels if n in subject.settings]
     return hits(subject.rate) * 10 ** (max(0.0, max(ends, default=-20.0) + 10.0) / 20)
 
 

@@ -7,6 +7,7 @@ import torch
 
 from diffFx_pytorch.dsp.room_analysis import echo_density
 from diffFx_pytorch.processors import (
+    DeClick,
     FeedbackDelay,
     LinearPhaseEqualizer,
     LowPass,
@@ -68,3 +69,9 @@ def test_names_of_bands_do_not_lie_on_each_other():
     assert len(boxes) == 5
     for i, (x, y, half) in enumerate(boxes):
         assert not any(abs(x - u) < half + w and abs(y - v) < 9 for u, v, w in boxes[:i])
+
+
+def test_a_threshold_over_something_else_is_no_level():
+    """DeClick's threshold is over an error: the sound that is drawn stays at its level."""
+    level = DeClick(44100).views()[1]
+    assert max(float(line.y.max()) for line in level.lines) < 3
