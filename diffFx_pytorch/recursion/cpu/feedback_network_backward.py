@@ -11,11 +11,12 @@ import numpy as np
 
 from diffFx_pytorch.kernels import njit
 from diffFx_pytorch.kernels.inner import INNER
+from diffFx_pytorch.kernels.vector import constant, fma, lanes_of, load, store, total
 
 from .buffers import aligned_zeros
-from .feedback_network import CHUNK, OPTIONS, longest_block, read_block, time_varying_taps
+from .feedback_network import CHUNK, OPTIONS, is_wire, longest_block, read_block, time_varying_taps
 from .feedback_network_lanes import LANES, mix_lanes, outer_lanes, section, section_adjoint
-from .row_tiles import read_tile
+from .row_tiles import read_tile, write_tile
 from .taps import ROOM, add_time_varying, copy_range, fill_all, new_taps, read_time_varying
 
 
@@ -31,30 +32,51 @@ def _transposed(mixing, N, inputs, outputs, width, back):  # pragma: no cover
 
 
 @njit(**INNER)
+def _add_whole(grad, work, pending, at, count):  # pragma: no cover
+    """Add ``grad`` to ``pending`` from ``at`` on; returns the sum of its products with the slopes of the line."""
+    step, slopes = lanes_of(work), constant(work, 0.0)
+    whole = count // step * step
+    for q in range(0, whole, step):
+        value = load(grad, q)
+        store(pending, at + q, load(pending, at + q) + value)
+        slopes = fma(value, load(work, at + q - 1) - load(work, at + q + 1), slopes)
+    found = total(slopes)
+    for q in range(whole, count):
+        pending[at + q] += grad[q]
+        found += grad[q] * (work[at + q - 1] - work[at + q + 1])
+    return 0.5 * found
+
+
+@njit(**INNER)
 def _read_adjoint(
     grad, work, pending, base, delay, offset, first, count, tables, taps, scratch, to_offset
 ):  # pragma: no cover
     """The adjoint of reading a block of one line; returns the gradient of its delay.
 
-    ``grad`` holds the block in one lane; ``base`` is the place of its first sample in the line.
+    ``grad`` holds the block; ``base`` is the place of its first sample in the line.
     """
-    total = 0.0
     if offset.shape[0] == 0:
-        for q in range(count):
-            value, at = grad[q * LANES], base + q - delay
-            pending[at] += value
-            total += 0.5 * value * (work[at - 1] - work[at + 1])
-        return total
-    values, slopes, padded = scratch[:ROOM], scratch[ROOM : 2 * ROOM], scratch[2 * ROOM : 3 * ROOM]
-    time_varying_taps(delay, offset, first, count, tables, scratch[3 * ROOM :], taps)
+        return _add_whole(grad, work, pending, base - delay, count)
+    slopes, padded, found = scratch[:ROOM], scratch[ROOM : 2 * ROOM], 0.0
+    time_varying_taps(delay, offset, first, count, tables, scratch[2 * ROOM :], taps)
     read_time_varying(work, base, taps.slopes, taps, count, slopes)
     for q in range(count):
-        values[q] = grad[q * LANES]
-        slopes[q] *= values[q]
-        total += slopes[q]
+        slopes[q] *= grad[q]
+        found += slopes[q]
     copy_range(slopes, 0, to_offset, first, count)
-    add_time_varying(pending, base, taps, count, values, padded)
-    return total
+    add_time_varying(pending, base, taps, count, grad, padded)
+    return found
+
+
+@njit(**INNER)
+def _are_one_wire(coef, state, K, G):  # pragma: no cover
+    """Whether the K constant sections of a group are wires that hand back one gradient, begun from one state."""
+    different = 0
+    for k in range(K):
+        different += 0 if is_wire(coef[k * G * 5 * LANES :]) else 1
+        for i in range(2 * LANES):
+            different += 1 if state[k * G * 2 * LANES + i] != state[i] else 0
+    return K > 0 and different == 0
 
 
 @njit(**OPTIONS)
@@ -97,10 +119,12 @@ def feedback_network_backward_rows(
     back = aligned_zeros((N + outputs) * width, mixing)
     scratch_state = aligned_zeros(K * G * 2 * LANES, mixing)
     taps = new_taps(4, True)
-    scratch = np.zeros(4 * ROOM)
+    scratch = np.zeros(3 * ROOM)
     mixed_from, places, still = np.zeros(N + outputs, np.int64), np.zeros(LANES, np.int64), np.zeros(N, np.int64)
     for j in range(N + outputs):
         mixed_from[j] = (j // LANES) * size + j % LANES
+    rows, row_places = aligned_zeros(size, mixing), np.arange(LANES) * CHUNK
+    wires = np.zeros(G, np.int64)
     heard_from = np.zeros(max(N, inputs), np.int64)
     for j in range(max(N, inputs)):
         heard_from[j] = (j // LANES) * size + j % LANES
@@ -111,6 +135,9 @@ def feedback_network_backward_rows(
         work, pending = lines[row].reshape(-1), to_lines[row].reshape(-1)
         flat, grad_flat = coef[row].reshape(-1), to_coef[row].reshape(-1)
         grad_columns, state = to_mix[row].reshape(-1), to_state[row].reshape(-1)
+        for g in range(G):
+            alike = step == 0 and _are_one_wire(flat[g * 5 * LANES :], state[g * 2 * LANES :], K, G)
+            wires[g] = K - 1 if alike else 0
         for chunk in range((T + CHUNK - 1) // CHUNK - 1, -1, -1):
             first = chunk * CHUNK
             length = min(CHUNK, T - first)
@@ -120,6 +147,10 @@ def feedback_network_backward_rows(
                     work, base, first, delay[row], offset[row], still, first, length, g, tables, taps, scratch,
                     places, signals[g * size :],
                 )  # fmt: skip
+                if wires[g]:  # every signal is the first, of which the last section and the matrix read
+                    for at in range((K - 1) * G + g, K * G + g + 1, G):
+                        copy_range(signals, g * size, signals, at * size, length * LANES)
+                    continue
                 for k in range(K):
                     number = k * G + g
                     here = flat[first * step + number * 5 * LANES :]
@@ -152,7 +183,7 @@ def feedback_network_backward_rows(
                     for q in range(count):
                         to_x[row, c, n + q] = grad_in[G * size + heard_from[c] + q * LANES]
                 for g in range(G):
-                    for k in range(K - 1, -1, -1):
+                    for k in range(K - 1, wires[g] - 1, -1):
                         number = k * G + g
                         here = n * step + number * 5 * LANES
                         came, went = signals[number * size + skip :], signals[(number + G) * size + skip :]
@@ -160,10 +191,15 @@ def feedback_network_backward_rows(
                             grad_in[g * size :], came, went, count, flat[here:], step, state[number * 2 * LANES :],
                             grad_flat[here:],
                         )  # fmt: skip
-                for i in range(N):
-                    grad = grad_in[(i // LANES) * size + i % LANES :]
-                    to_delay[row, i] += _read_adjoint(
-                        grad, work, pending, i * stride + P + n, delay[row, i], offset[row, i], n, count, tables, taps,
-                        scratch, to_offset[row, i],
-                    )  # fmt: skip
+                    write_tile(rows, row_places, count, grad_in[g * size :], LANES, count)
+                    for i in range(g * LANES, min((g + 1) * LANES, N)):
+                        to_delay[row, i] += _read_adjoint(
+                            rows[i % LANES * CHUNK :], work, pending, i * stride + P + n, delay[row, i], offset[row, i],
+                            n, count, tables, taps, scratch, to_offset[row, i],
+                        )  # fmt: skip
                 done = q0
+        for g in range(G):
+            for k in range(wires[g]):  # of wires in a row one was followed, and the others have what it has
+                alone, like = k * G + g, wires[g] * G + g
+                copy_range(grad_flat, like * 5 * LANES, grad_flat, alone * 5 * LANES, 5 * LANES)
+                copy_range(state, like * 2 * LANES, state, alone * 2 * LANES, 2 * LANES)

@@ -163,8 +163,23 @@ def mix_lanes(source, places, inputs, columns, step, target, count):  # pragma: 
 @njit(**INNER)
 def outer_lanes(source, places, inputs, grad, count, columns, step):  # pragma: no cover
     """``columns[j step + lane] += sum_q source[places[j] + q LANES] grad[q LANES + lane]``."""
-    for j in range(inputs):
-        total = load(columns, j * step)
+    j = 0
+    while j + 4 <= inputs:  # four sums, none of which waits for another
+        a, b = load(columns, j * step), load(columns, (j + 1) * step)
+        c, d = load(columns, (j + 2) * step), load(columns, (j + 3) * step)
+        p, r, s, t = places[j], places[j + 1], places[j + 2], places[j + 3]
+        for q in range(0, count * LANES, LANES):
+            g = load(grad, q)
+            a, b = fma(g, spread(source, p + q), a), fma(g, spread(source, r + q), b)
+            c, d = fma(g, spread(source, s + q), c), fma(g, spread(source, t + q), d)
+        store(columns, j * step, a)
+        store(columns, (j + 1) * step, b)
+        store(columns, (j + 2) * step, c)
+        store(columns, (j + 3) * step, d)
+        j += 4
+    while j < inputs:
+        a = load(columns, j * step)
         for q in range(count):
-            total = fma(load(grad, q * LANES), spread(source, places[j] + q * LANES), total)
-        store(columns, j * step, total)
+            a = fma(load(grad, q * LANES), spread(source, places[j] + q * LANES), a)
+        store(columns, j * step, a)
+        j += 1
