@@ -25,7 +25,7 @@ from .filters import Filter, blocks, filters, put, read, reread
 from .knobs import FreeKnobs, positions_of
 from .least_squares import LeastSquares
 from .progress import Watch
-from .search import AutomaticSearch
+from .search import DRAFTED, AutomaticSearch
 from .side_by_side import descend_side_by_side
 from .task import Task
 from .tone import Standing
@@ -75,7 +75,7 @@ class RelaxedSearch:
         advance: Watch = lambda error, place: None,
     ) -> None:
         simpler = draft(task.fx)
-        self.task = task if simpler is None else task.of(simpler)
+        self.whole, self.task = task, task if simpler is None else task.of(simpler)
         self.free, self.samples, self.generator, self.advance = free, samples, generator, advance
         self.filters = readable(self.task, free)
         assert isinstance(self.task.fx, Chain)
@@ -99,7 +99,8 @@ class RelaxedSearch:
         every = torch.tensor([names.index(name) for name in still])
         self.all = LeastSquares(self.task, samples, feature, every.to(there))
         self.without = LeastSquares(self.task, samples, feature, every[torch.isin(every, self.others)].to(there))
-        self.exact = LeastSquares(task, samples, feature, every.to(there))
+        drafted = None if simpler is None else self.task
+        self.exact = LeastSquares(task, samples, feature, every.to(there), drafted)
         self.found: list[tuple[float, Tensor]] = []
         self.history: list[float] = []
         """The lowest error after each descent."""
@@ -171,7 +172,7 @@ class RelaxedSearch:
                 break
             before = error
             for one in self.filters:
-                places = reread(self.task, one, self.free, place, self.generator, deadline, reading % 2 == 0)
+                places = reread(self.whole, one, self.free, place, self.generator, deadline, reading % 2 == 0)
                 error, place = min((error, place), self._best_of(places, deadline), key=lambda end: end[0])
             stuck = 0 if error < _GAIN * before else stuck + 1
 
@@ -186,11 +187,17 @@ class RelaxedSearch:
 
     def _descended(self, place: Tensor, deadline: float) -> tuple[float, Tensor]:
         place, _ = self.without.descend(place, _OTHERS, deadline)
-        place, error = self.all.descend(place, _ALL, deadline)
+        # Without oversampling -40 dB may be all that can be reached.
+        near = any(error < DRAFTED for error, _ in self.found)
+        place, error = (self.exact if near else self.all).descend(place, _ALL, deadline)
+        if not near and self.whole is not self.task:
+            error = float(self.exact.errors(place[None])[0])
+            if error < DRAFTED:
+                place, error = self.exact.descend(place, _ALL, deadline)
         self.found.append((error, place))
         least, best = min(self.found, key=lambda end: end[0])
         self.history.append(least)
-        self.advance(float(self.exact.errors(best[None])[0]), best)
+        self.advance(least, best)
         return error, place
 
 

@@ -62,6 +62,8 @@ _MOVED = 0.01
 _READINGS = 3
 """How often filters are read anew, one time after another."""
 _LAST = 12
+DRAFTED = 1e-3
+"""An error above which a chain is searched without oversampling: what that changes is about as much (-30 dB)."""
 _PROMISING = 3.0
 """An error without oversampling, relative to the least, from which it is worth descending with it."""
 _LEADERS = 4
@@ -207,7 +209,8 @@ class AutomaticSearch:
         """Errors of settings (B, P) by the features that choose, a few at a time."""
         self.screened += len(positions)
         together = self.task.together(self.samples)
-        errors = [self._errors_of(sounds) for sounds in self.quick.sounds(positions, self.samples).split(together)]
+        task = self.quick if self._drafts() else self.task
+        errors = [self._errors_of(sounds) for sounds in task.sounds(positions, self.samples).split(together)]
         return {name: torch.cat([e[name] for e in errors]) for name in errors[0]}
 
     def _errors_of(self, sounds: Tensor) -> dict[str, Tensor]:
@@ -236,7 +239,7 @@ class AutomaticSearch:
         """Read the filters anew, and descend from the best of what that gives."""
         end = place
         for one in self.filters:
-            places = reread(self.quick, one, self.free, end, self.generator, deadline)
+            places = reread(self.task, one, self.free, end, self.generator, deadline)
             for other in places[(places - end).abs().amax(1) > _MOVED]:
                 self._descend("tone", other, deadline)
             end = self.leaders["wave"][0][1] if self.leaders["wave"] else end
@@ -271,7 +274,9 @@ class AutomaticSearch:
             drawn[:, columns] = self.proposals.anywhere(_BLOCK)[:, columns]
             places = self._all(drawn)
             index = self.free.index[columns]
-            fit = LeastSquares(self.quick, self.samples, Waveform(), index[torch.isin(index, self.fits["wave"].free)])
+            task, drafted = (self.quick, None) if self._drafts() else (self.task, self.quick)
+            smooth = index[torch.isin(index, self.fits["wave"].free)]
+            fit = LeastSquares(task, self.samples, Waveform(), smooth, drafted if task is not drafted else None)
             begun = [p for _, p in self.ranked(places, self.errors(places), 1)][:_TRIED]
             ends = [fit.descend(p, 8, deadline) for p in begun if time.monotonic() < deadline]
             found += sorted(ends, key=lambda end: end[1])[:1]
@@ -280,7 +285,7 @@ class AutomaticSearch:
     def _descend(self, feature: str, place: Tensor, deadline: float) -> Tensor:
         best, error = self._best(), math.inf
         for name, steps in _PATH[feature]:
-            if name not in self.fits:
+            if name not in self.fits or (name == "quick" and not self._drafts()):
                 continue
             hopeless = {"wave": 2 * best, "quick": 2 * self._sketched}.get(name, math.inf)
             place, error = self.fits[name].descend(place, steps, deadline, hopeless=hopeless)
@@ -299,6 +304,10 @@ class AutomaticSearch:
         self.history.append(self._best())
         self.advance(self.history[-1], self.leaders["wave"][0][1] if self.leaders["wave"] else place)
         return place
+
+    def _drafts(self) -> bool:
+        """Whether it is searched without oversampling: an effect alone always, of which far more is then tried."""
+        return not self.blocks or self._best() > DRAFTED
 
     def _best(self) -> float:
         leaders = self.leaders["wave"]

@@ -1,5 +1,6 @@
 """Chains with bells in place of their filters: what the bells show, and what is read off them."""
 
+import math
 import time
 
 import pytest
@@ -7,17 +8,17 @@ import torch
 
 from diffFx_pytorch import Chain
 from diffFx_pytorch.fit.bands import LogPowers, band_frequencies
-from diffFx_pytorch.fit.knobs import FreeKnobs
+from diffFx_pytorch.fit.knobs import FreeKnobs, positions_of
 from diffFx_pytorch.fit.relaxed import RelaxedSearch, bells, readable
 from diffFx_pytorch.fit.task import Task
-from diffFx_pytorch.processors import Gain, LinearPhaseEqualizer, Peak, TanH
+from diffFx_pytorch.processors import Gain, LinearPhaseEqualizer, LowPass, Peak, TanH
 from tests.fit.test_search import RATE, rendered, sound
 
 KNOBS = {"eq.gain_db": 12.0, "eq.freq_hz": 900.0, "eq.q": 1.0, "gain.gain_db": -20.0}
 
 
-def relaxed(fx, free=None, **knobs):
-    dry = sound(0.5)
+def relaxed(fx, free=None, dry=None, **knobs):
+    dry = sound(0.5) if dry is None else dry
     task = Task(fx, dry, rendered(fx, dry, **knobs))
     return RelaxedSearch(task, free or FreeKnobs(fx), RATE // 2, torch.Generator().manual_seed(0))
 
@@ -59,6 +60,18 @@ def test_what_is_read_is_what_says_its_response_beside_other_effects():
     assert names(Chain(eq=Peak(RATE), other=Peak(RATE))) == []
     assert names(Chain(eq=LinearPhaseEqualizer(RATE), tanh=TanH(RATE))) == []
     assert names(Peak(RATE)) == []
+
+
+def test_what_is_near_is_compared_with_oversampling():
+    knobs = {"eq.gain_db": 9.0, "eq.freq_hz": 900.0, "eq.q": 1.0, "tanh.drive_db": 9.0}
+    fx = Chain(eq=Peak(RATE), tanh=TanH(RATE, oversampling=4))
+    dark = LowPass(RATE)(sound(0.5), dsp_params={"freq_hz": 2000.0})
+    search, true = relaxed(fx, dry=dark, **knobs), positions_of(fx, knobs).float()
+    assert float(search.all.errors(true)) > 1e-6  # without oversampling these are not the best settings
+    for _ in range(2):  # the second descent knows of the first that it is near
+        error, place = search._descended(true[0], math.inf)
+        assert float(search.whole.residuals(place[None])[0]) < -90
+        assert error < 1e-9
 
 
 def test_frozen_knobs_stay_and_ctrl_c_keeps_what_there_is():
