@@ -57,8 +57,9 @@ def _read_adjoint(
     """
     if offset.shape[0] == 0:
         return _add_whole(grad, work, pending, base - delay, count)
-    slopes, padded, found = scratch[:ROOM], scratch[ROOM : 2 * ROOM], 0.0
-    time_varying_taps(delay, offset, first, count, tables, scratch[2 * ROOM :], taps)
+    # The last room begins with zeros, and nothing else may write to it.
+    slopes, padded, found = scratch[:ROOM], scratch[2 * ROOM :], 0.0
+    time_varying_taps(delay, offset, first, count, tables, scratch[ROOM:], taps)
     read_time_varying(work, base, taps.slopes, taps, count, slopes)
     for q in range(count):
         slopes[q] *= grad[q]
