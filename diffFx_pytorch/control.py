@@ -26,6 +26,7 @@ Knobs: TypeAlias = "Mapping[str, Any] | Tensor | np.ndarray"
 """Values by name, or flat in the order of the table (B, P) or (B, P, F)."""
 
 _ROUNDING = 16.0
+_FLOAT32 = float(np.finfo(np.float32).eps)
 
 
 def unknown_name(name: str, known: Iterable[str], noun: str) -> str:
@@ -103,7 +104,9 @@ def can_look_at(value: Tensor) -> bool:
 
 
 def check_range(name: str, value: float | Tensor, low: float, high: float, range_text: str) -> None:
-    """Refuse what lies outside [low, high] by more than rounding, and NaN.
+    """Refuse what lies outside [low, high] by more than rounding, to float32 at least, and NaN.
+
+    A value in float64 may have been one in float32.
 
     Raises:
         ValueError: naming the knob, the value and the legal range.
@@ -115,8 +118,8 @@ def check_range(name: str, value: float | Tensor, low: float, high: float, range
         eps = torch.finfo(value.dtype).eps if value.is_floating_point() else 0.0
     else:
         smallest = largest = float(value)
-        eps = float(np.finfo(np.float32).eps)
-    slack = _ROUNDING * eps * max(abs(low), abs(high))
+        eps = 0.0
+    slack = _ROUNDING * max(eps, _FLOAT32) * max(abs(low), abs(high))
     if low - slack <= smallest and largest <= high + slack:
         return
     if smallest != smallest or largest != largest:

@@ -1,13 +1,15 @@
 """Knobs as parameters to learn."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from diffFx_pytorch.fit import FreeKnobs, candidates, fit, fit_structure
-from diffFx_pytorch.fit.knobs import Search
+from diffFx_pytorch.fit.knobs import Search, positions_of
 from diffFx_pytorch.networks.sampling import SettingSampler
-from diffFx_pytorch.processors import Gain, Meter, Tremolo
+from diffFx_pytorch.processors import FeedbackDelay, Gain, Meter, Tremolo
 from diffFx_pytorch.routing import Chain
 
 
@@ -93,3 +95,14 @@ def test_what_is_there_to_be_read_is_neither_fitted_nor_proposed_nor_drawn():
         fit(Meter(8000), x, 0.5 * x)
     with pytest.raises(ValueError, match="Meter has no knob that is searched; it is no candidate"):
         fit_structure([Meter(8000)], x, 0.5 * x)
+
+
+@pytest.mark.parametrize("end", [-0.99, 0.99])
+def test_ends_of_ranges_that_float32_rounds_outwards_are_inside(end):
+    """A setting found in float32 is where the next fit begins."""
+    fx = FeedbackDelay(44100)
+    position = positions_of(fx, {"feedback": end})[0, list(fx.params).index("feedback")]
+    assert position == (1.0 if end > 0 else 0.0)
+    fx(torch.zeros(1, 1, 64, dtype=torch.float64), feedback=torch.tensor([end]).double())
+    with pytest.raises(ValueError, match="feedback must lie in"):
+        positions_of(fx, {"feedback": end + math.copysign(1e-4, end)})
