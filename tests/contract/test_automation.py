@@ -71,7 +71,9 @@ def _heard_at(fx, x, name, ends, others, tau):
     y = fx(x, dsp_params={**others, name: {0.0: (ends[0], "hold"), tau / fx.sample_rate: ends[1]}})
     before, after = ((y - other).square().sum((0, 1)).cumsum(0) for other in (first, last))
     zero = before.new_zeros(1)
-    at = int((torch.cat((zero, before)) + after[-1] - torch.cat((zero, after))).argmin())
+    cost = torch.cat((zero, before)) + after[-1] - torch.cat((zero, after))
+    # Where nothing is heard, as between clicks, all moments are alike: the last of them is the one that is heard.
+    at = int((cost <= cost.min() * (1 + 1e-9) + 1e-18).nonzero()[-1])
     begins = int(((y - first).abs().amax((0, 1)) > 1e-9).to(torch.uint8).argmax())
     return float((first - last)[..., tau:].norm() / first[..., tau:].norm()), at, begins
 

@@ -44,6 +44,7 @@ SOURCES = {
     "tuned-vocal": "singing",
     "robot-voice": "singing",
     "dialogue-rescue": "singing",
+    "restored-record": "guitar",
 }
 CHANGES_LEVEL = {"master-loud": 5.5, "plate-return": None, "ducker": None}
 """Presets that are meant to change the loudness, and by how much in LU; None depends on what is sent."""

@@ -93,8 +93,6 @@ class DeClick(Framed):
         """The frames and how they are faded."""
         self.prepare_frames()
         N = self.window
-        # A frame is faded in by half as much before its middle as half a hop, where a step is heard first.
-        self.knob_latency = dict.fromkeys(self.params, int(N // 2 - 1 + self.hop // 2))
         self.order_used, self.most = max(1, min(self.order, N // 8)), max(1, N // 8)
         self.near = max(1, round(_NEAR_S * self.sample_rate))
         self.register_buffer("_window", torch.hann_window(N, dtype=torch.float64), persistent=False)
