@@ -169,7 +169,7 @@ chain:
         ("chain: []\n", "1:1: a chain file needs 'version'"),
         ("version: 1\nchain:\n", "2:7: chain must be a list of effects, got nothing"),
         ("version: 1\nchain: []\n", "2:8: chain is empty"),
-        (step("Gain"), "3:5: a step of the chain must be a mapping of names to values, got 'Gain'"),
+        (step("Gain"), "3:5: write a step as {effect: Gain, params: {KNOB: VALUE}}"),
         (step("effect: [Gain]"), "3:13: effect must be a single value, got a list"),
         (step("{effect: Gain, params: 3}"), "3:28: params of Gain must be a mapping"),
         (step("{effect: Gain, params: {gain_dB: 3}}"), "unknown parameter 'gain_dB'; did you mean 'gain_db'?"),
