@@ -118,23 +118,25 @@ def _number(value: Any) -> float:
 def _one(param: EffectParam, value: float, how: str) -> str:
     unit = param.unit
     if how in _VERBS:
-        return _VERBS[how][value < 0].format(f"{_digits(abs(value))} dB")
+        return _VERBS[how][value < 0].format(f"{digits(abs(value), 3)} dB")
     if how == "side":
-        return "in the centre" if value == 0 else f"{_digits(100 * abs(value))} % {'left' if value < 0 else 'right'}"
+        return "in the centre" if value == 0 else f"{digits(100 * abs(value), 3)} % {'left' if value < 0 else 'right'}"
     if how == "flat":
-        return "" if abs(value - 0.7071) < 1e-3 else f" (Q {_digits(value)})"
+        return "" if abs(value - 0.7071) < 1e-3 else f" (Q {digits(value, 3)})"
     if how == "percent":
-        return f"{_digits(value)} %"
+        return f"{digits(value, 3)} %"
     if how == "share" or (not unit and (param.min_val, param.max_val) == (0.0, 1.0)):
-        return f"{_digits(100 * value)} %"
+        return f"{digits(100 * value, 3)} %"
     for small, large in (("Hz", "kHz"), ("ms", "s")):
         if unit == small and abs(value) >= 1000:
             value, unit = value / 1000, large
-    return f"{_digits(value)} {unit}".rstrip()
+    return f"{digits(value, 3)} {unit}".rstrip()
 
 
-def _digits(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+def digits(value: float, count: int) -> str:
+    """A number in so many digits, as a person writes it: 5000 and not 5e+03."""
+    text = f"{value:.{count}g}"
+    return f"{value:.0f}" if "e+" in text else text
 
 
 def _each_band(clause: str, params: Mapping[str, EffectParam]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .automation import Points, values_of
 from .control import Knobs, KnobValue, as_dict, as_flat, physical, unknown_name
-from .explaining import sentence
+from .explaining import digits, sentence
 from .params import EffectParam
 
 
@@ -121,7 +121,7 @@ class Knobbed(nn.Module):
 def shown(value: Any) -> str:
     """A value, or the first of many, in four digits."""
     numbers = torch.as_tensor(values_of(value), device="cpu").detach().flatten().tolist()
-    return ", ".join(f"{v:.4g}" for v in numbers[:8]) + (" ..." if len(numbers) > 8 else "")
+    return ", ".join(digits(v, 4) for v in numbers[:8]) + (" ..." if len(numbers) > 8 else "")
 
 
 def read_table(
