@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from .echo import impulse_response
 
@@ -23,6 +24,10 @@ _EXACT = 0.05
 _CLEAR = 0.5
 """Share of the energy of the response that its largest peak must hold: otherwise no one time is meant."""
 _CLIPPED = 1e-3
+_SAME_DB = 0.02
+"""A level that is none."""
+_SURE, _LEAST_OFFSET = 6.0, 1e-3
+"""An offset that counts: in standard errors, and relative to the level of the sound (-60 dB)."""
 _INVERTED = "the wet recording was inverted"
 _OPPOSITE = -0.7
 """Likeness under which a response is that of a filter, inverted, whatever the sign of its largest peak."""
@@ -34,7 +39,7 @@ _UNHEARD = 1e-9
 """Power of a bin relative to the loudest one's, under which it says nothing."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Alignment:
     """How a wet recording lies on its dry one.
 
@@ -45,6 +50,8 @@ class Alignment:
         inverted: whether its polarity was turned.
         notices: what a person should know, a sentence each.
         is_pulse: whether a moved pulse explains it all, so that no filter can have.
+        level_db: by how much it was louder than any setting makes it; it was divided by that.
+        level_free: whether it may be louder or quieter by any gain, not known yet.
     """
 
     wet: Tensor
@@ -53,6 +60,8 @@ class Alignment:
     inverted: bool
     notices: list[str]
     is_pulse: bool = False
+    level_db: float = 0.0
+    level_free: bool = False
 
     @property
     def turned(self) -> Alignment:
@@ -100,7 +109,8 @@ def aligned(dry: Tensor, wet: Tensor, rate: float, may_be_late: bool = True) -> 
     """Move a wet recording into step with its dry one.
 
     The largest peak of the response from dry to wet says how late it is and whether it is inverted, where it holds
-    most of the response.
+    most of the response within half a second: around no delay, else around the largest peak of all, as where wet is
+    but a part of what was recorded.
 
     Args:
         dry: (1, C, T).
@@ -109,18 +119,23 @@ def aligned(dry: Tensor, wet: Tensor, rate: float, may_be_late: bool = True) -> 
         may_be_late: whether a wet recording that comes late is moved; False where the effect itself may make it late,
             so that only one that comes early, as no effect makes it, is.
     """
-    h = impulse_response(dry[0], wet[0])
-    length = h.shape[-1] // 2
-    farthest = min(round(_FARTHEST_S * rate), length - 1)
-    h = torch.cat([h[..., -farthest:], h[..., : farthest + 1]], -1)
-    channel, at = divmod(int(h.abs().argmax()), h.shape[-1])
-    around = h[channel]
-    near = around[max(0, at - 2) : at + 3]
-    if float(near.square().sum()) < _CLEAR * float(around.square().sum()):
+    T = wet.shape[-1]
+    farthest, centre = min(round(_FARTHEST_S * rate), T - 1), 0
+    for again in (False, True):
+        centre = _loudest(impulse_response(dry[0], wet[0])) if again else 0
+        here = F.pad(dry[0], (max(0, centre), 0))[:, max(0, -centre) :][:, :T]
+        h = impulse_response(F.pad(here, (0, T - here.shape[-1])), wet[0]).roll(farthest, -1)[..., : 2 * farthest + 1]
+        channel, at = divmod(int(h.abs().argmax()), h.shape[-1])
+        around = h[channel]
+        near = around[max(0, at - 2) : at + 3]
+        clear = float(near.square().sum()) >= _CLEAR * float(around.square().sum())
+        if clear:
+            break
+    if not clear:
         # No one time is meant; a filter of another polarity shows all the same.
         inverted = _likeness(dry, wet, 0) < _OPPOSITE
         return Alignment(-wet if inverted else wet, 0, 0.0, inverted, [_INVERTED] if inverted else [])
-    whole, sign = at - farthest, math.copysign(1.0, float(around[at]))
+    whole, sign = centre + at - farthest, math.copysign(1.0, float(around[at]))
     fraction = _fraction(sign * around, at)
     inverted = sign < 0
     if fraction is None:
@@ -136,12 +151,64 @@ def aligned(dry: Tensor, wet: Tensor, rate: float, may_be_late: bool = True) -> 
     lost = math.floor(offset)
     if offset:
         wet = _earlier(wet, offset - lost)[..., max(0, lost) :]
-        when = "late" if offset > 0 else "early"
-        notices.append(f"the wet recording was {abs(offset):.2f} samples ({1000 * abs(offset) / rate:.2f} ms) {when}")
+        notices.append(_when(offset, rate))
     if inverted:
         wet = -wet
         notices.append(_INVERTED)
     return Alignment(wet, max(0, -lost), offset, inverted, notices, fraction is not None)
+
+
+def offsets_of(sound: Tensor, wet: Tensor, rate: float) -> Tensor | None:
+    """The constants that a wet recording holds and a processed sound lacks, (1, C, 1); None where none shows.
+
+    They show where parts of 0.1 s have them one as the other: what is low in a sound moves their means to both sides.
+
+    Args:
+        sound: (1, C, T), what wet would be like.
+        wet: (1, C, T').
+        rate: in Hz.
+    """
+    there, unsure = _constants(wet[0], rate)
+    here, _ = _constants(sound[0], rate)
+    level = wet[0].double().square().mean(-1).sqrt()
+    clear = (there.abs() > _SURE * unsure) & (there.abs() > _LEAST_OFFSET * level) & (here.abs() < 0.1 * there.abs())
+    means = wet.double().mean(-1, keepdim=True) - sound.double().mean(-1, keepdim=True)
+    return torch.where(clear[None, :, None], means, 0.0).to(wet) if clear.any() else None
+
+
+def _constants(x: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+    """The medians of the means of parts of x (C, T), and their standard errors, (C,)."""
+    parts = max(8, round(x.shape[-1] / (0.1 * rate)))
+    means = torch.stack([part.mean(-1) for part in x.double().tensor_split(parts, -1)], -1)
+    medians = means.median(-1).values
+    return medians, 1.86 * (means - medians[:, None]).abs().median(-1).values / math.sqrt(parts)
+
+
+def moved(lies: Alignment, late: float, rate: float) -> Alignment:
+    """The same where wet turned out to be some part of a sample later still."""
+    offset = lies.offset_samples + late
+    said = [text for text in lies.notices if text != _when(lies.offset_samples, rate)]
+    return replace(lies, wet=_earlier(lies.wet, late), offset_samples=offset, notices=[_when(offset, rate), *said])
+
+
+def relevelled(lies: Alignment, gain: float) -> Alignment:
+    """The same where wet turned out to be so much louder than any setting makes it."""
+    level_db = 20 * math.log10(gain)
+    if abs(level_db) < _SAME_DB:
+        return replace(lies, level_free=False)
+    said = f"the wet recording was {abs(level_db):.2f} dB {'louder' if level_db > 0 else 'quieter'} than the effect"
+    return replace(lies, wet=lies.wet / gain, level_db=level_db, level_free=False, notices=[*lies.notices, said])
+
+
+def _when(offset: float, rate: float) -> str:
+    when = "late" if offset > 0 else "early"
+    return f"the wet recording was {abs(offset):.2f} samples ({1000 * abs(offset) / rate:.2f} ms) {when}"
+
+
+def _loudest(responses: Tensor) -> int:
+    """The delay of the largest peak of responses (C, 2 T), the later half of which is before no delay."""
+    at = int(responses.abs().amax(0).argmax())
+    return at if at < responses.shape[-1] // 2 else at - responses.shape[-1]
 
 
 def readings(dry: Tensor, sound: Tensor, wet: Tensor, rate: float, may_be_late: bool = True) -> list[Alignment]:
@@ -162,10 +229,10 @@ def readings(dry: Tensor, sound: Tensor, wet: Tensor, rate: float, may_be_late: 
     found = [upright]
     if upright.offset_samples and not seen.is_pulse:
         found.insert(0, Alignment(wet, 0, 0.0, False, []))
-    like = min(_likeness(x[..., seen.skipped :], upright.wet, 0) for x in (sound, dry))
-    if seen.inverted or (like < _DOUBTFUL and not seen.is_pulse):
-        found.append(upright.turned)
-    return found
+    doubted = seen.inverted or (
+        not seen.is_pulse and any(_likeness(x[..., seen.skipped :], upright.wet, 0) < _DOUBTFUL for x in (sound, dry))
+    )
+    return [*found, upright.turned] if doubted else found
 
 
 def _likeness(dry: Tensor, wet: Tensor, late: int) -> float:
@@ -195,7 +262,7 @@ def _likeness(dry: Tensor, wet: Tensor, late: int) -> float:
 
 def _smooth(power: Tensor, width: int) -> Tensor:
     """Means over ``width`` bins, fewer at the ends."""
-    total = torch.nn.functional.pad(power.cumsum(0), (1, 0))
+    total = F.pad(power.cumsum(0), (1, 0))
     at = torch.arange(len(power), device=power.device)
     low, high = (at - width // 2).clamp_min(0), (at + width // 2 + 1).clamp_max(len(power))
     return (total[high] - total[low]).clamp_min(0.0) / (high - low)
@@ -222,7 +289,7 @@ def _fraction(h: Tensor, n: int) -> float | None:
 def _earlier(x: Tensor, fraction: float) -> Tensor:
     """x(t + fraction), band-limited."""
     T, margin = x.shape[-1], 64
-    spectrum = torch.fft.rfft(torch.nn.functional.pad(x, (margin, margin)).double())
+    spectrum = torch.fft.rfft(F.pad(x, (margin, margin)).double())
     k = torch.arange(spectrum.shape[-1], dtype=torch.float64, device=x.device)
     turn = torch.exp(2j * math.pi * k * fraction / (T + 2 * margin))
     return torch.fft.irfft(spectrum * turn, T + 2 * margin).to(x)[..., margin : margin + T]

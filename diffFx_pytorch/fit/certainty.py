@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..explaining import digits
 from ..params import EffectParam
 from .least_squares import LeastSquares
 
@@ -18,7 +19,8 @@ _BESIDE = 1e-2
 _LOOSE = 0.5
 """Share of its range over which a knob may move unheard, after which it counts as undetermined."""
 _PARTNER = 0.3
-_ALIKE = 1.26
+_ALIKE = 1.05
+"""An error, relative to the best one, that is as good: in noise a worse setting shows by less than a decibel."""
 _APART = 0.05
 """Share of its range by which a knob that other starts took elsewhere is reported."""
 
@@ -31,8 +33,8 @@ class Certainty:
         low: lowest value, in the knob's unit; other knobs may move with it.
         high: highest value.
         determined: whether that is less than half of the knob's range.
-        at_end: whether the value found lies at an end of its range that is not its default: perhaps the right one lies
-            beyond.
+        at_end: whether the value found lies at an end of its range that is not its default, and something is left to
+            explain: perhaps the right one lies beyond.
         against: knobs that make up for its turns, strongest first; none where it is determined by itself.
         reached: lowest and highest value that other starts of the search led to, with an error hardly larger.
     """
@@ -64,7 +66,8 @@ def certainties(
     turns = torch.full((len(names),), 1e-3).to(position)
     for _ in range(4):  # finds the right turns
         r, J, turns = fit.jacobian(position, turns)
-    allowed = max(_BESIDE * float(r.double().square().sum()), _HEARD * fit.energy)
+    left = float(r.double().square().sum())
+    allowed = max(_BESIDE * left, _HEARD * fit.energy)
     J = J.double()
     A = J @ J.T / allowed
     # No knob moves by more than its range: an unheard one has a curvature of 1 for the whole.
@@ -73,7 +76,7 @@ def certainties(
     met = position[None]
     if others is not None and len(others):
         error = float(fit.errors(met)[0])
-        # As good is what sounds the same, or is no worse by a decibel.
+        # As good is what sounds the same, or leaves as much.
         met = torch.cat([met, others[fit.errors(others.to(met)) < max(_ALIKE * error, _HEARD)]])
     found = {}
     for column, name in enumerate(names):
@@ -92,7 +95,9 @@ def certainties(
             param.to_physical(low),
             param.to_physical(high),
             high - low < _LOOSE,
-            (place < 1e-3 or place > 1 - 1e-3) and abs(place - param.to_norm(param.default)) > 0.01,
+            left > _HEARD * fit.energy
+            and (place < 1e-3 or place > 1 - 1e-3)
+            and abs(place - param.to_norm(param.default)) > 0.01,
             tuple(partners),
             (param.to_physical(float(met[:, at].min())), param.to_physical(float(met[:, at].max()))),
         )
@@ -106,16 +111,12 @@ def sentences(certainty: dict[str, Certainty], params: Mapping[str, EffectParam]
         unit = params[name].unit
         low, high = (params[name].to_norm(value) for value in known.reached)
         if known.determined and high - low > _APART:
-            said.append(
-                f"{name} was found at {known.reached[0]:.3g} and at {known.reached[1]:.3g} {unit}".rstrip()
-                + " from other starts, as good"
-            )
+            first, second = (digits(value, 3) for value in known.reached)
+            said.append(f"{name} was found at {first} and at {second} {unit}".rstrip() + " from other starts, as good")
         if not known.determined:
             against = f", {' and '.join(known.against)} making up for it" if known.against else ""
-            said.append(
-                f"{name} between {known.low:.3g} and {known.high:.3g} {unit}".rstrip()
-                + f": no difference heard{against}"
-            )
+            between = f"{name} between {digits(known.low, 3)} and {digits(known.high, 3)} {unit}".rstrip()
+            said.append(f"{between}: no difference heard{against}")
         if known.at_end:
             said.append(f"{name} lies at the end of its range: the right value may lie beyond")
     return said

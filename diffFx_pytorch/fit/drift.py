@@ -63,15 +63,45 @@ def without_drift(wet: Tensor, share: float) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(moved.T)).to(wet)[None]
 
 
+def undrifted(sound: Tensor, wet: Tensor) -> tuple[Tensor, float]:
+    """A wet recording on the clock of the other, and by how much its own ran fast: 0, and as it was, where none shows.
+
+    What a slow sweep does to a sound looks like a drift to ``drift``; but only without a true one the whole of the two
+    recordings correlates more sharply.
+
+    Args:
+        sound: (1, C, T), what should line up with it.
+        wet: (1, C', T').
+    """
+    share = drift(sound, wet)
+    if not share:
+        return wet, 0.0
+    share += drift(sound, without_drift(wet, share), least=0.0)  # what a fast drift blurred
+    moved = without_drift(wet, share)
+    return (moved, share) if _sharpness(sound, moved) > _sharpness(sound, wet) else (wet, 0.0)
+
+
+def _sharpness(sound: Tensor, wet: Tensor) -> float:
+    """The peak of the whitened correlation of two sounds, relative to all of it."""
+    h = _whitened(*(s[0].double().mean(0).cpu() for s in (sound, wet)), fine=2)
+    return float(h.abs().max() / h.norm().clamp_min(1e-30))
+
+
+def _whitened(x: Tensor, y: Tensor, fine: int) -> Tensor:
+    """The correlation of y with x, equally strong at all frequencies that they have, ``fine`` values a sample."""
+    T = min(len(x), len(y))
+    X, Y = (torch.fft.rfft(s[:T], 2 * T) for s in (x, y))
+    cross = Y * X.conj()
+    level = (X.abs() * Y.abs()).mean()
+    return torch.fft.irfft(cross / (cross.abs() + 0.1 * level + 1e-20), fine * 2 * T)
+
+
 def _delay(x: Tensor, y: Tensor) -> tuple[float, float]:
     """Samples by which y comes after x, and which share of what their correlation has around it its peak holds."""
     length = len(x)
     window = torch.hann_window(length, dtype=x.dtype)
-    X, Y = (torch.fft.rfft(s * window, 2 * length) for s in (x, y))
-    cross = Y * X.conj()
-    level = (X.abs() * Y.abs()).mean()
     fine = 8
-    h = torch.fft.irfft(cross / (cross.abs() + 0.1 * level + 1e-20), fine * 2 * length)
+    h = _whitened(x * window, y * window, fine)
     reach = fine * length // 8
     h = torch.cat([h[-reach:], h[: reach + 1]])
     at = int(h.abs().argmax())

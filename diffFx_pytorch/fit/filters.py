@@ -13,7 +13,7 @@ from ..routing import Chain
 from .bands import BandResponse, asked
 from .knobs import FreeKnobs
 from .task import Task
-from .tone import Standing, aligned_dry, is_filter, tones
+from .tone import Standing, is_filter, tones
 
 _PASSES = 3
 _FEWEST = 3
@@ -34,7 +34,7 @@ class Filter:
         """Of the sound before it, at a setting (P,) of the chain; of the dry one they are computed once."""
         if self._bands is not None:
             return self._bands
-        dry = aligned_dry(task)
+        dry = task.in_step
         if self.before is None:
             self._bands = BandResponse(dry[0], self.fx.sample_rate)
             return self._bands

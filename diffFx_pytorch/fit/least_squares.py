@@ -116,6 +116,7 @@ class LeastSquares:
         deadline: float = math.inf,
         advance: Watch = lambda error, place: None,
         hopeless: float = math.inf,
+        least: float = _STALLED,
     ) -> tuple[Tensor, float]:
         """Minimise from one setting (P,) by Levenberg's and Marquardt's steps.
 
@@ -129,6 +130,7 @@ class LeastSquares:
             deadline: of ``time.monotonic()``.
             advance: called after every step with the error and its setting.
             hopeless: an error above which slow steps end the descent.
+            least: share of its error that a step must gain, else it is the last.
 
         Returns:
             The best setting (P,) and its error.
@@ -166,7 +168,7 @@ class LeastSquares:
                 carried += 1 if gain > _SLOW else _CARRIED
                 at, error, position = seen[best], errors[best], tried[best]
                 damping = min(max(dampings[best], 1e-9), 1e3)
-                if gain < (_SLOW if error > hopeless else _STALLED):
+                if gain < (_SLOW if error > hopeless else least):
                     break
             elif carried > 0:
                 carried = _CARRIED

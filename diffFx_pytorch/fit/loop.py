@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Literal
 
 import torch
@@ -21,22 +22,26 @@ from .alignment import Alignment, check_recordings
 from .bands import BandResponse
 from .certainty import Certainty, certainties, sentences
 from .choices import alternatives, with_other_options
-from .features import LogSpectrum, Waveform
+from .features import Waveform
 from .knobs import FreeKnobs, Search, several_starts, unsearched
 from .least_squares import LeastSquares
+from .leftover import has_level, mended
 from .limits import Limit, Limited
+from .outcome import at_rest, explained_share, nearest_by_spectrum, percent
 from .pairs import Pairs
-from .polarity import Settled, settled, ways_to_lie
+from .polarity import Settled, read_filter, settled, ways_to_lie
 from .progress import Watch, progress_bar
 from .relaxed import RelaxedSearch, readable
 from .search import AutomaticSearch
 from .short_pair import short_pair
 from .stage import Stage, descend, scanned
 from .task import Task
-from .tone import aligned_dry, is_filter, tones
+from .tone import is_filter, tones
 
 _SECONDS = 60.0
 _EXCERPT_S = 2.0
+_WHOLE_S = 600.0
+"""Of a longer dry recording, how much of it is looked at for where the wet one lies."""
 _LAST_STEPS = 15
 _QUICK = 0.5
 """Share of the time for the search on a short pair, where there is one."""
@@ -44,11 +49,9 @@ _READING, _RELAXED = 0.4, 0.6
 """Share of the time for reading a filter off the response, and for a chain whose filters are relaxed."""
 _SETTLING = 0.1
 """Share of the time for the search with one way in which the pair may lie, where it may lie in several."""
+_FIRST = 0.85
+"""Share of the time for the search with the pair as it lies, after which what it lacks may show."""
 _UNRELATED = 0.05
-_AT_REST = 1e-5
-"""Positions by which a knob is no farther from its default than what is not heard."""
-_EQUAL = 1e-10
-"""Energy of a change, relative to the sound's, that is none (-100 dB)."""
 _MET_DB = -10.0
 """Residual above which the waveform is not met, and the spectrum decides."""
 _NEARER = 0.5
@@ -183,49 +186,67 @@ def fit(
     sounds = [(x.to(there), y.to(there)) for x, y in pairs]  # type: ignore[union-attr]  # tensors
     said, ways = [], []
     for x, y in sounds:
+        whole = F.pad(y, (0, max(0, min(x.shape[-1], round(_WHOLE_S * fx.sample_rate)) - y.shape[-1])))
+        given_task = Task(fx, x, whole, sidechain, compensate_latency)
         said.append(check_recordings(x, y, fx.sample_rate))
         ways.append([Alignment(y, 0, 0.0, False, [])])
         if moves:
-            drifted, ways[-1] = ways_to_lie(Task(fx, x, y, sidechain, compensate_latency), standing, stages is not None)
-            said[-1] += drifted
+            ways[-1] = ways_to_lie(given_task, y, standing, stages is not None)
 
+    @cache  # what was read off a pair is kept with its task
     def task_of(number: int, lies: Alignment) -> Task:
-        return Task(fx, sounds[number][0], lies.wet, sidechain, compensate_latency, lies.skipped)
+        return Task(fx, sounds[number][0], lies.wet, sidechain, compensate_latency, lies.skipped, lies.level_free)
+
+    def tasks_of(alignments: Sequence[Alignment]) -> tuple[list[Task], Task]:
+        tasks = [task_of(number, lies) for number, lies in enumerate(alignments)]
+        return tasks, tasks[0] if len(tasks) == 1 else Pairs(tasks)
 
     total = _SECONDS if time_budget_s is None else time_budget_s
     found = Settled([own[0] for own in ways], positions[:0], [], False)
-    if stages is None and any(len(own) > 1 for own in ways):
+    louder = stages is None and moves and not has_level(task_of(0, ways[0][0]), free, positions[:1])
+    if stages is None and (louder or any(len(own) > 1 for own in ways)):
+        seconds, read = _SETTLING * min(total, _SECONDS), None
+        if len(ways) == 1 and not ways[0][0].offset_samples and is_filter(fx):
+            first, generator = ways[0][0], torch.Generator().manual_seed(seed)
+            read = read_filter(task_of, first, free, louder, generator, time.monotonic() + seconds)
         with progress_bar(None, progress, decibels=True) as advance:
             samples = round(_EXCERPT_S * fx.sample_rate)
-            found = settled(
-                ways, task_of, free, positions, samples, min(_SETTLING * total, _SETTLING * _SECONDS), seed, advance
-            )
+            found = read or settled(ways, task_of, free, positions, samples, seconds, seed, advance, louder)
     alignments = found.alignments
-    tasks = [task_of(number, lies) for number, lies in enumerate(alignments)]
-    about = [f"pair {number}: " if len(pairs) > 1 else "" for number in range(1, len(pairs) + 1)]
-    told = zip(about, said, alignments, strict=True)
-    notices = [pair + text for pair, own, lies in told for text in (*own, *lies.notices)]
-    task = tasks[0] if len(tasks) == 1 else Pairs(tasks)
+    tasks, task = tasks_of(alignments)
     if stages is None:
         others = choose and not limits and any(alternatives(effect))
         # Of a chain the search gets all its time, and options what it leaves: one has more of them than time for each.
         seconds = total / 2 if others and not isinstance(effect, Chain) else total
         candidates, history, out_of_time, met, interrupted = found.places, [], True, found.places, True
         if not found.interrupted:
-            begun = torch.cat([found.places, positions])
+            until, begun = began + seconds, torch.cat([found.places, positions])
+            first = time.monotonic() + (_FIRST if moves else 1.0) * (until - time.monotonic())
             candidates, history, out_of_time, met, interrupted = _searched(
-                task, free, begun, seed, began + seconds, progress
+                task, free, begun, seed, first, progress, fresh=not task.level_free
             )
+            if moves and not interrupted:
+                best = candidates[task.residuals(candidates).nan_to_num(math.inf).argmin()][None]
+                plain = [task_of(n, replace(lies, level_free=False)) for n, lies in enumerate(alignments)]
+                lying = [mended(lies, one, best) for lies, one in zip(alignments, plain, strict=True)]
+                if out_of_time or any(new is not old for new, old in zip(lying, alignments, strict=True)):
+                    alignments, (tasks, task) = lying, tasks_of(lying)
+                    again = _searched(task, free, candidates, seed, until, progress, fresh=False)
+                    candidates, history = torch.cat([again[0], candidates]), [*history, *again[1]]
+                    out_of_time, met, interrupted = again[2:]
         history = [found.history, *history] if found.history else history
     else:
         candidates, history, out_of_time = _staged(task, stages, positions, tuple(frozen), deadline, progress)
         total, met, interrupted = 0.0, candidates, False
-    candidates = _at_rest(candidates, given, free)
+    about = [f"pair {number}: " if len(pairs) > 1 else "" for number in range(1, len(pairs) + 1)]
+    told = zip(about, said, alignments, strict=True)
+    notices = [pair + text for pair, own, lies in told for text in (*own, *lies.notices)]
+    candidates = at_rest(candidates, given, free)
     residuals = task.residuals(candidates)
     winner = int(residuals.nan_to_num(math.inf).argmin())
     nearer = 0.0
     if stages is None and float(residuals[winner]) > _MET_DB:
-        winner, nearer = _nearest_by_spectrum(task, free, candidates)
+        winner, nearer = nearest_by_spectrum(task, free, candidates)
         notices.append(
             f"the waveform was not met: these settings are {100 * nearer:.0f} % nearer than dry by their spectrum"
         )
@@ -237,7 +258,7 @@ def fit(
     waveform = LeastSquares(task, task.samples(_EXCERPT_S), Waveform(0.0), free.index)
     certainty = certainties(waveform, free.names, candidates[winner], met)
     notices += sentences(certainty, fx.params)
-    explained = _explained(float(residuals[winner]), tasks, alignments)
+    explained = explained_share(float(residuals[winner]), tasks, alignments)
     if explained < _UNRELATED and nearer < _NEARER:
         notices.insert(
             0,
@@ -280,50 +301,16 @@ def fit(
     return replace(result, seconds=time.monotonic() - began)
 
 
-def percent(share: float) -> str:
-    """A share in words, with as many nines as it has: ``3 %``, ``99.98 %``."""
-    left = 1 - share
-    digits = 0 if not 0 < left < 0.05 else min(4, math.ceil(-math.log10(left)) - 1)
-    return f"{max(0.0, 100 * share):.{digits}f} %"
-
-
-def _explained(residual: float, tasks: Sequence[Task], alignments: Sequence[Alignment]) -> float:
-    change = energy = 0.0
-    for task, moved in zip(tasks, alignments, strict=True):
-        y = task.wet.double()
-        x = task.dry[..., moved.skipped :][..., : y.shape[-1]].double()
-        x = F.pad(x if x.shape[1] == y.shape[1] else x.mean(1, keepdim=True), (0, y.shape[-1] - x.shape[-1]))
-        change, energy = change + float((x - y).square().sum()), energy + float(y.square().sum())
-    # Of two that have nothing in common the difference is more than either: silence would explain half of it.
-    share = min(change, energy) / energy
-    return math.nan if share < _EQUAL else 1 - 10 ** (residual / 10) / share
-
-
-def _at_rest(positions: Tensor, fx: Processor | Limited, free: FreeKnobs) -> Tensor:
-    """Settings (S, P) with the free knobs that a rounding error keeps from their defaults at these.
-
-    A bias of 1e-7 is no bias, and has no tail.
-    """
-    usual = positions.new_tensor([param.to_norm(param.default) for param in fx.params.values()])
-    near = torch.zeros_like(positions, dtype=torch.bool)
-    near[:, free.index] = ((positions - usual).abs() < _AT_REST)[:, free.index]
-    return torch.where(near, usual, positions)
-
-
-def _nearest_by_spectrum(task: Task, free: FreeKnobs, candidates: Tensor) -> tuple[int, float]:
-    """The setting whose spectrum is nearest to the wet one's, and how much of the way from the dry one's that is."""
-    spectrum = LeastSquares(task, task.wet.shape[-1], LogSpectrum(task.wet), free.index)
-    errors = spectrum.errors(candidates)
-    dry = task.dry[..., task.latency :]
-    dry = dry if dry.shape[1] == task.wet.shape[1] else dry.mean(1, keepdim=True).expand_as(task.wet)
-    before = float(spectrum.differences(dry)[0])
-    return int(errors.argmin()), 1 - math.sqrt(float(errors.min()) / max(before, 1e-20))
-
-
 def _searched(
-    task: Task, free: FreeKnobs, starts: Tensor, seed: int, deadline: float, progress: bool | Watch | None
+    task: Task,
+    free: FreeKnobs,
+    starts: Tensor,
+    seed: int,
+    deadline: float,
+    progress: bool | Watch | None,
+    fresh: bool = True,
 ) -> tuple[Tensor, list[list[float]], bool, Tensor, bool]:
-    """Search on an excerpt, then walk on over the whole.
+    """Search on an excerpt, then walk on over the whole; where it is not ``fresh``, from the starts alone.
 
     Returns:
         As ``_staged``, then where other starts led, (n, P), and whether Ctrl-C ended it.
@@ -333,8 +320,10 @@ def _searched(
     with progress_bar(None, progress, decibels=True) as advance:
         seconds = share * (deadline - time.monotonic())
         history, met, interrupted = [], [], False
-        if is_filter(task.fx):  # their responses are compared, no recording is filtered
-            bands = BandResponse(aligned_dry(task)[0], task.fx.sample_rate)
+        if not fresh:
+            pass
+        elif is_filter(task.fx):  # their responses are compared, no recording is filtered
+            bands = BandResponse(task.in_step[0], task.fx.sample_rate)
             until = time.monotonic() + _READING * seconds
             read, interrupted = tones(task.fx, bands, task.wet, generator, 4, until, free)
             starts = torch.cat([read, starts])
@@ -358,7 +347,9 @@ def _searched(
         if share < 1 and not interrupted:
             whole = LeastSquares(task, task.wet.shape[-1], Waveform(), free.index)
             try:
-                walked = whole.descend(found[0], _LAST_STEPS, deadline, advance)
+                # In noise a knob is known as well as the last 1/N of the error says, N samples being heard.
+                least = 1 / whole.target.numel()
+                walked = whole.descend(found[0], _LAST_STEPS, deadline, advance, least=least)
                 found, history = torch.cat([found, walked[0][None]]), [*history, [walked[1]]]
             except KeyboardInterrupt:
                 interrupted = True

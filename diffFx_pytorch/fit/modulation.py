@@ -36,7 +36,7 @@ def periods(task: Task) -> list[float]:
 
 def _mono(task: Task) -> tuple[Tensor, Tensor]:
     T = task.wet.shape[-1]
-    return tuple(s[0, :, :T].double().mean(0).cpu() for s in (task.dry[..., task.latency :], task.wet))  # type: ignore[return-value]
+    return tuple(s[0, :, :T].double().mean(0).cpu() for s in (task.in_step, task.wet))  # type: ignore[return-value]
 
 
 def _gain_rates(task: Task) -> list[float]:

@@ -33,13 +33,18 @@ class Pairs(Task):
         if len({(task.dry.shape[1], task.wet.shape[1]) for task in used}) > 1:
             raise ValueError("pairs must have one number of channels; fit those with others on their own")
         self.tasks, self.fx, self.latency, self.sidechain = used, used[0].fx, used[0].latency, None
-        self.compensated = used[0].compensated
+        self.compensated, self.level_free, self._read = used[0].compensated, used[0].level_free, {}
         each = max(_LEAST_S, _SECONDS / len(used))
         self.taken = [task.samples(each) for task in used]
         self.wet, self.dry = (
             torch.cat([part(task)[..., :n] for task, n in zip(used, self.taken, strict=True)], -1)
-            for part in (lambda task: task.wet, lambda task: task.dry)
+            for part in (lambda task: task.wet, lambda task: task.in_step)
         )
+
+    @property
+    def in_step(self) -> Tensor:
+        """The dry sounds in step with the wet ones, (1, C, T)."""
+        return self.dry
 
     @property
     def longest(self) -> Task:
@@ -48,7 +53,9 @@ class Pairs(Task):
 
     def of(self, fx: Processor) -> Task:
         """The same recordings with another effect."""
-        return Pairs([task.of(fx) for task in self.tasks])
+        pairs = Pairs([task.of(fx) for task in self.tasks])
+        pairs._read = self._read
+        return pairs
 
     def samples(self, seconds: float | None) -> int:
         """All of it: half of it would be half of the pairs."""

@@ -48,9 +48,9 @@ class Proposals:
         self.free, self.generator = free, generator
         params = task.fx.params
         self.task, self.kinds = task, {params[n].search for n in free.names}
-        seen = {"echo": echoes, "rate": rates, "period": periods, "frequency": lambda task: colours(task, None)}
+        seen = {"echo": echoes, "rate": rates, "period": periods, "frequency": colours}
         self.likely = self._positions(
-            {kind: look(task) for kind, look in seen.items() if listens and kind in self.kinds}
+            {kind: task.read(look) for kind, look in seen.items() if listens and kind in self.kinds}
         )
         """Likely positions, most likely first, by the column of a free knob."""
         self.families = _families(free.names, self.likely)
@@ -96,7 +96,7 @@ class Proposals:
         for column, name in enumerate(self.free.names):
             kinds.setdefault(name.rpartition(".")[0], {}).setdefault(self.task.fx.params[name].search, column)
         swept = [[own[k] for k in _SWEPT] for own in kinds.values() if own.keys() >= {*_SWEPT}]
-        found = torch.tensor(sweeps(self.task.longest), dtype=torch.float64) if swept else torch.zeros(0, 3)
+        found = torch.tensor(self.task.longest.read(sweeps), dtype=torch.float64) if swept else torch.zeros(0, 3)
         positions = []
         for columns in swept if len(found) else []:
             rows = [self.task.fx.params[self.free.names[column]] for column in columns]
@@ -157,16 +157,16 @@ class Proposals:
         return int(torch.randint(stop, (), generator=self.generator))
 
 
-def colours(task: Task, sound: Tensor | None) -> list[float]:
+def colours(task: Task, sound: Tensor | None = None) -> list[float]:
     """``frequencies`` at which wet differs from a sound (C, T), or from dry."""
-    before = task.dry[0, :, task.latency :] if sound is None else sound
+    before = task.in_step[0] if sound is None else sound
     return frequencies(before, task.wet[0, :, : before.shape[-1]], task.fx.sample_rate)
 
 
 def echoes(task: Task, sound: Tensor | None = None) -> list[float]:
     """Times in ms at which the response from dry to wet, or to what of it a sound (C, T) lacks, is large, in order."""
     rate, wet = task.fx.sample_rate, task.wet[0]
-    dry = task.dry[0]
+    dry = task.in_step[0]
     if sound is not None:
         wet = wet[:, : sound.shape[-1]] - sound
         dry = dry[:, : sound.shape[-1]]

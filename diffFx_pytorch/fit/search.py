@@ -53,6 +53,8 @@ _PATH = {
 _LINEAR = ("wave", *_LOW_HZ, *_EARLY)
 """Features in which sounds add up: a candidate may be mixed with the dry sound, however loud, to be chosen."""
 _SCREENED_BY = ("wave", "bands", "low", "high", "decay", "size", "walls")
+_SWEPT = 1e-2
+"""An error under which a start is descended from before a sweep that was read off the pair is tried (-20 dB)."""
 _FEW = 4
 """Settings of a chain drawn at random that are descended from before the best is varied."""
 _BLOCK, _TRIED = 96, 3
@@ -107,7 +109,7 @@ class AutomaticSearch:
     def __post_init__(self) -> None:
         target = self.task.wet[..., : self.samples]
         rate, params = self.task.fx.sample_rate, self.task.fx.params
-        responses = Responses(self.task.dry, self.samples, target.shape[1])
+        responses = Responses(self.task.in_step, self.samples, target.shape[1])
         features: dict[str, Feature] = {
             "wave": Waveform(),
             "bins": LogSpectrum(target),
@@ -126,7 +128,7 @@ class AutomaticSearch:
         if self.quick is not self.task:
             self.fits["quick"] = self.fits["wave"]
             self.fits["wave"] = LeastSquares(self.task, self.samples, features["wave"], index, self.quick)
-        dry = self.task.dry[..., self.task.latency : self.task.latency + self.samples]
+        dry = self.task.in_step[..., : self.samples]
         if dry.shape[1] != target.shape[1]:
             dry = dry.mean(1, keepdim=True).expand_as(target)
         self.dry = F.pad(dry, (0, self.samples - dry.shape[-1]))
@@ -158,7 +160,8 @@ class AutomaticSearch:
         deadline = began + self.seconds
         self.history.append(float(self.fits["wave"].errors(starts[:1])[0]))
         self._enter("wave", self.history[0], starts[0])
-        for start in starts:
+        # A sweep that was read off the pair leads farther than another sweep does.
+        for start in starts if self.history[0] < _SWEPT or not self.proposals.swept else ():
             self._descend("wave", start, deadline)
             yield self._best()
             if time.monotonic() >= deadline:
@@ -222,7 +225,7 @@ class AutomaticSearch:
 
     def _screen(self, starts: Tensor, until: float) -> list[tuple[str, Tensor]]:
         positions, errors = [starts], [self.errors(starts)]
-        while self.screened < self.screens and time.monotonic() < until:
+        while len(positions) == 1 or (self.screened < self.screens and time.monotonic() < until):
             # Few knobs are found anywhere; of many, most are near where they begin.
             near = self.proposals.near(starts[0][self.free.index].cpu(), _BATCH // 2)
             positions.append(self._all(torch.cat([self.proposals.anywhere(_BATCH // 2), near])))

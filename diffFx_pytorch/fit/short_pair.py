@@ -37,10 +37,11 @@ def short_pair(task: Task, samples: int) -> Task | None:
         return None
     if _SHARE * length > samples:
         return None
-    first = _LENGTH * _fullest(task.dry[0, :, task.latency :][:, :samples], task.wet[0, :, :samples])
+    first = _LENGTH * _fullest(task.in_step[0, :, :samples], task.wet[0, :, :samples])
     dry = task.dry[..., first : first + length + task.latency]
     wet = task.wet[..., first + _LENGTH : first + length]
-    return Task(task.fx, dry, wet, compensate_latency=False, skipped=_LENGTH + task.latency)
+    skipped = _LENGTH + task.latency - task.compensated
+    return Task(task.fx, dry, wet, None, task.compensated > 0, skipped, task.level_free)
 
 
 def _fullest(*sounds: Tensor) -> int:

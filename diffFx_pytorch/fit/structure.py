@@ -101,7 +101,8 @@ def fit_structure(
     """
     if not candidates:
         raise ValueError("fit_structure: there are no candidates to choose from")
-    deadline = time.monotonic() + (_SECONDS if time_budget_s is None else time_budget_s)
+    began = time.monotonic()
+    deadline = began + (_SECONDS if time_budget_s is None else time_budget_s)
     rate = candidates[0].sample_rate
     notices = check_recordings(dry, wet, rate)
     if dry.shape[1:] == wet.shape[1:] and torch.equal(dry, wet):
@@ -135,7 +136,8 @@ def fit_structure(
         progress=progress,
     )
     found.notices[:0] = notices
-    return Structure(replace(found, interrupted=found.interrupted or search.interrupted), _told(search))
+    interrupted = found.interrupted or search.interrupted
+    return Structure(replace(found, interrupted=interrupted, seconds=time.monotonic() - began), _told(search))
 
 
 def _told(search: Growth) -> list[Tried]:

@@ -22,8 +22,8 @@ _BLUR = 4
 _TRIED, _STEPS, _FOUND = 10, 1500, 4
 _APART = 0.05
 """Difference of the logarithms of two rates from which they are two."""
-_FRAMES = 160
-"""Frames that are compared, of a long sound the loudest: four seconds without a pause."""
+_FRAMES, _SCREENED = 160, 80
+"""Frames that are compared, of a long sound the loudest: four seconds without a pause; and of these over the grid."""
 
 
 class Sweep(NamedTuple):
@@ -48,8 +48,8 @@ def sweeps(task: Task) -> list[Sweep]:
 
 def _sounds(task: Task) -> tuple[Tensor, Tensor]:
     """Dry and what wet adds to it, on the left side, as they are compared: at ``_RATE``, whitened."""
-    T = min(task.wet.shape[-1], task.dry.shape[-1] - task.latency)
-    x = task.dry[0, :, task.latency :][0, :T].double().cpu()
+    T = task.wet.shape[-1]
+    x = task.in_step[0, 0].double().cpu()
     y = task.wet[0, 0, :T].double().cpu()
     y = y - x * ((x * y).sum() / x.square().sum().clamp_min(1e-20))
     samples = round(T * _RATE / task.fx.sample_rate)
@@ -80,7 +80,8 @@ def _correlations(x: Tensor, added: Tensor) -> tuple[Tensor, Tensor]:
         warped = torch.lerp(padded[below], padded[below + 1], at - below)
         ours = torch.fft.rfft(warped, size)
         products = torch.fft.irfft(theirs.conj() * ours, size)[:, : longest + 1].flip(1)
-        loud = F.avg_pool1d(warped.square()[:, None], _FRAME, 1)[:, 0].flip(1) * _FRAME
+        sums = F.pad(warped.square().cumsum(1), (1, 0))
+        loud = (sums[:, _FRAME:] - sums[:, :-_FRAME]).flip(1)
         found.append(products / (loud * energy[:, None]).sqrt().clamp_min(1e-12))
     # At index k of ``u`` the delay is k (1 - slope) in samples of the sound.
     return torch.stack(found, 1), centres.to(x.dtype) / _RATE
@@ -90,15 +91,8 @@ def _along(found: Tensor, times: Tensor) -> list[Sweep]:
     """The sinusoids along which the correlations are highest: over a grid, then nearer and nearer to its best."""
     # Delays of the grid lie farther apart than a peak is wide.
     blurred, softer = (F.max_pool1d(found, 2 * reach + 1, 1, reach) for reach in (_BLUR, 2))
-    angles = torch.arange(_ANGLES, dtype=times.dtype) / _ANGLES * 2 * math.pi
-    widths = torch.logspace(math.log10(0.2), math.log10(12.0), _WIDTHS, dtype=times.dtype) / 1000
-    centres = torch.logspace(math.log10(0.5), math.log10(40.0), _CENTRES, dtype=times.dtype) / 1000
-    ranked = []
-    for rate in torch.logspace(-1, 1, _RATES, dtype=times.dtype):
-        grid = torch.cartesian_prod(rate[None], angles, widths, centres)
-        grid = grid[grid[:, 2] < grid[:, 3]]
-        score = _score(blurred, times, grid)
-        ranked.append((float(score.max()), grid[score.argmax()]))
+    every = max(1, math.ceil(len(times) / _SCREENED))
+    ranked = _screened(blurred[::every].float(), times[::every].float())
     ranked.sort(key=lambda one: -one[0])
     generator = torch.Generator().manual_seed(0)
     near = []
@@ -117,6 +111,31 @@ def _along(found: Tensor, times: Tensor) -> list[Sweep]:
         if all(abs(math.log(rate / c.rate_hz)) > _APART for c in chosen):
             chosen.append(Sweep(rate, 1000 * centre, (math.degrees(angle) + 180) % 360 - 180))
     return chosen[:_FOUND]
+
+
+def _screened(found: Tensor, times: Tensor) -> list[tuple[float, Tensor]]:
+    """Of every rate of a grid the highest mean of correlations (frames, slopes, delays), and the sweep (4,)."""
+    frames, slopes, delays = found.shape
+    # What lies beside the slopes or delays is zero.
+    table = F.pad(found, (1, 1, 0, 1)).flatten()
+    angles = torch.arange(_ANGLES) / _ANGLES * 2 * math.pi
+    widths = torch.logspace(math.log10(0.2), math.log10(12.0), _WIDTHS)[:, None] / 1000
+    centres = torch.logspace(math.log10(0.5), math.log10(40.0), _CENTRES) / 1000
+    ranked = []
+    for rate in torch.logspace(-1, 1, _RATES).tolist():
+        turns = 2 * math.pi * rate * times + angles[:, None, None]  # (angles, 1, frames)
+        slope = 2 * math.pi * rate * widths * turns.cos()  # (angles, widths, frames)
+        s = ((slope - float(_SLOPES[0])) / float(_SLOPES[1] - _SLOPES[0])).round().long()
+        rows = torch.where((s >= 0) & (s < slopes), s, slopes) + torch.arange(frames) * (slopes + 1)
+        scale = _RATE / (1 - slope)
+        first = widths * turns.sin() * scale + 1.5
+        k = torch.addcmul(first[..., None, :], centres[:, None], scale[..., None, :]).clamp_(0, delays + 1).long()
+        score = table[k.add_(rows[..., None, :], alpha=delays + 2)].mean(-1)  # (angles, widths, centres)
+        score.masked_fill_(widths >= centres, -1.0)
+        angle, width, centre = (int(i) for i in torch.unravel_index(score.argmax(), score.shape))
+        sweep = torch.stack([torch.tensor(rate), angles[angle], widths[width, 0], centres[centre]])
+        ranked.append((float(score.max()), sweep.double()))
+    return ranked
 
 
 def _score(found: Tensor, times: Tensor, sweeps: Tensor) -> Tensor:

@@ -17,7 +17,6 @@ from .knobs import FreeKnobs
 from .least_squares import LeastSquares
 from .proposals import Proposals
 from .side_by_side import descend_side_by_side
-from .task import Task
 
 _MOST = 16
 _DRAWN, _SCREENED, _AS_THEY_COME = 40, 2, 2
@@ -37,11 +36,6 @@ _ALIKE = 2e-3
 _AROUND = 20
 _EXTREMES = 8
 _LONG = {"echo", "decay", "rate", "period", "stairs"}
-
-
-def aligned_dry(task: Task) -> Tensor:
-    """The dry sound in step with the wet one, (1, C, T)."""
-    return task.dry[..., task.latency - task.compensated :][..., : task.wet.shape[-1]]
 
 
 def is_filter(fx: Processor) -> bool:
@@ -82,6 +76,7 @@ def tones(
     free: FreeKnobs | None = None,
     now: Standing | None = None,
     passes: int = _PASSES,
+    level_free: bool = False,
 ) -> tuple[Tensor, bool]:
     """Settings with which the response of a filter is that from one sound to another, by bands and without phase.
 
@@ -98,6 +93,7 @@ def tones(
         now: where the filter belongs to a chain, what stands in its place. What is looked for is then the response
             with which the chain's would be that to ``wet``.
         passes: at most.
+        level_free: whether ``wet`` may be louder or quieter than the filter makes it.
 
     Returns:
         Positions (n, P), the best first, and whether Ctrl-C ended the search.
@@ -108,7 +104,7 @@ def tones(
     if now is not None:
         before, sure = bands.between(now.sound[0])
         powers, trust = now.powers.double().cpu() * (powers + 1e-9) / (before + 1e-9), trust * sure
-    feature = LogPowers(bands.weights(trust), now is not None and now.level_free)
+    feature = LogPowers(bands.weights(trust), level_free or (now is not None and now.level_free))
     target = feature(powers[None, None])
     says = hasattr(fx, "power")
     until = deadline if deadline == math.inf or not says else deadline - _EXACT * (deadline - time.monotonic())

@@ -16,7 +16,8 @@ from torch.nn import functional as F
 from ..fit.certainty import Certainty
 from ..fit.level_losses import loudness_lufs
 from ..fit.likeness import Likeness
-from ..fit.loop import FitResult, percent
+from ..fit.loop import FitResult
+from ..fit.outcome import percent
 from ..processor import Processor
 from ..routing import Chain
 from .page import curve_of, spectrum, write_takes
