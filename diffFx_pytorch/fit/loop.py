@@ -186,12 +186,13 @@ def fit(
     sounds = [(x.to(there), y.to(there)) for x, y in pairs]  # type: ignore[union-attr]  # tensors
     said, ways = [], []
     for x, y in sounds:
-        whole = F.pad(y, (0, max(0, min(x.shape[-1], round(_WHOLE_S * fx.sample_rate)) - y.shape[-1])))
-        given_task = Task(fx, x, whole, sidechain, compensate_latency)
+        as_given = Task(fx, x, y, sidechain, compensate_latency)
         said.append(check_recordings(x, y, fx.sample_rate))
         ways.append([Alignment(y, 0, 0.0, False, [])])
         if moves:
-            ways[-1] = ways_to_lie(given_task, y, standing, stages is not None)
+            longer = min(x.shape[-1], round(_WHOLE_S * fx.sample_rate)) - y.shape[-1]
+            whole = as_given if longer <= 0 else Task(fx, x, F.pad(y, (0, longer)), sidechain, compensate_latency)
+            ways[-1] = ways_to_lie(whole, y, standing, stages is not None)
 
     @cache  # what was read off a pair is kept with its task
     def task_of(number: int, lies: Alignment) -> Task:

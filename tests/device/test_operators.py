@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import diffFx_pytorch.recursion as R
+from diffFx_pytorch.dsp.biased_tanh import biased_tanh
 from diffFx_pytorch.dsp.biquad import peak
 from diffFx_pytorch.dsp.convolution import recorded
-from diffFx_pytorch.dsp.biased_tanh import biased_tanh
 from diffFx_pytorch.dsp.fir import fixed_fir, half_band_double, half_band_halve
 from diffFx_pytorch.dsp.hann import hann_mean
 from diffFx_pytorch.dsp.programme import programme, silent_programme
