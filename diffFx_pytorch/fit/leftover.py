@@ -49,10 +49,10 @@ def has_level(task: Task, free: FreeKnobs, places: Tensor) -> bool:
         turns = torch.full((len(free.index),), 1e-3).to(place)
         for _ in range(2):
             r, J, turns = fit.jacobian(place, turns)
-        sound = (r + fit.target[0]).double()
-        A = (J.double() @ J.double().T).cpu()
+        sound, J = (r + fit.target[0]).double(), J.double().nan_to_num(0.0, 0.0, 0.0)
+        A = (J @ J.T).cpu()
         A = A + 1e-9 * torch.diag(A.diagonal().clamp_min(1e-20))
-        b = (J.double() @ sound).cpu()
+        b = (J @ sound).cpu()
         left = float(sound.square().sum()) - float(b @ torch.linalg.solve(A, b))
         if left < _SPAN**2 * float(sound.square().sum()):
             return True

@@ -220,21 +220,23 @@ def fit(
         # Of a chain the search gets all its time, and options what it leaves: one has more of them than time for each.
         seconds = total / 2 if others and not isinstance(effect, Chain) else total
         candidates, history, out_of_time, met, interrupted = found.places, [], True, found.places, True
+        until = began + seconds
         if not found.interrupted:
-            until, begun = began + seconds, torch.cat([found.places, positions])
             first = time.monotonic() + (_FIRST if moves else 1.0) * (until - time.monotonic())
+            begun = torch.cat([found.places, positions])
             candidates, history, out_of_time, met, interrupted = _searched(
                 task, free, begun, seed, first, progress, fresh=not task.level_free
             )
-            if moves and not interrupted:
-                best = candidates[task.residuals(candidates).nan_to_num(math.inf).argmin()][None]
-                plain = [task_of(n, replace(lies, level_free=False)) for n, lies in enumerate(alignments)]
-                lying = [mended(lies, one, best) for lies, one in zip(alignments, plain, strict=True)]
-                if out_of_time or any(new is not old for new, old in zip(lying, alignments, strict=True)):
-                    alignments, (tasks, task) = lying, tasks_of(lying)
-                    again = _searched(task, free, candidates, seed, until, progress, fresh=False)
-                    candidates, history = torch.cat([again[0], candidates]), [*history, *again[1]]
-                    out_of_time, met, interrupted = again[2:]
+        if moves:
+            best = candidates[task.residuals(candidates).nan_to_num(math.inf).argmin()][None]
+            plain = [task_of(n, replace(lies, level_free=False)) for n, lies in enumerate(alignments)]
+            lying = [mended(lies, one, best) for lies, one in zip(alignments, plain, strict=True)]
+            more = out_of_time or any(new is not old for new, old in zip(lying, alignments, strict=True))
+            alignments, (tasks, task) = lying, tasks_of(lying)
+            if more and not interrupted:
+                again = _searched(task, free, candidates, seed, until, progress, fresh=False)
+                candidates, history = torch.cat([again[0], candidates]), [*history, *again[1]]
+                out_of_time, met, interrupted = again[2:]
         history = [found.history, *history] if found.history else history
     else:
         candidates, history, out_of_time = _staged(task, stages, positions, tuple(frozen), deadline, progress)

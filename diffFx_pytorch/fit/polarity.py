@@ -93,16 +93,16 @@ def read_filter(
     dry, wet = task.in_step, task.wet
     level = (dry.square().mean() / wet.square().mean()).sqrt() if may_be_louder else 1.0
     bands = BandResponse(dry[0], task.fx.sample_rate)
-    read = tones(task.fx, bands, level * wet, generator, 4, deadline, free, level_free=may_be_louder)
-    best: Settled | None = None
-    for number, place in enumerate(read[0]):
+    read, interrupted = tones(task.fx, bands, level * wet, generator, 4, deadline, free, level_free=may_be_louder)
+    best, least = Settled([lies], read, [], True) if interrupted else None, _READ
+    for number, place in enumerate(read):
         moved = aligned(task.sounds(place[None], wet.shape[-1]), wet, task.fx.sample_rate)
         here = replace(moved, notices=[*lies.notices, *moved.notices], level_free=may_be_louder)
         here = mended(here, task_of(0, replace(here, level_free=False)), place[None], at_last=False)
         error = 10 ** (float(task_of(0, here).residuals(place[None])[0]) / 10)
-        if error < _READ and (best is None or error < best.history[0]):
-            others = [other for n, other in enumerate(read[0]) if n != number]
-            best = Settled([here], torch.stack([place, *others]), [error], read[1])
+        if error < least:
+            others = [other for n, other in enumerate(read) if n != number]
+            best, least = Settled([here], torch.stack([place, *others]), [error], interrupted), error
     return best
 
 
