@@ -120,7 +120,7 @@ def aligned(dry: Tensor, wet: Tensor, rate: float, may_be_late: bool = True) -> 
             so that only one that comes early, as no effect makes it, is.
     """
     T = wet.shape[-1]
-    farthest, centre = min(round(_FARTHEST_S * rate), T - 1), 0
+    farthest = min(round(_FARTHEST_S * rate), T - 1)
     for again in (False, True):
         centre = _loudest(impulse_response(dry[0], wet[0])) if again else 0
         here = F.pad(dry[0], (max(0, centre), 0))[:, max(0, -centre) :][:, :T]

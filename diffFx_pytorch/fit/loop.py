@@ -194,9 +194,10 @@ def fit(
             whole = as_given if longer <= 0 else Task(fx, x, F.pad(y, (0, longer)), sidechain, compensate_latency)
             ways[-1] = ways_to_lie(whole, y, standing, stages is not None)
 
-    @cache  # what was read off a pair is kept with its task
-    def task_of(number: int, lies: Alignment) -> Task:
+    def task_once(number: int, lies: Alignment) -> Task:
         return Task(fx, sounds[number][0], lies.wet, sidechain, compensate_latency, lies.skipped, lies.level_free)
+
+    task_of = cache(task_once)  # what was read off a pair is kept with its task
 
     def tasks_of(alignments: Sequence[Alignment]) -> tuple[list[Task], Task]:
         tasks = [task_of(number, lies) for number, lies in enumerate(alignments)]
@@ -209,7 +210,7 @@ def fit(
         seconds, read = _SETTLING * min(total, _SECONDS), None
         if len(ways) == 1 and not ways[0][0].offset_samples and is_filter(fx):
             first, generator = ways[0][0], torch.Generator().manual_seed(seed)
-            read = read_filter(task_of, first, free, louder, generator, time.monotonic() + seconds)
+            read = read_filter(task_once, first, free, louder, generator, time.monotonic() + seconds)
         with progress_bar(None, progress, decibels=True) as advance:
             samples = round(_EXCERPT_S * fx.sample_rate)
             found = read or settled(ways, task_of, free, positions, samples, seconds, seed, advance, louder)
@@ -229,7 +230,10 @@ def fit(
             )
         if moves:
             best = candidates[task.residuals(candidates).nan_to_num(math.inf).argmin()][None]
-            plain = [task_of(n, replace(lies, level_free=False)) for n, lies in enumerate(alignments)]
+            plain = [
+                task_once(n, replace(lies, level_free=False)) if lies.level_free else one
+                for n, (lies, one) in enumerate(zip(alignments, tasks, strict=True))
+            ]
             lying = [mended(lies, one, best) for lies, one in zip(alignments, plain, strict=True)]
             more = out_of_time or any(new is not old for new, old in zip(lying, alignments, strict=True))
             alignments, (tasks, task) = lying, tasks_of(lying)
